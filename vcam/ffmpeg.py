@@ -1,0 +1,201 @@
+"""The ffmpeg program: where it is, what a media file holds, and frames read from it.
+
+ffmpeg runs as a process of its own. Binding its libraries instead (PyAV) would put GPL-3.0 code into the same process
+as pyvirtualcam, which is GPL-2.0-only, and a decoder that crashes would take the daemon with it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+from vcam.errors import InputError, UsageError, VcamError
+from vcam.frames import MAX_SIDE, Frame, check_size
+from vcam.types import Size
+
+
+@cache
+def find_ffmpeg() -> str:
+    """Path of the ffmpeg to use: `VCAM_FFMPEG`, the system's, else the one in the wheel imageio-ffmpeg."""
+    if chosen := os.environ.get("VCAM_FFMPEG"):
+        found = shutil.which(chosen)
+        if not found:
+            raise UsageError(f"VCAM_FFMPEG={chosen} is not a program", "unset it, or give the path of ffmpeg")
+        return found
+    if found := shutil.which("ffmpeg"):
+        return found
+    try:
+        import imageio_ffmpeg  # type: ignore[import-untyped, unused-ignore]
+
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError) as error:
+        raise VcamError("ffmpeg was not found", "sudo apt install ffmpeg, or pip install imageio-ffmpeg") from error
+
+
+def local_url(path: Path) -> str:
+    """A file as ffmpeg's `file:` URL, so that no name is taken for an option or a protocol."""
+    return f"file:{path}"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What a media file holds. `size` is upright, after the rotation that players apply; `duration` in seconds, or
+    None if unknown; `aspect` is the shape of a pixel (1 is square)."""
+
+    size: Size
+    fps: Fraction
+    duration: float | None
+    has_audio: bool
+    aspect: Fraction
+
+    @property
+    def frames(self) -> int | None:
+        """About how many frames to expect."""
+        return None if self.duration is None else max(1, round(self.duration * self.fps))
+
+
+_VIDEO = re.compile(r"Stream #\d+:\d+.*?: Video: .*?\b(\d{1,5})x(\d{1,5})\b(?: \[SAR (\d+):(\d+))?")
+_RATE = re.compile(r"\b([\d.]+)(k?) (fps|tbr)\b")
+_DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_ROTATION = re.compile(r"rotation of (-?[\d.]+) degrees")
+_NTSC = (24000, 30000, 60000, 120000)
+
+
+def probe(path: str | os.PathLike[str]) -> MediaInfo:
+    """Look into a media file.
+
+    Raises `UsageError` if there is no such file, `InputError` if it holds no moving picture that ffmpeg can read.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UsageError(f"there is no file {path}", "check the path")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a video")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty", "record or download it again")
+    # ffprobe would answer in JSON, but the wheel does not carry it
+    done = subprocess.run(
+        [find_ffmpeg(), "-hide_banner", "-nostdin", "-i", local_url(path)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    text = done.stderr.decode("utf-8", "replace")
+    video = next((line for line in text.splitlines() if _VIDEO.search(line) and "attached pic" not in line), None)
+    if video is None:
+        raise InputError(f"{path} is not a video that ffmpeg can read: {_last_line(text)}", "convert it to MP4 or MKV")
+    found = _VIDEO.search(video)
+    assert found is not None
+    width, height = int(found[1]), int(found[2])
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        raise InputError(f"{path} is {width}x{height}, which is too large", f"scale it to {MAX_SIDE} pixels or less")
+    aspect = Fraction(int(found[3]), int(found[4])) if found[3] and int(found[3]) and int(found[4]) else Fraction(1)
+    if (turned := _ROTATION.search(text)) and round(abs(float(turned[1]))) % 180 == 90:
+        width, height, aspect = height, width, 1 / aspect
+    length = _DURATION.search(text)
+    return MediaInfo(
+        (width, height),
+        _rate(video),
+        int(length[1]) * 3600 + int(length[2]) * 60 + float(length[3]) if length else None,
+        ": Audio:" in text,
+        aspect,
+    )
+
+
+def _rate(line: str) -> Fraction:
+    rates = {name: float(value) * (1000 if kilo else 1) for value, kilo, name in _RATE.findall(line)}
+    rate = rates.get("fps") or rates.get("tbr") or 25.0
+    rate = min(max(rate, 0.1), 240.0)
+    for ntsc in _NTSC:
+        if abs(rate - ntsc / 1001) < 0.006:
+            return Fraction(ntsc, 1001)
+    return Fraction(rate).limit_denominator(1000)
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("At least one output file")]
+    return re.sub(r"^\[[^\]]*\] *", "", lines[-1]) if lines else "no message"
+
+
+class VideoReader:
+    """Frames of a media file or URL, decoded by ffmpeg into limited-range BT.601 I420 of one size.
+
+    A picture size that changes within the file is scaled to the first one. Use as a context manager.
+    """
+
+    def __init__(
+        self, source: str, size: Size, fps: Fraction, *, loop: bool = False, options: tuple[str, ...] = ()
+    ) -> None:
+        """source: what ffmpeg's `-i` takes (`local_url` for files); `options` go before it. `size` must be even."""
+        check_size(*size, what=source)
+        self._frame = Frame.allocate(*size)
+        assert self._frame.buffer is not None
+        self._bytes = memoryview(self._frame.buffer.data)
+        self._seq = 0
+        self._source, self._fps = source, fps
+        # a file, not a pipe: nothing has to drain it, and ffmpeg can never block on it
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        width, height = size
+        scale = f"scale={width}:{height}:flags=bicubic:out_color_matrix=bt601:out_range=tv,format=yuv420p"
+        command = [find_ffmpeg(), "-v", "error", "-nostdin", "-threads", "1", *options]
+        if loop:
+            command += ["-stream_loop", "-1"]
+        command += ["-i", source, "-map", "0:V:0", "-vf", scale, "-fps_mode", "cfr"]
+        command += ["-r", f"{fps.numerator}/{fps.denominator}", "-f", "rawvideo", "pipe:1"]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0,
+            # Ctrl-C is for vcam, which ends its children in order
+            start_new_session=True,
+        )  # fmt: skip
+
+    def read(self) -> Frame | None:
+        """The next frame, or None at the end; it belongs to the reader until the next call.
+
+        Its time stamp is its position in seconds. Raises `InputError` if not one frame could be decoded.
+        """
+        assert self._process.stdout is not None
+        got = 0
+        while got < len(self._bytes):
+            count = self._process.stdout.readinto(self._bytes[got:])  # type: ignore[attr-defined]
+            if not count:
+                if self._seq == 0:
+                    raise InputError(f"no frame could be read from {self._name}: {self.messages()}", "is it damaged?")
+                return None
+            got += count
+        self._frame.seq = self._seq
+        self._frame.timestamp = float(self._seq / self._fps)
+        self._seq += 1
+        return self._frame
+
+    @property
+    def _name(self) -> str:
+        return self._source.removeprefix("file:")
+
+    def messages(self) -> str:
+        """The last thing ffmpeg said, or a remark that it said nothing."""
+        self._messages.seek(0)
+        return _last_line(self._messages.read().decode("utf-8", "replace"))
+
+    def close(self) -> None:
+        """End the process. May be called twice."""
+        if self._messages.closed:
+            return
+        self._process.kill()
+        if self._process.stdout:
+            self._process.stdout.close()
+        self._process.wait()
+        self._messages.close()
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -1,0 +1,184 @@
+"""The frame: planar YUV 4:2:0 in a reused buffer, and the matte that belongs to it.
+
+Everything between the camera and the outputs is I420, BT.601. A frame says whether its samples use the full range
+(0..255, as JPEG does) or the limited one (luma 16..235, chroma 16..240, what readers of a virtual camera assume);
+composited frames are always limited.
+
+Buffers are reused: a frame or matte that a stage returns stays valid until that stage is asked for the next one.
+Whoever needs it longer copies it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+
+from vcam.errors import UsageError
+from vcam.types import U8, Size
+
+MIN_SIDE = 16
+MAX_SIDE = 8192
+
+
+class PixelFormat(Enum):
+    """How a camera lays out a picture, named as V4L2's four-character codes."""
+
+    I420 = "YU12"
+    NV12 = "NV12"
+    YUYV = "YUYV"
+    MJPEG = "MJPG"
+
+
+class Box(NamedTuple):
+    """A rectangle of luma pixels, half open: columns x0..x1-1, rows y0..y1-1."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def empty(self) -> bool:
+        return self.x0 >= self.x1 or self.y0 >= self.y1
+
+    def union(self, other: Box) -> Box:
+        """The smallest box that holds both; an empty box adds nothing."""
+        if self.empty:
+            return other
+        if other.empty:
+            return self
+        return Box(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
+
+    def half(self) -> Box:
+        """The same rectangle on a chroma plane; exact for even bounds."""
+        return Box(self.x0 // 2, self.y0 // 2, (self.x1 + 1) // 2, (self.y1 + 1) // 2)
+
+
+NOTHING = Box(0, 0, 0, 0)
+
+
+def check_size(width: int, height: int, what: str = "the picture") -> Size:
+    """Return (width, height), or raise `UsageError` if I420 cannot hold that size."""
+    if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
+        raise UsageError(
+            f"{what} cannot be {width}x{height}", f"each side must be between {MIN_SIDE} and {MAX_SIDE} pixels"
+        )
+    if width % 2 or height % 2:
+        raise UsageError(
+            f"{what} cannot be {width}x{height}: both sides must be even",
+            f"use {width - width % 2}x{height - height % 2}",
+        )
+    return width, height
+
+
+def even_size(size: Size) -> Size:
+    """The largest even size within `size`, as I420 and H.264 need it."""
+    return size[0] - size[0] % 2, size[1] - size[1] % 2
+
+
+@dataclass(slots=True)
+class Frame:
+    """One picture as three planes.
+
+    y: uint8 (height, width); u, v: uint8 (height/2, width/2), Cb and Cr. Rows may be strided (views of a larger
+    buffer), samples within a row are adjacent. `timestamp` is the capture time in seconds of CLOCK_MONOTONIC
+    (`time.monotonic()`), or the position in the file for sources that are not live. `seq` counts frames of a source.
+    `buffer` is the whole picture as one flat I420 array (height*width*3/2,) when the planes are views of one.
+    """
+
+    y: U8
+    u: U8
+    v: U8
+    timestamp: float = 0.0
+    seq: int = 0
+    full_range: bool = False
+    buffer: U8 | None = None
+
+    @classmethod
+    def allocate(cls, width: int, height: int) -> Frame:
+        """A black frame of its own, its planes adjacent in one buffer."""
+        check_size(width, height)
+        frame = cls.wrap(np.zeros(width * height * 3 // 2, np.uint8), width, height)
+        frame.fill(16, 128, 128)
+        return frame
+
+    @classmethod
+    def wrap(cls, buffer: U8, width: int, height: int) -> Frame:
+        """Planes as views of a flat I420 buffer, which the caller keeps owning."""
+        luma, chroma = width * height, width * height // 4
+        if buffer.ndim != 1 or buffer.size < luma + 2 * chroma:
+            raise ValueError(f"{buffer.shape} bytes cannot hold {width}x{height} I420")
+        shape = (height // 2, width // 2)
+        return cls(
+            buffer[:luma].reshape(height, width),
+            buffer[luma : luma + chroma].reshape(shape),
+            buffer[luma + chroma : luma + 2 * chroma].reshape(shape),
+            buffer=buffer[: luma + 2 * chroma],
+        )
+
+    @property
+    def width(self) -> int:
+        return int(self.y.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.y.shape[0])
+
+    @property
+    def size(self) -> Size:
+        return self.width, self.height
+
+    @property
+    def planes(self) -> tuple[U8, U8, U8]:
+        return self.y, self.u, self.v
+
+    def fill(self, y: int, u: int, v: int) -> None:
+        self.y[...] = y
+        self.u[...] = u
+        self.v[...] = v
+
+    def copy_from(self, other: Frame) -> None:
+        """Take over the samples, time stamp, number and range of a frame of the same size."""
+        if self.buffer is not None and other.buffer is not None:
+            np.copyto(self.buffer, other.buffer)
+        else:
+            for mine, theirs in zip(self.planes, other.planes, strict=True):
+                np.copyto(mine, theirs)
+        self.timestamp, self.seq, self.full_range = other.timestamp, other.seq, other.full_range
+
+    def view(self, box: Box) -> Frame:
+        """The part inside a box with even bounds, sharing this frame's samples."""
+        half = box.half()
+        return Frame(
+            self.y[box.y0 : box.y1, box.x0 : box.x1],
+            self.u[half.y0 : half.y1, half.x0 : half.x1],
+            self.v[half.y0 : half.y1, half.x0 : half.x1],
+            self.timestamp,
+            self.seq,
+            self.full_range,
+        )
+
+    def packed(self) -> U8:
+        """The frame as one flat I420 array: its own buffer if it has one, else a fresh copy."""
+        if self.buffer is not None:
+            return self.buffer
+        return np.concatenate([plane.reshape(-1) for plane in self.planes])
+
+
+@dataclass(slots=True)
+class Alpha:
+    """The matte of one frame: how much of each pixel is the person, 0..255.
+
+    full: uint8 (height, width); half: uint8 (height/2, width/2), for the chroma planes; small: uint8 at the network's
+    size, for backgrounds that are made from the frame itself. Outside `box`, whose bounds are even, `full` and `half`
+    may hold anything and count as 0. `seq` is the number of the frame it was made from: a composer refuses any other.
+    """
+
+    full: U8
+    half: U8
+    small: U8
+    box: Box
+    seq: int

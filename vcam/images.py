@@ -1,0 +1,132 @@
+"""Pictures from and to files: one way to read them all, whatever their depth, mode or orientation."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from vcam.errors import InputError, OutputError, UsageError
+from vcam.frames import Frame
+from vcam.types import U8
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_PIXELS = 100_000_000
+"""A picture larger than this is refused: 300 MB of samples is a mistake or an attack, not a background."""
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif"})
+
+
+def read_image(path: str | os.PathLike[str]) -> U8:
+    """Read a picture as uint8 (height, width, 3) BGR, upright as its EXIF orientation says.
+
+    Transparent pixels are laid over mid grey; 16-bit, grey, palette and CMYK pictures are converted. Raises
+    `UsageError` if there is no such file, `InputError` if it is empty, truncated, too large or no picture.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    path = Path(path)
+    if not path.exists():
+        raise UsageError(f"there is no picture {path}", "check the path")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a picture")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty", "export the picture again")
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures at half of what it refuses; the check below is vcam's own
+            warnings.simplefilter("ignore")
+            with Image.open(path) as opened:
+                if opened.width * opened.height > MAX_PIXELS:
+                    raise InputError(
+                        f"{path} has {opened.width}x{opened.height} pixels, too many to load",
+                        f"scale it below {MAX_PIXELS // 1_000_000} megapixels",
+                    )
+                return _to_bgr(ImageOps.exif_transpose(opened))
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path} is not a picture that vcam can read", "use JPEG, PNG, WebP, TIFF or BMP") from error
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read", f"chmod u+r {path}") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} is damaged: {error}", "export or download the picture again") from error
+
+
+def _to_bgr(image: Image.Image) -> U8:
+    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
+        # Pillow clips these to 8 bits instead of scaling them
+        deep = np.asarray(image, np.float32)
+        top = 65535.0 if image.mode.startswith("I") else max(float(deep.max(initial=1.0)), 1e-6)
+        grey = np.clip(deep * (255.0 / top), 0, 255).astype(np.uint8)
+        return np.repeat(grey[..., np.newaxis], 3, axis=2)
+    if image.has_transparency_data:
+        rgba = np.asarray(image.convert("RGBA"))
+        alpha = rgba[..., 3:].astype(np.float32) / 255.0
+        flat = rgba[..., :3] * alpha + 128.0 * (1.0 - alpha)
+        return np.ascontiguousarray(flat.round().astype(np.uint8)[..., ::-1])
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1])
+
+
+def bgr_to_frame(picture: U8) -> Frame:
+    """A BGR picture as a limited-range frame of its own; odd sides are padded by repeating the last row or column."""
+    height, width = picture.shape[:2]
+    if height % 2 or width % 2:
+        picture = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE).astype(
+            np.uint8, copy=False
+        )
+        height, width = picture.shape[:2]
+    packed = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
+    return Frame.wrap(packed.reshape(-1).astype(np.uint8, copy=False), width, height)
+
+
+def frame_to_bgr(frame: Frame) -> U8:
+    """A limited-range frame as uint8 (height, width, 3) BGR, a fresh array."""
+    if frame.full_range:
+        raise ValueError("a full-range frame must be composited before it is shown")
+    packed = frame.packed().reshape(frame.height * 3 // 2, frame.width)
+    return cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_I420).astype(np.uint8, copy=False)
+
+
+def write_image(path: str | os.PathLike[str], picture: U8) -> None:
+    """Write a BGR or grey picture under its final name only once it is complete.
+
+    The format follows the suffix. Raises `UsageError` for an unknown suffix, `OutputError` if it cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise UsageError(f"{path.name}: {path.suffix or 'no suffix'} is not a kind of picture", "use .png or .jpg")
+    ok, data = cv2.imencode(path.suffix.lower(), picture, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    if not ok:
+        raise OutputError(f"cannot encode {path.name} as {path.suffix}", "use .png or .jpg")
+    write_whole(path, lambda partial: partial.write_bytes(data.tobytes()))
+
+
+def partial_path(path: Path) -> Path:
+    """Where a file is written before it is complete: beside its final name, with the same suffix."""
+    return path.with_name(f".{path.stem}.part-{os.getpid()}{path.suffix}")
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a file beside `path`, then rename it; on failure nothing is left. Raises `OutputError`."""
+    partial = partial_path(path)
+    try:
+        write(partial)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {error.strerror or error}", _cure(path)) from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _cure(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"mkdir -p {path.parent}"
+    return "check the free space and the permissions of the folder"

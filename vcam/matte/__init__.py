@@ -1,0 +1,1 @@
+"""From a small probability map to a full-size alpha."""

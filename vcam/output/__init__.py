@@ -1,0 +1,1 @@
+"""Where frames go: virtual camera, file, window, standard output."""

@@ -1,0 +1,43 @@
+"""What the pipeline expects of a place where frames go."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from vcam.frames import Frame
+from vcam.types import Size
+
+
+class Output(Protocol):
+    """A sink: virtual camera, file, stream, window, standard output or nothing.
+
+    The object is cheap to build and touches nothing until `open`.
+    """
+
+    @property
+    def description(self) -> str:
+        """For people: the device and its card, or the file's path."""
+
+    def open(self, size: Size, fps: float) -> None:
+        """Get ready for frames of that size at about that rate.
+
+        Raises `OutputDeviceError` for a device that is missing, held or refuses, `OutputError` for a file or encoder
+        that cannot be started, `UsageError` for a size it can never take.
+        """
+
+    def write(self, frame: Frame) -> None:
+        """Deliver one composited frame (limited range, the size given to `open`).
+
+        The frame belongs to the caller and changes after the call: a sink that needs it later copies it. Must not
+        wait for a slow consumer longer than a frame lasts when the source is live. Raises `OutputError`.
+        """
+
+    @property
+    def finished(self) -> bool:
+        """True once the consumer has gone for good and the pipeline should end: a closed window, a closed pipe."""
+
+    def close(self) -> None:
+        """Finish what was written and let go; a file appears under its final name here. Raises `OutputError`."""
+
+    def abort(self) -> None:
+        """Let go and leave nothing half-written behind. Never raises; may be called after `close`."""

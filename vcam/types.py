@@ -1,0 +1,21 @@
+"""Array types used throughout vcam.
+
+Shapes are written in docstrings as (height, width[, channels]), the way NumPy and OpenCV index them; sizes that people
+see or set are (width, height).
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+U8: TypeAlias = npt.NDArray[np.uint8]
+"""Samples, mattes and raw bytes, 0..255."""
+
+F32: TypeAlias = npt.NDArray[np.float32]
+"""Probabilities and other small maps; never a full-size picture in the default path."""
+
+Size: TypeAlias = tuple[int, int]
+"""(width, height) in pixels."""
