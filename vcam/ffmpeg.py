@@ -90,7 +90,7 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
     text = done.stderr.decode("utf-8", "replace")
     video = next((line for line in text.splitlines() if _VIDEO.search(line) and "attached pic" not in line), None)
     if video is None:
-        raise InputError(f"{path} is not a video that ffmpeg can read: {_last_line(text)}", "convert it to MP4 or MKV")
+        raise InputError(f"{path} is not a video that ffmpeg can read: {last_line(text)}", "convert it to MP4 or MKV")
     found = _VIDEO.search(video)
     assert found is not None
     width, height = int(found[1]), int(found[2])
@@ -119,9 +119,13 @@ def _rate(line: str) -> Fraction:
     return Fraction(rate).limit_denominator(1000)
 
 
-def _last_line(text: str) -> str:
+_EMPTY_WORDS = ("At least one output file", "Conversion failed!")
+
+
+def last_line(text: str) -> str:
+    """The last of ffmpeg's messages that says something, without the part of ffmpeg it comes from."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith("At least one output file")]
+    lines = [line for line in lines if not line.startswith(_EMPTY_WORDS)]
     return re.sub(r"^\[[^\]]*\] *", "", lines[-1]) if lines else "no message"
 
 
@@ -182,7 +186,7 @@ class VideoReader:
     def messages(self) -> str:
         """The last thing ffmpeg said, or a remark that it said nothing."""
         self._messages.seek(0)
-        return _last_line(self._messages.read().decode("utf-8", "replace"))
+        return last_line(self._messages.read().decode("utf-8", "replace"))
 
     def close(self) -> None:
         """End the process. May be called twice."""

@@ -326,11 +326,13 @@ def load(
     *,
     assignments: Sequence[str] = (),
     profile: str = "",
+    defaults: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     path: Path | None = None,
 ) -> Loaded:
-    """Settings from all places, in the order of precedence."""
-    layers = read_config(path or config_path(), profile)
+    """Settings from all places, in the order of precedence; `defaults` are a command's own, above the tree's."""
+    layers = [Layer("default", defaults or {})]
+    layers += read_config(path or config_path(), profile)
     layers.append(environment_layer(os.environ if environ is None else environ))
     layers.append(Layer("--set", parse_assignments(assignments)))
     layers.append(Layer("option", options or {}))

@@ -18,6 +18,13 @@ class Output(Protocol):
     def description(self) -> str:
         """For people: the device and its card, or the file's path."""
 
+    @property
+    def live(self) -> bool:
+        """True for a device or window that somebody may be looking at: it is shown the placeholder while vcam starts.
+
+        False for files, which hold nothing but finished pictures.
+        """
+
     def open(self, size: Size, fps: float) -> None:
         """Get ready for frames of that size at about that rate.
 

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test may depend on, or touch, the config file of whoever runs it."""
+    monkeypatch.setenv("VCAM_CONFIG", str(tmp_path / "no-config.toml"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of pictures, clips and networks; tests that need it are skipped where it is missing."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no test data at {SHARED}")
+    return SHARED

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vcam.frames import Frame
+from vcam.matte.factory import make_matte
+from vcam.matte.soft import SoftMatte, soft_step
+from vcam.matte.temporal import TemporalFilter
+from vcam.settings import MatteSettings
+from vcam.types import F32
+
+PLAIN = MatteSettings(temporal=0, edge=0, softness=0.6)
+
+
+def square(x0: int, y0: int, x1: int, y1: int, size: tuple[int, int] = (256, 144)) -> F32:
+    probability = np.zeros(size[::-1], np.float32)
+    probability[y0:y1, x0:x1] = 1
+    return probability
+
+
+def whole(alpha, frame: Frame) -> np.ndarray:
+    """The alpha as everyone has to read it: zero outside its box."""
+    result = np.zeros_like(frame.y)
+    x0, y0, x1, y1 = alpha.box
+    result[y0:y1, x0:x1] = alpha.full[y0:y1, x0:x1]
+    return result
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (640, 480), (854, 480), (362, 240), (256, 144), (128, 72)])
+@pytest.mark.parametrize("where", [(0, 0, 256, 144), (100, 40, 160, 144), (0, 0, 3, 3), (250, 140, 256, 144)])
+def test_the_box_loses_nothing_against_scaling_the_whole_map(size, where) -> None:
+    import cv2
+
+    frame = Frame.allocate(*size)
+    alpha = SoftMatte(PLAIN).update(square(*where), frame)
+    assert all(edge % 2 == 0 for edge in alpha.box)
+    expected = cv2.resize(alpha.small, size, interpolation=cv2.INTER_LINEAR)
+    if size[0] < 256:
+        # scaling down, neighbours beyond the box weigh in; only the region matters there
+        assert np.abs(whole(alpha, frame).astype(int) - expected).mean() < 1
+    else:
+        assert np.abs(whole(alpha, frame).astype(int) - expected).max() <= 1
+
+
+def test_half_is_the_average_of_full_inside_the_box() -> None:
+    frame = Frame.allocate(1280, 720)
+    alpha = SoftMatte(PLAIN).update(square(80, 30, 150, 144), frame)
+    x0, y0, x1, y1 = alpha.box
+    full = alpha.full[y0:y1, x0:x1].astype(float)
+    mean = full.reshape(full.shape[0] // 2, 2, full.shape[1] // 2, 2).mean(axis=(1, 3))
+    assert np.abs(alpha.half[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2] - mean).max() <= 0.51
+
+
+def test_nobody_gives_an_empty_box_and_the_next_person_a_fresh_one() -> None:
+    matte, frame = SoftMatte(PLAIN), Frame.allocate(640, 360)
+    matte.update(square(10, 10, 100, 100), frame)
+    assert matte.update(square(0, 0, 0, 0), frame).box.empty
+    alpha = matte.update(square(200, 100, 220, 120), frame)
+    assert not whole(alpha, frame)[:200, :400].any()
+
+
+def test_alpha_carries_the_number_of_its_own_frame() -> None:
+    matte, frame = SoftMatte(MatteSettings()), Frame.allocate(640, 360)
+    for seq in (3, 4, 9):
+        frame.seq = seq
+        assert matte.update(square(0, 0, 50, 50), frame).seq == seq
+
+
+def test_a_positive_edge_grows_the_person_and_a_negative_one_shrinks_it_evenly() -> None:
+    frame = Frame.allocate(1280, 720)
+    areas = []
+    for edge in (-10.0, -2.5, 0.0, 2.5, 10.0):
+        matte = SoftMatte(MatteSettings(temporal=0, edge=edge, softness=0.6))
+        areas.append(whole(matte.update(square(100, 40, 150, 100), frame), frame).astype(float).sum() / 255)
+    assert areas == sorted(areas)
+    side_by_side = 2 * (250 + 300)
+    for edge, area in zip((-10.0, -2.5, 2.5, 10.0), [areas[0], areas[1], areas[3], areas[4]], strict=True):
+        grown = (area - areas[2]) / side_by_side
+        assert grown == pytest.approx(edge, rel=0.25), f"edge {edge} moved the outline by {grown:.1f} px"
+
+
+@given(st.floats(0, 1))
+@settings(max_examples=30, deadline=None)
+def test_the_soft_step_is_monotonic_symmetric_and_keeps_the_ends(softness: float) -> None:
+    curve = soft_step(softness).astype(int)
+    assert curve[0] == 0
+    assert curve[255] == 255
+    assert (np.diff(curve) >= 0).all()
+    assert np.abs(curve + curve[::-1] - 255).max() <= 1
+
+
+def test_motion_is_followed_at_once_and_flicker_is_damped() -> None:
+    rng = np.random.default_rng(1)
+    noisy = TemporalFilter(1.0)
+    still = square(100, 40, 150, 100) * 0.9
+    flicker = [noisy.update(still + rng.normal(0, 0.02, still.shape).astype(np.float32)).copy() for _ in range(60)]
+    assert np.std(flicker[30:], axis=0).mean() < 0.25 * 0.02
+    moved = square(110, 40, 160, 100) * 0.9
+    assert np.abs(noisy.update(moved) - moved).max() < 0.06
+
+
+def test_a_still_picture_carries_nothing_over() -> None:
+    matte, frame = make_matte(MatteSettings(), still=True), Frame.allocate(640, 360)
+    first = square(100, 40, 150, 100)
+    matte.update(first, frame)
+    faint = first * 0.96
+    expected = whole(make_matte(MatteSettings(), still=True).update(faint, frame), frame)
+    assert np.array_equal(whole(matte.update(faint, frame), frame), expected)
+
+
+def test_reset_forgets() -> None:
+    matte, frame = SoftMatte(MatteSettings(temporal=1)), Frame.allocate(640, 360)
+    person = square(100, 40, 150, 100) * 0.55
+    for _ in range(5):
+        matte.update(person, frame)
+    matte.reset()
+    weaker = person - 0.04 * (person > 0)
+    expected = whole(SoftMatte(MatteSettings(temporal=1)).update(weaker, frame), frame)
+    assert np.array_equal(whole(matte.update(weaker, frame), frame), expected)

@@ -1,0 +1,198 @@
+"""The pipeline on files: pictures, videos and folders of pictures, composited (`apply`) or as mattes (`mask`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vcam.camera.file import PictureFile, VideoFile
+from vcam.compose.composer import PlateComposer
+from vcam.compose.factory import parse_background
+from vcam.compose.matteview import MatteView, matte_picture
+from vcam.errors import InputError, UsageError
+from vcam.frames import Frame
+from vcam.images import IMAGE_SUFFIXES, frame_to_bgr, write_image
+from vcam.matte.factory import make_matte
+from vcam.output.file import VIDEO_SUFFIXES, VideoFileOutput
+from vcam.output.y4m import Y4MFile
+from vcam.pipeline import open_pipeline, tune_process
+from vcam.segment.segmenter import open_segmenter
+from vcam.settings import Settings
+from vcam.signals import stop_on_signals
+from vcam.types import U8
+
+Progress = Callable[[int, int | None], None]
+"""Told after each frame: how many are done, and of how many if that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to make from another."""
+
+    source: Path
+    target: Path
+    picture: bool
+
+
+@dataclass(slots=True)
+class Done:
+    """What became of a job. `interrupted`: a signal ended it early; what was written so far is playable."""
+
+    frames: int
+    cpu_ms_per_frame: float
+    interrupted: bool = False
+    note: str = ""
+
+
+def plan(source: Path, target: Path, *, mattes: bool) -> list[Job]:
+    """The jobs that INPUT and OUTPUT mean; the mattes of pictures are `.png` files.
+
+    A folder gives one job for each picture in it, into the folder `target`, which is made if its parent exists. Raises
+    `UsageError` for what is missing or cannot be meant, `InputError` for a folder without pictures.
+    """
+    if not source.exists():
+        raise UsageError(f"there is no file or folder {source}", "check the path")
+    if source.is_dir():
+        return _plan_folder(source, target, mattes)
+    picture = is_picture(source)
+    if target.is_dir():
+        suffix = source.suffix if source.suffix.lower() in (IMAGE_SUFFIXES if picture else VIDEO_SUFFIXES) else ".mp4"
+        target = target / f"{source.stem}{'.png' if mattes and picture else suffix}"
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no folder {target.parent}", f"mkdir -p {target.parent}")
+    if target.exists() and target.samefile(source):
+        raise UsageError(f"{target} is the input itself", "give the output another name")
+    suffixes = IMAGE_SUFFIXES if picture else VIDEO_SUFFIXES | {".y4m"}
+    if target.suffix.lower() not in suffixes:
+        kind = "a picture" if picture else "a video"
+        raise UsageError(f"{source.name} is {kind}, but {target.name} is not", f"use {_some(suffixes)}")
+    return [Job(source, target, picture)]
+
+
+def _plan_folder(source: Path, target: Path, mattes: bool) -> list[Job]:
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{source} is a folder, so {target} must be one too", "give the name of a folder")
+    pictures = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    if not pictures:
+        raise InputError(f"there are no pictures in {source}", f"vcam reads {_some(IMAGE_SUFFIXES)}")
+    if not target.exists():
+        if not target.parent.is_dir():
+            raise UsageError(f"there is no folder {target.parent}", f"mkdir -p {target}")
+        target.mkdir()
+    elif target.samefile(source):
+        raise UsageError(f"{target} is the input folder itself", "give another folder")
+    return [Job(path, target / (f"{path.stem}.png" if mattes else path.name), True) for path in pictures]
+
+
+def _some(suffixes: frozenset[str]) -> str:
+    return ", ".join(sorted(suffixes))
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file holds one picture, going by its suffix, and for the kinds that may move by its content."""
+    suffix = path.suffix.lower()
+    if suffix not in {".gif", ".webp", ".png", ".avif"}:
+        return suffix in IMAGE_SUFFIXES
+    from PIL import Image
+
+    try:
+        with Image.open(path) as opened:
+            return not getattr(opened, "is_animated", False)
+    except OSError:
+        # damaged: let the reader of its usual kind say so
+        return suffix in IMAGE_SUFFIXES
+
+
+class Batch:
+    """Works off jobs with one set of settings, keeping the network loaded between pictures; a context manager."""
+
+    def __init__(self, settings: Settings, *, mattes: bool) -> None:
+        """Raises `UsageError` for settings that cannot be meant."""
+        tune_process()
+        if mattes:
+            # whatever the config file says: without a background there would be no matte
+            settings = settings.replace(background__spec="green")
+        self._settings, self._mattes = settings, mattes
+        self._stills: StillComposer | None = None
+
+    def run(self, job: Job, progress: Progress) -> Done:
+        """Make one file. Raises `VcamError`; nothing is then left under the target's name."""
+        return self._picture(job, progress) if job.picture else self._video(job, progress)
+
+    def close(self) -> None:
+        """Free the network."""
+        if self._stills:
+            self._stills.close()
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _picture(self, job: Job, progress: Progress) -> Done:
+        camera = PictureFile(job.source)
+        camera.open()
+        frame = camera.read()
+        assert frame is not None
+        start = time.process_time()
+        if self._stills is None:
+            self._stills = StillComposer(self._settings, mattes=self._mattes)
+        width, height = camera.true_size
+        write_image(job.target, self._stills.picture(frame)[:height, :width])
+        progress(1, 1)
+        return Done(1, 1e3 * (time.process_time() - start))
+
+    def _video(self, job: Job, progress: Progress) -> Done:
+        camera = VideoFile(job.source, paced=False)
+        camera.open()
+        try:
+            output = self._video_output(job, camera)
+            pipeline = open_pipeline(self._settings, camera, camera.size, [output])
+        except BaseException:
+            camera.close()
+            raise
+        if self._mattes:
+            pipeline.composer.close()
+            pipeline.composer = MatteView(camera.size)
+        with pipeline, stop_on_signals(pipeline.stop) as interrupted:
+            pipeline.open_outputs(camera.size, camera.fps)
+            expected = camera.info.frames
+            while not interrupted and pipeline.step():
+                progress(pipeline.timings.frames, expected)
+            timings = pipeline.timings
+            return Done(timings.frames, sum(timings.stages_ms().values()), bool(interrupted), camera.note)
+
+    def _video_output(self, job: Job, camera: VideoFile) -> VideoFileOutput | Y4MFile:
+        if job.target.suffix.lower() == ".y4m":
+            return Y4MFile(job.target)
+        audio = job.source if camera.info.has_audio and not self._mattes else None
+        return VideoFileOutput(job.target, audio_from=audio, aspect=camera.info.aspect, blocking=True)
+
+
+class StillComposer:
+    """Finished pictures from frames that have nothing to do with each other, whatever their sizes."""
+
+    def __init__(self, settings: Settings, *, mattes: bool) -> None:
+        if settings.segment.model == "auto":
+            # time is no matter for one picture, and this is the better network
+            settings = settings.replace(segment__model="selfie-general")
+        self._mattes = mattes
+        self._background = parse_background(settings.background.spec, settings.background)
+        self._matte = make_matte(settings.matte, still=True)
+        self._segmenter = open_segmenter(settings.segment, (256, 256))
+
+    def picture(self, frame: Frame) -> U8:
+        """The matte (height, width) of a frame or its composited picture (height, width, 3) BGR, a fresh array."""
+        alpha = self._matte.update(self._segmenter.segment(frame), frame)
+        if self._mattes:
+            return matte_picture(alpha)
+        self._background.prepare(frame.size)
+        return frame_to_bgr(PlateComposer(self._background, frame.size).compose(frame, alpha, 0.0))
+
+    def close(self) -> None:
+        """Free network and background."""
+        self._segmenter.close()
+        self._background.close()

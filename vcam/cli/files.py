@@ -1,0 +1,112 @@
+"""`vcam apply` and `vcam mask`: the pipeline on files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vcam.cli.main import INTERRUPTED, report
+from vcam.cli.options import load_settings, settings_options
+from vcam.errors import VcamError
+
+FILES = (
+    click.argument("input", type=click.Path(path_type=Path)),
+    click.argument("output", type=click.Path(path_type=Path)),
+)
+
+
+def _files(command: Any) -> Any:
+    for decorate in reversed(FILES):
+        command = decorate(command)
+    return command
+
+
+@click.command()
+@_files
+@settings_options("segment", "matte", "background")
+def apply(input: Path, output: Path, profile: str, assignments: tuple[str, ...], **options: Any) -> int:
+    """Replace the background of a picture, a video, or every picture of a folder.
+
+    Size, frame rate, duration and sound are kept. OUTPUT's suffix decides the format; for a folder OUTPUT is a folder.
+
+    \b
+    vcam apply talk.mp4 beach.mp4 --background beach.jpg
+    vcam apply portraits/ blurred/
+    """
+    return _run(input, output, load_settings(options, profile, assignments).settings, mattes=False)
+
+
+@click.command()
+@_files
+@settings_options("segment", "matte")
+def mask(input: Path, output: Path, profile: str, assignments: tuple[str, ...], **options: Any) -> int:
+    """Write the matte: grey, 0 background to 255 person.
+
+    A picture gives a picture (.png), a folder a folder of .png files with the same stems, a video a video.
+    """
+    return _run(input, output, load_settings(options, profile, assignments).settings, mattes=True)
+
+
+def _run(source: Path, target: Path, settings: Any, *, mattes: bool) -> int:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from vcam.batch import Batch, plan
+
+    jobs = plan(source, target, mattes=mattes)
+    console = Console(stderr=True)
+    quiet = click.get_current_context().find_root().params.get("quiet", False)
+    failed = 0
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    hidden = quiet or not console.is_terminal
+    with Batch(settings, mattes=mattes) as batch, Progress(*columns, console=console, disable=hidden) as bar:
+        many = len(jobs) > 1
+        task = bar.add_task(source.name, total=len(jobs) if many else None)
+        for job in jobs:
+
+            def advance(done: int, of: int | None) -> None:
+                if not many:
+                    bar.update(task, completed=done, total=max(of, done) if of else None)
+
+            try:
+                done = batch.run(job, advance)
+            except VcamError as error:
+                if not many:
+                    raise
+                # one bad picture must not cost the others
+                failed += 1
+                report(error)
+            else:
+                if done.note:
+                    click.echo(f"vcam: {done.note}", err=True)
+                if done.interrupted:
+                    click.echo(f"vcam: stopped after {done.frames} frames; {job.target} is playable", err=True)
+                    return INTERRUPTED
+            if many:
+                bar.update(task, advance=1)
+    if not quiet:
+        _summary(jobs, done if not many else None, failed, target)
+    return 1 if failed else 0
+
+
+def _summary(jobs: list[Any], done: Any, failed: int, target: Path) -> None:
+    if done is not None:
+        frames = f"{done.frames} frames" if done.frames != 1 else "1 picture"
+        click.echo(f"{target}: {frames}, {done.cpu_ms_per_frame:.1f} ms of CPU each", err=True)
+    else:
+        click.echo(f"{target}: {len(jobs) - failed} pictures" + (f", {failed} failed" if failed else ""), err=True)
+    sys.stderr.flush()

@@ -1,0 +1,96 @@
+"""`vcam`: the group of all commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from typing import NoReturn
+
+import click
+
+from vcam import __version__
+from vcam.errors import VcamError
+
+COMMANDS = {
+    "start": "vcam.cli.run",
+    "demo": "vcam.cli.run",
+    "apply": "vcam.cli.files",
+    "mask": "vcam.cli.files",
+    "bench": "vcam.cli.bench",
+    "models": "vcam.cli.models",
+    "completion": "vcam.cli.completion",
+}
+"""Where each command is defined; a module is imported only for a command of its own."""
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C on a command that then was not done, as shells have it: 128 + SIGINT."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for: `vcam --version` must not load OpenCV."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="vcam", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
+def cli(debug: bool, quiet: bool) -> None:
+    """The virtual camera that Linux deserves: your webcam with another background, for every call.
+
+    \b
+    vcam start                          blur the room, serve the result as a camera
+    vcam start --background beach.jpg   show another place instead
+    vcam demo                           see it work, without a camera
+    """
+    level = logging.DEBUG if debug else logging.ERROR if quiet else logging.WARNING
+    logging.basicConfig(level=level, format="vcam: %(message)s", stream=sys.stderr)
+
+
+def main() -> NoReturn:
+    """Run the command line; the console script's entry. Every end is an exit status of the contract."""
+    debug = "--debug" in sys.argv
+    try:
+        result = cli.main(prog_name="vcam", standalone_mode=False)
+        status = result if isinstance(result, int) else 0
+    except click.exceptions.Exit as end:
+        status = end.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        status = INTERRUPTED
+    except BrokenPipeError:
+        # the reader of stdout has gone, as `head` does; Python would complain once more on exit
+        sys.stdout = None  # type: ignore[assignment]
+        status = 0
+    except VcamError as error:
+        if debug:
+            raise
+        status = report(error)
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(f"vcam: unexpected {type(error).__name__}: {error}\n  vcam --debug ... shows where", err=True)
+        status = 1
+    sys.exit(status)
+
+
+def report(error: VcamError) -> int:
+    """Tell a person what happened and what to do; returns the exit status."""
+    click.echo(f"vcam: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  try: {error.hint}", err=True)
+    return error.exit_status

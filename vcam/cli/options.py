@@ -1,0 +1,71 @@
+"""Command-line options made from the tree of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from vcam.settings import FIELDS, Field, Loaded, load
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def settings_options(*sections: str, defaults: dict[str, Any] | None = None) -> Callable[[F], F]:
+    """Give a command the options of some sections, `--set` and `--profile`.
+
+    The command receives them as keyword arguments; `load_settings` turns these into settings. `defaults` lie under
+    everything else that a person sets.
+    """
+    fields = [field for field in FIELDS.values() if field.option and field.key.split(".")[0] in sections]
+    defaults = defaults or {}
+
+    def decorate(command: F) -> F:
+        command = click.option("--profile", default="", metavar="NAME", help="Use a profile of the config file.")(
+            command
+        )
+        command = click.option(
+            "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Set anything else, as matte.edge=3."
+        )(command)
+        for field in reversed(fields):
+            command = _option(field, defaults.get(field.key, field.default))(command)
+        return command
+
+    return decorate
+
+
+def _option(field: Field, default: Any) -> Callable[[F], F]:
+    name = field.key.replace(".", "__")
+    help_ = field.help
+    if field.minimum is not None:
+        help_ += f" From {field.minimum:g} to {field.maximum:g}."
+    shown = {"help": help_, "default": None, "show_default": _shown(default)}
+    if field.type is bool:
+        return click.option(f"{field.option}/--no-{field.option[2:]}", name, **shown)
+    if field.choices:
+        return click.option(field.option, name, type=click.Choice(field.choices, case_sensitive=False), **shown)
+    if field.key == "output.targets":
+        return click.option("-o", field.option, name, multiple=True, metavar="TARGET", **shown)
+    metavar = {str: "TEXT", float: "NUMBER", int: "NUMBER"}.get(field.type, "TEXT")
+    if field.unit == "px":
+        metavar = "WxH" if field.key == "output.size" else "WxH+X+Y"
+    return click.option(field.option, name, metavar=metavar, **shown)
+
+
+def _shown(default: Any) -> str | bool:
+    if isinstance(default, tuple):
+        return ", ".join(default)
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return f"{default:g}" if isinstance(default, float) else str(default) or False
+
+
+def load_settings(
+    options: dict[str, Any], profile: str, assignments: tuple[str, ...], *, defaults: dict[str, Any] | None = None
+) -> Loaded:
+    """Settings from the options that `settings_options` gave a command, and from everything below them."""
+    given = {
+        name.replace("__", "."): value for name, value in options.items() if "__" in name and value not in (None, ())
+    }
+    return load(given, assignments=assignments, profile=profile, defaults=defaults)

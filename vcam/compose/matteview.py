@@ -1,0 +1,46 @@
+"""A composer that shows the matte itself, for `vcam mask` and for looking at what the network sees."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from vcam.frames import Alpha, Frame
+from vcam.types import U8, Size
+
+
+class MatteView:
+    """The matte as a grey picture: black where there is no person, white where there is nothing else."""
+
+    def __init__(self, size: Size) -> None:
+        self._picture = Frame.allocate(*size)
+
+    def compose(self, frame: Frame, alpha: Alpha, now: float) -> Frame:
+        del now
+        if alpha.seq != frame.seq or frame.size != self._picture.size:
+            raise ValueError("this matte was made from another frame")
+        picture = self._picture
+        picture.y.fill(16)
+        x0, y0, x1, y1 = alpha.box
+        if not alpha.box.empty:
+            # full range to limited range, as every composited frame: ITU-R BT.601
+            cv2.convertScaleAbs(alpha.full[y0:y1, x0:x1], dst=picture.y[y0:y1, x0:x1], alpha=219 / 255, beta=16)
+        picture.timestamp, picture.seq = frame.timestamp, frame.seq
+        return picture
+
+    def without_person(self, frame: Frame, now: float) -> Frame:
+        del now
+        self._picture.y.fill(16)
+        self._picture.timestamp, self._picture.seq = frame.timestamp, frame.seq
+        return self._picture
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def matte_picture(alpha: Alpha) -> U8:
+    """The matte as uint8 (height, width), 0 background to 255 person, a fresh array."""
+    picture = np.zeros_like(alpha.full)
+    x0, y0, x1, y1 = alpha.box
+    picture[y0:y1, x0:x1] = alpha.full[y0:y1, x0:x1]
+    return picture

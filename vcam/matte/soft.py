@@ -1,0 +1,139 @@
+"""The default matte: temporal filter and edge at the network's size, then one smooth step up to the frame's.
+
+All decisions are taken on the small map, where a pass costs microseconds; only the person's box is ever scaled up.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vcam.frames import NOTHING, Alpha, Box, Frame
+from vcam.matte.temporal import TemporalFilter
+from vcam.settings import MatteSettings
+from vcam.types import F32, U8, Size
+
+REFERENCE_LINES = 720
+"""The height of picture that the edge offset is given for."""
+
+
+def soft_step(softness: float) -> U8:
+    """The curve from probability to matte as a table, uint8 (256,), centred on one half.
+
+    `softness` 1 keeps the network's own slope; towards 0 the ramp narrows to a step. The ramp is the cubic smoothstep
+    3t^2 - 2t^3 (Perlin, "Hypertexture", 1989), which has no corner where the edge begins. What the network gives below
+    1 % or above 99 % counts as none or all, so that a uniform area stays uniform.
+    """
+    width = 0.02 + 0.96 * softness
+    t = np.clip((np.arange(256) / 255.0 - 0.5) / width + 0.5, 0.0, 1.0)
+    return np.rint(255.0 * (t * t * (3.0 - 2.0 * t))).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Cells of the small map whose borders fall on even pixels of the frame, so that a box of cells scales exactly."""
+
+    cell: Size
+    """(width, height) of a cell in the small map."""
+    pixels: Size
+    """(width, height) of the same cell in the frame."""
+
+    @classmethod
+    def between(cls, small: Size, full: Size) -> Grid:
+        columns, rows = (math.gcd(small[axis], full[axis] // 2) for axis in (0, 1))
+        return cls((small[0] // columns, small[1] // rows), (full[0] // columns, full[1] // rows))
+
+    def around(self, box: Box) -> Box:
+        """The smallest box of whole cells that holds `box`, counted in cells."""
+        (w, h) = self.cell
+        return Box(box.x0 // w, box.y0 // h, -(-box.x1 // w), -(-box.y1 // h))
+
+    def scaled(self, box: Box, cell: Size) -> Box:
+        return Box(box.x0 * cell[0], box.y0 * cell[1], box.x1 * cell[0], box.y1 * cell[1])
+
+
+class SoftMatte:
+    """Temporal filter, soft step and signed edge offset, scaled up bilinearly inside the person's box."""
+
+    def __init__(self, settings: MatteSettings) -> None:
+        self._temporal = TemporalFilter(settings.temporal)
+        self._step = soft_step(settings.softness)
+        self._edge = settings.edge
+        self._sizes: tuple[Size, Size] | None = None
+
+    def update(self, probability: F32, frame: Frame) -> Alpha:
+        small_size = (int(probability.shape[1]), int(probability.shape[0]))
+        if self._sizes != (small_size, frame.size):
+            self._allocate(small_size, frame.size)
+        # to bytes: 1/255 is finer than the network is sure of, and tables and morphology are cheap on bytes
+        cv2.convertScaleAbs(self._temporal.update(probability), dst=self._bytes, alpha=255.0)
+        cv2.LUT(self._bytes, self._step, dst=self._small)
+        self._move_edge()
+        self._alpha.box = self._scale_up()
+        self._alpha.seq = frame.seq
+        return self._alpha
+
+    def reset(self) -> None:
+        self._temporal.reset()
+
+    def _allocate(self, small: Size, full: Size) -> None:
+        (w, h), (width, height) = small, full
+        self._sizes = (small, full)
+        self._bytes, self._small, self._moved = (np.zeros((h, w), np.uint8) for _ in range(3))
+        self._alpha = Alpha(
+            np.zeros((height, width), np.uint8), np.zeros((height // 2, width // 2), np.uint8), self._small, NOTHING, 0
+        )
+        self._grid = Grid.between(small, full)
+        # an offset of a whole number of small pixels is a dilation; the rest is a mixture of two of them
+        radius = abs(self._edge) * h / REFERENCE_LINES
+        self._whole, self._rest = int(radius), radius - int(radius)
+        self._kernels = [_disc(self._whole), _disc(self._whole + 1)]
+
+    def _move_edge(self) -> None:
+        if self._edge == 0:
+            return
+        grow = cv2.dilate if self._edge > 0 else cv2.erode
+        nearer, further = self._kernels
+        if self._rest:
+            grow(self._small, further, dst=self._moved)
+            if self._whole:
+                grow(self._small, nearer, dst=self._small)
+            cv2.addWeighted(self._moved, self._rest, self._small, 1 - self._rest, 0, dst=self._small)
+        else:
+            grow(self._small, nearer, dst=self._moved)
+            np.copyto(self._small, self._moved)
+
+    def _scale_up(self) -> Box:
+        x, y, w, h = cv2.boundingRect(self._small)
+        if not w:
+            return NOTHING
+        rows, columns = self._small.shape
+        # one pixel more on each side: there the interpolation runs out to zero
+        touched = Box(max(x - 1, 0), max(y - 1, 0), min(x + w + 1, columns), min(y + h + 1, rows))
+        cells = self._grid.around(touched)
+        source = self._grid.scaled(cells, self._grid.cell)
+        box = self._grid.scaled(cells, self._grid.pixels)
+        half = box.half()
+        full = self._alpha.full[box.y0 : box.y1, box.x0 : box.x1]
+        cv2.resize(
+            self._small[source.y0 : source.y1, source.x0 : source.x1],
+            (box.x1 - box.x0, box.y1 - box.y0),
+            dst=full,
+            interpolation=cv2.INTER_LINEAR,
+        )
+        # averaging the full-size matte is cheaper than scaling the small one up again, and exact
+        cv2.resize(
+            full,
+            (half.x1 - half.x0, half.y1 - half.y0),
+            dst=self._alpha.half[half.y0 : half.y1, half.x0 : half.x1],
+            interpolation=cv2.INTER_AREA,
+        )
+        return box
+
+
+def _disc(radius: int) -> U8:
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return kernel.astype(np.uint8, copy=False)
