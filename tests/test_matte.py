@@ -117,6 +117,6 @@ def test_reset_forgets() -> None:
     for _ in range(5):
         matte.update(person, frame)
     matte.reset()
-    weaker = person - 0.04 * (person > 0)
+    weaker = person - np.float32(0.04) * (person > 0)
     expected = whole(SoftMatte(MatteSettings(temporal=1)).update(weaker, frame), frame)
     assert np.array_equal(whole(matte.update(weaker, frame), frame), expected)

@@ -159,17 +159,22 @@ class Batch:
             pipeline.composer = MatteView(camera.size)
         with pipeline, stop_on_signals(pipeline.stop) as interrupted:
             pipeline.open_outputs(camera.size, camera.fps)
-            expected = camera.info.frames
             while not interrupted and pipeline.step():
-                progress(pipeline.timings.frames, expected)
+                progress(pipeline.timings.frames, camera.frames)
             timings = pipeline.timings
-            return Done(timings.frames, sum(timings.stages_ms().values()), bool(interrupted), camera.note)
+            return Done(timings.frames, sum(timings.stages_ms().values()), bool(interrupted), _note(camera))
 
     def _video_output(self, job: Job, camera: VideoFile) -> VideoFileOutput | Y4MFile:
         if job.target.suffix.lower() == ".y4m":
             return Y4MFile(job.target)
-        audio = job.source if camera.info.has_audio and not self._mattes else None
-        return VideoFileOutput(job.target, audio_from=audio, aspect=camera.info.aspect, blocking=True)
+        return VideoFileOutput(job.target, audio_from=None if self._mattes else job.source, blocking=True)
+
+
+def _note(camera: VideoFile) -> str:
+    if camera.size == camera.true_size:
+        return ""
+    (width, height), (w, h) = camera.true_size, camera.size
+    return f"{camera.description} is {width}x{height}; H.264 takes even sides only, so the result is {w}x{h}"
 
 
 class StillComposer:

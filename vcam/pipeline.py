@@ -16,14 +16,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import cv2
-import numpy as np
 
 from vcam.camera.base import Camera
 from vcam.compose.base import Composer
 from vcam.compose.composer import PlateComposer
 from vcam.compose.factory import parse_background
-from vcam.errors import VcamError
-from vcam.frames import NOTHING, Alpha, Frame
+from vcam.errors import EngineError, VcamError
+from vcam.frames import Alpha, Frame
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.output.base import Output
@@ -59,7 +58,6 @@ class Pipeline:
         self._clock = clock
         self._stopping = False
         self._failing = False
-        self._empty: Alpha | None = None
 
     def open_outputs(self, size: Size, fps: float) -> None:
         """Open every output; if one fails, those before it are closed again."""
@@ -95,7 +93,7 @@ class Pipeline:
         """The finished picture of one frame; belongs to the composer until the next call. Never raises for a frame."""
         timings = self.timings
         try:
-            alpha = self.make_alpha(frame)
+            alpha = self.make_alpha(frame) if self.composer.needs_alpha else None
             with timings.stage("compose"):
                 picture = self.composer.compose(frame, alpha, now)
         except Exception as error:
@@ -110,9 +108,9 @@ class Pipeline:
         return picture
 
     def make_alpha(self, frame: Frame) -> Alpha:
-        """The matte of a frame; an empty one if the background needs none."""
+        """The matte of a frame. Raises whatever the network raises, `EngineError` if there is none."""
         if self.segmenter is None:
-            return self._nobody(frame)
+            raise EngineError("there is no network to find the person with")
         with self.timings.stage("segment"):
             probability = self.segmenter.segment(frame)
         with self.timings.stage("matte"):
@@ -163,14 +161,6 @@ class Pipeline:
             if part is not None:
                 with suppress(VcamError):
                     part.close()
-
-    def _nobody(self, frame: Frame) -> Alpha:
-        if self._empty is None or self._empty.full.shape != frame.y.shape:
-            self._empty = Alpha(
-                np.zeros_like(frame.y), np.zeros_like(frame.u), np.zeros((9, 16), np.uint8), NOTHING, frame.seq
-            )
-        self._empty.seq = frame.seq
-        return self._empty
 
     def _report(self, error: Exception) -> None:
         if not self._failing:

@@ -15,9 +15,11 @@ class MatteView:
     def __init__(self, size: Size) -> None:
         self._picture = Frame.allocate(*size)
 
-    def compose(self, frame: Frame, alpha: Alpha, now: float) -> Frame:
+    needs_alpha = True
+
+    def compose(self, frame: Frame, alpha: Alpha | None, now: float) -> Frame:
         del now
-        if alpha.seq != frame.seq or frame.size != self._picture.size:
+        if alpha is None or alpha.seq != frame.seq or frame.size != self._picture.size:
             raise ValueError("this matte was made from another frame")
         picture = self._picture
         picture.y.fill(16)

@@ -15,7 +15,8 @@ class Matte(Protocol):
         """The alpha of `frame`.
 
         probability: float32 (height, width) at the network's size, 0..1, made from this very frame. Returns an
-        `Alpha` with the frame's size and number; it belongs to the matte until the next call.
+        `Alpha` with the frame's size and number; it belongs to the matte until the next call. Raises `ValueError` for a
+        map of another kind, or with samples that are not finite.
         """
 
     def reset(self) -> None:

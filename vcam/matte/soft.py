@@ -65,6 +65,7 @@ class SoftMatte:
         self._sizes: tuple[Size, Size] | None = None
 
     def update(self, probability: F32, frame: Frame) -> Alpha:
+        _check(probability)
         small_size = (int(probability.shape[1]), int(probability.shape[0]))
         if self._sizes != (small_size, frame.size):
             self._allocate(small_size, frame.size)
@@ -132,6 +133,15 @@ class SoftMatte:
             interpolation=cv2.INTER_AREA,
         )
         return box
+
+
+def _check(probability: F32) -> None:
+    # OpenCV drops a `dst` that does not fit without a word: the matte would stay that of an earlier frame
+    if probability.ndim != 2 or not probability.size or probability.dtype != np.float32:
+        raise ValueError(f"a probability map cannot be {probability.dtype} {probability.shape}")
+    # the sum is finite only if every sample is, and costs a tenth of looking at each
+    if not math.isfinite(float(probability.sum())):
+        raise ValueError("the probability map holds samples that are no numbers")
 
 
 def _disc(radius: int) -> U8:
