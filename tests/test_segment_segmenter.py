@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from vcam.errors import EngineError, ModelError, UsageError
+from vcam.frames import Frame
+from vcam.segment.segmenter import AutoSegmenter, EngineChoice, engine_choices, open_segmenter
+from vcam.settings import SegmentSettings
+
+SIZE = (640, 480)
+FRAME = Frame.allocate(*SIZE)
+
+
+class ScriptedEngine:
+    """Fails on the frames whose numbers are given; its map holds `value`."""
+
+    name, device = "scripted", "CPU"
+
+    def __init__(self, value=0.5, failing=()):
+        self.value, self.failing = value, failing
+        self.seen = self.closed = self.resets = 0
+
+    def infer(self, picture):
+        self.seen += 1
+        if self.seen - 1 in self.failing:
+            raise EngineError("the device is gone")
+        return np.full((256, 256), self.value, np.float32)
+
+    def reset(self):
+        self.resets += 1
+
+    def close(self):
+        self.closed += 1
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def _choice(name, engine):
+    """engine: what to open, or the exception to raise instead."""
+
+    def open_(card, threads):
+        made = engine() if callable(engine) and not isinstance(engine, type) else engine
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    return EngineChoice(name, "CPU", open_)
+
+
+def _segmenter(*choices, **keys):
+    return AutoSegmenter(SegmentSettings(), SIZE, choices=choices, **keys)
+
+
+def _warnings(caplog):
+    return [record.message for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def test_the_first_engine_that_opens_is_used(caplog):
+    segmenter = _segmenter(_choice("a", EngineError("no driver")), _choice("b", ScriptedEngine(0.7)))
+    assert segmenter.segment(FRAME)[0, 0] == np.float32(0.7)
+    assert _warnings(caplog) == ["a on CPU failed: no driver"]
+
+
+def test_an_engine_that_throws_costs_one_frame_and_is_replaced(caplog):
+    first, second = ScriptedEngine(0.2, failing=(1,)), ScriptedEngine(0.8)
+    segmenter = _segmenter(_choice("a", first), _choice("b", second))
+    assert segmenter.segment(FRAME)[0, 0] == np.float32(0.2)
+    with pytest.raises(EngineError, match="the device is gone"):
+        segmenter.segment(FRAME)
+    assert segmenter.segment(FRAME)[0, 0] == np.float32(0.8)
+    assert first.closed == 1
+    assert _warnings(caplog) == ["a on CPU failed: the device is gone"]
+
+
+def test_when_none_is_left_all_are_tried_again_after_a_growing_pause(caplog):
+    clock = Clock()
+    opened = []
+
+    def open_():
+        opened.append(clock.now)
+        return ScriptedEngine(failing=range(9))
+
+    segmenter = _segmenter(_choice("a", open_), clock=clock)
+    for _ in range(100):
+        with pytest.raises(EngineError):
+            segmenter.segment(FRAME)
+        clock.now += 0.1
+    # at once, then after 1, 2 and 4 seconds, give or take a frame
+    np.testing.assert_allclose(np.diff(opened), [1, 2, 4], atol=0.25)
+    assert len(_warnings(caplog)) == 1
+
+
+def test_an_engine_that_comes_back_ends_the_pauses():
+    clock = Clock()
+    engines = iter([ScriptedEngine(failing=(0,)), EngineError("still gone"), ScriptedEngine(0.9)])
+    segmenter = _segmenter(_choice("a", lambda: next(engines)), clock=clock)
+    for _ in range(2):
+        with pytest.raises(EngineError):
+            segmenter.segment(FRAME)
+        clock.now += 1.1
+    with pytest.raises(EngineError, match="shortly"):
+        segmenter.segment(FRAME)
+    clock.now += 1
+    assert segmenter.segment(FRAME)[0, 0] == np.float32(0.9)
+
+
+def test_no_engine_at_the_start_is_an_error_with_every_reason():
+    with pytest.raises(EngineError, match="no driver; too old") as caught:
+        _segmenter(_choice("a", EngineError("no driver")), _choice("b", EngineError("too old")))
+    assert "--backend" in caught.value.hint
+
+
+def test_a_broken_model_is_not_hidden_by_the_next_engine():
+    with pytest.raises(ModelError, match="broken"):
+        _segmenter(_choice("a", ModelError("broken")), _choice("b", ScriptedEngine()))
+
+
+def test_an_unknown_model_is_a_usage_error():
+    with pytest.raises(UsageError):
+        AutoSegmenter(SegmentSettings(model="nope"), SIZE, choices=[_choice("a", ScriptedEngine())])
+
+
+def test_reset_and_close_reach_the_engine():
+    engine = ScriptedEngine()
+    segmenter = _segmenter(_choice("a", engine))
+    segmenter.reset()
+    segmenter.close()
+    segmenter.close()
+    assert (engine.resets, engine.closed) == (1, 1)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize(("size", "map_size"), [((1280, 720), (256, 144)), (SIZE, (256, 256))])
+def test_open_segmenter_runs_the_shipped_model_for_the_frame(backend, size, map_size, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    segmenter = open_segmenter(SegmentSettings(backend=backend), size)
+    probability = segmenter.segment(Frame.allocate(*size))
+    assert segmenter.map_size == map_size
+    assert probability.shape == map_size[::-1]
+    assert probability.max() < 0.1, "nobody is in a black picture"
+    assert backend in segmenter.description
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("device", ["GPU", "NPU", "VPU"])
+def test_a_device_that_is_missing_falls_back_to_the_cpu_and_tells(device, monkeypatch, tmp_path, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("vcam.segment.openvino_engine.OpenVinoEngine", _refusing("openvino"))
+    segmenter = open_segmenter(SegmentSettings(device=device), SIZE)
+    assert segmenter.description.endswith("on CPU")
+    wanted = "NPU" if device == "VPU" else device
+    assert any(f"openvino on {wanted} failed" in message for message in _warnings(caplog))
+
+
+def _refusing(name):
+    def open_(card, device, threads):
+        if device != "CPU":
+            raise EngineError(f"no {device}")
+        return ScriptedEngine()
+
+    return open_
+
+
+def test_accelerators_of_either_runtime_come_before_any_cpu(monkeypatch):
+    monkeypatch.setattr("vcam.segment.openvino_engine.devices", lambda: ["CPU", "GPU.0", "GPU.1"])
+    monkeypatch.setattr("vcam.segment.onnxruntime_engine.candidates", lambda device: ["GPU", "CPU"])
+    names = [choice.name for choice in engine_choices(SegmentSettings())]
+    assert names == ["openvino on GPU", "onnxruntime on GPU", "openvino on CPU", "onnxruntime on CPU"]
+
+
+def test_a_runtime_that_is_not_installed_leaves_the_other(monkeypatch):
+    def missing(device):
+        raise EngineError("OpenVINO does not start")
+
+    monkeypatch.setattr("vcam.segment.openvino_engine.candidates", missing)
+    assert [choice.name for choice in engine_choices(SegmentSettings())] == ["onnxruntime on CPU"]
+    with pytest.raises(EngineError, match="no inference runtime works"):
+        engine_choices(SegmentSettings(backend="openvino"))

@@ -1,0 +1,159 @@
+"""`vcam models`: which networks there are, what their cards say, and whether they work here."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vcam.errors import VcamError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vcam.segment.cards import ModelCard
+
+# the shape decides only which model `auto` means
+_FRAME = (1280, 720)
+
+_json = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")
+
+
+@click.group()
+def models() -> None:
+    """Networks that find the person."""
+
+
+@models.command("list")
+@_json
+def list_models(as_json: bool) -> None:
+    """List the models known by name: those of vcam, and those in your own model folder."""
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    rows = [_summary(path) for path in _paths()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table(
+        Column("name", no_wrap=True), "title", "picture", "licence", "CPU ms", Column("file", overflow="fold")
+    )
+    for row in rows:
+        if "error" in row:
+            table.add_row(row["name"], Text(row["error"], "red"), "", "", "", row["path"])
+            continue
+        width, height = row["size"]
+        cost = f"{row['openvino_ms']:g}" if row["openvino_ms"] is not None else ""
+        table.add_row(row["name"], row["title"], f"{width}x{height}", row["licence"], cost, row["path"])
+    Console().print(table)
+
+
+def _paths() -> list[Path]:
+    from vcam.segment.cards import card_paths
+
+    return card_paths()
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    from vcam.segment.cards import read_card
+
+    try:
+        card = read_card(path)
+    except VcamError as error:
+        return {"name": path.stem, "path": str(path), "error": str(error)}
+    return {
+        "name": card.name,
+        "title": card.title,
+        "size": list(card.input.size),
+        "form": card.output.form,
+        "licence": card.licence,
+        "openvino_ms": card.cost.openvino_ms if card.cost else None,
+        "onnxruntime_ms": card.cost.onnxruntime_ms if card.cost else None,
+        "path": str(card.network),
+    }
+
+
+@models.command()
+@click.argument("name")
+@_json
+def show(name: str, as_json: bool) -> None:
+    """Show the card of NAME: a model's name, a path, or auto."""
+    import msgspec
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    from vcam.segment.cards import find_model
+
+    card = find_model(name, _FRAME)
+    values = msgspec.to_builtins(card, enc_hook=str)
+    if as_json:
+        click.echo(json.dumps(values, indent=2))
+        return
+    table = Table(Column(style="bold", no_wrap=True), Column(overflow="fold"), show_header=False, box=None)
+    for key, value in _flat(values):
+        table.add_row(key, Text(value))
+    Console().print(table)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{prefix}{key}.")
+        elif value not in ("", None, [], ()):
+            rows.append((prefix + key, str(value)))
+    return rows
+
+
+@models.command()
+@click.argument("names", nargs=-1)
+@_json
+def verify(names: tuple[str, ...], as_json: bool) -> None:
+    """Check models: the card, the checksum, and one inference on every runtime and device here.
+
+    NAMES are names or paths; without any, all models known by name are checked.
+    """
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    from vcam.segment.cards import find_model
+
+    results: list[dict[str, Any]] = []
+    for name in names or tuple(dict.fromkeys(path.stem for path in _paths())):
+        try:
+            card = find_model(name, _FRAME)
+        except VcamError as error:
+            results.append({"name": name, "ok": False, "checks": {"card": str(error)}})
+            continue
+        checks = {"card": "ok", "checksum": "ok", **_try_engines(card)}
+        works = any(word == "ok" for key, word in checks.items() if " on " in key)
+        results.append({"name": name, "ok": works, "checks": checks})
+    if as_json:
+        click.echo(json.dumps(results, indent=2))
+    else:
+        table = Table(Column("model", overflow="fold"), Column("check", no_wrap=True), "result")
+        for result in results:
+            for check, word in result["checks"].items():
+                table.add_row(result["name"], check, Text(word, "green" if word == "ok" else "red"))
+        Console().print(table)
+    if not results or not all(result["ok"] for result in results):
+        click.get_current_context().exit(1)
+
+
+def _try_engines(card: ModelCard) -> dict[str, str]:
+    """What every engine here says of a model: "ok", or why not."""
+    from vcam.segment.segmenter import engine_choices
+    from vcam.settings import SegmentSettings
+
+    said = {}
+    for choice in engine_choices(SegmentSettings()):
+        try:
+            choice.open(card, 1).close()
+            said[choice.name] = "ok"
+        except VcamError as error:
+            said[choice.name] = str(error)
+    return said

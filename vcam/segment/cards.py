@@ -1,0 +1,283 @@
+"""Model cards: what an engine must know of a network, in a TOML file beside it.
+
+Engines know networks only through their cards. A card says which picture the network wants and how its output becomes
+one probability; docs/models.md describes every key for people.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from vcam.assets import data_folder
+from vcam.errors import ModelError, UsageError
+from vcam.types import Size
+
+WIDE = 1.5
+"""From this ratio of width to height on, `auto` takes the landscape network."""
+
+SUFFIXES = (".onnx", ".tflite", ".pb", ".xml", ".pdmodel")
+
+Layout = Literal["NCHW", "NHWC"]
+Form = Literal["probability", "logits", "two-channel", "softmax", "classes", "class-index"]
+
+_CHANNELS: dict[str, int] = {"probability": 1, "logits": 1, "two-channel": 2, "softmax": 2, "class-index": 1}
+
+
+def _says(allowed: str, **limits: Any) -> Meta:
+    return Meta(description=allowed, **limits)
+
+
+Side = Annotated[int, _says("from 16 to 2048 pixels", ge=16, le=2048)]
+
+
+class InputCard(Struct, frozen=True, forbid_unknown_fields=True):
+    """The picture that the network takes: (value - mean) / scale for each channel, values 0..255."""
+
+    layout: Annotated[Layout, _says("NCHW or NHWC")]
+    size: Annotated[tuple[Side, Side], _says("[width, height], each from 16 to 2048 pixels")]
+    channels: Annotated[Literal["RGB", "BGR"], _says("RGB or BGR")] = "RGB"
+    mean: Annotated[tuple[float, ...], _says("one number for each channel, in the order of the channels")] = (0, 0, 0)
+    scale: Annotated[tuple[float, ...], _says("one number for each channel, not 0")] = (255, 255, 255)
+    previous_mask: Annotated[bool, _says("true or false: the last map is a fourth channel, 0..255")] = False
+    name: Annotated[str, _says("the name of the network's input, if it has several")] = ""
+
+    @property
+    def depth(self) -> int:
+        """Channels of the network's input."""
+        return 4 if self.previous_mask else 3
+
+
+class OutputCard(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the network's output becomes the probability of a person."""
+
+    form: Annotated[Form, _says(f"one of {', '.join(get_args(Form))}")]
+    size: Annotated[tuple[Side, Side], _says("[width, height], each from 16 to 2048 pixels")]
+    layout: Annotated[Layout, _says("NCHW or NHWC")] = "NCHW"
+    channels: Annotated[int, _says("from 0 to 1024; needed for the form classes only", ge=0, le=1024)] = 0
+    person: Annotated[int, _says("from 0 to 1023: which channel, or which class, is the person", ge=0, le=1023)] = 1
+    name: Annotated[str, _says("the name of the network's output, if it has several")] = ""
+
+    @property
+    def depth(self) -> int:
+        """Channels of the network's output."""
+        return self.channels or _CHANNELS.get(self.form, 0)
+
+
+class StateCard(Struct, frozen=True, forbid_unknown_fields=True):
+    """A tensor that the network gives out with one frame and takes back with the next."""
+
+    input: Annotated[str, _says("the name of one of the network's inputs", min_length=1)]
+    shape: Annotated[
+        tuple[Annotated[int, Meta(ge=1)], ...], _says("the tensor's sides, each 1 or more, 67 million values at most")
+    ]
+    output: Annotated[
+        str, _says("the name of one of the network's outputs; empty for an input that stays as it is")
+    ] = ""
+    init: Annotated[float, _says("the number it holds before the first frame")] = 0.0
+
+
+class CostCard(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the network was measured to cost: CPU milliseconds of one picture on one thread."""
+
+    measured_on: Annotated[str, _says("the machine, in words")]
+    openvino_ms: Annotated[float | None, _says("milliseconds")] = None
+    onnxruntime_ms: Annotated[float | None, _says("milliseconds")] = None
+    mmac: Annotated[float | None, _says("millions of multiplications and additions")] = None
+
+
+class ModelCard(Struct, frozen=True, forbid_unknown_fields=True):
+    """A network and what is known of it. `path` is where the card lies; it is not a key of the file."""
+
+    title: Annotated[str, _says("a name for people", min_length=1)]
+    file: Annotated[
+        str,
+        _says(f"the network's file name, in the card's folder, ending in {' '.join(SUFFIXES)}",
+              pattern=r"^[^/\\]+\.(onnx|tflite|pb|xml|pdmodel)$"),
+    ]  # fmt: skip
+    sha256: Annotated[str, _says("64 hexadecimal digits, as sha256sum prints them", pattern="^[0-9a-f]{64}$")]
+    licence: Annotated[str, _says("a licence's SPDX name", min_length=1)]
+    origin: Annotated[str, _says("where the network comes from", min_length=1)]
+    input: InputCard
+    output: OutputCard
+    states: Annotated[tuple[StateCard, ...], _says("a list of tables")] = ()
+    cost: CostCard | None = None
+    path: Path = Path()
+
+    @property
+    def name(self) -> str:
+        """What the model is called on the command line."""
+        return self.path.stem
+
+    @property
+    def network(self) -> Path:
+        """The network's file."""
+        return self.path.with_name(self.file)
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and check a card; the network is not looked at. Raises `ModelError` naming card, key and what is allowed."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"there is no model card {path}", "docs/models.md says how to write one") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"the model card {path} is not valid TOML: {error}", "mend that line") from error
+    except OSError as error:
+        raise ModelError(f"the model card {path} cannot be read: {error.strerror}", f"chmod u+r {path}") from error
+    if "path" in table:
+        raise ModelError(f"{path}: there is no key path", _keys_of(ModelCard))
+    try:
+        card = msgspec.structs.replace(msgspec.convert(table, ModelCard), path=path)
+    except msgspec.ValidationError as error:
+        raise _explain(path, table, str(error)) from error
+    _check(card)
+    return card
+
+
+def _explain(path: Path, table: dict[str, Any], message: str) -> ModelError:
+    """msgspec's message in the words of the card: the key, its value, and what is allowed there."""
+    text, _, where = message.partition(" - at `$")
+    keys = [key for key in re.split(r"[.\[\]]+", where.strip("`")) if key]
+    kind: Any = ModelCard
+    value: Any = table
+    hint = text
+    for key in keys:
+        if key == "...":
+            break
+        if key.isdigit():
+            value = value[int(key)]
+            continue
+        value = value[key]
+        kind = get_type_hints(kind, include_extras=True)[key]
+        if get_origin(kind) is Annotated:
+            hint = kind.__metadata__[0].description or text
+            kind = get_args(kind)[0]
+        structs = [part for part in (kind, *get_args(kind)) if isinstance(part, type) and issubclass(part, Struct)]
+        kind = structs[0] if structs else kind
+    name = ".".join(keys)
+    if found := re.match(r"Object (?:contains unknown|missing required) field `(\w+)`", text):
+        name = f"{name}.{found[1]}" if name else found[1]
+        if "missing" in text:
+            allowed = get_type_hints(kind, include_extras=True)[found[1]]
+            hint = allowed.__metadata__[0].description if get_origin(allowed) is Annotated else "it is a table"
+            return ModelError(f"{path}: {name} is missing", f"{found[1]}: {hint}")
+        return ModelError(f"{path}: there is no key {name}", _keys_of(kind))
+    return ModelError(f"{path}: {name} = {value!r} will not do", hint)
+
+
+def _keys_of(kind: type[Struct]) -> str:
+    return f"known are {', '.join(name for name in kind.__struct_fields__ if name != 'path')}"
+
+
+def _check(card: ModelCard) -> None:
+    """What one key alone cannot tell."""
+    depth = card.input.depth
+    for key, values in (("mean", card.input.mean), ("scale", card.input.scale)):
+        if len(values) != depth:
+            raise ModelError(f"{card.path}: input.{key} has {len(values)} numbers", f"it needs {depth}, one a channel")
+    if 0 in card.input.scale:
+        raise ModelError(f"{card.path}: input.scale holds a 0", "values are divided by it: use 1 for none")
+    if card.input.previous_mask and card.input.size != card.output.size:
+        raise ModelError(f"{card.path}: input.previous_mask needs a map as large as the picture", "mend the sizes")
+    if card.output.form == "classes" and card.output.channels < 2:
+        raise ModelError(f"{card.path}: output.channels is missing", "the form classes needs it: how many classes")
+    fixed = _CHANNELS.get(card.output.form)
+    if fixed and card.output.channels not in (0, fixed):
+        raise ModelError(
+            f"{card.path}: output.channels = {card.output.channels} will not do",
+            f"the form {card.output.form} has {fixed}",
+        )
+    if card.output.depth > 1 and card.output.person >= card.output.depth:
+        raise ModelError(
+            f"{card.path}: output.person = {card.output.person} will not do",
+            f"from 0 to {card.output.depth - 1}",
+        )
+    for state in card.states:
+        elements = 1
+        for side in state.shape:
+            elements *= side
+        if not state.shape or elements > 1 << 26:
+            raise ModelError(
+                f"{card.path}: the shape {list(state.shape)} of state {state.input} will not do",
+                "the tensor's sides, each 1 or more, 67 million values at most",
+            )
+
+
+def checksum(network: Path) -> str:
+    """The SHA-256 of a network's file as hexadecimal digits. Raises `ModelError` if it cannot be read."""
+    try:
+        with network.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"there is no network {network}", "its card names it: restore the file, or mend `file`"
+        ) from error
+    except OSError as error:
+        raise ModelError(f"the network {network} cannot be read: {error.strerror}", f"chmod u+r {network}") from error
+
+
+def verify(card: ModelCard) -> None:
+    """Raise `ModelError` unless the network's file is the one that the card was written for."""
+    found = checksum(card.network)
+    if found != card.sha256:
+        raise ModelError(
+            f"{card.network} is not the file of its card: its checksum differs",
+            f'download it again, or if you trust it write sha256 = "{found}" into {card.path.name}',
+        )
+
+
+def model_folders() -> list[Path]:
+    """Where models are looked for by name: those of vcam first, then the user's own."""
+    import platformdirs
+
+    return [data_folder("models"), Path(platformdirs.user_data_dir("vcam", appauthor=False)) / "models"]
+
+
+def card_paths() -> list[Path]:
+    """Every card in the model folders, sorted by folder and name."""
+    return [path for folder in model_folders() for path in sorted(folder.glob("*.toml"))]
+
+
+def find_model(name_or_path: str, frame_size: Size) -> ModelCard:
+    """The card of a model, its network's checksum verified.
+
+    name_or_path: `auto` (by the shape of frames of `frame_size`), the name of a model in one of the folders, or the
+    path of a network or of its card. Raises `UsageError` if there is no such model or file, `ModelError` if card or
+    network are unusable.
+    """
+    found = _card_path(name_or_path, frame_size)
+    card = read_card(found)
+    given = Path(name_or_path).name
+    if given.endswith(SUFFIXES) and given != card.file:
+        raise ModelError(f"{found} is the card of {card.file}, not of {given}", f'write file = "{given}" into it')
+    verify(card)
+    return card
+
+
+def _card_path(word: str, frame_size: Size) -> Path:
+    if word == "auto":
+        word = "selfie-landscape" if frame_size[0] / frame_size[1] >= WIDE else "selfie-general"
+    given = Path(word).expanduser()
+    if "/" not in word and given.suffix not in (*SUFFIXES, ".toml"):
+        known = {path.stem: path for path in reversed(card_paths())}
+        if word in known:
+            return known[word]
+        close = difflib.get_close_matches(word, known, 1, 0.5)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known)) or 'none'}"
+        raise UsageError(f"there is no model {word!r}", hint)
+    if not given.is_file():
+        raise UsageError(f"there is no model file {given}", "check the path; vcam models list shows known names")
+    if given.suffix == ".toml":
+        return given
+    card = given.with_suffix(".toml")
+    if not card.is_file():
+        raise ModelError(f"{given} has no model card", f"write {card.name} beside it, as docs/models.md says")
+    return card

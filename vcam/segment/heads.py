@@ -1,0 +1,136 @@
+"""From what a network gives out to one probability: the output forms of model cards.
+
+| form        | output                          | probability of a person                |
+|-------------|---------------------------------|----------------------------------------|
+| probability | one channel, 0..1               | itself                                 |
+| logits      | one channel                     | its sigmoid                            |
+| two-channel | two channels, 0..1              | the person's channel                   |
+| softmax     | logits of two channels          | softmax, that is sigmoid of difference |
+| classes     | logits of N channels            | softmax, the person's class            |
+| class-index | one channel of class numbers    | 1 where it is the person's, else 0     |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from vcam.errors import EngineError, ModelError
+from vcam.segment.cards import ModelCard
+from vcam.types import F32
+
+
+class Head:
+    """Decodes one network's output into a map of its own, which it reuses."""
+
+    def __init__(self, card: ModelCard) -> None:
+        self._card = card
+        width, height = card.output.size
+        self._depth = card.output.depth
+        self._last = card.output.layout == "NHWC"
+        self._shape = (height, width, self._depth) if self._last else (self._depth, height, width)
+        self._map: F32 = np.zeros((height, width), np.float32)
+        self._total: F32 = np.empty_like(self._map)
+        self._highest: F32 = np.empty_like(self._map)
+        self._label: npt.NDArray[np.bool_] = np.empty((height, width), np.bool_)
+        self._decoder = {
+            "probability": self._probability,
+            "logits": self._logits,
+            "two-channel": self._two_channel,
+            "softmax": self._softmax,
+            "classes": self._classes,
+            "class-index": self._class_index,
+        }[card.output.form]
+
+    @property
+    def map(self) -> F32:
+        """The last map decoded; zeros before the first."""
+        return self._map
+
+    def check_shape(self, shape: Sequence[int]) -> None:
+        """Raise `ModelError` unless an output of `shape` is what the card says; flat outputs may have any shape."""
+        sides = [side for side in shape if side != 1]
+        wanted = [side for side in self._shape if side != 1]
+        flat = len(sides) <= 1 and int(np.prod(shape)) == int(np.prod(self._shape))
+        if sides != wanted and not flat:
+            raise ModelError(
+                f"{self._card.path}: the network gives {list(shape)}, which is not the card's output",
+                f"the card's layout, size and form mean {list(self._shape)}",
+            )
+
+    def decode(self, raw: npt.NDArray[Any]) -> F32:
+        """The probability of a person, float32 (height, width), 0..1, valid until the next call.
+
+        raw: the network's output in any shape that holds as many values as the card says. Raises `EngineError` if it
+        does not, or if a value is not finite.
+        """
+        if raw.size != self._depth * self._map.size:
+            raise EngineError(f"{self._card.name} gave {list(raw.shape)} instead of {list(self._shape)}")
+        with np.errstate(all="ignore"):
+            self._decoder(raw.reshape(self._shape))
+        return self._map
+
+    def reset(self) -> None:
+        self._map.fill(0)
+
+    def _channel(self, raw: npt.NDArray[Any], number: int) -> F32:
+        return cast(F32, raw[..., number] if self._last else raw[number])
+
+    def _check(self, values: npt.NDArray[Any]) -> None:
+        # any NaN or infinity survives a sum, and a sum is the cheapest way to look at every value
+        if not np.isfinite(values.sum(dtype=np.float32)):
+            self._map.fill(0)
+            raise EngineError(
+                f"{self._card.name} gave values that are not numbers", "another device or backend may do better"
+            )
+
+    def _sigmoid(self) -> None:
+        np.negative(self._map, out=self._map)
+        np.exp(self._map, out=self._map)
+        np.add(self._map, 1, out=self._map)
+        np.reciprocal(self._map, out=self._map)
+
+    def _clip(self, channel: F32) -> None:
+        self._check(channel)
+        np.clip(channel, 0, 1, out=self._map)
+
+    def _probability(self, raw: npt.NDArray[Any]) -> None:
+        self._clip(self._channel(raw, 0))
+
+    def _two_channel(self, raw: npt.NDArray[Any]) -> None:
+        self._clip(self._channel(raw, self._card.output.person))
+
+    def _logits(self, raw: npt.NDArray[Any]) -> None:
+        channel = self._channel(raw, 0)
+        self._check(channel)
+        np.copyto(self._map, channel)
+        self._sigmoid()
+
+    def _softmax(self, raw: npt.NDArray[Any]) -> None:
+        person = self._card.output.person
+        np.subtract(self._channel(raw, person), self._channel(raw, 1 - person), out=self._map)
+        self._check(self._map)
+        self._sigmoid()
+
+    def _classes(self, raw: npt.NDArray[Any]) -> None:
+        np.copyto(self._highest, self._channel(raw, 0))
+        for number in range(1, self._depth):
+            np.maximum(self._highest, self._channel(raw, number), out=self._highest)
+        self._total.fill(0)
+        for number in range(self._depth):
+            np.subtract(self._channel(raw, number), self._highest, out=self._map)
+            np.exp(self._map, out=self._map)
+            np.add(self._total, self._map, out=self._total)
+        np.subtract(self._channel(raw, self._card.output.person), self._highest, out=self._map)
+        np.exp(self._map, out=self._map)
+        np.divide(self._map, self._total, out=self._map)
+        self._check(self._map)
+
+    def _class_index(self, raw: npt.NDArray[Any]) -> None:
+        channel = self._channel(raw, 0)
+        self._check(channel)
+        np.equal(channel, self._card.output.person, out=self._label)
+        np.copyto(self._map, self._label)

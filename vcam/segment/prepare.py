@@ -1,0 +1,94 @@
+"""From a camera's frame to the network's picture.
+
+The planes are made small before they become RGB: halving with exact 2x2 means is the cheapest way that does not alias,
+and the rest, less than a factor of two, is linear.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from vcam.frames import Frame
+from vcam.types import U8, Size
+
+NEARLY = 1.75
+"""How many times the network's side still counts as twice."""
+
+
+class Preparer:
+    """Makes pictures of one size and channel order; its buffers are reused."""
+
+    def __init__(self, size: Size, channels: Literal["RGB", "BGR"]) -> None:
+        """size: (width, height) of the network's picture, odd sides included."""
+        width, height = size
+        # I420 has even sides only
+        even = (width + width % 2, height + height % 2)
+        luma = even[0] * even[1]
+        self._packed: U8 = np.empty((even[1] * 3 // 2, even[0]), np.uint8)
+        flat = self._packed.reshape(-1)
+        half = (even[1] // 2, even[0] // 2)
+        self._planes: tuple[U8, U8, U8] = (
+            flat[:luma].reshape(even[1], even[0]),
+            flat[luma : luma + luma // 4].reshape(half),
+            flat[luma + luma // 4 :].reshape(half),
+        )
+        self._even: U8 = np.empty((even[1], even[0], 3), np.uint8)
+        self._picture: U8 = self._even if even == size else np.empty((height, width, 3), np.uint8)
+        self._code = cv2.COLOR_YUV2RGB_I420 if channels == "RGB" else cv2.COLOR_YUV2BGR_I420
+        self._ladders: list[list[U8]] = []
+        self._source: Size = (0, 0)
+
+    def prepare(self, frame: Frame) -> U8:
+        """The frame as uint8 (height, width, 3), full range, stretched to the network's size.
+
+        The frame may have any size and either range. The picture belongs to the preparer until the next call.
+        """
+        if frame.size != self._source:
+            self._ladders = [_ladder(s.shape, t.shape) for s, t in zip(frame.planes, self._planes, strict=True)]
+            self._source = frame.size
+        for source, ladder, target in zip(frame.planes, self._ladders, self._planes, strict=True):
+            for step in ladder:
+                # halving one axis alone, linear gives the same means as area and is ten times as fast
+                both = step.shape[0] < source.shape[0] and step.shape[1] < source.shape[1]
+                mode = cv2.INTER_AREA if both else cv2.INTER_LINEAR
+                cv2.resize(source, step.shape[::-1], dst=step, interpolation=mode)
+                source = step
+            cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
+        if frame.full_range:
+            self._limit_range()
+        cv2.cvtColor(self._packed, self._code, dst=self._even)
+        if self._picture is not self._even:
+            height, width = self._picture.shape[:2]
+            cv2.resize(self._even, (width, height), dst=self._picture, interpolation=cv2.INTER_LINEAR)
+        return self._picture
+
+    def _limit_range(self) -> None:
+        """Full range to BT.601 limited, which is what OpenCV takes I420 to be."""
+        luma, *chroma = self._planes
+        cv2.convertScaleAbs(luma, dst=luma, alpha=219 / 255, beta=16)
+        for plane in chroma:
+            cv2.convertScaleAbs(plane, dst=plane, alpha=224 / 255, beta=128 - 128 * 224 / 255)
+
+
+def _ladder(source: tuple[int, ...], target: tuple[int, ...]) -> list[U8]:
+    """Buffers for the halvings from one plane size to less than twice the other, each axis by itself.
+
+    A side that is nearly twice as long is halved along with the other: halving both is much the cheaper, and the few
+    lines lost are fewer than those a network sees.
+    """
+    steps: list[U8] = []
+    height, width = source
+    while True:
+        # an odd side cannot be halved exactly, and inexact means cost ten times as much
+        tall, wide = height / target[0], width / target[1]
+        if max(tall, wide) < 2:
+            return steps
+        down = height % 2 == 0 and tall >= NEARLY
+        across = width % 2 == 0 and wide >= NEARLY
+        if not (down or across):
+            return steps
+        height, width = height // (1 + down), width // (1 + across)
+        steps.append(np.empty((height, width), np.uint8))

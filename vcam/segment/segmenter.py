@@ -1,0 +1,202 @@
+"""The segmenter that the pipeline holds: a model, and whichever engine works.
+
+Engines are tried best first, at the start and again when one fails while running: the frame on which it failed has no
+mask, the next engine does the next frame. When none is left, all are tried again after a pause that grows, because
+what failed may come back: an accelerator after suspend, memory after a rush.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vcam.errors import EngineError, VcamError
+from vcam.frames import Frame
+from vcam.segment.base import Engine, Segmenter
+from vcam.segment.cards import ModelCard, find_model
+from vcam.segment.prepare import Preparer
+from vcam.settings import SegmentSettings
+from vcam.types import F32, Size
+
+_log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds until all engines are tried again after each has failed; doubled each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """An engine that could be used. `open(card, threads)` builds it, runs it once, or raises `EngineError`."""
+
+    runtime: str
+    device: str
+    open: Callable[[ModelCard, int], Engine]
+
+    @property
+    def name(self) -> str:
+        return f"{self.runtime} on {self.device}"
+
+
+def engine_choices(settings: SegmentSettings) -> list[EngineChoice]:
+    """The engines to try for these settings, best first.
+
+    A device asked for by name comes first, but the CPU stays behind it. A runtime asked for by name is the only one.
+    Raises `EngineError` if no runtime is installed.
+    """
+    device = "NPU" if settings.device == "VPU" else settings.device
+    choices: list[EngineChoice] = []
+    problems: list[str] = []
+    backends = {"openvino": _openvino_choices, "onnxruntime": _onnxruntime_choices}
+    for name in backends if settings.backend == "auto" else (settings.backend,):
+        try:
+            choices += backends[name](device)
+        except EngineError as error:
+            problems.append(str(error))
+    if not choices:
+        raise EngineError(f"no inference runtime works: {'; '.join(problems)}", "pip install openvino onnxruntime")
+    # stable: an accelerator of the second runtime goes before the CPU of the first
+    return sorted(choices, key=lambda choice: choice.device == "CPU")
+
+
+def _openvino_choices(device: str) -> list[EngineChoice]:
+    from vcam.segment import openvino_engine as runtime
+
+    def choice(place: str) -> EngineChoice:
+        return EngineChoice("openvino", place, lambda card, threads: runtime.OpenVinoEngine(card, place, threads))
+
+    return [choice(place) for place in _with_cpu(runtime.candidates(device))]
+
+
+def _onnxruntime_choices(device: str) -> list[EngineChoice]:
+    from vcam.segment import onnxruntime_engine as runtime
+
+    def choice(place: str) -> EngineChoice:
+        return EngineChoice("onnxruntime", place, lambda card, threads: runtime.OnnxRuntimeEngine(card, place, threads))
+
+    return [choice(place) for place in _with_cpu(runtime.candidates(device))]
+
+
+def _with_cpu(devices: list[str]) -> list[str]:
+    return list(dict.fromkeys([*devices, "CPU"]))
+
+
+class AutoSegmenter:
+    """A model run by the first engine that works."""
+
+    def __init__(
+        self,
+        settings: SegmentSettings,
+        frame_size: Size,
+        *,
+        choices: Sequence[EngineChoice] | None = None,
+        card: ModelCard | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """frame_size: of the frames to come, for the model `auto`; frames of other sizes are taken too.
+
+        `choices`, `card` and `clock` stand in for what is installed, found and true. The engine has run once when
+        this returns. Raises `ModelError` if model or card are unusable, `UsageError` if there is no such model,
+        `EngineError` if no engine runs it.
+        """
+        self._card = find_model(settings.model, frame_size) if card is None else card
+        self._threads = settings.threads
+        self._choices = list(engine_choices(settings) if choices is None else choices)
+        self._clock = clock
+        self._preparer = Preparer(self._card.input.size, self._card.input.channels)
+        self._warned: set[str] = set()
+        self._running = ""
+        self._next = 0
+        self._pause = FIRST_PAUSE
+        self._retry_at = 0.0
+        self._engine: Engine | None = None
+        if problems := self._open(hide_model_errors=False):
+            raise EngineError(
+                f"no engine runs the model {self._card.name}: {'; '.join(problems)}",
+                "try another --backend, --device or --model; vcam doctor tells more",
+            )
+
+    def _open(self, *, hide_model_errors: bool) -> list[str]:
+        """Open the next engine that works, or return why none does."""
+        problems = []
+        while self._next < len(self._choices):
+            choice = self._choices[self._next]
+            self._next += 1
+            try:
+                self._engine = choice.open(self._card, self._threads)
+                self._running = choice.name
+                return []
+            except EngineError as error:
+                reason = error.message
+            except VcamError as error:
+                if not hide_model_errors:
+                    raise
+                reason = error.message
+            problems.append(reason)
+            self._warn(choice.name, reason)
+        return problems or ["none is left"]
+
+    def _warn(self, name: str, reason: str) -> None:
+        """Once an engine: a device that keeps failing must not fill the journal."""
+        level = logging.DEBUG if name in self._warned else logging.WARNING
+        self._warned.add(name)
+        _log.log(level, "%s failed: %s", name, reason)
+
+    @property
+    def description(self) -> str:
+        if self._engine is None:
+            return f"{self._card.name}, no engine works"
+        return f"{self._card.name}, {self._engine.name} on {self._engine.device}"
+
+    @property
+    def map_size(self) -> Size:
+        return self._card.output.size
+
+    def segment(self, frame: Frame) -> F32:
+        engine = self._engine or self._revive()
+        try:
+            probability = engine.infer(self._preparer.prepare(frame))
+        except EngineError as error:
+            self._drop(engine)
+            self._warn(self._running, error.message)
+            raise
+        self._pause = FIRST_PAUSE
+        return probability
+
+    def _drop(self, engine: Engine) -> None:
+        engine.close()
+        self._engine = None
+        if self._next >= len(self._choices):
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """All engines have failed: begin anew, but not at once."""
+        self._next = 0
+        self._retry_at = self._clock() + self._pause
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    def _revive(self) -> Engine:
+        """The next engine that works. Raises `EngineError` if there is none, or it is too early to try."""
+        if self._next == 0 and self._clock() < self._retry_at:
+            raise EngineError(f"no engine runs the model {self._card.name}", "they are tried again shortly")
+        problems = self._open(hide_model_errors=True)
+        if self._engine is None:
+            self._give_up()
+            raise EngineError(f"no engine runs the model {self._card.name}: {'; '.join(problems)}")
+        _log.info("now on %s", self.description)
+        return self._engine
+
+    def reset(self) -> None:
+        if self._engine is not None:
+            self._engine.reset()
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+
+def open_segmenter(settings: SegmentSettings, size: Size) -> Segmenter:
+    """The segmenter for frames of `size`; raises as `AutoSegmenter` does."""
+    return AutoSegmenter(settings, size)
