@@ -1,6 +1,6 @@
 """The ffmpeg program: where it is, what a media file holds, and frames read from it.
 
-ffmpeg runs as a process of its own. Binding its libraries instead (PyAV) would put GPL-3.0 code into the same process
+ffmpeg runs as a process of its own. Binding its libraries instead (PyAV) would put LGPL-3.0 code into the same process
 as pyvirtualcam, which is GPL-2.0-only, and a decoder that crashes would take the daemon with it.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import subprocess
 import tempfile
@@ -61,7 +62,7 @@ class MediaInfo:
         return None if self.duration is None else max(1, round(self.duration * self.fps))
 
 
-_VIDEO = re.compile(r"Stream #\d+:\d+.*?: Video: .*?\b(\d{1,5})x(\d{1,5})\b(?: \[SAR (\d+):(\d+))?")
+_VIDEO = re.compile(r"Stream #\d+:\d+.*?: Video: .*?\b(\d{1,5})x(\d{1,5})\b(?:(?: \[|, )SAR (\d+):(\d+))?")
 _RATE = re.compile(r"\b([\d.]+)(k?) (fps|tbr)\b")
 _DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _ROTATION = re.compile(r"rotation of (-?[\d.]+) degrees")
@@ -119,7 +120,7 @@ def _rate(line: str) -> Fraction:
     return Fraction(rate).limit_denominator(1000)
 
 
-_EMPTY_WORDS = ("At least one output file", "Conversion failed!")
+_EMPTY_WORDS = ("At least one output file", "Conversion failed!", "Error opening output file")
 
 
 def last_line(text: str) -> str:
@@ -136,9 +137,19 @@ class VideoReader:
     """
 
     def __init__(
-        self, source: str, size: Size, fps: Fraction, *, loop: bool = False, options: tuple[str, ...] = ()
+        self,
+        source: str,
+        size: Size,
+        fps: Fraction,
+        *,
+        loop: bool = False,
+        options: tuple[str, ...] = (),
+        filters: str = "",
     ) -> None:
-        """source: what ffmpeg's `-i` takes (`local_url` for files); `options` go before it. `size` must be even."""
+        """source: what ffmpeg's `-i` takes (`local_url` for files); `options` go before it. `size` must be even.
+
+        `filters` are ffmpeg's video filters to apply before the picture is scaled to `size`.
+        """
         check_size(*size, what=source)
         self._frame = Frame.allocate(*size)
         assert self._frame.buffer is not None
@@ -149,6 +160,8 @@ class VideoReader:
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         width, height = size
         scale = f"scale={width}:{height}:flags=bicubic:out_color_matrix=bt601:out_range=tv,format=yuv420p"
+        if filters:
+            scale = f"{filters},{scale}"
         command = [find_ffmpeg(), "-v", "error", "-nostdin", "-threads", "1", *options]
         if loop:
             command += ["-stream_loop", "-1"]
@@ -178,6 +191,11 @@ class VideoReader:
         self._frame.timestamp = float(self._seq / self._fps)
         self._seq += 1
         return self._frame
+
+    def wait(self, timeout: float) -> bool:
+        """Whether bytes, or the end, arrive within so many seconds."""
+        assert self._process.stdout is not None
+        return bool(select.select([self._process.stdout], [], [], timeout)[0])
 
     @property
     def _name(self) -> str:

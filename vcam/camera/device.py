@@ -1,0 +1,311 @@
+"""Frames of a V4L2 camera: the newest one, never a stale one."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import select
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from vcam.camera.modes import KNOWN, Mode, choose_mode, list_modes
+from vcam.camera.sources import failure, resolve
+from vcam.camera.unpack import Matrix, Unpacker
+from vcam.errors import CameraError, CameraStalled, UsageError, VcamError
+from vcam.frames import Frame, PixelFormat, check_size
+from vcam.types import U8, Size
+from vcam.v4l2 import device, raw
+from vcam.v4l2.controls import Control, list_controls, write_control
+from vcam.v4l2.discover import Node
+
+_BUFFERS = 4
+# beyond this a jump in the driver's numbers is a restart, not a loss
+_SANE_GAP = 1000
+
+_COLORSPACES_LIKE_709 = frozenset(
+    (raw.V4L2_COLORSPACE_REC709, raw.V4L2_COLORSPACE_DCI_P3, raw.V4L2_COLORSPACE_BT2020, raw.V4L2_COLORSPACE_SMPTE240M)
+)
+_ENCODINGS_LIKE_709 = frozenset(
+    (
+        raw.V4L2_YCBCR_ENC_709,
+        raw.V4L2_YCBCR_ENC_XV709,
+        raw.V4L2_YCBCR_ENC_BT2020,
+        raw.V4L2_YCBCR_ENC_BT2020_CONST_LUM,
+        raw.V4L2_YCBCR_ENC_SMPTE240M,
+    )
+)
+
+
+class V4L2Camera:
+    """A camera as `vcam.camera.base.Camera` has it.
+
+    source: "auto" (the first real camera), a path, a number, or part of the card's name. A virtual camera is taken
+    only if it is named. `size` and `fps` are wishes: `open` takes the camera's nearest mode.
+    """
+
+    def __init__(self, source: str, size: Size, fps: float, timeout: float) -> None:
+        """timeout: seconds without a frame after which `read` gives up."""
+        self._source, self._wanted_size, self._wanted_fps, self._timeout = source, size, fps, timeout
+        self._node: Node | None = None
+        self._fd = -1
+        self._maps: list[mmap.mmap] = []
+        self._held: int | None = None
+        self._mode: Mode | None = None
+        self._dropped = 0
+        self._last_sequence: int | None = None
+        self._seq = 0
+        self._poll = select.poll()
+        self._unpacker: Unpacker | None = None
+        self._copy: U8 | None = None
+
+    @property
+    def description(self) -> str:
+        if self._node is None:
+            return f"camera {self._source}"
+        mode = f", {self._mode}" if self._mode else ""
+        return f"{self._node.card} ({self._node.path}){mode}"
+
+    @property
+    def size(self) -> Size:
+        return self._mode.size if self._mode else self._wanted_size
+
+    @property
+    def fps(self) -> float:
+        return (self._mode.fps if self._mode else 0.0) or self._wanted_fps
+
+    @property
+    def live(self) -> bool:
+        return True
+
+    @property
+    def dropped(self) -> int:
+        return self._dropped
+
+    def open(self) -> None:
+        """Find the camera, set its mode, and start it. See `Camera.open`."""
+        check_size(*self._wanted_size)
+        self.close()
+        self._node = resolve(self._source, self._node)
+        try:
+            self._start(self._node)
+        except OSError as error:
+            self.close()
+            raise failure(self._node, error) from error
+        except VcamError:
+            self.close()
+            raise
+
+    def _start(self, node: Node) -> None:
+        self._fd = device.open_node(node.path)
+        modes = list(list_modes(self._fd, self._wanted_size, self._wanted_fps))
+        mode = choose_mode(modes, self._wanted_size, self._wanted_fps)
+        if mode is None:
+            offered = ", ".join(device.enum_formats(self._fd)) or "none"
+            raise CameraError(
+                f"{node.card} ({node.path}) has no mode that vcam can read (its formats: {offered})",
+                "choose another camera",
+            )
+        layout = device.set_format(self._fd, mode.code, mode.size)
+        self._mode = _accepted(node, layout, device.set_rate(self._fd, mode.fps or self._wanted_fps))
+        full_range, matrix = colours(layout)
+        stride = None if self._mode.format is PixelFormat.MJPEG else layout.stride or None
+        self._unpacker = Unpacker(
+            self._mode.format, self._mode.size, stride=stride, full_range=full_range, matrix=matrix
+        )
+        # the producer of a virtual camera writes into buffers that were handed out: mask and picture must not differ
+        self._copy = np.empty(layout.bytes, np.uint8) if node.is_loopback else None
+        self._maps = [device.map_buffer(self._fd, index) for index in range(device.request_buffers(self._fd, _BUFFERS))]
+        for index in range(len(self._maps)):
+            device.queue_buffer(self._fd, index)
+        device.stream_on(self._fd)
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLIN)
+        self._dropped = self._seq = 0
+        self._last_sequence = None
+
+    def read(self) -> Frame | None:
+        """The newest frame. See `Camera.read`.
+
+        It may be a view of the driver's memory, which goes back to the driver with the next call.
+        """
+        if self._fd < 0 or self._unpacker is None:
+            raise CameraError(f"{self.description} is not open")
+        deadline = time.monotonic() + self._timeout
+        try:
+            filled = self._newest_waiting()
+            while True:
+                if filled is not None:
+                    frame = self._unpack(self._unpacker, filled)
+                    if frame is not None:
+                        return frame
+                    self._dropped += 1
+                self._give_back()
+                self._wait(deadline)
+                filled = self._drain()[0]
+        except OSError as error:
+            raise self._lost(error.strerror or "no reason given") from error
+
+    def _newest_waiting(self) -> device.FilledBuffer | None:
+        """The newest frame that came since the last call, None if none did or all are old.
+
+        A driver that has filled all its buffers drops what comes later, so then even the newest may be stale.
+        """
+        before, self._held = self._held, None
+        at_the_driver = len(self._maps) - (before is not None)
+        newest, taken = self._drain()
+        if before is not None:
+            device.queue_buffer(self._fd, before)
+        if newest is not None and taken >= at_the_driver and not self._fresh(newest):
+            self._dropped += 1
+            self._give_back()
+            return None
+        return newest
+
+    def _drain(self) -> tuple[device.FilledBuffer | None, int]:
+        """The newest filled buffer, now held, and how many there were; the others are back at the driver."""
+        newest, taken = None, 0
+        while taken < len(self._maps) and (filled := device.dequeue_buffer(self._fd)) is not None:
+            if newest is not None:
+                device.queue_buffer(self._fd, newest.index)
+            newest, taken = filled, taken + 1
+        if newest is None:
+            return None, 0
+        self._held = newest.index
+        self._count_lost(newest.sequence, taken - 1)
+        return newest, taken
+
+    def _count_lost(self, sequence: int, superseded: int) -> None:
+        # gaps in the driver's numbers tell of frames that it dropped itself; some drivers do not count
+        gap = 0 if self._last_sequence is None else sequence - self._last_sequence - 1
+        self._dropped += max(superseded, gap if gap < _SANE_GAP else 0)
+        self._last_sequence = sequence
+
+    def _fresh(self, filled: device.FilledBuffer) -> bool:
+        return filled.timestamp is not None and time.monotonic() - filled.timestamp < 1.5 / self.fps
+
+    def _unpack(self, unpacker: Unpacker, filled: device.FilledBuffer) -> Frame | None:
+        if filled.damaged:
+            return None
+        data = np.frombuffer(self._maps[filled.index], np.uint8, min(filled.bytes, len(self._maps[filled.index])))
+        if self._copy is not None:
+            data = self._copy_of(data)
+        # some drivers stamp the moment at which the frame is due
+        now = time.monotonic()
+        timestamp = now if filled.timestamp is None else min(filled.timestamp, now)
+        frame = unpacker.unpack(data, timestamp, self._seq)
+        if frame is not None:
+            self._seq += 1
+        return frame
+
+    def _copy_of(self, data: U8) -> U8:
+        if self._copy is None or self._copy.size < data.size:
+            self._copy = np.empty(data.size, np.uint8)
+        np.copyto(self._copy[: data.size], data)
+        return self._copy[: data.size]
+
+    def _give_back(self) -> None:
+        if self._held is not None:
+            held, self._held = self._held, None
+            device.queue_buffer(self._fd, held)
+
+    def _wait(self, deadline: float) -> None:
+        events = self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        if not events:
+            raise CameraStalled(
+                f"{self.description} has sent no picture for {self._timeout:g} s", "unplug it and plug it in again"
+            )
+        if events[0][1] & (select.POLLERR | select.POLLHUP | select.POLLNVAL):
+            raise self._lost("the driver reports an error")
+        if time.monotonic() > deadline:
+            raise CameraStalled(
+                f"{self.description} has sent only damaged pictures for {self._timeout:g} s", "check its cable"
+            )
+
+    def _lost(self, why: str) -> CameraError:
+        assert self._node is not None
+        if not self._node.path.exists():
+            return CameraError(f"{self._node.card} ({self._node.path}) was unplugged", "plug it in again")
+        return CameraError(f"{self.description} has stopped: {why}", "unplug it and plug it in again")
+
+    def close(self) -> None:
+        """Stop the camera and give it back. See `Camera.close`."""
+        if self._fd < 0:
+            return
+        self._unpacker = self._copy = self._held = None
+        for step in (device.stream_off, lambda fd: device.request_buffers(fd, 0)):
+            # neither answers once the camera is unplugged
+            with contextlib.suppress(OSError):
+                step(self._fd)
+        for memory in self._maps:
+            # somebody may still hold the last frame: its memory goes when the frame does
+            with contextlib.suppress(BufferError):
+                memory.close()
+        self._maps = []
+        os.close(self._fd)
+        self._fd = -1
+
+    def controls(self) -> list[Control]:
+        """Its controls with their values. Works open or closed. Raises `CameraError`."""
+        with self._descriptor() as fd:
+            return list(list_controls(fd))
+
+    def set_control(self, name: str, value: str) -> None:
+        """Set a control by name, the value as people write it. Works open or closed.
+
+        Raises `UsageError` for a name or value that cannot be, `CameraError` if the camera refuses.
+        """
+        with self._descriptor() as fd:
+            known = {control.name: control for control in list_controls(fd)}
+            control = known.get(name)
+            if control is None or not control.writable:
+                names = ", ".join(entry.name for entry in known.values() if entry.writable)
+                raise UsageError(f"{self.description} has no control {name!r} to set", f"it has: {names or 'none'}")
+            try:
+                number = control.parse(value)
+            except ValueError as error:
+                raise UsageError(f"{name} cannot be {value!r}", str(error)) from error
+            try:
+                write_control(fd, control, number)
+            except OSError as error:
+                hint = "another control overrules it; turn the automatic one off first" if not control.active else ""
+                raise CameraError(f"{self.description} refuses {name} = {value}: {error.strerror}", hint) from error
+
+    @contextlib.contextmanager
+    def _descriptor(self) -> Iterator[int]:
+        if self._fd >= 0:
+            yield self._fd
+            return
+        node = resolve(self._source, self._node)
+        try:
+            fd = device.open_node(node.path)
+        except OSError as error:
+            raise failure(node, error) from error
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+
+def _accepted(node: Node, layout: device.PixelLayout, rate: float) -> Mode:
+    """The mode that the driver holds after all, which need not be the one it was asked for."""
+    format_ = KNOWN.get(layout.code)
+    if format_ is None:
+        raise CameraError(f"{node.card} ({node.path}) insists on the format {layout}", "choose another camera")
+    return Mode(format_, check_size(*layout.size, what=f"the picture of {node.card}"), rate, layout.code)
+
+
+def colours(layout: device.PixelLayout) -> tuple[bool, Matrix]:
+    """Whether samples use the full range, and their matrix, where 0 stands for the kernel's default rules.
+
+    Those are V4L2_MAP_QUANTIZATION_DEFAULT and V4L2_MAP_YCBCR_ENC_DEFAULT of <linux/videodev2.h>. JPEG frames are full
+    range by their own standard, whatever a camera's descriptor says of its sensor. SMPTE 240M and BT.2020 are taken
+    for BT.709, which is near.
+    """
+    jpeg = KNOWN.get(layout.code) is PixelFormat.MJPEG or layout.colorspace == raw.V4L2_COLORSPACE_JPEG
+    full_range = jpeg if layout.quantization == 0 else layout.quantization == raw.V4L2_QUANTIZATION_FULL_RANGE
+    if layout.encoding:
+        return full_range, "bt709" if layout.encoding in _ENCODINGS_LIKE_709 else "bt601"
+    return full_range, "bt709" if layout.colorspace in _COLORSPACES_LIKE_709 else "bt601"

@@ -1,0 +1,212 @@
+"""Video and picture files as cameras: read once from end to end, or played for ever at a camera's pace."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from pathlib import Path
+
+from vcam.camera.base import Camera
+from vcam.camera.pace import Clock, Pacer, Sleep
+from vcam.errors import InputError, UsageError
+from vcam.ffmpeg import VideoReader, local_url, probe
+from vcam.frames import Frame, check_size, even_size
+from vcam.images import IMAGE_SUFFIXES, bgr_to_frame, read_image
+from vcam.types import Size
+
+_PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6")
+_PATIENCE = 20.0
+_MOVING_JPEG = frozenset({".mjpg", ".mjpeg"})
+
+
+class VideoFile:
+    """A video file at its own rate. It needs no pace of its reader, so it never drops a frame."""
+
+    live = False
+    dropped = 0
+
+    def __init__(
+        self, path: Path, *, paced: bool = False, clock: Clock = time.monotonic, sleep: Sleep = time.sleep
+    ) -> None:
+        """paced: stand in for a camera: `read` waits for each frame's time, and the file starts again at its end."""
+        self._path, self._paced = path, paced
+        self._clock, self._sleep = clock, sleep
+        self._reader: VideoReader | None = None
+        self._first: Frame | None = None
+        self._size: Size = (0, 0)
+        self._true_size: Size = (0, 0)
+        self._fps = Fraction(0)
+        self._frames: int | None = None
+
+    @property
+    def description(self) -> str:
+        return str(self._path)
+
+    @property
+    def size(self) -> Size:
+        return self._size
+
+    @property
+    def true_size(self) -> Size:
+        """The file's size in square pixels; where a side is odd, the frames lack its last row or column."""
+        return self._true_size
+
+    @property
+    def fps(self) -> float:
+        return float(self._fps)
+
+    @property
+    def frames(self) -> int | None:
+        """About how many frames the file has, None if it does not tell; known once open."""
+        return self._frames
+
+    def open(self) -> None:
+        """Start to decode; the first frame is there when this returns.
+
+        Raises `UsageError` for a missing file or one too small, `InputError` if it is no video or has no frame.
+        """
+        if self._reader is not None:
+            return
+        info = probe(self._path)
+        width, height = info.size
+        if info.aspect != 1:
+            width = max(1, round(width * info.aspect))
+        self._true_size, self._size = (width, height), even_size((width, height))
+        self._fps, self._frames = info.fps, info.frames
+        check_size(*self._size, what=f"{self._path}")
+        # the scale that follows makes the size true after a change of size within the file
+        trim = f"scale={width}:{height}:flags=bicubic,crop={self._size[0]}:{self._size[1]}:0:0"
+        odd = self._size != self._true_size
+        reader = VideoReader(local_url(self._path), self._size, info.fps, loop=self._paced, filters=trim if odd else "")
+        try:
+            # ffmpeg that plays a damaged file round and round finds neither a frame nor an end
+            if not reader.wait(_PATIENCE):
+                raise InputError(f"no frame came from {self._path} in {_PATIENCE:g} s", "is it damaged?")
+            self._first = reader.read()
+        except BaseException:
+            reader.close()
+            raise
+        self._reader = reader
+        self._pacer = Pacer(float(info.fps), self._clock, self._sleep)
+
+    def read(self) -> Frame | None:
+        """The next frame, or None after the last; a paced file has no last one."""
+        if self._reader is None:
+            raise InputError(f"{self._path} is not open")
+        frame, self._first = (self._first, None) if self._first else (self._reader.read(), None)
+        if frame is None:
+            if self._paced:
+                raise InputError(f"{self._path} cannot be played again: {self._reader.messages()}", "is it damaged?")
+            return None
+        if self._paced:
+            frame.timestamp = self._pacer.wait()
+        return frame
+
+    def close(self) -> None:
+        """End the decoder."""
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = self._first = None
+
+
+class PictureFile:
+    """One picture, as a video of one frame or as a still camera."""
+
+    live = False
+    dropped = 0
+
+    def __init__(
+        self,
+        path: Path,
+        fps: float = 30.0,
+        *,
+        paced: bool = False,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        """paced: serve the picture again and again, `fps` times a second; else once."""
+        self._path, self._fps, self._paced = path, fps, paced
+        self._clock, self._sleep = clock, sleep
+        self._frame: Frame | None = None
+        self._true_size: Size = (0, 0)
+        self._seq = 0
+
+    @property
+    def description(self) -> str:
+        return str(self._path)
+
+    @property
+    def size(self) -> Size:
+        return self._frame.size if self._frame else (0, 0)
+
+    @property
+    def true_size(self) -> Size:
+        """The picture's own size; where a side is odd, the frame repeats its last row or column."""
+        return self._true_size
+
+    @property
+    def fps(self) -> float:
+        return self._fps
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames there are: one, or no end of them."""
+        return None if self._paced else 1
+
+    def open(self) -> None:
+        """Load the picture.
+
+        Raises `UsageError` for a missing file or an impossible size, `InputError` for a damaged one.
+        """
+        if self._frame is not None:
+            return
+        picture = read_image(self._path)
+        height, width = picture.shape[:2]
+        check_size(width + width % 2, height + height % 2, what=f"{self._path}")
+        self._true_size = (width, height)
+        self._frame = bgr_to_frame(picture)
+        self._seq = 0
+        self._pacer = Pacer(self._fps, self._clock, self._sleep)
+
+    def read(self) -> Frame | None:
+        """The picture; None the second time unless it is paced."""
+        if self._frame is None:
+            raise InputError(f"{self._path} is not open")
+        if self._seq and not self._paced:
+            return None
+        self._frame.timestamp = self._pacer.wait() if self._paced else 0.0
+        self._frame.seq = self._seq
+        self._seq += 1
+        return self._frame
+
+    def close(self) -> None:
+        """Let the picture go."""
+        self._frame = None
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a still picture, by its first bytes, or by its suffix where those tell nothing.
+
+    Raises `UsageError` if there is no such file, `InputError` if it may not be read.
+    """
+    suffix = path.suffix.lower()
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {path}", "check the path") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path} is a folder, not a picture or video", "name a file in it") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", f"chmod u+r {path}") from error
+    if start.startswith(_PICTURE_STARTS):
+        # a stream of JPEG pictures begins as its first picture does
+        return suffix not in _MOVING_JPEG
+    if start[8:12] == b"WEBP" or start[4:12] == b"ftypavif":
+        return True
+    return suffix in IMAGE_SUFFIXES
+
+
+def open_file(path: Path, fps: float, *, paced: bool) -> Camera:
+    """A camera for a picture or video file, not opened; `fps` is for pictures, a video has its own."""
+    return PictureFile(path, fps, paced=paced) if is_picture(path) else VideoFile(path, paced=paced)

@@ -1,0 +1,136 @@
+"""Crop, scale and mirror: the camera's picture brought to the shape that is served."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import cv2
+
+from vcam.camera.base import Camera
+from vcam.errors import UsageError
+from vcam.frames import MIN_SIDE, Box, Frame, check_size
+from vcam.types import U8, Size
+
+
+def parse_crop(text: str, source: Size) -> Box:
+    """ "WxH+X+Y" as a box within a picture of `source` size; empty text gives all of it.
+
+    Bounds are rounded down to even ones, which chroma needs. Raises `UsageError` if the words make no sense or the
+    part lies outside of the picture.
+    """
+    width, height = source
+    if not text:
+        return Box(0, 0, width, height)
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})\+(\d{1,5})\+(\d{1,5})", text.strip())
+    if not found:
+        raise UsageError(f"{text!r} is not a part of a picture", "write it as WxH+X+Y, for example 960x540+160+90")
+    part_width, part_height, x, y = (int(number) // 2 * 2 for number in found.groups())
+    if part_width < MIN_SIDE or part_height < MIN_SIDE:
+        raise UsageError(f"the crop {text} is too small", f"each side must be at least {MIN_SIDE} pixels")
+    box = Box(x, y, x + part_width, y + part_height)
+    if box.x1 > width or box.y1 > height:
+        raise UsageError(
+            f"the crop {text} does not lie within the camera's picture of {width}x{height}",
+            f"for example {width // 4 * 2}x{height // 4 * 2}+{width // 8 * 2}+{height // 8 * 2}",
+        )
+    return box
+
+
+def cover(box: Box, size: Size) -> Box:
+    """The largest part in the middle of `box` that has the shape of `size`; even bounds stay even."""
+    width, height = box.x1 - box.x0, box.y1 - box.y0
+    part_width, part_height = width, height
+    if width * size[1] > height * size[0]:
+        part_width = max(2, round(height * size[0] / size[1] / 2) * 2)
+    else:
+        part_height = max(2, round(width * size[1] / size[0] / 2) * 2)
+    x = box.x0 + (width - part_width) // 4 * 2
+    y = box.y0 + (height - part_height) // 4 * 2
+    return Box(x, y, x + part_width, y + part_height)
+
+
+class Reframed:
+    """A camera whose picture is cropped, brought to one size and mirrored.
+
+    Where nothing of this is to be done, the frames are the camera's own, untouched. A part that has the right size
+    already is a view of the camera's frame; otherwise frames are written to buffers of this object.
+    """
+
+    def __init__(self, camera: Camera, size: Size, mirror: bool = False, crop: str = "") -> None:
+        """size: (width, height) of the frames given out; crop: "WxH+X+Y" in the camera's pixels, or empty."""
+        self._camera, self._size, self._mirror, self._crop = camera, size, mirror, crop
+        self._part: Box | None = None
+        self._scaled: Frame | None = None
+        self._mirrored: Frame | None = None
+        self._shrinks = False
+
+    @property
+    def description(self) -> str:
+        return self._camera.description
+
+    @property
+    def size(self) -> Size:
+        return self._size
+
+    @property
+    def fps(self) -> float:
+        return self._camera.fps
+
+    @property
+    def live(self) -> bool:
+        return self._camera.live
+
+    @property
+    def dropped(self) -> int:
+        return self._camera.dropped
+
+    def open(self) -> None:
+        """Open the camera and get buffers. Raises what the camera raises, and `UsageError` for an impossible crop."""
+        check_size(*self._size)
+        self._camera.open()
+        try:
+            source = self._camera.size
+            box = cover(parse_crop(self._crop, source), self._size)
+        except UsageError:
+            self._camera.close()
+            raise
+        self._part = None if box == Box(0, 0, *source) else box
+        width, height = box.x1 - box.x0, box.y1 - box.y0
+        self._scaled = None if (width, height) == self._size else Frame.allocate(*self._size)
+        self._mirrored = Frame.allocate(*self._size) if self._mirror else None
+        # linear interpolation skips samples only when it shrinks by more than two
+        self._shrinks = width > 2 * self._size[0] or height > 2 * self._size[1]
+
+    def read(self) -> Frame | None:
+        """The camera's next frame in the new shape; None at its end."""
+        frame = self._camera.read()
+        if frame is None:
+            return None
+        if self._part is not None:
+            frame = frame.view(self._part)
+        if self._scaled is not None:
+            frame = self._into(self._scaled, frame, self._scale)
+        if self._mirrored is not None:
+            frame = self._into(self._mirrored, frame, _flip)
+        return frame
+
+    def close(self) -> None:
+        """Close the camera and let the buffers go."""
+        self._camera.close()
+        self._part = self._scaled = self._mirrored = None
+
+    def _scale(self, source: U8, target: U8) -> None:
+        way = cv2.INTER_AREA if self._shrinks else cv2.INTER_LINEAR
+        cv2.resize(source, target.shape[::-1], dst=target, interpolation=way)
+
+    @staticmethod
+    def _into(target: Frame, source: Frame, work: Callable[[U8, U8], None]) -> Frame:
+        for plane, out in zip(source.planes, target.planes, strict=True):
+            work(plane, out)
+        target.timestamp, target.seq, target.full_range = source.timestamp, source.seq, source.full_range
+        return target
+
+
+def _flip(source: U8, target: U8) -> None:
+    cv2.flip(source, 1, dst=target)
