@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vcam.camera.file import PictureFile, VideoFile
+from vcam.camera.file import PictureFile, VideoFile, is_picture
 from vcam.compose.composer import PlateComposer
 from vcam.compose.factory import parse_background
 from vcam.compose.matteview import MatteView, matte_picture
@@ -88,21 +88,6 @@ def _plan_folder(source: Path, target: Path, mattes: bool) -> list[Job]:
 
 def _some(suffixes: frozenset[str]) -> str:
     return ", ".join(sorted(suffixes))
-
-
-def is_picture(path: Path) -> bool:
-    """Whether a file holds one picture, going by its suffix, and for the kinds that may move by its content."""
-    suffix = path.suffix.lower()
-    if suffix not in {".gif", ".webp", ".png", ".avif"}:
-        return suffix in IMAGE_SUFFIXES
-    from PIL import Image
-
-    try:
-        with Image.open(path) as opened:
-            return not getattr(opened, "is_animated", False)
-    except OSError:
-        # damaged: let the reader of its usual kind say so
-        return suffix in IMAGE_SUFFIXES
 
 
 class Batch:

@@ -58,6 +58,7 @@ class Pipeline:
         self._clock = clock
         self._stopping = False
         self._failing = False
+        self._shown: Frame | None = None
 
     def open_outputs(self, size: Size, fps: float) -> None:
         """Open every output; if one fails, those before it are closed again."""
@@ -82,12 +83,29 @@ class Pipeline:
         if frame is None:
             return False
         now = self._clock()
+        self._shown = None
         picture = self.composite(frame, now)
         with timings.stage("write"):
             for output in self.outputs:
                 output.write(picture)
+        self._shown = picture
         timings.delivered(self._clock() - frame.timestamp if self.camera.live else self._clock() - now)
         return not any(output.finished for output in self.outputs)
+
+    def repeat(self) -> bool:
+        """Show the last picture once more; False if there is none."""
+        if self._shown is None:
+            return False
+        for output in self.outputs:
+            output.write(self._shown)
+        return True
+
+    def forget(self) -> None:
+        """The source has changed or paused: nothing of earlier frames may weigh in on later ones."""
+        self._shown = None
+        self.matte.reset()
+        if self.segmenter:
+            self.segmenter.reset()
 
     def composite(self, frame: Frame, now: float) -> Frame:
         """The finished picture of one frame; belongs to the composer until the next call. Never raises for a frame."""

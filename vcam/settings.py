@@ -121,6 +121,9 @@ class OutputSettings(Struct, frozen=True, forbid_unknown_fields=True):
               pattern=r"^\d{1,5}x\d{1,5}$"),
     ] = "1280x720"  # fmt: skip
     fps: Annotated[float, _meta("Frames a second.", unit="1/s", option="--fps", ge=1, le=240)] = 30.0
+    always_on: Annotated[bool, _meta("Keep the camera on while nobody watches.", live=True, option="--always-on")] = (
+        False
+    )
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -105,10 +105,11 @@ def middle_person(map_size: Size) -> F32:
 
 
 class RecordingOutput:
-    """Keeps a copy of every frame it was given; `fail` is raised by the next write."""
+    """Keeps a copy of every frame it was given; `fail` is raised by the next write, `watchers` is what it tells."""
 
     description = "recording"
     live = False
+    watchers = True
 
     def __init__(self, *, enough: int | None = None) -> None:
         """enough: `finished` becomes true after so many frames."""
@@ -128,6 +129,12 @@ class RecordingOutput:
         assert not frame.full_range, "a frame left that was not composited"
         self.frames.append(frame.packed().copy())
         self.numbers.append(frame.seq)
+
+    def watched(self) -> bool:
+        return self.watchers
+
+    def fileno(self) -> int | None:
+        return None
 
     @property
     def finished(self) -> bool:

@@ -8,6 +8,18 @@ from vcam.frames import Frame
 from vcam.types import Size
 
 
+class AlwaysWatched:
+    """What outputs have in common that take every frame they are given."""
+
+    live = False
+
+    def watched(self) -> bool:
+        return True
+
+    def fileno(self) -> int | None:
+        return None
+
+
 class Output(Protocol):
     """A sink: virtual camera, file, stream, window, standard output or nothing.
 
@@ -24,6 +36,12 @@ class Output(Protocol):
 
         False for files, which hold nothing but finished pictures.
         """
+
+    def watched(self) -> bool:
+        """Whether somebody takes the frames. Unknown counts as somebody; files and windows always take them."""
+
+    def fileno(self) -> int | None:
+        """A descriptor that becomes readable when `watched` may have changed, None if there is none."""
 
     def open(self, size: Size, fps: float) -> None:
         """Get ready for frames of that size at about that rate.

@@ -1,0 +1,93 @@
+"""The camera: opened when wanted, let go when not, opened again when lost; never in the way of the picture.
+
+Opening a USB camera takes up to a second, and closing one that hangs can take longer, so both happen in a thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from vcam.camera.base import Camera
+from vcam.daemon.backoff import Backoff
+from vcam.errors import CameraError, VcamError
+
+log = logging.getLogger(__name__)
+
+
+class CameraKeeper:
+    """Keeps one camera open or closed, as wanted.
+
+    `ready` says whether it may be read; `error` is why it may not, None while nothing has gone wrong. All methods are
+    for the loop's thread and return at once.
+    """
+
+    def __init__(self, camera: Camera, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.camera = camera
+        self.error: VcamError | None = None
+        self.ready = False
+        self._backoff = Backoff(clock=clock)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="vcam-camera")
+        self._opening: Future[None] | None = None
+
+    def want(self) -> bool:
+        """The camera is wanted: have it opened if it is not. Returns `ready`."""
+        if self.ready:
+            return True
+        if self._opening is None:
+            if self._backoff.due:
+                self._opening = self._worker.submit(self.camera.open)
+        elif self._opening.done():
+            self._opened(self._opening)
+        return self.ready
+
+    def _opened(self, opening: Future[None]) -> None:
+        self._opening = None
+        try:
+            opening.result()
+        except VcamError as error:
+            self._failed(error)
+        except Exception as error:
+            log.debug("opening the camera", exc_info=True)
+            self._failed(CameraError(f"the camera cannot be opened: {error}"))
+        else:
+            log.info("camera on: %s", self.camera.description)
+            self.ready, self.error = True, None
+            self._backoff.reset()
+
+    def _failed(self, error: VcamError) -> None:
+        if self.error is None or str(error) != str(self.error):
+            log.warning("%s", error)
+        self.error = error
+        self._backoff.failed()
+
+    def lost(self, error: VcamError) -> None:
+        """Reading failed: let the camera go and try again after a while."""
+        self.ready = False
+        self._failed(error)
+        self._worker.submit(self.camera.close)
+
+    def release(self) -> None:
+        """The camera is not wanted: its light goes off."""
+        if self._opening is not None and self._opening.done():
+            self._opened(self._opening)
+        if self.ready:
+            log.info("camera off")
+            self.ready = False
+            self._worker.submit(self.camera.close)
+        if self._opening is None:
+            # nobody is waiting for it, so an old failure is no longer of interest
+            self.error = None
+            self._backoff.reset()
+
+    def close(self) -> None:
+        """Let the camera go for good, waiting at most a moment for one that hangs."""
+        self.ready = False
+        closing = self._worker.submit(self.camera.close)
+        try:
+            closing.result(timeout=2.0)
+        except Exception as error:
+            log.debug("closing the camera: %s", error)
+        self._worker.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,143 @@
+"""All outputs as one, each failing and recovering by itself."""
+
+from __future__ import annotations
+
+import logging
+import select
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vcam.daemon.backoff import Backoff
+from vcam.errors import OutputDeviceError, VcamError
+from vcam.frames import Frame
+from vcam.output.base import Output
+from vcam.types import Size
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Outlet:
+    output: Output
+    backoff: Backoff
+    open: bool = False
+    given_up: bool = False
+
+
+class Outlets:
+    """Fans frames out; itself an `Output`.
+
+    A device that goes away is taken up again when it is back. An output that failed for good, as a file on a full disk,
+    is given up alone; the others go on.
+    """
+
+    def __init__(self, outputs: Sequence[Output], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._outlets = [_Outlet(output, Backoff(clock=clock)) for output in outputs]
+        self._size: Size = (0, 0)
+        self._fps = 0.0
+        self.failure: VcamError | None = None
+        """The first error for which an output was given up."""
+
+    @property
+    def description(self) -> str:
+        return ", ".join(outlet.output.description for outlet in self._outlets)
+
+    @property
+    def live(self) -> bool:
+        return any(outlet.output.live for outlet in self._outlets)
+
+    def open(self, size: Size, fps: float) -> None:
+        """Open all, or none: an output that cannot be had from the beginning is an error of whoever asked for it."""
+        self._size, self._fps = size, fps
+        try:
+            for outlet in self._outlets:
+                outlet.output.open(size, fps)
+                outlet.open = True
+        except BaseException:
+            self.abort()
+            raise
+
+    def write(self, frame: Frame) -> None:
+        """Deliver a composited frame to every output that is open."""
+        self._write(frame, placeholder=False)
+
+    def show(self, placeholder: Frame) -> None:
+        """Deliver a placeholder to the outputs that somebody may be looking at; files are left alone."""
+        self._write(placeholder, placeholder=True)
+
+    def _write(self, frame: Frame, *, placeholder: bool) -> None:
+        for outlet in self._outlets:
+            if outlet.given_up or (placeholder and not outlet.output.live):
+                continue
+            if not outlet.open and not self._reopen(outlet):
+                continue
+            try:
+                outlet.output.write(frame)
+            except VcamError as error:
+                self._lost(outlet, error)
+
+    def _reopen(self, outlet: _Outlet) -> bool:
+        if not outlet.backoff.due:
+            return False
+        try:
+            outlet.output.open(self._size, self._fps)
+        except VcamError:
+            outlet.backoff.failed()
+            return False
+        log.warning("%s is back", outlet.output.description)
+        outlet.backoff.reset()
+        outlet.open = True
+        return True
+
+    def _lost(self, outlet: _Outlet, error: VcamError) -> None:
+        name = outlet.output.description
+        outlet.output.abort()
+        outlet.open = False
+        if isinstance(error, OutputDeviceError):
+            log.warning("%s is lost and will be taken up again when it is back: %s", name, error)
+            outlet.backoff.failed()
+        else:
+            log.error("%s is given up: %s", name, error)
+            outlet.given_up = True
+            self.failure = self.failure or error
+
+    @property
+    def finished(self) -> bool:
+        """True once every output has had enough or was given up, or one that ends the run has: a closed window."""
+        return all(outlet.given_up for outlet in self._outlets) or any(
+            outlet.output.finished for outlet in self._outlets
+        )
+
+    def watched(self) -> bool:
+        """Whether anybody takes the picture. A device that is away counts as unwatched."""
+        return any(outlet.open and outlet.output.watched() for outlet in self._outlets)
+
+    def fileno(self) -> int | None:
+        """None: there may be several; see `wait`."""
+        return None
+
+    def wait(self, seconds: float) -> None:
+        """Sleep so long, or until somebody may have come or gone."""
+        poll = select.poll()
+        for outlet in self._outlets:
+            if outlet.open and (fd := outlet.output.fileno()) is not None:
+                poll.register(fd, select.POLLIN)
+        poll.poll(seconds * 1000)
+
+    def close(self) -> None:
+        failure: VcamError | None = None
+        for outlet in self._outlets:
+            if outlet.open:
+                outlet.open = False
+                try:
+                    outlet.output.close()
+                except VcamError as error:
+                    failure = failure or error
+        if failure or self.failure:
+            raise failure or self.failure  # type: ignore[misc]
+
+    def abort(self) -> None:
+        for outlet in self._outlets:
+            outlet.open = False
+            outlet.output.abort()
