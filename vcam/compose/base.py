@@ -14,11 +14,16 @@ class Plate:
     """The picture behind the person, at output size, limited range.
 
     `version` changes whenever the samples do. A composer that saw the same version before touches only the person's
-    box; a plate whose version never changes therefore costs nothing outside that box.
+    box; a plate whose version never changes therefore costs nothing outside that box. All plates of one background,
+    those of `without_person` too, count versions together: the same number means the same samples.
+
+    `scratch` says that the samples are made anew for every frame, so that the composer may draw the person straight
+    into them instead of into a copy.
     """
 
     frame: Frame
     version: int
+    scratch: bool = False
 
 
 class Background(Protocol):
@@ -27,6 +32,10 @@ class Background(Protocol):
     @property
     def description(self) -> str:
         """The specification it was made from, for people."""
+
+    @property
+    def needs_alpha(self) -> bool:
+        """False if the picture does not depend on the person at all, so that no network has to run."""
 
     def prepare(self, size: Size) -> None:
         """Get ready for frames of `size`; called again when the size changes. Raises `InputError`, `UsageError`."""
@@ -50,11 +59,15 @@ class Background(Protocol):
 class Composer(Protocol):
     """Puts the person before the background."""
 
-    def compose(self, frame: Frame, alpha: Alpha, now: float) -> Frame:
+    @property
+    def needs_alpha(self) -> bool:
+        """False if the background of the moment does without a matte: `compose` then takes None for it."""
+
+    def compose(self, frame: Frame, alpha: Alpha | None, now: float) -> Frame:
         """frame over background by alpha; same size, limited range, the frame's time stamp and number.
 
         The result belongs to the composer until the next call. Raises `ValueError` if the alpha was made from another
-        frame or has another size: such a picture must never leave.
+        frame or has another size, or is missing though it is needed: such a picture must never leave.
         """
 
     def without_person(self, frame: Frame, now: float) -> Frame:

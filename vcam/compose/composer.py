@@ -1,0 +1,136 @@
+"""The composer: one output frame, of which only what changes is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from vcam.compose.base import Background, Plate
+from vcam.compose.blend import PlanarBlender
+from vcam.compose.placeholder import placeholder
+from vcam.frames import NOTHING, Alpha, Box, Frame, check_size
+from vcam.types import Size
+
+
+class PlateComposer:
+    """Puts the person before a background that can be exchanged at any time; see `vcam.compose.base.Composer`.
+
+    The background is the composer's own from here on: it prepares and closes it. Raises what `Background.prepare`
+    raises.
+    """
+
+    def __init__(self, background: Background, size: Size) -> None:
+        width, height = check_size(*size)
+        self._size = size
+        self._whole = Box(0, 0, width, height)
+        self._out = Frame.allocate(width, height)
+        self._blender = PlanarBlender(size)
+        self._placeholder: Frame | None = None
+        empty = np.zeros((height, width), np.uint8)
+        self._nobody = Alpha(empty, empty[::2, ::2], empty[:1, :1], NOTHING, 0)
+        background.prepare(size)
+        self._background = background
+        self._forget()
+
+    def _forget(self) -> None:
+        self._shown: int | None = None
+        self._drawn = NOTHING
+        self._blender.forget()
+
+    @property
+    def background(self) -> Background:
+        """What is behind the person now."""
+        return self._background
+
+    @property
+    def needs_alpha(self) -> bool:
+        return self._background.needs_alpha
+
+    def set_background(self, background: Background) -> None:
+        """Exchange the background and close the old one.
+
+        If the new one cannot be prepared it is closed, the old one stays, and the error is raised.
+        """
+        if background is self._background:
+            return
+        try:
+            background.prepare(self._size)
+        except BaseException:
+            background.close()
+            raise
+        old, self._background = self._background, background
+        self._forget()
+        old.close()
+
+    def compose(self, frame: Frame, alpha: Alpha | None, now: float) -> Frame:
+        if frame.size != self._size:
+            raise ValueError(f"a frame of {frame.size} for a composer of {self._size}")
+        if not self.needs_alpha:
+            matte = self._nobody
+        elif alpha is None:
+            raise ValueError(f"frame {frame.seq} has no alpha, and the background needs one")
+        else:
+            matte = alpha
+            self._check(frame, matte)
+        return self._draw(self._background.render(frame, matte, now), frame, matte)
+
+    def without_person(self, frame: Frame, now: float) -> Frame:
+        plate = self._background.without_person(now)
+        if plate is None:
+            if self._placeholder is None:
+                self._placeholder = placeholder(self._size)
+            self._out.copy_from(self._placeholder)
+            self._shown = None
+            return self._stamp(self._out, frame)
+        return self._draw(plate, frame, self._nobody)
+
+    def close(self) -> None:
+        self._background.close()
+
+    def _check(self, frame: Frame, alpha: Alpha) -> None:
+        if alpha.seq != frame.seq:
+            raise ValueError(f"the alpha of frame {alpha.seq} for frame {frame.seq}")
+        if alpha.full.shape != frame.y.shape or alpha.half.shape != frame.u.shape:
+            raise ValueError(f"an alpha of {alpha.full.shape} and {alpha.half.shape} for a frame of {frame.y.shape}")
+        box = alpha.box
+        if not box.empty and (box.union(self._whole) != self._whole or any(bound % 2 for bound in box)):
+            raise ValueError(f"{box} is outside the frame or has odd bounds")
+
+    def _draw(self, plate: Plate, frame: Frame, alpha: Alpha) -> Frame:
+        if plate.scratch:
+            out = plate.frame
+            self._blender.blend(frame, alpha, out, plate.version, out)
+            return self._stamp(out, frame)
+        out, stale = self._out, self._drawn if plate.version == self._shown else self._whole
+        # an error on the way must leave no half-drawn picture that counts as drawn
+        self._shown = None
+        for part in outside(stale, alpha.box):
+            for mine, theirs in zip(out.view(part).planes, plate.frame.view(part).planes, strict=True):
+                np.copyto(mine, theirs)
+        self._blender.blend(frame, alpha, plate.frame, plate.version, out)
+        self._shown, self._drawn = plate.version, alpha.box
+        return self._stamp(out, frame)
+
+    @staticmethod
+    def _stamp(out: Frame, frame: Frame) -> Frame:
+        out.timestamp, out.seq, out.full_range = frame.timestamp, frame.seq, False
+        return out
+
+
+def outside(region: Box, hole: Box) -> Iterator[Box]:
+    """The rectangles, up to four, that make up `region` without `hole`."""
+    x0, y0 = max(region.x0, hole.x0), max(region.y0, hole.y0)
+    x1, y1 = min(region.x1, hole.x1), min(region.y1, hole.y1)
+    if region.empty:
+        return
+    if x0 >= x1 or y0 >= y1:
+        yield region
+        return
+    parts = (
+        Box(region.x0, region.y0, region.x1, y0),
+        Box(region.x0, y1, region.x1, region.y1),
+        Box(region.x0, y0, x0, y1),
+        Box(x1, y0, region.x1, y1),
+    )
+    yield from (part for part in parts if not part.empty)

@@ -1,0 +1,49 @@
+"""The placeholder: a calm dark card, shown where there is nothing else that may be shown."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vcam.frames import Frame, check_size
+from vcam.types import Size
+
+_TOP, _BOTTOM = 52.0, 30.0
+_TEXT_LUMA = 180
+_LINES = 720
+
+
+def placeholder(size: Size, text: str = "") -> Frame:
+    """A dark vertical gradient of limited range, with `text` in its middle; a frame of its own.
+
+    Lines break at newlines only; the letters shrink until all of it fits, down to 8 pixels.
+    """
+    width, height = check_size(*size)
+    frame = Frame.allocate(width, height)
+    # a fixed pattern of noise under the last bit, or the eye sees the gradient's steps as bands
+    noise = np.random.default_rng(0).random((height, width), np.float32)
+    ramp = np.linspace(_TOP, _BOTTOM, height, dtype=np.float32)[:, np.newaxis]
+    np.copyto(frame.y, np.floor(ramp + noise), casting="unsafe")
+    frame.u.fill(130)
+    frame.v.fill(127)
+    if text.strip():
+        _write(frame, text.strip())
+    return frame
+
+
+def _write(frame: Frame, text: str) -> None:
+    from PIL import Image, ImageDraw, ImageFont
+
+    width, height = frame.size
+    layer = Image.new("L", (width, height))
+    draw = ImageDraw.Draw(layer)
+    points = max(8.0, 40.0 * height / _LINES)
+    while True:
+        font = ImageFont.load_default(points)
+        left, top, right, bottom = draw.multiline_textbbox((0, 0), text, font=font, align="center", spacing=points / 2)
+        if (right - left <= 0.9 * width and bottom - top <= 0.9 * height) or points <= 8:
+            break
+        points *= 0.9
+    corner = ((width - right - left) / 2, (height - bottom - top) / 2)
+    draw.multiline_text(corner, text, fill=255, font=font, align="center", spacing=points / 2)
+    cover = np.asarray(layer, np.float32) / 255
+    np.copyto(frame.y, np.rint(frame.y + (_TEXT_LUMA - frame.y) * cover), casting="unsafe")
