@@ -21,7 +21,7 @@ from vcam.camera.pace import Pacer
 from vcam.errors import UsageError
 from vcam.frames import PixelFormat, check_size
 from vcam.output.null import MemoryOutput
-from vcam.pipeline import Pipeline, open_pipeline, tune_process
+from vcam.pipeline import Pipeline, give_back_memory, open_pipeline, tune_process
 from vcam.settings import Settings, parse_size
 from vcam.timings import Usage, resident_mb
 from vcam.types import Size
@@ -110,6 +110,8 @@ def run(bench: Bench, progress: Callable[[int], None] = lambda done: None) -> di
     with open_pipeline(settings, camera, size, [MemoryOutput()]) as pipeline:
         pipeline.open_outputs(size, settings.output.fps)
         ours = _Runner(pipeline.step, camera)
+        ours.block(WARM_UP)
+        give_back_memory()
         ours.block(WARM_UP)
         ours.clear()
         pipeline.timings.reset()

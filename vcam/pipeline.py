@@ -221,3 +221,9 @@ def tune_process() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, 64 << 20)
         libc.mallopt(M_TRIM_THRESHOLD, 256 << 20)
+
+
+def give_back_memory() -> None:
+    """Return to the system what starting up has freed; `tune_process` keeps it for a loop that will not need it."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

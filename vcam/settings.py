@@ -92,7 +92,7 @@ class BackgroundSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     spec: Annotated[
         str,
-        _meta("An image, a video, a GIF, a folder (slide show), blur[:STRENGTH], color:#RRGGBB, green, none, "
+        _meta("An image, a video, a GIF, a folder (slide show), blur[:STRENGTH], color:#RRGGBB, green, none, screen, "
               "pixelate[:N].", live=True, option="--background", min_length=1),
     ] = "blur"  # fmt: skip
     fit: Annotated[

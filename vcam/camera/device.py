@@ -234,11 +234,14 @@ class V4L2Camera:
         """Stop the camera and give it back. See `Camera.close`."""
         if self._fd < 0:
             return
+        # an unplugged camera answers nothing any more
+        with contextlib.suppress(OSError):
+            device.stream_off(self._fd)
+            # the last frame may still be mapped, and would keep a camera busy; on v4l2loopback 0.12 buffers are
+            # common to all readers, and asking for none takes them from the others
+            if self._copy is None:
+                device.request_buffers(self._fd, 0)
         self._unpacker = self._copy = self._held = None
-        for step in (device.stream_off, lambda fd: device.request_buffers(fd, 0)):
-            # neither answers once the camera is unplugged
-            with contextlib.suppress(OSError):
-                step(self._fd)
         for memory in self._maps:
             # somebody may still hold the last frame: its memory goes when the frame does
             with contextlib.suppress(BufferError):

@@ -69,10 +69,8 @@ class MemoryCamera:
         return self._dropped
 
     def open(self) -> None:
-        """Get buffers; the first frame is due now."""
-        if self._unpacker is not None:
-            return
-        self._unpacker = Unpacker(self._format, self._size)
+        """Get buffers, or keep those it has; the first frame is due now."""
+        self._unpacker = self._unpacker or Unpacker(self._format, self._size)
         self._start = self._clock()
         self._next = 0
         self._dropped = 0

@@ -27,7 +27,7 @@ from vcam.errors import CameraError, CameraStalled, UsageError
 from vcam.frames import Frame, check_size
 from vcam.output.base import Output
 from vcam.output.factory import make_output
-from vcam.pipeline import Pipeline, open_pipeline, tune_process
+from vcam.pipeline import Pipeline, give_back_memory, open_pipeline, tune_process
 from vcam.settings import Settings, parse_size
 
 log = logging.getLogger(__name__)
@@ -119,6 +119,7 @@ class Live:
         while not self._stopping and not self.outlets.finished:
             if self._pipeline is None and loading.done():
                 self._pipeline = loading.result()
+                give_back_memory()
             if frames is not None and self._pipeline and self._pipeline.timings.frames >= frames:
                 break
             if not self._step():

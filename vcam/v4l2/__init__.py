@@ -1,1 +1,1 @@
-"""Video4Linux2: raw structures, functions that take a file descriptor, and a thin device class."""
+"""Video4Linux2: the kernel's structures, functions that take a file descriptor, and which devices there are."""

@@ -1,0 +1,65 @@
+# make demo    see vcam at work: installs it into .venv and runs its built-in scene
+# make test    the whole test suite
+# make lint    style and types
+# make models  convert the networks anew from where they are published
+# make clean   remove all that make has made
+
+VENV ?= .venv
+# extra words for pytest, for example: make test PYTEST="-k matte"
+PYTEST ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test lint models clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.vcam
+	$(BIN)/vcam demo
+
+test: $(VENV)/.vcam-test
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.vcam-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+models: $(VENV)/.vcam-test
+	$(BIN)/python -m vcam.segment.convert --all models
+
+# Each set of packages has its stamp, renewed when the list in pyproject.toml changes. The larger sets hold the smaller.
+$(VENV)/.vcam: pyproject.toml | $(BIN)/python
+	@echo "installing vcam and what it needs into $(VENV); the first time takes a minute or two"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.vcam-test: pyproject.toml | $(BIN)/python
+	@echo "installing vcam and its test tools into $(VENV); the first time takes a minute or two"
+	$(PIP) --editable '.[test]'
+	@touch $(VENV)/.vcam $@
+
+$(VENV)/.vcam-dev: pyproject.toml | $(BIN)/python
+	@echo "installing vcam and its tools into $(VENV); the first time takes a minute or two"
+	$(PIP) --editable '.[dev]'
+	@touch $(VENV)/.vcam $(VENV)/.vcam-test $@
+
+# python3 where it is new enough, else a newer one beside it; PYTHON=... chooses another
+$(BIN)/python:
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  "$$python" -c 'import ensurepip, venv' 2>/dev/null || { missing=$$python; continue; }; \
+	  echo "making $(VENV) with $$("$$python" --version)"; \
+	  "$$python" -m venv "$(VENV)" && exit 0; \
+	  rm -rf "$(VENV)"; exit 1; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "make: $$missing has no venv module: sudo apt install python3-venv" >&2; \
+	else \
+	  echo "make: vcam needs Python 3.11 or newer; found: $$(python3 --version 2>/dev/null || echo none)" >&2; \
+	  echo "make: install it, for example: sudo apt install python3 python3-venv, or name one: make PYTHON=/path/to/python3.12" >&2; \
+	fi; exit 1
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis vcam-demo.mp4
+	find vcam tests -name __pycache__ -type d -exec rm -rf {} +

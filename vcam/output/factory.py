@@ -1,0 +1,52 @@
+"""From what a person writes after `--output` to an output."""
+
+from __future__ import annotations
+
+import re
+
+from vcam.errors import UsageError
+from vcam.output.base import Output
+from vcam.output.file import VIDEO_SUFFIXES, VideoFileOutput
+from vcam.output.null import NullOutput
+from vcam.output.window import WindowOutput
+from vcam.output.y4m import Y4MFile
+
+_FILE_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}$", re.IGNORECASE)
+
+
+def make_output(target: str, *, live: bool) -> Output:
+    """The output for a target: window, null, `-` (y4m on stdout), a file (.mp4 .mkv .mov .m4v .y4m), auto,
+    /dev/videoN, or part of a virtual camera's name.
+
+    live: frames come at the pace of a camera, so that a slow encoder or reader loses frames instead of holding them
+    up. Raises `UsageError` for a file of a kind that vcam does not write.
+    """
+    suffix = _suffix(target)
+    if not target.strip():
+        raise UsageError("the output has no name", "give a device, a file, window, null or -")
+    if target == "window":
+        return WindowOutput()
+    if target == "null":
+        return NullOutput()
+    if target == "-" or suffix == ".y4m":
+        return Y4MFile(target, blocking=not live)
+    if suffix in VIDEO_SUFFIXES:
+        return VideoFileOutput(target, blocking=not live)
+    if _is_file_name(target):
+        raise UsageError(
+            f"vcam cannot write {target}: {suffix or 'no suffix'} is not a kind of video it knows",
+            f"use {', '.join(sorted(VIDEO_SUFFIXES | {'.y4m'}))}, /dev/videoN, window, null or -",
+        )
+    from vcam.output.virtual import VirtualCamera
+
+    return VirtualCamera(target)
+
+
+def _suffix(target: str) -> str:
+    found = _FILE_SUFFIX.search(target)
+    return found[0].lower() if found else ""
+
+
+def _is_file_name(target: str) -> bool:
+    """Whether it can only be a file: a name with a suffix, or a path that is not a device's."""
+    return bool(_suffix(target)) or ("/" in target and not target.startswith("/dev/"))

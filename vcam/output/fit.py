@@ -1,0 +1,67 @@
+"""A frame in a size and layout that somebody else has chosen."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from vcam.frames import Box, Frame, PixelFormat
+from vcam.types import U8, Size
+
+
+def inner_box(size: Size, target: Size) -> Box:
+    """Where a picture of `size` lies in one of `target`, as large as it goes in its own shape, with even bounds."""
+    scale = min(target[0] / size[0], target[1] / size[1])
+    width, height = (min(round(side * scale / 2) * 2, limit) for side, limit in zip(size, target, strict=True))
+    width, height = max(width, 2), max(height, 2)
+    left, top = (target[0] - width) // 4 * 2, (target[1] - height) // 4 * 2
+    return Box(left, top, left + width, top + height)
+
+
+class Fit:
+    """Scales frames of one size into another between black bars, and lays them out as I420, NV12 or YUYV."""
+
+    def __init__(self, size: Size, target: Size, layout: PixelFormat) -> None:
+        """All sides even. Buffers are made here and used again for every frame."""
+        self._frame = Frame.allocate(*target)
+        self._inner = self._frame.view(inner_box(size, target))
+        self._shrinks = self._inner.width < size[0]
+        self._layout = layout
+        width, height = target
+        if layout is PixelFormat.NV12:
+            self._packed = np.empty(width * height * 3 // 2, np.uint8)
+        elif layout is PixelFormat.YUYV:
+            self._packed = np.empty(width * height * 2, np.uint8)
+            self._pairs = np.empty((height // 2, width // 2, 2), np.uint8)
+        elif layout is not PixelFormat.I420:
+            raise ValueError(f"no way to lay out {layout.name}")
+
+    def render(self, frame: Frame) -> U8:
+        """The frame as one flat array, which belongs to this object until the next call."""
+        for plane, target in zip(frame.planes, self._inner.planes, strict=True):
+            if plane.shape == target.shape:
+                np.copyto(target, plane)
+            else:
+                kind = cv2.INTER_AREA if self._shrinks else cv2.INTER_LINEAR
+                cv2.resize(plane, (target.shape[1], target.shape[0]), dst=target, interpolation=kind)
+        if self._layout is PixelFormat.NV12:
+            return self._as_nv12()
+        if self._layout is PixelFormat.YUYV:
+            return self._as_yuyv()
+        return self._frame.packed()
+
+    def _as_nv12(self) -> U8:
+        frame, luma = self._frame, self._frame.y.size
+        np.copyto(self._packed[:luma].reshape(frame.y.shape), frame.y)
+        cv2.merge([frame.u, frame.v], dst=self._packed[luma:].reshape(frame.height // 2, frame.width // 2, 2))
+        return self._packed
+
+    def _as_yuyv(self) -> U8:
+        """Two lines share their chroma; seen as two channels, a line is Y0 Y1 ... beside Cb Cr ..."""
+        frame = self._frame
+        cv2.merge([frame.u, frame.v], dst=self._pairs)
+        chroma = self._pairs.reshape(frame.height // 2, frame.width)
+        lines = self._packed.reshape(frame.height, frame.width, 2)
+        for first in (0, 1):
+            cv2.merge([frame.y[first::2], chroma], dst=lines[first::2])
+        return self._packed

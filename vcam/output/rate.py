@@ -1,0 +1,19 @@
+"""Frame rates as exact fractions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+_NTSC = (24000, 30000, 48000, 60000, 120000)
+
+
+def exact_rate(fps: float) -> Fraction:
+    """The fraction that a frame rate in floating point stands for: 29.97 is 30000/1001, 12.5 is 25/2.
+
+    The rates of NTSC are written to two or three places more often than exactly, so what is nearer to one of them than
+    such rounding is taken for it.
+    """
+    for numerator in _NTSC:
+        if abs(fps - numerator / 1001) < 0.006:
+            return Fraction(numerator, 1001)
+    return Fraction(fps).limit_denominator(1000)

@@ -1,0 +1,144 @@
+"""A backend for pyvirtualcam on Linux that reads the format back, sets the rate, and raises its errors."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+from vcam.errors import OutputDeviceError, OutputError, VcamError
+from vcam.types import U8, Size
+from vcam.v4l2 import loopback
+from vcam.v4l2.device import Direction, PixelLayout, get_format, open_node, set_format, set_rate, stream_on
+from vcam.v4l2.discover import who_holds
+
+NAME = "vcam"
+
+# pyvirtualcam names formats by libyuv's codes
+_V4L2_CODES = {"I420": "YU12", "NV12": "NV12", "YUY2": "YUYV"}
+
+
+class FormatHeld(OutputDeviceError):
+    """The device keeps another format than the one asked for, because a reader uses it."""
+
+    def __init__(self, path: Path, layout: PixelLayout) -> None:
+        super().__init__(
+            f"{path} is held in the format {layout} by {who_holds(path)}", "close that program, then start vcam again"
+        )
+        self.layout = layout
+
+
+class LoopbackBackend:
+    """One v4l2loopback device, as `pyvirtualcam.Backend` describes it.
+
+    pyvirtualcam turns every exception of a constructor into a `RuntimeError` with its text; the caller's `failures`
+    list keeps the exception itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        height: int,
+        fps: float,
+        fourcc: int,
+        device: str | None,
+        failures: list[VcamError] | None = None,
+        **_: Any,
+    ) -> None:
+        """device: its path. Raises `OutputDeviceError`, `FormatHeld` if it keeps another format."""
+        self._fd = -1
+        self._fourcc = fourcc
+        self._path = Path(device or "")
+        self._must_stream = loopback.forgets_output()
+        try:
+            self._open(_code(fourcc), (width, height), fps)
+        except VcamError as error:
+            self.close()
+            if failures is not None:
+                failures.append(error)
+            raise
+
+    def _open(self, code: str, size: Size, fps: float) -> None:
+        try:
+            loopback.claim(self._path)
+            self._fd = open_node(self._path)
+            layout = _set_format(self._fd, code, size)
+            if (layout.code, layout.size) != (code, size):
+                raise FormatHeld(self._path, layout)
+            set_rate(self._fd, fps, Direction.OUTPUT)
+        except OSError as error:
+            raise failure(self._path, error) from error
+
+    def send(self, frame: U8) -> None:
+        """Hand over one frame. Raises `OutputError`. The interpreter's lock is free meanwhile."""
+        try:
+            if self._must_stream:
+                # on the same descriptor, so that even a killed producer leaves the device usable
+                stream_on(self._fd, Direction.OUTPUT)
+                self._must_stream = False
+            written = os.write(self._fd, frame.data)
+        except OSError as error:
+            raise OutputError(f"{self._path} takes no more pictures: {error.strerror}", _hint(error.errno)) from error
+        if written != frame.size:
+            raise OutputError(f"{self._path} took {written} of {frame.size} bytes", _hint(None))
+
+    def device(self) -> str:
+        return str(self._path)
+
+    def native_fourcc(self) -> int:
+        return self._fourcc
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
+            self._fd = -1
+
+
+def _code(fourcc: int) -> str:
+    name = fourcc.to_bytes(4, "little").decode("latin-1")
+    if name not in _V4L2_CODES:
+        raise OutputDeviceError(f"vcam does not write {name} to virtual cameras", "use I420, NV12 or YUYV")
+    return _V4L2_CODES[name]
+
+
+def _set_format(fd: int, code: str, size: Size) -> PixelLayout:
+    """The format that the device takes. Versions answer a held one in two ways: silently with it, or with EBUSY."""
+    try:
+        return set_format(fd, code, size, Direction.OUTPUT)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+    held = get_format(fd, Direction.OUTPUT)
+    if (held.code, held.size) == (code, size):
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+    return held
+
+
+def failure(path: Path, error: OSError) -> OutputDeviceError:
+    """An error of the kernel, in words."""
+    if error.errno == errno.EBUSY:
+        return OutputDeviceError(
+            f"the virtual camera {path} is used by {who_holds(path)}", "close it there, or choose another with --output"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return OutputDeviceError(
+            f"you may not open the virtual camera {path}", "sudo usermod -aG video $USER, then log out and in again"
+        )
+    return OutputDeviceError(f"the virtual camera {path} cannot be used: {error.strerror}", _hint(error.errno))
+
+
+def _hint(number: int | None) -> str:
+    if number in (errno.ENODEV, errno.ENXIO, errno.ENOENT):
+        return "was the module v4l2loopback unloaded?"
+    return "vcam devices shows the virtual cameras and who uses them"
+
+
+def register() -> None:
+    """Make the backend known to pyvirtualcam."""
+    import pyvirtualcam
+
+    pyvirtualcam.register_backend(NAME, LoopbackBackend)

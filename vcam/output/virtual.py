@@ -1,0 +1,165 @@
+"""The virtual camera: frames for a v4l2loopback device, through pyvirtualcam."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from pathlib import Path
+from typing import Any
+
+from vcam.errors import OutputDeviceError, VcamError
+from vcam.frames import Frame, PixelFormat, check_size
+from vcam.output.fit import Fit
+from vcam.output.v4l2_backend import NAME, FormatHeld, failure, register
+from vcam.types import Size
+from vcam.v4l2 import loopback
+from vcam.v4l2.discover import Node, find_node, list_nodes
+
+_LOAD = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=vcam video_nr=20"
+_INSTALL = "sudo apt install v4l2loopback-dkms, then " + _LOAD
+
+_LAYOUTS = {"YU12": PixelFormat.I420, "NV12": PixelFormat.NV12, "YUYV": PixelFormat.YUYV}
+
+
+class VirtualCamera:
+    """A v4l2loopback device as `vcam.output.base.Output` has it.
+
+    target: "auto" (the first one that is free), a path, a number, or part of the card's label. If a reader already
+    holds the device in another size or layout, frames are fitted into that.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._node: Node | None = None
+        self._camera: Any = None
+        self._own: Frame | None = None
+        self._fit: Fit | None = None
+
+    @property
+    def description(self) -> str:
+        if self._node is None:
+            return f"virtual camera {self._target}"
+        return f"virtual camera {self._node.card} ({self._node.path})"
+
+    def open(self, size: Size, fps: float) -> None:
+        """Find the device, set its format, and keep it. See `Output.open`."""
+        check_size(*size)
+        self.abort()
+        errors: list[VcamError] = []
+        for node in find_outputs(self._target):
+            try:
+                self._take(node, size, fps)
+                return
+            except OutputDeviceError as error:
+                errors.append(error)
+        raise errors[0]
+
+    def _take(self, node: Node, size: Size, fps: float) -> None:
+        try:
+            self._camera = _connect(node.path, PixelFormat.I420, size, fps)
+            self._fit = None
+        except FormatHeld as held:
+            layout = _LAYOUTS.get(held.layout.code)
+            if layout is None or any(side % 2 for side in held.layout.size):
+                raise
+            self._camera = _connect(node.path, layout, held.layout.size, fps)
+            self._fit = Fit(size, held.layout.size, layout)
+        self._node = node
+
+    def write(self, frame: Frame) -> None:
+        """Deliver a frame. See `Output.write`."""
+        assert self._camera is not None, "write before open"
+        if self._fit is not None:
+            self._camera.send(self._fit.render(frame))
+            return
+        if frame.buffer is None:
+            if self._own is None or self._own.size != frame.size:
+                self._own = Frame.allocate(*frame.size)
+            self._own.copy_from(frame)
+            frame = self._own
+        self._camera.send(frame.buffer)
+
+    @property
+    def finished(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Let go of the device; readers see their stream end."""
+        if self._camera is not None:
+            camera, self._camera = self._camera, None
+            camera.close()
+
+    def abort(self) -> None:
+        """Let go; nothing is left behind."""
+        with contextlib.suppress(VcamError):
+            self.close()
+
+
+def _connect(path: Path, layout: PixelFormat, size: Size, fps: float) -> Any:
+    import pyvirtualcam
+
+    register()
+    failures: list[VcamError] = []
+    kind = pyvirtualcam.PixelFormat[layout.name]
+    try:
+        return pyvirtualcam.Camera(*size, fps, fmt=kind, device=str(path), backend=NAME, failures=failures)
+    except RuntimeError as error:
+        if failures:
+            raise failures[0] from None
+        raise OutputDeviceError(f"the virtual camera {path} cannot be used: {error}") from error
+
+
+def find_outputs(target: str) -> list[Node]:
+    """The devices that `target` may mean, best first: one if it names one, all virtual cameras for "auto".
+
+    Raises `OutputDeviceError` if there is none.
+    """
+    nodes = list_nodes()
+    devices = [node for node in nodes if node.is_loopback]
+    if target == "auto":
+        if not devices:
+            raise _no_device(nodes)
+        # one that waits for a producer, before one whose caps tell nothing, before one that may be in use
+        return sorted(devices, key=_taken)
+    named = find_node(target, nodes)
+    chosen = [node for node in named if node.is_loopback]
+    if chosen:
+        return sorted(chosen, key=_taken)[:1]
+    if not named:
+        raise _missing(target, devices, nodes)
+    if named[0].error:
+        raise failure(named[0].path, OSError(named[0].error, "it does not answer"))
+    raise OutputDeviceError(
+        f"{named[0].path} ({named[0].card}) is not a virtual camera", _choices(devices) or _how_to_load()
+    )
+
+
+def _taken(node: Node) -> int:
+    assert node.capabilities is not None
+    return 2 - 2 * node.capabilities.outputs + node.capabilities.captures
+
+
+def _missing(target: str, devices: list[Node], nodes: list[Node]) -> OutputDeviceError:
+    if not devices:
+        return _no_device(nodes)
+    if "/" in target and Path(target).exists():
+        return OutputDeviceError(f"{target} is not a video device", _choices(devices))
+    return OutputDeviceError(f"there is no virtual camera {target!r}", _choices(devices))
+
+
+def _choices(devices: list[Node]) -> str:
+    names = ", ".join(f"{node.path} ({node.card})" for node in devices)
+    return f"there is {names}" if names else ""
+
+
+def _no_device(nodes: list[Node]) -> OutputDeviceError:
+    forbidden = [node for node in nodes if node.error in (errno.EACCES, errno.EPERM)]
+    if loopback.is_loaded() and forbidden:
+        return failure(forbidden[0].path, PermissionError(errno.EACCES, "forbidden"))
+    return OutputDeviceError("there is no virtual camera on this machine", _how_to_load())
+
+
+def _how_to_load() -> str:
+    if loopback.is_loaded():
+        return f"v4l2loopback is loaded without a device: sudo modprobe -r v4l2loopback, then {_LOAD}"
+    return _LOAD if loopback.is_installed() else _INSTALL

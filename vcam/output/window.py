@@ -1,0 +1,123 @@
+"""A window on the desktop that shows the picture, by SDL."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import cv2
+import numpy as np
+
+from vcam.errors import OutputDeviceError
+from vcam.frames import Frame, check_size
+from vcam.output.base import AlwaysWatched
+from vcam.types import U8, Size
+
+SCREEN_SHARE = 0.9
+"""A window is made smaller than the picture if it would cover more than this part of the screen."""
+
+
+def has_display() -> bool:
+    """Whether there is a desktop to open a window on."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def fit(picture: Size, room: Size) -> tuple[int, int, int, int]:
+    """Where a picture goes in a window: x, y, width, height; as large as fits, in the middle, its shape kept."""
+    scale = min(room[0] / picture[0], room[1] / picture[1])
+    width, height = max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
+    return (room[0] - width) // 2, (room[1] - height) // 2, width, height
+
+
+class WindowOutput(AlwaysWatched):
+    """Shows frames in a window that can be resized. Closing it, or the key Q, makes `finished` True.
+
+    Must be used from the main thread, as SDL demands.
+    """
+
+    description = "window"
+    live = True
+
+    def __init__(self) -> None:
+        self.finished = False
+        self._pygame: Any = None
+        self._size: Size = (0, 0)
+        self._picture: U8 = np.empty((0, 0, 4), np.uint8)
+        self._scaled: U8 = self._picture
+
+    def open(self, size: Size, fps: float) -> None:
+        """Raises `OutputDeviceError` if there is no display, or it cannot be used."""
+        check_size(*size)
+        instead = "write a file instead: --output FILE.mp4"
+        # SDL would look for other ways to a screen, the text console among them
+        if not has_display() and "SDL_VIDEODRIVER" not in os.environ:
+            raise OutputDeviceError("there is no display to open a window on", instead)
+        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+        # SIGTERM is vcam's, not a closed window
+        os.environ.setdefault("SDL_NO_SIGNAL_HANDLERS", "1")
+        # shared memory instead of OpenGL: without a GPU that is 15 ms of CPU a frame cheaper
+        os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
+        try:
+            import pygame
+        except ImportError as error:
+            raise OutputDeviceError(f"no window can be opened: {error}", "pip install pygame-ce") from error
+        self._pygame, self._size, self.finished = pygame, size, False
+        self._picture = np.empty((size[1], size[0], 4), np.uint8)
+        try:
+            pygame.display.init()
+            pygame.display.set_caption("vcam")
+            screen = pygame.display.get_desktop_sizes()[0]
+            pygame.display.set_mode(_window_size(size, screen), pygame.RESIZABLE)
+        except pygame.error as error:
+            self.close()
+            raise OutputDeviceError(f"no window can be opened: {error}", instead) from error
+
+    def write(self, frame: Frame) -> None:
+        """Show one frame and see what the person at the window did."""
+        pygame = self._pygame
+        if pygame is None:
+            raise ValueError("the output is not open")
+        self._take_events()
+        if self.finished:
+            return
+        packed = frame.packed().reshape(frame.height * 3 // 2, frame.width)
+        cv2.cvtColor(packed, cv2.COLOR_YUV2BGRA_I420, dst=self._picture)
+        window = pygame.display.get_surface()
+        x, y, width, height = fit(self._size, window.get_size())
+        if (width, height) == self._size:
+            picture = self._picture
+        else:
+            if self._scaled.shape[:2] != (height, width):
+                self._scaled = np.empty((height, width, 4), np.uint8)
+                window.fill((0, 0, 0))
+            picture = self._scaled
+            cv2.resize(self._picture, (width, height), dst=picture, interpolation=cv2.INTER_LINEAR)
+        surface = pygame.image.frombuffer(picture, (width, height), "BGRA")
+        # opaque: a plain copy instead of a blend
+        surface.set_alpha(None)
+        window.blit(surface, (x, y))
+        pygame.display.flip()
+
+    def _take_events(self) -> None:
+        pygame = self._pygame
+        for event in pygame.event.get():
+            if event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_q):
+                self.finished = True
+            elif event.type == pygame.VIDEORESIZE:
+                # what lies beside the picture has to be painted anew
+                pygame.display.get_surface().fill((0, 0, 0))
+
+    def close(self) -> None:
+        pygame, self._pygame = self._pygame, None
+        if pygame is not None:
+            pygame.display.quit()
+
+    def abort(self) -> None:
+        self.close()
+
+
+def _window_size(size: Size, screen: Size) -> Size:
+    room = int(screen[0] * SCREEN_SHARE), int(screen[1] * SCREEN_SHARE)
+    if size[0] <= room[0] and size[1] <= room[1]:
+        return size
+    return fit(size, room)[2:]

@@ -1,0 +1,154 @@
+"""Frames as bytes into a descriptor: at once, or through a bounded queue that drops the oldest.
+
+A file that is processed waits for its consumer, so that nothing is lost. A camera does not: there the frames go through
+a short queue, which a thread empties; if the consumer is slower than the camera, the oldest frame in the queue makes
+room for the newest.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from vcam.frames import Frame
+from vcam.types import Size
+
+QUEUE_BYTES = 64 << 20
+"""The queue holds 3 to 8 frames, fewer if they would need more memory than this."""
+
+
+class _Packet:
+    """One frame as the bytes that go out: a prefix, then the planes."""
+
+    def __init__(self, size: Size, prefix_bytes: int) -> None:
+        width, height = size
+        self._buffer = np.empty(prefix_bytes + width * height * 3 // 2, np.uint8)
+        self._prefix = self._buffer[:prefix_bytes]
+        self._frame = Frame.wrap(self._buffer[prefix_bytes:], width, height)
+        self.data = self._buffer.data
+
+    def fill(self, prefix: bytes, frame: Frame) -> None:
+        self._prefix[:] = np.frombuffer(prefix, np.uint8)
+        self._frame.copy_from(frame)
+
+
+class FrameWriter:
+    """Writes whole frames as I420 to a descriptor that the caller owns.
+
+    `dropped` counts frames that had to make room for newer ones; `written` those that went out.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        size: Size,
+        *,
+        blocking: bool,
+        prefix: Callable[[Frame], bytes] = lambda frame: b"",
+        prefix_bytes: int = 0,
+    ) -> None:
+        """blocking: `write` waits for the consumer; else it never waits. prefix: gives the bytes before a frame, always
+        `prefix_bytes` of them, at the moment it is written.
+        """
+        self.dropped = 0
+        self.written = 0
+        self.error: OSError | None = None
+        self._descriptor = descriptor
+        self._size = size
+        self._prefix = prefix
+        self._rest = memoryview(b"")
+        depth = 1 if blocking else min(max(QUEUE_BYTES // (size[0] * size[1] * 3 // 2), 3), 8)
+        self._free = [_Packet(size, prefix_bytes) for _ in range(depth)]
+        self._queue: deque[_Packet] = deque()
+        self._changed = threading.Condition()
+        self._ending = False
+        self._thread: threading.Thread | None = None
+        if not blocking:
+            # a daemon: a consumer that hangs for ever must not keep the process alive
+            self._thread = threading.Thread(target=self._run, name="vcam-writer", daemon=True)
+            self._thread.start()
+
+    def write(self, frame: Frame) -> None:
+        """Send one frame. Raises `OSError` if the consumer is gone; in a queue that shows one frame later or more."""
+        if frame.size != self._size:
+            raise ValueError(f"a frame of {frame.size} where {self._size} was announced")
+        if self.error:
+            raise self.error
+        if self._thread is None:
+            packet = self._free[0]
+            packet.fill(self._prefix(frame), frame)
+            self._send(packet)
+            return
+        with self._changed:
+            if self._free:
+                packet = self._free.pop()
+            else:
+                packet = self._queue.popleft()
+                self.dropped += 1
+        packet.fill(self._prefix(frame), frame)
+        with self._changed:
+            self._queue.append(packet)
+            self._changed.notify_all()
+
+    def drain(self, timeout: float | None = None) -> bool:
+        """Wait until all is sent and end the thread; False if that took longer than `timeout` seconds.
+
+        Raises `OSError` if the consumer is gone.
+        """
+        if self._thread is None:
+            # Ctrl-C may have come in the middle of a frame
+            self._push()
+        else:
+            with self._changed:
+                self._ending = True
+                self._changed.notify_all()
+            self._thread.join(timeout)
+            if self._thread.is_alive():
+                return False
+        if self.error:
+            raise self.error
+        return True
+
+    def abandon(self) -> None:
+        """Forget what is queued and let the thread end. The caller first makes the consumer go away."""
+        self._rest = memoryview(b"")
+        with self._changed:
+            self._ending = True
+            self._queue.clear()
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(2.0)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and not self._ending:
+                    self._changed.wait()
+                if not self._queue:
+                    return
+                packet = self._queue.popleft()
+            try:
+                self._send(packet)
+            except OSError:
+                return
+            with self._changed:
+                self._free.append(packet)
+
+    def _send(self, packet: _Packet) -> None:
+        self._rest = packet.data
+        self._push()
+
+    def _push(self) -> None:
+        if not self._rest:
+            return
+        try:
+            while self._rest:
+                self._rest = self._rest[os.write(self._descriptor, self._rest) :]
+        except OSError as error:
+            self.error = error
+            raise
+        self.written += 1

@@ -1,0 +1,339 @@
+"""What one asks a V4L2 node: functions that take a file descriptor.
+
+They raise `OSError` with the kernel's errno; wording it for people is the caller's job, who knows what it was for.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes import Structure, c_int32
+from dataclasses import dataclass
+from enum import IntEnum
+from fractions import Fraction
+from pathlib import Path
+
+from vcam.types import Size
+from vcam.v4l2 import raw
+
+
+class Direction(IntEnum):
+    """Which way frames flow: the kernel's buffer types."""
+
+    CAPTURE = raw.V4L2_BUF_TYPE_VIDEO_CAPTURE
+    OUTPUT = raw.V4L2_BUF_TYPE_VIDEO_OUTPUT
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a node says of itself. `flags` are those of this node, not of the whole device behind it."""
+
+    driver: str
+    card: str
+    bus: str
+    flags: int
+
+    @property
+    def captures(self) -> bool:
+        return bool(self.flags & raw.V4L2_CAP_VIDEO_CAPTURE)
+
+    @property
+    def outputs(self) -> bool:
+        return bool(self.flags & raw.V4L2_CAP_VIDEO_OUTPUT)
+
+    @property
+    def is_metadata(self) -> bool:
+        return bool(self.flags & raw.V4L2_CAP_META_CAPTURE)
+
+    @property
+    def streams(self) -> bool:
+        return bool(self.flags & raw.V4L2_CAP_STREAMING)
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.driver == "v4l2 loopback"
+
+
+@dataclass(frozen=True, slots=True)
+class PixelLayout:
+    """A format as the driver holds it. `code` is the four-character code, `stride` in bytes (0 if compressed); the
+    colour fields are the kernel's numbers, where 0 means its default rules."""
+
+    code: str
+    size: Size
+    stride: int = 0
+    bytes: int = 0
+    colorspace: int = 0
+    encoding: int = 0
+    quantization: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.size[0]}x{self.size[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRange:
+    """Sizes that a format comes in; for a single size minimum and maximum are the same."""
+
+    minimum: Size
+    maximum: Size
+    step: Size = (1, 1)
+
+    def nearest(self, size: Size) -> Size:
+        """The size in the range that is nearest to `size`."""
+        return (
+            _clamp(size[0], self.minimum[0], self.maximum[0], self.step[0]),
+            _clamp(size[1], self.minimum[1], self.maximum[1], self.step[1]),
+        )
+
+
+def _clamp(value: int, low: int, high: int, step: int) -> int:
+    step = max(step, 1)
+    return min(low + round((min(max(value, low), high) - low) / step) * step, high)
+
+
+@dataclass(frozen=True, slots=True)
+class RateRange:
+    """Frames a second that a size comes in; a single rate has the same slowest and fastest."""
+
+    slowest: float
+    fastest: float
+
+
+@dataclass(frozen=True, slots=True)
+class FilledBuffer:
+    """A buffer that the driver has given back. `timestamp` is in seconds of CLOCK_MONOTONIC, or None if the driver
+    does not say by which clock it counts."""
+
+    index: int
+    bytes: int
+    sequence: int
+    timestamp: float | None
+    damaged: bool
+
+
+def open_node(path: Path) -> int:
+    """A descriptor of a node. It does not block: a driver that gives nothing must not hold the program."""
+    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """A descriptor of a node, for a short look."""
+    fd = open_node(path)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def query_capabilities(fd: int) -> Capabilities:
+    """Who it is and what it can do."""
+    answer = raw.Capability()
+    raw.ioctl(fd, raw.VIDIOC_QUERYCAP, answer)
+    flags = answer.device_caps if answer.capabilities & raw.V4L2_CAP_DEVICE_CAPS else answer.capabilities
+    return Capabilities(_text(answer.driver), _text(answer.card), _text(answer.bus_info), flags)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace").strip()
+
+
+def enum_formats(fd: int, direction: Direction = Direction.CAPTURE) -> Iterator[str]:
+    """The four-character codes it offers, in the driver's order."""
+    for index in range(64):
+        answer = raw.FmtDesc(index=index, type=direction)
+        if not _enumerate(fd, raw.VIDIOC_ENUM_FMT, answer):
+            return
+        yield raw.fourcc_name(answer.pixelformat)
+
+
+def enum_sizes(fd: int, code: str) -> Iterator[SizeRange]:
+    """The sizes of a format."""
+    for index in range(256):
+        answer = raw.FrmSizeEnum(index=index, pixel_format=raw.fourcc(code))
+        if not _enumerate(fd, raw.VIDIOC_ENUM_FRAMESIZES, answer):
+            return
+        if answer.type == raw.V4L2_FRMSIZE_TYPE_DISCRETE:
+            size = answer.discrete.width, answer.discrete.height
+            yield SizeRange(size, size)
+        else:
+            step = answer.stepwise
+            yield SizeRange(
+                (step.min_width, step.min_height),
+                (step.max_width, step.max_height),
+                (step.step_width, step.step_height),
+            )
+            return
+
+
+def enum_rates(fd: int, code: str, size: Size) -> Iterator[RateRange]:
+    """The frame rates of a format and size."""
+    for index in range(256):
+        answer = raw.FrmIvalEnum(index=index, pixel_format=raw.fourcc(code), width=size[0], height=size[1])
+        if not _enumerate(fd, raw.VIDIOC_ENUM_FRAMEINTERVALS, answer):
+            return
+        if answer.type == raw.V4L2_FRMIVAL_TYPE_DISCRETE:
+            rate = _rate(answer.discrete)
+            yield RateRange(rate, rate)
+        else:
+            yield RateRange(_rate(answer.stepwise.max), _rate(answer.stepwise.min))
+            return
+
+
+def _enumerate(fd: int, request: int, argument: Structure) -> bool:
+    """False at the end of the list; a driver that has no such list at all counts as an empty one."""
+    try:
+        raw.ioctl(fd, request, argument)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOTTY):
+            return False
+        raise
+    return True
+
+
+def _rate(interval: raw.Fract) -> float:
+    return interval.denominator / interval.numerator if interval.numerator else 0.0
+
+
+def get_format(fd: int, direction: Direction = Direction.CAPTURE) -> PixelLayout:
+    """The format it holds."""
+    answer = raw.Format(type=direction)
+    raw.ioctl(fd, raw.VIDIOC_G_FMT, answer)
+    return _layout(answer)
+
+
+def set_format(fd: int, code: str, size: Size, direction: Direction = Direction.CAPTURE) -> PixelLayout:
+    """Ask for a format; returns the one it holds now, which may be another."""
+    return _negotiate(fd, raw.VIDIOC_S_FMT, code, size, direction)
+
+
+def try_format(fd: int, code: str, size: Size, direction: Direction = Direction.CAPTURE) -> PixelLayout:
+    """What `set_format` would give, changing nothing."""
+    return _negotiate(fd, raw.VIDIOC_TRY_FMT, code, size, direction)
+
+
+def _negotiate(fd: int, request: int, code: str, size: Size, direction: Direction) -> PixelLayout:
+    argument = raw.Format(type=direction)
+    pix = argument.fmt.pix
+    pix.width, pix.height = size
+    pix.pixelformat = raw.fourcc(code)
+    pix.field = raw.V4L2_FIELD_NONE
+    # without this mark the kernel clears the colour fields that follow it
+    pix.priv = raw.V4L2_PIX_FMT_PRIV_MAGIC
+    if direction == Direction.OUTPUT:
+        pix.colorspace = raw.V4L2_COLORSPACE_SMPTE170M
+        pix.quantization = raw.V4L2_QUANTIZATION_LIM_RANGE
+        pix.ycbcr_enc = raw.V4L2_YCBCR_ENC_601
+    raw.ioctl(fd, request, argument)
+    return _layout(argument)
+
+
+def _layout(answer: raw.Format) -> PixelLayout:
+    pix = answer.fmt.pix
+    extended = pix.priv == raw.V4L2_PIX_FMT_PRIV_MAGIC
+    return PixelLayout(
+        raw.fourcc_name(pix.pixelformat),
+        (pix.width, pix.height),
+        pix.bytesperline,
+        pix.sizeimage,
+        pix.colorspace,
+        pix.ycbcr_enc if extended else 0,
+        pix.quantization if extended else 0,
+    )
+
+
+def get_rate(fd: int, direction: Direction = Direction.CAPTURE) -> float:
+    """Frames a second, 0 if the driver does not say."""
+    answer = raw.StreamParm(type=direction)
+    try:
+        raw.ioctl(fd, raw.VIDIOC_G_PARM, answer)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOTTY):
+            return 0.0
+        raise
+    return _rate(answer.parm.capture.timeperframe)
+
+
+def set_rate(fd: int, fps: float, direction: Direction = Direction.CAPTURE) -> float:
+    """Ask for a rate; returns the one it keeps, 0 if it does not say. A driver without rates is left as it is."""
+    argument = raw.StreamParm(type=direction)
+    interval = (1 / Fraction(fps)).limit_denominator(100_000)
+    argument.parm.capture.timeperframe.numerator = interval.numerator
+    argument.parm.capture.timeperframe.denominator = interval.denominator
+    try:
+        raw.ioctl(fd, raw.VIDIOC_S_PARM, argument)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTTY):
+            raise
+        return get_rate(fd, direction)
+    return _rate(argument.parm.capture.timeperframe)
+
+
+def request_buffers(fd: int, count: int) -> int:
+    """Ask for capture buffers to map; returns how many there are. 0 gives them back, and with them the camera."""
+    argument = raw.RequestBuffers(count=count, type=Direction.CAPTURE, memory=raw.V4L2_MEMORY_MMAP)
+    raw.ioctl(fd, raw.VIDIOC_REQBUFS, argument)
+    return int(argument.count)
+
+
+def map_buffer(fd: int, index: int) -> mmap.mmap:
+    """A capture buffer as memory, read-only."""
+    buffer = raw.Buffer(index=index, type=Direction.CAPTURE, memory=raw.V4L2_MEMORY_MMAP)
+    raw.ioctl(fd, raw.VIDIOC_QUERYBUF, buffer)
+    return mmap.mmap(fd, buffer.length, mmap.MAP_SHARED, mmap.PROT_READ, offset=buffer.m.offset)
+
+
+def queue_buffer(fd: int, index: int) -> None:
+    """Give a capture buffer to the driver, to be filled."""
+    raw.ioctl(fd, raw.VIDIOC_QBUF, raw.Buffer(index=index, type=Direction.CAPTURE, memory=raw.V4L2_MEMORY_MMAP))
+
+
+def dequeue_buffer(fd: int) -> FilledBuffer | None:
+    """The oldest filled capture buffer; None if there is none yet and the descriptor does not block."""
+    answer = raw.Buffer(type=Direction.CAPTURE, memory=raw.V4L2_MEMORY_MMAP)
+    try:
+        raw.ioctl(fd, raw.VIDIOC_DQBUF, answer)
+    except OSError as error:
+        if error.errno == errno.EAGAIN:
+            return None
+        raise
+    monotonic = answer.flags & raw.V4L2_BUF_FLAG_TIMESTAMP_MASK == raw.V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC
+    return FilledBuffer(
+        answer.index,
+        answer.bytesused,
+        answer.sequence,
+        answer.timestamp.tv_sec + answer.timestamp.tv_usec * 1e-6 if monotonic else None,
+        bool(answer.flags & raw.V4L2_BUF_FLAG_ERROR),
+    )
+
+
+def stream_on(fd: int, direction: Direction = Direction.CAPTURE) -> None:
+    """Start the flow of frames: the camera's light goes on."""
+    raw.ioctl(fd, raw.VIDIOC_STREAMON, c_int32(direction))
+
+
+def stream_off(fd: int, direction: Direction = Direction.CAPTURE) -> None:
+    """Stop it; all buffers are taken from the driver's queue."""
+    raw.ioctl(fd, raw.VIDIOC_STREAMOFF, c_int32(direction))
+
+
+def subscribe_event(fd: int, kind: int) -> None:
+    """Have events of that kind queued for this descriptor, the state of now as the first one."""
+    raw.ioctl(fd, raw.VIDIOC_SUBSCRIBE_EVENT, raw.EventSubscription(kind, 0, raw.V4L2_EVENT_SUB_FL_SEND_INITIAL))
+
+
+def dequeue_event(fd: int) -> raw.Event | None:
+    """The oldest event; None if there is none and the descriptor does not block."""
+    event = raw.Event()
+    try:
+        raw.ioctl(fd, raw.VIDIOC_DQEVENT, event)
+    except OSError as error:
+        # without O_NONBLOCK the kernel would wait; with it, it answers ENOENT
+        if error.errno in (errno.ENOENT, errno.EAGAIN):
+            return None
+        raise
+    return event

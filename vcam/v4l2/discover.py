@@ -1,0 +1,153 @@
+"""Which video nodes there are, what they are, and who holds them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from vcam.v4l2.device import Capabilities, opened, query_capabilities
+
+SYSFS = Path("/sys/class/video4linux")
+DEV = Path("/dev")
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One /dev/videoN. `card` comes from sysfs and is known even if the node cannot be opened; then `capabilities` is
+    None and `error` the errno. `links` are its stable names under /dev/v4l, by-id before by-path.
+    """
+
+    path: Path
+    index: int
+    card: str
+    capabilities: Capabilities | None = None
+    error: int = 0
+    links: tuple[Path, ...] = ()
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is a virtual camera, of any producer."""
+        return self.capabilities is not None and self.capabilities.is_loopback
+
+    @property
+    def is_camera(self) -> bool:
+        """Whether it is a device that takes pictures: no virtual camera, no metadata node, no encoder."""
+        return (
+            self.capabilities is not None
+            and self.capabilities.captures
+            and self.capabilities.streams
+            and not self.is_loopback
+        )
+
+    @property
+    def bus(self) -> str:
+        return self.capabilities.bus if self.capabilities else ""
+
+    @property
+    def stable_name(self) -> Path | None:
+        """The name that follows the device to another port, if it has one."""
+        return next((link for link in self.links if link.parent.name == "by-id"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that has a node open."""
+
+    pid: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} (process {self.pid})"
+
+
+def list_nodes() -> list[Node]:
+    """All video nodes, by number. Nodes of radio and teletext receivers have other names and do not appear."""
+    nodes = []
+    for entry in SYSFS.glob("video*") if SYSFS.is_dir() else ():
+        number = entry.name.removeprefix("video")
+        if number.isdecimal():
+            nodes.append(_look_at(DEV / entry.name, int(number), entry))
+    return sorted(nodes, key=lambda node: node.index)
+
+
+def _look_at(path: Path, index: int, entry: Path) -> Node:
+    try:
+        card = (entry / "name").read_text("utf-8", "replace").strip()
+    except OSError:
+        card = ""
+    links = _links(path)
+    try:
+        with opened(path) as fd:
+            capabilities = query_capabilities(fd)
+    except OSError as error:
+        return Node(path, index, card, None, error.errno or errno.EIO, links)
+    return Node(path, index, capabilities.card or card, capabilities, 0, links)
+
+
+def _links(path: Path) -> tuple[Path, ...]:
+    found = []
+    for folder in ("by-id", "by-path"):
+        try:
+            entries = sorted((DEV / "v4l" / folder).iterdir())
+        except OSError:
+            continue
+        found += [entry for entry in entries if entry.resolve() == path]
+    return tuple(found)
+
+
+def find_node(name: str, nodes: list[Node]) -> list[Node]:
+    """The nodes that a name may mean: a path (links are followed), a number, or part of a card's name in any case."""
+    if "/" in name:
+        real = Path(name).resolve()
+        return [node for node in nodes if node.path == real]
+    if name.isdecimal():
+        return [node for node in nodes if node.index == int(name)]
+    return [node for node in nodes if name.casefold() in node.card.casefold()]
+
+
+def holders(path: Path, *, but: int | None = None) -> list[Holder]:
+    """The processes that have a node open, as far as permission allows: an empty list proves nothing.
+
+    `but` leaves out one process, usually one's own. Takes some milliseconds.
+    """
+    target = os.path.realpath(path)
+    return [
+        Holder(int(entry.name), _process_name(entry.path))
+        for entry in os.scandir(PROC)
+        if entry.name.isdecimal() and int(entry.name) != but and _holds(entry.path, target)
+    ]
+
+
+def _holds(process: str, target: str) -> bool:
+    folder = f"{process}/fd"
+    try:
+        # the link's text, not the file behind it: that could be on a dead network share
+        return any(_link_text(f"{folder}/{name}") == target for name in os.listdir(folder))
+    except OSError:
+        return False
+
+
+def _link_text(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _process_name(process: str) -> str:
+    try:
+        return Path(process, "comm").read_text("utf-8", "replace").strip() or "?"
+    except OSError:
+        return "?"
+
+
+def who_holds(path: Path) -> str:
+    """ "ffmpeg (process 42) and Discord (process 43)", for messages; says so if nobody can be seen."""
+    found = holders(path)
+    others = [str(holder) for holder in found if holder.pid != os.getpid()]
+    if others:
+        return " and ".join(others)
+    return "vcam itself" if found else "another program, which you may not see"
