@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,6 +174,7 @@ def _refusing(name):
 
 
 def test_accelerators_of_either_runtime_come_before_any_cpu(monkeypatch):
+    monkeypatch.setattr("vcam.segment.openvino_engine.accelerator_nodes", lambda: [Path("/dev/dri/renderD128")])
     monkeypatch.setattr("vcam.segment.openvino_engine.devices", lambda: ["CPU", "GPU.0", "GPU.1"])
     monkeypatch.setattr("vcam.segment.onnxruntime_engine.candidates", lambda device: ["GPU", "CPU"])
     names = [choice.name for choice in engine_choices(SegmentSettings())]
@@ -185,3 +189,15 @@ def test_a_runtime_that_is_not_installed_leaves_the_other(monkeypatch):
     assert [choice.name for choice in engine_choices(SegmentSettings())] == ["onnxruntime on CPU"]
     with pytest.raises(EngineError, match="no inference runtime works"):
         engine_choices(SegmentSettings(backend="openvino"))
+
+
+def test_without_accelerators_only_the_runtime_that_is_used_is_loaded():
+    """Each runtime costs tens of megabytes; the memory budget has room for one."""
+    code = (
+        "import sys; from vcam.settings import SegmentSettings; from vcam.segment.segmenter import open_segmenter;"
+        "import vcam.segment.openvino_engine as openvino; openvino.accelerator_nodes = lambda: [];"
+        "open_segmenter(SegmentSettings(), (1280, 720));"
+        "print(sorted({'openvino', 'onnxruntime'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(eval(done.stdout)) == 1

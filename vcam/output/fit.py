@@ -25,7 +25,9 @@ class Fit:
         """All sides even. Buffers are made here and used again for every frame."""
         self._frame = Frame.allocate(*target)
         self._inner = self._frame.view(inner_box(size, target))
-        self._shrinks = self._inner.width < size[0]
+        # area averaging costs ten times as much for ratios that are no whole numbers, and small ones do not need it
+        shrinks = self._inner.width * 2 <= size[0]
+        self._interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         self._layout = layout
         width, height = target
         if layout is PixelFormat.NV12:
@@ -42,8 +44,8 @@ class Fit:
             if plane.shape == target.shape:
                 np.copyto(target, plane)
             else:
-                kind = cv2.INTER_AREA if self._shrinks else cv2.INTER_LINEAR
-                cv2.resize(plane, (target.shape[1], target.shape[0]), dst=target, interpolation=kind)
+                size = (target.shape[1], target.shape[0])
+                cv2.resize(plane, size, dst=target, interpolation=self._interpolation)
         if self._layout is PixelFormat.NV12:
             return self._as_nv12()
         if self._layout is PixelFormat.YUYV:

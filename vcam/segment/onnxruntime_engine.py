@@ -6,6 +6,8 @@ between frames burn up to a whole core at 30 frames a second.
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -29,13 +31,21 @@ _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(ui
 
 
 def candidates(device: str) -> list[str]:
-    """Which devices to try, best first, when `device` (AUTO, CPU, GPU or NPU) is asked for."""
+    """Which devices to try, best first, when `device` (AUTO, CPU, GPU or NPU) is asked for.
+
+    Raises `EngineError` if ONNX Runtime is not installed.
+    """
+    spec = importlib.util.find_spec("onnxruntime")
+    if spec is None or spec.origin is None:
+        raise EngineError("ONNX Runtime is not installed", "pip install onnxruntime")
     if device != "AUTO":
         return [device]
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise EngineError(f"ONNX Runtime does not start: {error}", "pip install onnxruntime") from error
+    # the default package runs on the CPU only; seeing that from its files spares loading it
+    libraries = Path(spec.origin).parent.glob("capi/libonnxruntime_providers_*.so")
+    if all(library.stem.endswith("_shared") for library in libraries):
+        return ["CPU"]
+    import onnxruntime
+
     present = set(onnxruntime.get_available_providers())
     return [name for name in ("NPU", "GPU") if present.intersection(PROVIDERS[name])] + ["CPU"]
 

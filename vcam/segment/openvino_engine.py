@@ -6,6 +6,7 @@ one inference. bfloat16, which CPUs that have it take by default, moves masks by
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import sys
 from pathlib import Path
@@ -56,10 +57,23 @@ def devices() -> list[str]:
         raise EngineError(f"OpenVINO does not start: {error}", "pip install openvino") from error
 
 
+def accelerator_nodes() -> list[Path]:
+    """The kernel's nodes of graphics cards and NPUs; where there are none, no runtime can find an accelerator."""
+    return [*Path("/dev/dri").glob("renderD*"), *Path("/dev/accel").glob("accel*"), *Path("/dev").glob("nvidia[0-9]*")]
+
+
 def candidates(device: str) -> list[str]:
-    """Which devices to try, best first, when `device` (AUTO, CPU, GPU or NPU) is asked for."""
+    """Which devices to try, best first, when `device` (AUTO, CPU, GPU or NPU) is asked for.
+
+    Raises `EngineError` if OpenVINO is not installed.
+    """
+    if importlib.util.find_spec("openvino") is None:
+        raise EngineError("OpenVINO is not installed", "pip install openvino")
     if device != "AUTO":
         return [device]
+    if not accelerator_nodes():
+        # loading the package to hear the same answer costs 60 MB
+        return ["CPU"]
     present = {name.split(".")[0] for name in devices()}
     return [name for name in ACCELERATORS if name in present] + ["CPU"]
 
