@@ -152,14 +152,15 @@ class Batch:
     def _video_output(self, job: Job, camera: VideoFile) -> VideoFileOutput | Y4MFile:
         if job.target.suffix.lower() == ".y4m":
             return Y4MFile(job.target)
-        return VideoFileOutput(job.target, audio_from=None if self._mattes else job.source, blocking=True)
+        audio = None if self._mattes else job.source
+        return VideoFileOutput(job.target, audio_from=audio, true_size=camera.true_size, blocking=True)
 
 
 def _note(camera: VideoFile) -> str:
     if camera.size == camera.true_size:
         return ""
-    (width, height), (w, h) = camera.true_size, camera.size
-    return f"{camera.description} is {width}x{height}; H.264 takes even sides only, so the result is {w}x{h}"
+    width, height = camera.true_size
+    return f"{camera.description} is {width}x{height}: odd sides need H.264 with full chroma, which few browsers play"
 
 
 class StillComposer:

@@ -101,7 +101,9 @@ def write_image(path: str | os.PathLike[str], picture: U8) -> None:
     path = Path(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         raise UsageError(f"{path.name}: {path.suffix or 'no suffix'} is not a kind of picture", "use .png or .jpg")
-    ok, data = cv2.imencode(path.suffix.lower(), picture, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    suffix = path.suffix.lower()
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix in (".jpg", ".jpeg") else []
+    ok, data = cv2.imencode(suffix, picture, quality)
     if not ok:
         raise OutputError(f"cannot encode {path.name} as {path.suffix}", "use .png or .jpg")
     write_whole(path, lambda partial: partial.write_bytes(data.tobytes()))

@@ -10,7 +10,7 @@ from vcam.camera.base import Camera
 from vcam.camera.pace import Clock, Pacer, Sleep
 from vcam.errors import InputError, UsageError
 from vcam.ffmpeg import VideoReader, local_url, probe
-from vcam.frames import Frame, check_size, even_size
+from vcam.frames import Frame, check_size
 from vcam.images import IMAGE_SUFFIXES, bgr_to_frame, read_image
 from vcam.types import Size
 
@@ -48,7 +48,7 @@ class VideoFile:
 
     @property
     def true_size(self) -> Size:
-        """The file's size in square pixels; where a side is odd, the frames lack its last row or column."""
+        """The file's size in square pixels; where a side is odd, the frames repeat its last row or column."""
         return self._true_size
 
     @property
@@ -71,13 +71,13 @@ class VideoFile:
         width, height = info.size
         if info.aspect != 1:
             width = max(1, round(width * info.aspect))
-        self._true_size, self._size = (width, height), even_size((width, height))
+        self._true_size, self._size = (width, height), (width + width % 2, height + height % 2)
         self._fps, self._frames = info.fps, info.frames
         check_size(*self._size, what=f"{self._path}")
         # the scale that follows makes the size true after a change of size within the file
-        trim = f"scale={width}:{height}:flags=bicubic,crop={self._size[0]}:{self._size[1]}:0:0"
-        odd = self._size != self._true_size
-        reader = VideoReader(local_url(self._path), self._size, info.fps, loop=self._paced, filters=trim if odd else "")
+        even = f"pad={self._size[0]}:{self._size[1]},fillborders=right={width % 2}:bottom={height % 2}:mode=smear"
+        filters = f"scale={width}:{height}:flags=bicubic,format=yuv444p,{even}" if self._size != (width, height) else ""
+        reader = VideoReader(local_url(self._path), self._size, info.fps, loop=self._paced, filters=filters)
         try:
             # ffmpeg that plays a damaged file round and round finds neither a frame nor an end
             if not reader.wait(_PATIENCE):

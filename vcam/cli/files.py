@@ -105,8 +105,8 @@ def _run(source: Path, target: Path, settings: Any, *, mattes: bool) -> int:
 
 def _summary(jobs: list[Any], done: Any, failed: int, target: Path) -> None:
     if done is not None:
-        frames = f"{done.frames} frames" if done.frames != 1 else "1 picture"
-        click.echo(f"{target}: {frames}, {done.cpu_ms_per_frame:.1f} ms of CPU each", err=True)
+        cost = f": {done.frames} frames, {done.cpu_ms_per_frame:.1f} ms of CPU each" if done.frames > 1 else ""
+        click.echo(f"{target}{cost}", err=True)
     else:
         click.echo(f"{target}: {len(jobs) - failed} pictures" + (f", {failed} failed" if failed else ""), err=True)
     sys.stderr.flush()

@@ -1,0 +1,218 @@
+"""The virtual camera without one: which device is meant, what is said, and how frames fit a held format."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vcam.errors import OutputDeviceError, OutputError
+from vcam.frames import Box, Frame, PixelFormat
+from vcam.output import v4l2_backend, virtual
+from vcam.output.fit import Fit, inner_box
+from vcam.v4l2 import discover, loopback, raw
+from vcam.v4l2.device import Capabilities
+from vcam.v4l2.discover import Node, holders, list_nodes, who_holds
+
+WAITING = Capabilities("v4l2 loopback", "vcam", "platform:0", raw.V4L2_CAP_VIDEO_OUTPUT)
+FED = replace(WAITING, card="OBS", flags=raw.V4L2_CAP_VIDEO_CAPTURE)
+UNCLEAR = replace(WAITING, card="Dummy", flags=raw.V4L2_CAP_VIDEO_CAPTURE | raw.V4L2_CAP_VIDEO_OUTPUT)
+CAMERA = Capabilities("uvcvideo", "Integrated Camera", "usb-1", raw.V4L2_CAP_VIDEO_CAPTURE)
+
+
+def nodes_are(monkeypatch, *capabilities):
+    nodes = [
+        Node(Path(f"/dev/video{index}"), index, entry.card if entry else "", entry, 0 if entry else errno.EACCES)
+        for index, entry in enumerate(capabilities)
+    ]
+    monkeypatch.setattr(virtual, "list_nodes", lambda: nodes)
+    return nodes
+
+
+def test_auto_tries_a_waiting_device_first_and_never_a_camera(monkeypatch):
+    nodes = nodes_are(monkeypatch, CAMERA, FED, UNCLEAR, WAITING)
+    assert virtual.find_outputs("auto") == [nodes[3], nodes[2], nodes[1]]
+
+
+def test_a_device_is_found_by_label_number_and_path(monkeypatch):
+    nodes = nodes_are(monkeypatch, CAMERA, FED, WAITING)
+    for name in ("VCAM", "2", "/dev/video2"):
+        assert virtual.find_outputs(name) == [nodes[2]]
+
+
+@pytest.mark.parametrize(
+    ("present", "target", "words", "hint"),
+    [
+        ((CAMERA, WAITING), "0", r"/dev/video0 \(Integrated Camera\) is not a virtual camera", "/dev/video1"),
+        ((CAMERA, WAITING), "zoom", "there is no virtual camera 'zoom'", "/dev/video1"),
+        ((CAMERA, WAITING), __file__, "is not a video device", "/dev/video1"),
+        ((CAMERA, WAITING, None), "2", "you may not open the virtual camera /dev/video2", "usermod"),
+        ((CAMERA,), "auto", "there is no virtual camera on this machine", "modprobe v4l2loopback exclusive_caps=1"),
+    ],
+)
+def test_a_device_that_cannot_be_meant_is_refused_with_a_cure(monkeypatch, present, target, words, hint):
+    nodes_are(monkeypatch, *present)
+    with pytest.raises(OutputDeviceError, match=words) as caught:
+        virtual.find_outputs(target)
+    assert hint in caught.value.hint
+    assert caught.value.exit_status == 69
+
+
+@pytest.mark.parametrize(
+    ("loaded", "installed", "hint"),
+    [(False, False, "apt install v4l2loopback-dkms"), (False, True, "sudo modprobe v4l2loopback"), (True, True, "-r")],
+)
+def test_a_missing_device_is_explained_by_the_state_of_the_module(monkeypatch, loaded, installed, hint):
+    nodes_are(monkeypatch, CAMERA)
+    monkeypatch.setattr(loopback, "is_loaded", lambda: loaded)
+    monkeypatch.setattr(loopback, "is_installed", lambda: installed)
+    with pytest.raises(OutputDeviceError) as caught:
+        virtual.VirtualCamera("auto").open((64, 32), 30)
+    assert hint in caught.value.hint
+    assert ("apt install" in caught.value.hint) == (not installed)
+
+
+class FakeLoopback:
+    """A device that keeps one format, and writes into a file."""
+
+    def __init__(self, code="YU12", size=(64, 32), busy=False):
+        self.code, self.size, self.busy = code, size, busy
+        self.interval = None
+
+    def ioctl(self, fd, request, argument):
+        if request == raw.VIDIOC_QUERYCAP:
+            argument.driver, argument.card, argument.capabilities = b"v4l2 loopback", b"vcam", WAITING.flags
+        elif request in (raw.VIDIOC_S_FMT, raw.VIDIOC_G_FMT):
+            if request == raw.VIDIOC_S_FMT and self.busy and argument.fmt.pix.width != self.size[0]:
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+            argument.fmt.pix.pixelformat = raw.fourcc(self.code)
+            argument.fmt.pix.width, argument.fmt.pix.height = self.size
+        elif request == raw.VIDIOC_S_PARM:
+            interval = argument.parm.capture.timeperframe
+            self.interval = (interval.numerator, interval.denominator)
+
+
+@pytest.fixture
+def loopback_with(monkeypatch, tmp_path):
+    def make(**kept):
+        device = FakeLoopback(**kept)
+        path = tmp_path / "video20"
+        path.touch()
+        monkeypatch.setattr(raw, "ioctl", device.ioctl)
+        monkeypatch.setattr(loopback, "forgets_output", lambda: False)
+        monkeypatch.setattr(virtual, "list_nodes", lambda: [Node(path, 20, "vcam", WAITING)])
+        return device, path
+
+    return make
+
+
+def picture(size, colour):
+    frame = Frame.allocate(*size)
+    frame.fill(*colour)
+    return frame
+
+
+def test_a_frame_is_written_as_it_is_and_the_rate_is_set(loopback_with):
+    pytest.importorskip("pyvirtualcam")
+    device, path = loopback_with()
+    camera = virtual.VirtualCamera("vcam")
+    camera.open((64, 32), 25)
+    frame = picture((64, 32), (81, 90, 240))
+    camera.write(frame)
+    camera.write(frame.view(Box(0, 0, 64, 32)))
+    camera.close()
+    assert path.read_bytes() == frame.buffer.tobytes() * 2
+    assert device.interval == (1, 25)
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["answered silently", "answered with EBUSY"])
+def test_a_held_format_is_served(loopback_with, busy):
+    pytest.importorskip("pyvirtualcam")
+    _, path = loopback_with(code="YUYV", size=(128, 32), busy=busy)
+    camera = virtual.VirtualCamera("auto")
+    camera.open((64, 32), 30)
+    camera.write(picture((64, 32), (81, 90, 240)))
+    camera.close()
+    lines = np.frombuffer(path.read_bytes(), np.uint8).reshape(32, 128, 2)
+    assert (lines[:, :32] == (16, 128)).all()
+    assert (lines[:, 32:96:2] == (81, 90)).all()
+    assert (lines[:, 33:96:2] == (81, 240)).all()
+
+
+def test_a_held_format_that_cannot_be_served_is_an_error_that_names_it(loopback_with):
+    pytest.importorskip("pyvirtualcam")
+    loopback_with(code="RGB3")
+    with pytest.raises(OutputDeviceError, match="held in the format RGB3 64x32 by"):
+        virtual.VirtualCamera("auto").open((64, 32), 30)
+
+
+def test_a_write_that_fails_is_raised(loopback_with, monkeypatch):
+    pytest.importorskip("pyvirtualcam")
+    loopback_with()
+    camera = virtual.VirtualCamera("auto")
+    camera.open((64, 32), 30)
+    with monkeypatch.context() as patch:
+        patch.setattr(v4l2_backend.os, "write", lambda *_: 5)
+        with pytest.raises(OutputError, match="took 5 of 3072 bytes"):
+            camera.write(picture((64, 32), (81, 90, 240)))
+    camera.close()
+
+
+@pytest.mark.parametrize(
+    ("size", "target", "box"),
+    [
+        ((1280, 720), (640, 360), Box(0, 0, 640, 360)),
+        ((640, 480), (1280, 720), Box(160, 0, 1120, 720)),
+        ((1280, 720), (640, 480), Box(0, 60, 640, 420)),
+        ((64, 32), (50, 50), Box(0, 12, 50, 36)),
+    ],
+)
+def test_a_picture_keeps_its_shape_between_bars(size, target, box):
+    assert inner_box(size, target) == box
+
+
+@pytest.mark.parametrize(
+    ("layout", "code"), [(PixelFormat.NV12, cv2.COLOR_YUV2BGR_NV12), (PixelFormat.YUYV, cv2.COLOR_YUV2BGR_YUY2)]
+)
+def test_layouts_show_the_same_picture(layout, code):
+    frame = Frame.allocate(64, 32)
+    ramp = np.arange(64, dtype=np.uint8)
+    frame.y[:] = ramp * 3 + 16
+    frame.u[:] = np.arange(16, dtype=np.uint8)[:, None] * 6 + 60
+    frame.v[:] = np.arange(32, dtype=np.uint8) * 4 + 60
+    data = Fit((64, 32), (64, 32), layout).render(frame)
+    seen = cv2.cvtColor(data.reshape((48, 64) if layout is PixelFormat.NV12 else (32, 64, 2)), code)
+    wanted = cv2.cvtColor(frame.packed().reshape(48, 64), cv2.COLOR_YUV2BGR_I420)
+    np.testing.assert_array_equal(seen, wanted)
+
+
+def test_a_holder_is_named_and_ones_own_process_too(tmp_path):
+    path = tmp_path / "video0"
+    assert who_holds(path) == "another program, which you may not see"
+    with path.open("w"):
+        assert [holder.pid for holder in holders(path)] == [os.getpid()]
+        assert holders(path, but=os.getpid()) == []
+        assert who_holds(path) == "vcam itself"
+
+
+def test_nodes_are_listed_with_their_names_and_links(tmp_path, monkeypatch):
+    sysfs, dev = tmp_path / "sys", tmp_path / "dev"
+    for name, card in (("video10", "Ten"), ("video2", "Two"), ("v4l-subdev0", "Sensor")):
+        (sysfs / name).mkdir(parents=True)
+        (sysfs / name / "name").write_text(card + "\n")
+    (dev / "v4l" / "by-id").mkdir(parents=True)
+    (dev / "video2").touch()
+    link = dev / "v4l" / "by-id" / "usb-Two-video-index0"
+    link.symlink_to("../../video2")
+    monkeypatch.setattr(discover, "SYSFS", sysfs)
+    monkeypatch.setattr(discover, "DEV", dev)
+    two, ten = list_nodes()
+    assert (two.card, two.links, two.error) == ("Two", (link,), errno.ENOTTY)
+    assert (ten.card, ten.index, ten.error) == ("Ten", 10, errno.ENOENT)
+    assert two.stable_name == link
+    assert discover.find_node(str(link), [two, ten]) == [two]

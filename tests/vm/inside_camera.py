@@ -1,0 +1,285 @@
+"""Run in the virtual machine by tests/test_vm.py: a vivid webcam, and a loopback that ffmpeg feeds with JPEG."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vcam.camera import device as camera_module
+from vcam.camera.device import V4L2Camera
+from vcam.camera.modes import list_modes
+from vcam.errors import CameraError, CameraStalled, UsageError
+from vcam.ffmpeg import find_ffmpeg
+from vcam.frames import PixelFormat
+from vcam.v4l2.discover import list_nodes
+
+DRIVER = Path("/sys/bus/platform/drivers/vivid")
+SIZE = (640, 360)
+# the 100 % colour bars in BT.601, limited range: white, yellow, cyan, green, magenta, red, blue, black
+BARS = [
+    (235, 128, 128), (210, 16, 146), (170, 166, 16), (145, 54, 34),
+    (106, 202, 222), (81, 90, 240), (41, 240, 110), (16, 128, 128),
+]  # fmt: skip
+
+
+@pytest.fixture
+def webcam():
+    camera = V4L2Camera("auto", SIZE, 30, 2.0)
+    for name, value in (
+        ("osd_text_mode", "None"),
+        ("test_pattern", "100% Colorbar"),
+        ("colorspace", "sRGB"),
+        ("quantization", "Default"),
+        ("percentage_of_dropped_buffers", "0"),
+    ):
+        camera.set_control(name, value)
+    yield camera
+    camera.close()
+
+
+@pytest.fixture
+def replug():
+    yield
+    # whatever a test did to the driver, the next one gets a fresh device
+    if (DRIVER / "vivid.0").exists():
+        (DRIVER / "unbind").write_text("vivid.0")
+    (DRIVER / "bind").write_text("vivid.0")
+    time.sleep(0.3)
+
+
+def only(monkeypatch, format_):
+    monkeypatch.setattr(
+        camera_module, "list_modes", lambda *wish: [mode for mode in list_modes(*wish) if mode.format is format_]
+    )
+
+
+def bars(frame):
+    """The middle sample of each bar."""
+    across = [int((bar + 0.5) * frame.width / 8) for bar in range(8)]
+    y, u, v = frame.y[frame.height // 2], frame.u[frame.height // 4], frame.v[frame.height // 4]
+    return [(int(y[x]), int(u[x // 2]), int(v[x // 2])) for x in across]
+
+
+def read_many(camera):
+    """More frames than the driver can have ready."""
+    for _ in range(8):
+        camera.read()
+
+
+def wait_until_busy(camera):
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        camera.open()
+        camera.close()
+        time.sleep(0.1)
+
+
+def test_auto_takes_the_webcam_and_not_a_virtual_camera(webcam):
+    assert {node.card for node in list_nodes() if node.is_loopback} == {"vcam", "webcam"}
+    webcam.open()
+    assert "vivid" in webcam.description
+
+
+def test_the_webcams_modes_are_listed_with_their_rates():
+    node = next(node for node in list_nodes() if node.is_camera)
+    fd = os.open(node.path, os.O_RDWR)
+    try:
+        modes = {(mode.format, mode.size): mode.fps for mode in list_modes(fd, SIZE, 30)}
+    finally:
+        os.close(fd)
+    assert {format_ for format_, _ in modes} == {PixelFormat.YUYV, PixelFormat.NV12, PixelFormat.I420}
+    assert {size for _, size in modes} >= {(320, 180), (640, 360), (640, 480), (1280, 720)}
+    assert modes[PixelFormat.NV12, (1280, 720)] == 12.5
+
+
+@pytest.mark.parametrize("format_", [PixelFormat.YUYV, PixelFormat.NV12, PixelFormat.I420])
+def test_raw_formats_show_the_test_picture_in_its_colours(webcam, monkeypatch, format_):
+    only(monkeypatch, format_)
+    webcam.open()
+    assert format_.name in webcam.description
+    frame = webcam.read()
+    assert frame.size == SIZE
+    assert not frame.full_range
+    np.testing.assert_allclose(bars(frame), BARS, atol=2)
+
+
+def test_a_full_range_source_says_so(webcam):
+    webcam.set_control("quantization", "Full Range")
+    webcam.open()
+    frame = webcam.read()
+    assert frame.full_range
+    assert bars(frame)[0][0] >= 254
+    assert bars(frame)[7][0] <= 1
+
+
+def test_a_bt709_source_arrives_in_bt601(webcam):
+    webcam.set_control("colorspace", "Rec. 709")
+    webcam.open()
+    # vivid also changes the transfer function, which moves its colours a little; the matrix alone moves them by 20
+    np.testing.assert_allclose(bars(webcam.read()), BARS, atol=6)
+
+
+def test_thirty_frames_take_one_second_and_none_is_lost(webcam):
+    webcam.open()
+    start = webcam.read()
+    for _ in range(30):
+        frame = webcam.read()
+    assert frame.timestamp - start.timestamp == pytest.approx(1.0, abs=0.1)
+    assert frame.seq == start.seq + 30
+    assert webcam.dropped == 0
+
+
+def test_after_a_pause_the_newest_frame_comes_not_a_stale_one(webcam):
+    webcam.open()
+    webcam.read()
+    time.sleep(1.0)
+    assert time.monotonic() - webcam.read().timestamp < 0.1
+    assert webcam.dropped >= 25
+
+
+def test_a_frame_stays_readable_after_close(webcam, monkeypatch):
+    only(monkeypatch, PixelFormat.I420)
+    webcam.open()
+    frame = webcam.read()
+    webcam.close()
+    np.testing.assert_allclose(bars(frame), BARS, atol=2)
+    webcam.open()
+    assert webcam.read() is not None
+
+
+def test_a_damaged_buffer_is_dropped_and_counted(webcam):
+    webcam.open()
+    webcam.read()
+    before = webcam.dropped
+    webcam.set_control("inject_v4l2_buf_flag_error", "0")
+    for _ in range(3):
+        np.testing.assert_allclose(bars(webcam.read()), BARS, atol=2)
+    assert webcam.dropped > before
+
+
+def test_a_camera_that_sends_nothing_stalls_in_time(webcam):
+    webcam = V4L2Camera("auto", SIZE, 30, 0.5)
+    webcam.open()
+    webcam.read()
+    webcam.set_control("percentage_of_dropped_buffers", "100")
+    began = time.monotonic()
+    try:
+        with pytest.raises(CameraStalled, match=r"no picture for 0\.5 s"):
+            read_many(webcam)
+    finally:
+        webcam.set_control("percentage_of_dropped_buffers", "0")
+        webcam.close()
+    assert time.monotonic() - began < 1.5
+
+
+def test_an_unplugged_camera_is_an_error_at_once_and_is_found_again(webcam, replug):
+    webcam.open()
+    webcam.read()
+    began = time.monotonic()
+    (DRIVER / "unbind").write_text("vivid.0")
+    with pytest.raises(CameraError, match="was unplugged"):
+        read_many(webcam)
+    assert time.monotonic() - began < 0.5
+    webcam.close()
+    with pytest.raises(CameraError, match="no camera was found"):
+        webcam.open()
+    (DRIVER / "bind").write_text("vivid.0")
+    time.sleep(0.3)
+    webcam.open()
+    assert webcam.read().seq == 0
+
+
+def test_a_camera_comes_back_under_another_number(replug):
+    path = next(node.path for node in list_nodes() if node.is_camera)
+    by_number = V4L2Camera(str(path), SIZE, 30, 2.0)
+    by_number.open()
+    holder = os.open(path, os.O_RDWR)
+    by_number.close()
+    (DRIVER / "unbind").write_text("vivid.0")
+    (DRIVER / "bind").write_text("vivid.0")
+    time.sleep(0.3)
+    # the open descriptor keeps the old number taken
+    assert not path.exists()
+    by_number.open()
+    assert str(path) not in by_number.description
+    assert by_number.read().size == SIZE
+    by_number.close()
+    os.close(holder)
+
+
+@pytest.mark.parametrize("button", ["disconnect", "inject_fatal_streaming_error"])
+def test_a_failing_driver_is_an_error(webcam, replug, button):
+    webcam.open()
+    webcam.read()
+    webcam.set_control(button, "0")
+    with pytest.raises(CameraError):
+        read_many(webcam)
+
+
+def test_a_busy_camera_names_the_program_that_holds_it(webcam):
+    path = next(str(node.path) for node in list_nodes() if node.is_camera)
+    command = [find_ffmpeg(), "-v", "error", "-f", "v4l2", "-i", path, "-f", "null", "-"]
+    holder = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        with pytest.raises(CameraError, match=r"used by ffmpeg.* \(process \d+\)"):
+            wait_until_busy(webcam)
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_controls_are_read_and_set_by_name(webcam):
+    webcam.set_control("brightness", "200")
+    webcam.set_control("gain_automatic", "off")
+    values = {control.name: control.value for control in webcam.controls()}
+    assert (values["brightness"], values["gain_automatic"]) == (200, 0)
+    with pytest.raises(UsageError, match="brightness cannot be '300'"):
+        webcam.set_control("brightness", "300")
+    with pytest.raises(UsageError, match="no control 'focus'"):
+        webcam.set_control("focus", "1")
+    webcam.set_control("brightness", "128")
+
+
+def test_a_virtual_camera_that_nobody_feeds_is_refused_in_words():
+    with pytest.raises(CameraError, match="no program feeds it"):
+        V4L2Camera("webcam", SIZE, 30, 1.0).open()
+
+
+@pytest.fixture
+def jpeg_webcam(tmp_path):
+    clip = str(tmp_path / "clip.mkv")
+    base = [find_ffmpeg(), "-v", "error", "-y"]
+    red = "color=c=0xC82814:size=1280x720:rate=30:duration=2"
+    subprocess.run([*base, "-f", "lavfi", "-i", red, "-c:v", "mjpeg", "-q:v", "3", clip], check=True)
+    play = [*base, "-re", "-stream_loop", "-1", "-i", clip, "-c", "copy", "-f", "v4l2", "/dev/video21"]
+    player = subprocess.Popen(play, stdin=subprocess.DEVNULL)
+    deadline = time.monotonic() + 10
+    while not next(node for node in list_nodes() if node.index == 21).capabilities.captures:
+        assert time.monotonic() < deadline, "ffmpeg does not feed /dev/video21"
+        time.sleep(0.05)
+    camera = V4L2Camera("webcam", (1280, 720), 30, 2.0)
+    yield camera
+    camera.close()
+    player.kill()
+    player.wait()
+
+
+def test_a_jpeg_webcam_gives_full_range_frames_in_time(jpeg_webcam):
+    jpeg_webcam.open()
+    assert "1280x720 MJPEG" in jpeg_webcam.description
+    frames = 0
+    jpeg_webcam.read()
+    began = time.monotonic()
+    while time.monotonic() - began < 2:
+        frame = jpeg_webcam.read()
+        frames += 1
+    assert frames >= 54
+    assert frame.full_range
+    # 0xC82814 by JFIF's equations; the encoder rounds
+    colour = [float(plane.mean()) for plane in frame.planes]
+    np.testing.assert_allclose(colour, (85.6, 87.6, 209.6), atol=5)

@@ -1,0 +1,274 @@
+"""Run in the virtual machine by tests/test_vm.py, once for each version of v4l2loopback: /dev/video20 is "vcam"."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vcam.errors import OutputDeviceError
+from vcam.ffmpeg import find_ffmpeg
+from vcam.frames import Frame
+from vcam.output.virtual import VirtualCamera
+from vcam.v4l2.device import get_rate
+from vcam.v4l2.discover import list_nodes
+from vcam.v4l2.presence import ReaderWatch
+
+DEVICE = "/dev/video20"
+RED, GREEN, BLUE = (81, 90, 240), (145, 54, 34), (41, 240, 110)
+FEED = """
+import sys, time
+from vcam.frames import Frame
+from vcam.output.virtual import VirtualCamera
+camera, frame = VirtualCamera("auto"), Frame.allocate(640, 360)
+camera.open((640, 360), 30)
+while True:
+    camera.write(frame)
+    print("on", flush=True)
+    time.sleep(0.03)
+"""
+
+
+class Feeder:
+    """Writes one colour until it is stopped."""
+
+    def __init__(self, size, colour, fps=30.0):
+        self.camera = VirtualCamera("auto")
+        self.camera.open(size, fps)
+        self._frame = Frame.allocate(*size)
+        self._frame.fill(*colour)
+        self._stop = threading.Event()
+        self.camera.write(self._frame)
+        self._thread = threading.Thread(target=self._run, args=(1 / fps,))
+        self._thread.start()
+
+    def _run(self, interval):
+        while not self._stop.wait(interval):
+            self.camera.write(self._frame)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self._stop.set()
+        self._thread.join()
+        self.camera.close()
+
+
+class Reader:
+    """ffmpeg, reading I420 frames from the device for as long as it is asked to."""
+
+    def __init__(self, size):
+        self._size = size
+        command = [
+            find_ffmpeg(),
+            "-v",
+            "error",
+            "-f",
+            "v4l2",
+            "-i",
+            DEVICE,
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "yuv420p",
+            "-",
+        ]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+    def read(self):
+        width, height = self._size
+        data = self.process.stdout.read(width * height * 3 // 2)
+        assert len(data) == width * height * 3 // 2, "the reader has ended"
+        return Frame.wrap(np.frombuffer(data, np.uint8), width, height)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.kill()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+def colour_at(frame, x, y):
+    return int(frame.y[y, x]), int(frame.u[y // 2, x // 2]), int(frame.v[y // 2, x // 2])
+
+
+def capabilities():
+    return next(node for node in list_nodes() if str(node.path) == DEVICE).capabilities
+
+
+def read_until(reader, expected, x, y):
+    """The first frame with that colour there; old frames may come before it."""
+    for _ in range(60):
+        frame = reader.read()
+        if np.allclose(colour_at(frame, x, y), expected, atol=2):
+            return frame
+    raise AssertionError(f"{colour_at(frame, x, y)} instead of {expected}")
+
+
+def test_known_colours_reach_a_reader():
+    for colour in (RED, GREEN, BLUE, (235, 128, 128), (16, 128, 128)):
+        with Feeder((640, 360), colour), Reader((640, 360)) as reader:
+            frame = read_until(reader, colour, 320, 180)
+            for x, y in ((0, 0), (639, 0), (0, 359), (639, 359)):
+                np.testing.assert_allclose(colour_at(frame, x, y), colour, atol=2)
+
+
+def test_while_fed_the_device_is_a_camera_and_nothing_else():
+    assert capabilities().outputs
+    with Feeder((640, 360), RED):
+        assert capabilities().captures
+        assert not capabilities().outputs
+    assert capabilities().outputs
+
+
+def test_readers_are_told_the_rate():
+    with Feeder((640, 360), RED, fps=25):
+        fd = os.open(DEVICE, os.O_RDWR | os.O_NONBLOCK)
+        try:
+            assert get_rate(fd) == pytest.approx(25)
+        finally:
+            os.close(fd)
+
+
+def test_a_producer_may_be_restarted_five_times():
+    for _ in range(5):
+        with Feeder((640, 360), GREEN), Reader((640, 360)) as reader:
+            read_until(reader, GREEN, 320, 180)
+
+
+def test_a_killed_producer_leaves_the_device_usable():
+    for _ in range(3):
+        feeder = subprocess.Popen([sys.executable, "-c", FEED], stdout=subprocess.PIPE)
+        assert feeder.stdout.readline() == b"on\n"
+        feeder.kill()
+        feeder.wait()
+        feeder.stdout.close()
+    with Feeder((640, 360), RED), Reader((640, 360)) as reader:
+        read_until(reader, RED, 320, 180)
+
+
+def feed_with_ffmpeg(layout="yuyv422"):
+    source = ["-re", "-f", "lavfi", "-i", "color=c=black:size=640x360:rate=30", "-pix_fmt", layout]
+    feeder = subprocess.Popen([find_ffmpeg(), "-v", "error", *source, "-f", "v4l2", DEVICE], stdin=subprocess.DEVNULL)
+    deadline = time.monotonic() + 10
+    while not capabilities().captures:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return feeder
+
+
+def test_a_device_that_another_program_left_without_output_is_revived():
+    feeder = feed_with_ffmpeg()
+    feeder.kill()
+    feeder.wait()
+    with Feeder((640, 360), BLUE), Reader((640, 360)) as reader:
+        read_until(reader, BLUE, 320, 180)
+
+
+def test_a_device_that_another_program_feeds_is_refused_with_its_name():
+    feeder = feed_with_ffmpeg()
+    try:
+        with pytest.raises(OutputDeviceError, match=r"used by ffmpeg.* \(process \d+\)"):
+            VirtualCamera("vcam").open((640, 360), 30)
+        assert feeder.poll() is None
+    finally:
+        feeder.kill()
+        feeder.wait()
+
+
+def test_a_reader_that_stays_gets_its_own_size_from_the_next_producer():
+    with Feeder((640, 360), RED):
+        reader = Reader((640, 360))
+        read_until(reader, RED, 320, 180)
+    with reader:
+        with Feeder((1280, 720), GREEN):
+            frame = read_until(reader, GREEN, 320, 180)
+            np.testing.assert_allclose(colour_at(frame, 4, 4), GREEN, atol=2)
+        with Feeder((640, 480), BLUE):
+            frame = read_until(reader, BLUE, 320, 180)
+            # a narrower picture stands between black bars
+            assert colour_at(frame, 4, 180) == (16, 128, 128)
+            assert colour_at(frame, 635, 180) == (16, 128, 128)
+            np.testing.assert_allclose(colour_at(frame, 90, 4), BLUE, atol=2)
+
+
+def test_a_reader_that_stays_gets_its_own_layout_from_the_next_producer():
+    for layout in ("yuyv422", "nv12"):
+        feeder = feed_with_ffmpeg(layout)
+        with Reader((640, 360)) as reader:
+            read_until(reader, (16, 128, 128), 320, 180)
+            feeder.kill()
+            feeder.wait()
+            with Feeder((640, 360), RED):
+                frame = read_until(reader, RED, 320, 180)
+                np.testing.assert_allclose(colour_at(frame, 630, 350), RED, atol=2)
+
+
+def test_other_devices_are_refused_in_words():
+    for target, words in (
+        ("/dev/video0", "is not a virtual camera"),
+        ("/dev/video9", "there is no virtual camera"),
+        ("/etc/passwd", "is not a video device"),
+        ("nosuch", "there is no virtual camera 'nosuch'"),
+    ):
+        with pytest.raises(OutputDeviceError, match=words) as caught:
+            VirtualCamera(target).open((640, 360), 30)
+        assert DEVICE in caught.value.hint
+
+
+def wait_for(watch, expected):
+    deadline = time.monotonic() + 10
+    while watch.readers() is not expected:
+        assert time.monotonic() < deadline, f"{watch.readers()} instead of {expected}"
+        select.select([watch], [], [], 1.0)
+
+
+@pytest.fixture
+def watch():
+    watch = ReaderWatch()
+    yield watch
+    watch.close()
+
+
+def test_readers_are_seen_coming_and_going_and_dying(watch):
+    with Feeder((640, 360), RED):
+        watch.open(Path(DEVICE))
+        assert watch.readers() is False
+        for _ in range(3):
+            with Reader((640, 360)) as reader:
+                reader.read()
+                wait_for(watch, True)
+            wait_for(watch, False)
+
+
+def test_a_reader_that_was_there_first_is_seen(watch):
+    with Feeder((640, 360), RED), Reader((640, 360)) as reader:
+        reader.read()
+        watch.open(Path(DEVICE))
+        assert watch.readers() is True
+
+
+def test_a_program_that_only_lists_devices_is_no_reader(watch):
+    with Feeder((640, 360), RED):
+        watch.open(Path(DEVICE))
+        look = "import os; os.open('/dev/video20', os.O_RDWR); print('open', flush=True); input()"
+        program = subprocess.Popen([sys.executable, "-c", look], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert program.stdout.readline() == b"open\n"
+        # without the kernel's event, whoever has the device open may be reading
+        assert watch.readers() is not watch.has_event
+        program.communicate(b"\n")
+        wait_for(watch, False)
+
+
+def test_an_unopened_watch_does_not_know():
+    assert ReaderWatch().readers() is None

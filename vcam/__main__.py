@@ -1,0 +1,5 @@
+"""`python -m vcam` is `vcam`."""
+
+from vcam.cli.main import main
+
+main()
