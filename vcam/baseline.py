@@ -31,9 +31,9 @@ class NaiveLoop:
 
         self._frames, self._source, self._size = frames, source, size
         card = find_model("auto", size)
-        self._session = onnxruntime.InferenceSession(str(card.path), providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(str(card.network), providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
-        self._model_size = card.size
+        self._model_size = card.input.size
         self._background = np.full((size[1], size[0], 3), (120, 90, 60), np.float32)
         self._sink = np.empty((size[1] * 3 // 2, size[0]), np.uint8)
         self._count = 0

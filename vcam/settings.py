@@ -43,6 +43,9 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
         _meta("Part of the camera's picture to use, WxH+X+Y; empty for all of it.",
               live=True, unit="px", option="--crop", pattern=r"^(\d+x\d+\+\d+\+\d+)?$"),
     ] = ""  # fmt: skip
+    wait: Annotated[
+        bool, _meta("At the start, wait for a camera that is not there instead of giving up.", option="--wait")
+    ] = False
     timeout: Annotated[
         float, _meta("A camera that sends nothing for so long is opened anew.", unit="s", ge=0.2, le=60)
     ] = 3.0

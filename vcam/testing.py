@@ -58,6 +58,9 @@ class FakeCamera:
         self.size, self.live = size, live
         self.dropped = self.opened = self.closed = 0
 
+    def check(self) -> None:
+        """It can always be opened."""
+
     def open(self) -> None:
         self.opened += 1
         self._left = iter(self._script)

@@ -30,6 +30,9 @@ class Camera(Protocol):
     def live(self) -> bool:
         """True if the source sets the pace itself (a device); False if it may be read as fast as one likes (a file)."""
 
+    def check(self) -> None:
+        """Raise what `open` would raise, as far as that can be told without switching the camera on."""
+
     def open(self) -> None:
         """Get ready to read.
 

@@ -66,6 +66,9 @@ class DemoScene:
     def fps(self) -> float:
         return self._fps
 
+    def check(self) -> None:
+        """Nothing can be told beforehand."""
+
     def open(self) -> None:
         """Load and scale the pictures. Raises `UsageError` for a size that cannot be."""
         if self._opened:

@@ -84,6 +84,10 @@ class V4L2Camera:
     def dropped(self) -> int:
         return self._dropped
 
+    def check(self) -> None:
+        """Find the camera."""
+        self._node = resolve(self._source, self._node)
+
     def open(self) -> None:
         """Find the camera, set its mode, and start it. See `Camera.open`."""
         check_size(*self._wanted_size)

@@ -60,6 +60,9 @@ class VideoFile:
         """About how many frames the file has, None if it does not tell; known once open."""
         return self._frames
 
+    def check(self) -> None:
+        probe(self._path)
+
     def open(self) -> None:
         """Start to decode; the first frame is there when this returns.
 
@@ -152,6 +155,9 @@ class PictureFile:
     def frames(self) -> int | None:
         """How many frames there are: one, or no end of them."""
         return None if self._paced else 1
+
+    def check(self) -> None:
+        """A picture is read as a whole, by `open`."""
 
     def open(self) -> None:
         """Load the picture.

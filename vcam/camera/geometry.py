@@ -69,6 +69,9 @@ class Reframed:
     def description(self) -> str:
         return self._camera.description
 
+    def check(self) -> None:
+        self._camera.check()
+
     @property
     def size(self) -> Size:
         return self._size

@@ -68,6 +68,9 @@ class MemoryCamera:
     def dropped(self) -> int:
         return self._dropped
 
+    def check(self) -> None:
+        """Nothing can be told beforehand."""
+
     def open(self) -> None:
         """Get buffers, or keep those it has; the first frame is due now."""
         self._unpacker = self._unpacker or Unpacker(self._format, self._size)

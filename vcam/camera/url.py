@@ -39,6 +39,9 @@ class UrlCamera:
     def fps(self) -> float:
         return self._fps
 
+    def check(self) -> None:
+        """Nothing can be told beforehand."""
+
     def open(self) -> None:
         """Start ffmpeg; whether the stream is there shows with the first frame."""
         if self._reader is not None:

@@ -74,7 +74,7 @@ def main() -> NoReturn:
         status = INTERRUPTED
     except BrokenPipeError:
         # the reader of stdout has gone, as `head` does; Python would complain once more on exit
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         status = 0
     except VcamError as error:
         if debug:

@@ -40,7 +40,7 @@ def _option(field: Field, default: Any) -> Callable[[F], F]:
     help_ = field.help
     if field.minimum is not None:
         help_ += f" From {field.minimum:g} to {field.maximum:g}."
-    shown = {"help": help_, "default": None, "show_default": _shown(default)}
+    shown: dict[str, Any] = {"help": help_, "default": None, "show_default": _shown(default)}
     if field.type is bool:
         return click.option(f"{field.option}/--no-{field.option[2:]}", name, **shown)
     if field.choices:

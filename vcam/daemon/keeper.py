@@ -32,6 +32,10 @@ class CameraKeeper:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="vcam-camera")
         self._opening: Future[None] | None = None
 
+    def check(self) -> None:
+        """Raise what would keep the camera from being opened, as far as can be told without switching it on."""
+        self.camera.check()
+
     def want(self) -> bool:
         """The camera is wanted: have it opened if it is not. Returns `ready`."""
         if self.ready:

@@ -13,6 +13,7 @@ the network loaded, can the camera be read? Whatever the answer, something is sh
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -72,6 +73,10 @@ class Live:
         """Builds camera and outputs and touches neither. Raises `UsageError` for what cannot be meant."""
         self._settings = settings
         self._size = check_size(*parse_size(settings.output.size), "the output")
+        if any(_same_device(settings.camera.source, target) for target in settings.output.targets):
+            raise UsageError(
+                f"{settings.camera.source} cannot be camera and output at once", "name your real camera with --camera"
+            )
         self._fps = settings.output.fps
         self._clock = clock
         self._open_pipeline = open_pipeline
@@ -93,6 +98,8 @@ class Live:
         last output fail; the outputs are finished in either case.
         """
         tune_process()
+        if not self._settings.camera.wait:
+            self._keeper.check()
         self.outlets.open(self._size, self._fps)
         loader = ThreadPoolExecutor(1, thread_name_prefix="vcam-load")
         try:
@@ -194,6 +201,11 @@ class Live:
         if state is not self.state:
             log.info("%s -> %s: %s", self.state.value, state.value, cause)
             self.state = state
+
+
+def _same_device(source: str, target: str) -> bool:
+    nodes = [f"/dev/video{name}" if name.isdigit() else name for name in (source, target)]
+    return nodes[0].startswith("/dev/") and os.path.realpath(nodes[0]) == os.path.realpath(nodes[1])
 
 
 def _distinct(targets: tuple[str, ...]) -> list[str]:

@@ -14,6 +14,7 @@ from vcam.output.v4l2_backend import NAME, FormatHeld, failure, register
 from vcam.types import Size
 from vcam.v4l2 import loopback
 from vcam.v4l2.discover import Node, find_node, list_nodes
+from vcam.v4l2.presence import ReaderWatch
 
 _LOAD = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=vcam video_nr=20"
 _INSTALL = "sudo apt install v4l2loopback-dkms, then " + _LOAD
@@ -34,6 +35,18 @@ class VirtualCamera:
         self._camera: Any = None
         self._own: Frame | None = None
         self._fit: Fit | None = None
+        self._readers = ReaderWatch()
+
+    @property
+    def live(self) -> bool:
+        return True
+
+    def watched(self) -> bool:
+        """Whether a program reads the device; unknown counts as yes."""
+        return self._readers.readers() is not False
+
+    def fileno(self) -> int | None:
+        return self._readers.fileno()
 
     @property
     def description(self) -> str:
@@ -65,6 +78,9 @@ class VirtualCamera:
             self._camera = _connect(node.path, layout, held.layout.size, fps)
             self._fit = Fit(size, held.layout.size, layout)
         self._node = node
+        # without a watch nobody knows who reads, and then somebody does
+        with contextlib.suppress(OSError):
+            self._readers.open(node.path)
 
     def write(self, frame: Frame) -> None:
         """Deliver a frame. See `Output.write`."""
@@ -85,6 +101,7 @@ class VirtualCamera:
 
     def close(self) -> None:
         """Let go of the device; readers see their stream end."""
+        self._readers.close()
         if self._camera is not None:
             camera, self._camera = self._camera, None
             camera.close()
@@ -141,7 +158,7 @@ def _taken(node: Node) -> int:
 
 def _missing(target: str, devices: list[Node], nodes: list[Node]) -> OutputDeviceError:
     if not devices:
-        return _no_device(nodes)
+        return _no_device(nodes, target)
     if "/" in target and Path(target).exists():
         return OutputDeviceError(f"{target} is not a video device", _choices(devices))
     return OutputDeviceError(f"there is no virtual camera {target!r}", _choices(devices))
@@ -152,11 +169,12 @@ def _choices(devices: list[Node]) -> str:
     return f"there is {names}" if names else ""
 
 
-def _no_device(nodes: list[Node]) -> OutputDeviceError:
+def _no_device(nodes: list[Node], target: str = "") -> OutputDeviceError:
     forbidden = [node for node in nodes if node.error in (errno.EACCES, errno.EPERM)]
     if loopback.is_loaded() and forbidden:
         return failure(forbidden[0].path, PermissionError(errno.EACCES, "forbidden"))
-    return OutputDeviceError("there is no virtual camera on this machine", _how_to_load())
+    missing = f"{target} is not there: " if target else ""
+    return OutputDeviceError(f"{missing}there is no virtual camera on this machine", _how_to_load())
 
 
 def _how_to_load() -> str:

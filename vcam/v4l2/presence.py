@@ -27,6 +27,10 @@ _CLIENT_USAGE = (0x10E00001, 0x08000000)
 # an event may be lost: how long an answer is believed without asking afresh
 _BELIEVED_SECONDS = 30.0
 
+# without events: how often /proc is looked at, and how long a process must have held the node to be a reader
+_LOOK_SECONDS = 1.0
+_SETTLED_SECONDS = 0.15
+
 _IN_CLOSE_WRITE, _IN_CLOSE_NOWRITE, _IN_OPEN = 0x08, 0x10, 0x20
 _IN_Q_OVERFLOW = 0x4000
 _INOTIFY_EVENT = struct.Struct("iIII")
@@ -52,9 +56,9 @@ class ReaderWatch:
         """Whether the kernel tells of readers itself."""
         return isinstance(self._watch, _EventWatch)
 
-    def fileno(self) -> int:
-        assert self._watch is not None, "fileno before open"
-        return self._watch.fileno()
+    def fileno(self) -> int | None:
+        """The descriptor to wait for, None while nothing is watched."""
+        return None if self._watch is None else self._watch.fileno()
 
     def close(self) -> None:
         """Stop. May be called twice."""
@@ -142,9 +146,14 @@ class _EventWatch:
 
 
 class _OpenWatch:
+    """Counts only who holds the node for longer than a look: listing cameras opens it for a few milliseconds."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._opens = 0
+        self._answer: bool | None = False
+        self._looked = float("-inf")
+        self._since: dict[int, float] = {}
         libc = ctypes.CDLL(None, use_errno=True)
         self._fd = int(libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
         if self._fd < 0:
@@ -156,19 +165,35 @@ class _OpenWatch:
             raise OSError(number, os.strerror(number), str(path))
 
     def readers(self) -> bool | None:
-        self._drain()
-        if holders(self._path, but=os.getpid()):
+        now = time.monotonic()
+        # a look costs 4 ms: more often only while something goes on
+        pause = _SETTLED_SECONDS if self._since and not self._answer else _LOOK_SECONDS
+        if self._drain() or now - self._looked >= pause:
+            self._looked = now
+            self._answer = self._look(now)
+        return self._answer
+
+    def _look(self, now: float) -> bool | None:
+        held = [holder.pid for holder in holders(self._path, but=os.getpid())]
+        self._since = {pid: self._since.get(pid, now) for pid in held}
+        if any(now - since >= _SETTLED_SECONDS for since in self._since.values()):
             return True
+        if held:
+            return self._answer
         if self._opens > 0 and _hides_own_processes():
             return None
         # the count drifts, since inotify merges equal events: it starts anew whenever /proc can be believed
         self._opens = 0
         return False
 
-    def _drain(self) -> None:
+    def _drain(self) -> bool:
+        """Count the events that wait; whether there were any."""
+        any_ = False
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self._fd, 4096):
                 self._count(data)
+                any_ = True
+        return any_
 
     def _count(self, data: bytes) -> None:
         at = 0
