@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,10 @@ def start(frames: int | None, profile: str, assignments: tuple[str, ...], **opti
     from vcam.daemon.live import Live
     from vcam.signals import stop_on_signals
 
+    log = logging.getLogger("vcam")
+    if log.getEffectiveLevel() == logging.WARNING:
+        # what the daemon does is its only word to whoever started it
+        log.setLevel(logging.INFO)
     live = Live(settings)
     with stop_on_signals(live.stop):
         live.run(frames)
