@@ -1,5 +1,6 @@
 # make demo    see vcam at work: installs it into .venv and runs its built-in scene
 # make test    the whole test suite
+# make quick   the tests of pure functions and of loops with fakes: half a minute
 # make lint    style and types
 # make models  convert the networks anew from where they are published
 # make clean   remove all that make has made
@@ -11,7 +12,7 @@ PYTEST ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint models clean
+.PHONY: demo test quick lint models clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.vcam
@@ -19,6 +20,9 @@ demo: $(VENV)/.vcam
 
 test: $(VENV)/.vcam-test
 	$(BIN)/python -m pytest $(PYTEST)
+
+quick: $(VENV)/.vcam-test
+	$(BIN)/python -m pytest -m "not process and not engine and not vm" $(PYTEST)
 
 lint: $(VENV)/.vcam-dev
 	$(BIN)/ruff check

@@ -18,6 +18,8 @@ from vcam.ffmpeg import find_ffmpeg
 from vcam.images import write_image
 from vcam.settings import CameraSettings
 
+pytestmark = pytest.mark.process
+
 SIZE = (64, 48)
 
 

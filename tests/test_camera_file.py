@@ -11,6 +11,8 @@ from vcam.ffmpeg import find_ffmpeg
 from vcam.frames import Frame
 from vcam.images import write_image
 
+pytestmark = pytest.mark.process
+
 
 def raw_video(path, frames, size, fps=10, *options):
     """Write frames losslessly: each a list of (y, u, v) or of uint8 I420 bytes."""

@@ -15,6 +15,8 @@ import pytest
 from vcam.errors import VcamError
 from vcam.ffmpeg import find_ffmpeg, probe
 
+pytestmark = pytest.mark.process
+
 VCAM = [sys.executable, "-m", "vcam"]
 
 

@@ -20,6 +20,8 @@ from vcam.ffmpeg import VideoReader, find_ffmpeg, local_url, probe
 from vcam.frames import Frame
 from vcam.output.file import VideoFileOutput, video_encoder
 
+pytestmark = pytest.mark.process
+
 SIZE = (320, 180)
 
 COLOURS = {

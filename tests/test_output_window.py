@@ -19,6 +19,8 @@ from vcam.frames import Frame
 from vcam.images import read_image
 from vcam.output.window import WindowOutput, fit, has_display
 
+pytestmark = pytest.mark.process
+
 SIZE = (320, 180)
 
 
@@ -137,3 +139,11 @@ def test_a_real_x_server_shows_the_picture(tmp_path: Path) -> None:
     assert np.abs(blue_green_red[0] - (0, 0, 255)).max() <= 3
     assert np.abs(blue_green_red[1] - (255, 0, 0)).max() <= 3
     assert screen[100, 100].max() == 0
+
+
+def test_a_display_that_does_not_answer_is_an_error_not_an_invisible_window() -> None:
+    script = "from vcam.output.window import WindowOutput; WindowOutput().open((64, 48), 30)"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("SDL")}
+    environ |= {"DISPLAY": ":79", "WAYLAND_DISPLAY": ""}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environ, check=False)
+    assert "OutputDeviceError: no window can be opened" in done.stderr

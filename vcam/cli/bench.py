@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vcam.assets import asset
-from vcam.cli.options import load_settings, settings_options
+from vcam.cli.options import load_isolated, settings_options
 
 DEFAULTS = {"background.spec": str(asset("dusk.jpg"))}
 
@@ -22,7 +22,7 @@ DEFAULTS = {"background.spec": str(asset("dusk.jpg"))}
 @click.option("--unpaced", is_flag=True, help="Take frames as fast as the loop goes, not at the camera's rate.")
 @click.option("--baseline", is_flag=True, help="Also run a plain float32 NumPy loop, in turns, and give the ratio.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@settings_options("segment", "matte", "background", defaults=DEFAULTS)
+@settings_options("segment", "matte", "background", defaults=DEFAULTS, profile=False)
 def bench(
     source: str,
     size: str,
@@ -31,7 +31,6 @@ def bench(
     unpaced: bool,
     baseline: bool,
     as_json: bool,
-    profile: str,
     assignments: tuple[str, ...],
     **options: Any,
 ) -> int:
@@ -47,7 +46,7 @@ def bench(
 
     options |= {"output__size": size, "output__fps": fps}
     # only what is asked for is measured: a config file must not change what a figure means
-    settings = load_settings(options, profile, assignments, defaults=DEFAULTS).settings
+    settings = load_isolated(options, assignments, DEFAULTS).settings
     console = Console(stderr=True)
     with Progress(console=console, disable=as_json or not console.is_terminal, transient=True) as bar:
         task = bar.add_task("measuring", total=frames)

@@ -19,6 +19,9 @@ COMMANDS = {
     "mask": "vcam.cli.files",
     "bench": "vcam.cli.bench",
     "models": "vcam.cli.models",
+    "devices": "vcam.cli.devices",
+    "doctor": "vcam.cli.doctor",
+    "loopback": "vcam.cli.loopback",
     "completion": "vcam.cli.completion",
 }
 """Where each command is defined; a module is imported only for a command of its own."""

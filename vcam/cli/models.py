@@ -37,16 +37,14 @@ def list_models(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table(
-        Column("name", no_wrap=True), "title", "picture", "licence", "CPU ms", Column("file", overflow="fold")
-    )
+    table = Table(Column("name", no_wrap=True), "title", "picture", "licence", Column("CPU ms", justify="right"))
     for row in rows:
         if "error" in row:
-            table.add_row(row["name"], Text(row["error"], "red"), "", "", "", row["path"])
+            table.add_row(row["name"], Text(row["error"], "red"), "", "", "")
             continue
         width, height = row["size"]
         cost = f"{row['openvino_ms']:g}" if row["openvino_ms"] is not None else ""
-        table.add_row(row["name"], row["title"], f"{width}x{height}", row["licence"], cost, row["path"])
+        table.add_row(row["name"], row["title"], f"{width}x{height}", row["licence"], cost)
     Console().print(table)
 
 

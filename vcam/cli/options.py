@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -12,8 +14,8 @@ from vcam.settings import FIELDS, Field, Loaded, load
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def settings_options(*sections: str, defaults: dict[str, Any] | None = None) -> Callable[[F], F]:
-    """Give a command the options of some sections, `--set` and `--profile`.
+def settings_options(*sections: str, defaults: dict[str, Any] | None = None, profile: bool = True) -> Callable[[F], F]:
+    """Give a command the options of some sections, `--set`, and `--profile` unless it has no use for the config file.
 
     The command receives them as keyword arguments; `load_settings` turns these into settings. `defaults` lie under
     everything else that a person sets.
@@ -22,9 +24,10 @@ def settings_options(*sections: str, defaults: dict[str, Any] | None = None) -> 
     defaults = defaults or {}
 
     def decorate(command: F) -> F:
-        command = click.option("--profile", default="", metavar="NAME", help="Use a profile of the config file.")(
-            command
-        )
+        if profile:
+            command = click.option("--profile", default="", metavar="NAME", help="Use a profile of the config file.")(
+                command
+            )
         command = click.option(
             "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Set anything else, as matte.edge=3."
         )(command)
@@ -61,11 +64,21 @@ def _shown(default: Any) -> str | bool:
     return f"{default:g}" if isinstance(default, float) else str(default) or False
 
 
-def load_settings(
-    options: dict[str, Any], profile: str, assignments: tuple[str, ...], *, defaults: dict[str, Any] | None = None
-) -> Loaded:
+def load_settings(options: dict[str, Any], profile: str = "", assignments: tuple[str, ...] = ()) -> Loaded:
     """Settings from the options that `settings_options` gave a command, and from everything below them."""
-    given = {
+    return load(_given(options), assignments=assignments, profile=profile)
+
+
+def load_isolated(options: dict[str, Any], assignments: tuple[str, ...], defaults: dict[str, Any]) -> Loaded:
+    """Settings from options and `defaults` alone, whatever this user's config file and environment say.
+
+    For commands that show or measure something of their own.
+    """
+    nothing = Path(os.devnull)
+    return load(_given(options), assignments=assignments, defaults=defaults, environ={}, path=nothing)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {
         name.replace("__", "."): value for name, value in options.items() if "__" in name and value not in (None, ())
     }
-    return load(given, assignments=assignments, profile=profile, defaults=defaults)

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from vcam.cli.options import load_settings, settings_options
+from vcam.assets import asset
+from vcam.cli.options import load_isolated, load_settings, settings_options
 
 DEMO_FILE = "vcam-demo.mp4"
 DEMO_FRAMES = 300
@@ -41,45 +42,49 @@ def start(frames: int | None, profile: str, assignments: tuple[str, ...], **opti
     return 0
 
 
+DEMO_DEFAULTS = {"background.spec": str(asset("dusk.jpg")), "output.targets": ("a window, or " + DEMO_FILE,)}
+
+
 @click.command()
-@settings_options("segment", "matte", "background", "output")
+@settings_options("segment", "matte", "background", "output", defaults=DEMO_DEFAULTS, profile=False)
 @click.option(
     "--frames", type=click.IntRange(min=1), metavar="N", help=f"Stop after N frames; {DEMO_FRAMES} for a file."
 )
-def demo(frames: int | None, profile: str, assignments: tuple[str, ...], **options: Any) -> int:
+def demo(frames: int | None, assignments: tuple[str, ...], **options: Any) -> int:
     """See it work, without a camera: the whole pipeline on a built-in scene.
 
     Shows a window if there is a display, else writes vcam-demo.mp4 into this folder.
     """
-    from vcam.assets import asset
+    from vcam.errors import OutputDeviceError
+    from vcam.output.window import has_display
 
-    defaults = {
-        "camera.source": "demo",
-        "background.spec": str(asset("dusk.jpg")),
-        "output.targets": ("window",) if _has_window() else (DEMO_FILE,),
-    }
-    settings = load_settings(options, profile, assignments, defaults=defaults).settings
-    targets = settings.output.targets
-    if "window" not in targets:
-        frames = frames or DEMO_FRAMES
+    if has_display() and not options["output__targets"]:
+        try:
+            return _demo(("window",), frames, assignments, options)
+        except OutputDeviceError as error:
+            click.echo(f"vcam: {error.message}; writing {DEMO_FILE} instead", err=True)
+    return _demo((DEMO_FILE,), frames, assignments, options)
+
+
+def _demo(targets: tuple[str, ...], frames: int | None, assignments: tuple[str, ...], options: dict[str, Any]) -> int:
     from vcam.daemon.live import Live
     from vcam.signals import stop_on_signals
 
+    options |= {"camera__source": "demo"}
+    settings = load_isolated(options, assignments, DEMO_DEFAULTS | {"output.targets": targets}).settings
+    targets = settings.output.targets
+    if "window" not in targets:
+        frames = frames or DEMO_FRAMES
     live = Live(settings)
     with stop_on_signals(live.stop):
         timings = live.run(frames).timings
     stages = timings.stages_ms()
     cpu = sum(stages.values()) - stages["read"]
+    size = settings.output.size
     click.echo(
-        f"{timings.frames} frames of {settings.output.size}, {cpu:.1f} ms of CPU per frame to find and move the person"
+        f"{timings.frames} frames of {size}, {cpu:.1f} ms of CPU each to find the person and change the background"
     )
     for target in targets:
         if target not in ("window", "null", "-"):
             click.echo(f"the picture is in {os.path.relpath(Path(target))}")
     return 0
-
-
-def _has_window() -> bool:
-    from vcam.output.window import has_display
-
-    return has_display()

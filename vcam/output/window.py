@@ -65,6 +65,9 @@ class WindowOutput(AlwaysWatched):
         self._picture = np.empty((size[1], size[0], 4), np.uint8)
         try:
             pygame.display.init()
+            if pygame.display.get_driver() in ("dummy", "offscreen") and "SDL_VIDEODRIVER" not in os.environ:
+                # SDL's last resort when no display answers: a window that nobody can see
+                raise pygame.error("no display answers")
             pygame.display.set_caption("vcam")
             screen = pygame.display.get_desktop_sizes()[0]
             pygame.display.set_mode(_window_size(size, screen), pygame.RESIZABLE)

@@ -1,0 +1,278 @@
+"""`vcam devices`: cameras, virtual cameras, and what can run networks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vcam.cli.options import load_settings, settings_options
+from vcam.errors import CameraError, VcamError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from vcam.inventory import CameraEntry, EngineEntry, Inventory, VirtualEntry
+    from vcam.v4l2.controls import Control
+    from vcam.v4l2.discover import Holder
+
+
+@click.command()
+@click.option("--controls", is_flag=True, help="List the controls of a camera: exposure, focus, gain and so on.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")
+@settings_options()
+@click.argument("camera", required=False)
+def devices(controls: bool, as_json: bool, camera: str | None, profile: str, assignments: tuple[str, ...]) -> None:
+    """List cameras, virtual cameras, and the devices that can run networks.
+
+    The arrow marks the mode that vcam takes for the size and rate in your settings. With --controls, CAMERA may be
+    a path, a number or part of a name; without it, the controls of all cameras are listed.
+    """
+    if controls:
+        _controls(camera, as_json)
+        return
+    if camera is not None:
+        raise click.UsageError("CAMERA goes with --controls")
+    from vcam.inventory import take_inventory
+    from vcam.settings import parse_size
+
+    output = load_settings({}, profile, assignments).settings.output
+    found = take_inventory(parse_size(output.size), output.fps)
+    if as_json:
+        click.echo(json.dumps(_inventory_json(found), indent=2))
+    else:
+        _show(found)
+
+
+def _show(found: Inventory) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print("[bold]Cameras[/]")
+    for entry in found.cameras:
+        console.print(_camera_table(entry))
+    if not found.cameras:
+        console.print("  none; vcam doctor looks for the reason")
+    version = f" [dim](v4l2loopback {found.module})[/]" if found.module else ""
+    console.print(f"\n[bold]Virtual cameras[/]{version}")
+    for virtual in found.virtual:
+        console.print(_virtual_table(virtual))
+    if not found.virtual:
+        console.print("  none; vcam loopback setup makes one")
+    console.print("\n[bold]Inference[/]")
+    console.print(_engine_table(found.engines))
+
+
+def _facts(title: str, path: object) -> Any:
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    table = Table(
+        Column(width=10, style="dim"),
+        Column(overflow="fold"),
+        title=Text.assemble("  ", (title, "bold cyan"), f"  {path}"),
+        title_justify="left",
+        title_style="",
+        show_header=False,
+        box=None,
+        padding=(0, 1, 0, 2),
+    )
+    return table
+
+
+def _camera_table(entry: CameraEntry) -> RenderableType:
+    from rich.text import Text
+
+    table = _facts(entry.node.card or "(no name)", entry.node.path)
+    if entry.node.stable_name:
+        table.add_row("by id", str(entry.node.stable_name))
+    table.add_row("used by", _people(entry.users) or "nobody that you may see")
+    if entry.problem:
+        table.add_row("problem", Text(entry.problem, "red"))
+    label = "modes"
+    for line in _mode_lines(entry):
+        table.add_row(label, line)
+        label = ""
+    if entry.chosen:
+        table.add_row("vcam takes", Text(f"-> {entry.chosen}", "green"))
+    return table  # type: ignore[no-any-return]
+
+
+def _mode_lines(entry: CameraEntry) -> Iterable[RenderableType]:
+    """One line for each format and set of rates, with all sizes that come at these."""
+    from rich.text import Text
+
+    lines: dict[tuple[str, tuple[float, ...]], list[tuple[int, int]]] = {}
+    usable = {}
+    for offer in entry.offers:
+        lines.setdefault((offer.code, offer.rates), []).append(offer.size)
+        usable[offer.code] = offer.usable
+    for (code, rates), sizes in lines.items():
+        text = Text(f"{code:<5}")
+        for size in sizes:
+            chosen = entry.chosen and (entry.chosen.code, entry.chosen.size) == (code, size)
+            text.append(f"->{size[0]}x{size[1]} " if chosen else f"{size[0]}x{size[1]} ", "green" if chosen else "")
+        text.append(f"at {_rates(rates)} fps" if rates else "")
+        if not usable[code]:
+            text.append("  (not read by vcam)")
+            text.stylize("dim")
+        yield text
+
+
+def _rates(rates: tuple[float, ...]) -> str:
+    return ", ".join(f"{rate:.4g}" for rate in rates)
+
+
+def _virtual_table(entry: VirtualEntry) -> RenderableType:
+    from rich.text import Text
+
+    table = _facts(entry.node.card or "(no name)", entry.node.path)
+    if entry.problem:
+        table.add_row("problem", Text(entry.problem, "red"))
+        return table  # type: ignore[no-any-return]
+    table.add_row("fed by", _people(entry.producers) or ("a program you may not see" if entry.fed else "nobody"))
+    readers = _people(entry.readers)
+    if not readers:
+        readers = {True: "a program you may not see", False: "nobody", None: "nobody that you may see"}[entry.read]
+    table.add_row("read by", readers)
+    if entry.others:
+        table.add_row("open in", _people(entry.others))
+    if entry.format:
+        table.add_row("format", entry.format)
+    if entry.exclusive is False and not entry.fed:
+        table.add_row("warning", Text("exclusive_caps is off: browsers do not list it", "yellow"))
+    return table  # type: ignore[no-any-return]
+
+
+def _people(users: tuple[Holder, ...]) -> str:
+    return ", ".join(str(user) for user in users)
+
+
+def _engine_table(engines: tuple[EngineEntry, ...]) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, box=None, padding=(0, 1, 0, 2))
+    for entry in engines:
+        table.add_row(entry.runtime, entry.device, Text(entry.problem, "red") if entry.problem else entry.name)
+    return table
+
+
+def _controls(wanted: str | None, as_json: bool) -> None:
+    from vcam.inventory import camera_controls
+    from vcam.v4l2.discover import find_node, list_nodes
+
+    nodes = list_nodes()
+    cameras = [node for node in (find_node(wanted, nodes) if wanted else nodes) if node.is_camera or wanted]
+    if not cameras:
+        raise CameraError(
+            f"there is no camera {wanted!r}" if wanted else "no camera was found", "vcam devices lists the cameras"
+        )
+    listed: dict[str, list[Control]] = {}
+    for node in cameras:
+        try:
+            listed[str(node.path)] = camera_controls(node)
+        except VcamError:
+            if len(cameras) == 1:
+                raise
+    names = {str(node.path): node.card for node in cameras}
+    if as_json:
+        rows = [
+            {"path": path, "card": names[path], "controls": [_control_json(control) for control in controls]}
+            for path, controls in listed.items()
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for path, controls in listed.items():
+        console.print(f"[bold cyan]{names[path]}[/]  {path}")
+        console.print(_control_table(controls))
+
+
+def _control_table(controls: list[Control]) -> RenderableType:
+    from rich.table import Column, Table
+
+    table = Table(
+        Column("control", no_wrap=True), Column("value", justify="right"), "possible", "default", box=None,
+        padding=(0, 1, 0, 2), header_style="dim",
+    )  # fmt: skip
+    for control in controls:
+        value = "" if control.value is None else str(control.value)
+        note = "" if control.writable else "read-only; "
+        note += "" if control.active else "overruled now; "
+        table.add_row(control.name, value, note + _possible(control), _default(control))
+    return table
+
+
+def _possible(control: Control) -> str:
+    if control.choices:
+        return ", ".join(f"{number} {label}" for number, label in control.choices.items())
+    if control.kind == "boolean":
+        return "0 off, 1 on"
+    if control.kind == "button":
+        return "a button"
+    step = f" step {control.step}" if control.step > 1 else ""
+    return f"{control.minimum} to {control.maximum}{step}"
+
+
+def _default(control: Control) -> str:
+    return "" if control.kind == "button" else str(control.default)
+
+
+def _control_json(control: Control) -> dict[str, Any]:
+    import msgspec
+
+    values: dict[str, Any] = msgspec.to_builtins(control, str_keys=True)
+    return values
+
+
+def _inventory_json(found: Inventory) -> dict[str, Any]:
+    return {
+        "cameras": [_camera_json(entry) for entry in found.cameras],
+        "virtual_cameras": [_virtual_json(entry) for entry in found.virtual],
+        "inference": [
+            {"runtime": entry.runtime, "device": entry.device, "name": entry.name, "problem": entry.problem}
+            for entry in found.engines
+        ],
+        "v4l2loopback": found.module or None,
+    }
+
+
+def _camera_json(entry: CameraEntry) -> dict[str, Any]:
+    chosen = entry.chosen
+    return {
+        "path": str(entry.node.path),
+        "card": entry.node.card,
+        "by_id": str(entry.node.stable_name) if entry.node.stable_name else None,
+        "bus": entry.node.bus,
+        "modes": [
+            {"format": offer.code, "size": list(offer.size), "fps": list(offer.rates), "usable": offer.usable}
+            for offer in entry.offers
+        ],
+        "chosen": chosen and {"format": chosen.code, "size": list(chosen.size), "fps": chosen.fps},
+        "users": _people_json(entry.users),
+        "problem": entry.problem,
+    }
+
+
+def _virtual_json(entry: VirtualEntry) -> dict[str, Any]:
+    return {
+        "path": str(entry.node.path),
+        "label": entry.node.card,
+        "format": entry.format or None,
+        "fed": entry.fed,
+        "read": entry.read,
+        "exclusive_caps": entry.exclusive,
+        "producers": _people_json(entry.producers),
+        "readers": _people_json(entry.readers),
+        "others": _people_json(entry.others),
+        "problem": entry.problem,
+    }
+
+
+def _people_json(users: tuple[Holder, ...]) -> list[dict[str, Any]]:
+    return [{"pid": user.pid, "name": user.name} for user in users]
