@@ -12,7 +12,7 @@ from vcam.matte.temporal import TemporalFilter
 from vcam.settings import MatteSettings
 from vcam.types import F32
 
-PLAIN = MatteSettings(temporal=0, edge=0, softness=0.6)
+PLAIN = MatteSettings(temporal=0, edge=0, softness=0.6, refine=False)
 
 
 def square(x0: int, y0: int, x1: int, y1: int, size: tuple[int, int] = (256, 144)) -> F32:
@@ -73,7 +73,7 @@ def test_a_positive_edge_grows_the_person_and_a_negative_one_shrinks_it_evenly()
     frame = Frame.allocate(1280, 720)
     areas = []
     for edge in (-10.0, -2.5, 0.0, 2.5, 10.0):
-        matte = SoftMatte(MatteSettings(temporal=0, edge=edge, softness=0.6))
+        matte = SoftMatte(MatteSettings(temporal=0, edge=edge, softness=0.6, refine=False))
         areas.append(whole(matte.update(square(100, 40, 150, 100), frame), frame).astype(float).sum() / 255)
     assert areas == sorted(areas)
     side_by_side = 2 * (250 + 300)
@@ -120,3 +120,55 @@ def test_reset_forgets() -> None:
     weaker = person - np.float32(0.04) * (person > 0)
     expected = whole(SoftMatte(MatteSettings(temporal=1)).update(weaker, frame), frame)
     assert np.array_equal(whole(matte.update(weaker, frame), frame), expected)
+
+
+def edge_column(picture: np.ndarray) -> float:
+    """Where the middle row passes one half, in columns."""
+    row = picture[picture.shape[0] // 2].astype(float) / 255
+    first = int(np.argmax(row >= 0.5))
+    return first - (row[first] - 0.5) / max(row[first] - row[first - 1], 1e-6)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (640, 360)])
+@pytest.mark.parametrize("off", [-2, 2])
+def test_refinement_moves_the_edge_to_where_the_picture_has_one(size: tuple[int, int], off: int) -> None:
+    """The network's edge lies `off` of its pixels beside the luma's."""
+    import cv2
+
+    frame = Frame.allocate(*size)
+    unit = size[0] / 256
+    frame.y[...] = 60
+    frame.y[:, round(120 * unit) :] = 180
+    soft = cv2.GaussianBlur(square(120 + off, 0, 256, 144), (0, 0), 1.5)
+    found = {}
+    for refine in (False, True):
+        matte = SoftMatte(MatteSettings(temporal=0, edge=0, softness=0.3, refine=refine))
+        found[refine] = edge_column(whole(matte.update(soft, frame), frame)) / unit - 120
+    assert abs(found[False] - off) < 0.7
+    assert abs(found[True]) < 0.45 * abs(found[False]), found
+
+
+@pytest.mark.parametrize("level", [16, 128, 235])
+def test_refinement_keeps_the_matte_where_the_picture_is_flat(level: int) -> None:
+    frame = Frame.allocate(1280, 720)
+    frame.y[...] = level
+    plain, refined = (
+        whole(SoftMatte(MatteSettings(temporal=0, edge=0, softness=0.3, refine=refine)).update(person, frame), frame)
+        for refine in (False, True)
+        for person in [square(90, 40, 170, 144)]
+    )
+    assert np.abs(plain.astype(int) - refined).mean() < 3
+    assert refined[500, 640] == 255
+    assert refined[50, 640] == 0
+
+
+def test_refinement_stays_within_its_box_and_leaves_no_seam() -> None:
+    """At the box's border the matte must have run out to nothing, also before a noisy, patterned wall."""
+    rng = np.random.default_rng(3)
+    frame = Frame.allocate(1280, 720)
+    wall = 110 + 60 * np.sign(np.sin(np.indices(frame.y.shape).sum(axis=0) / 9))
+    frame.y[...] = np.clip(wall + rng.normal(0, 8, wall.shape), 16, 235)
+    alpha = SoftMatte(MatteSettings()).update(square(90, 40, 170, 110), frame)
+    x0, y0, x1, y1 = alpha.box
+    inside = alpha.full[y0:y1, x0:x1]
+    assert max(inside[0].max(), inside[-1].max(), inside[:, 0].max(), inside[:, -1].max()) <= 2

@@ -24,7 +24,7 @@ def pipeline(frames, segmenter=None, matte=None, spec: str = "color:#204080", ou
     return Pipeline(
         FakeCamera(frames, size=SIZE),
         segmenter or FakeSegmenter(),
-        matte or make_matte(MatteSettings(temporal=0, edge=0)),
+        matte or make_matte(MatteSettings(temporal=0, edge=0, refine=False)),
         composer(spec),
         [RecordingOutput()] if outputs is None else outputs,
         clock=FakeClock(),

@@ -1,4 +1,4 @@
-"""The default matte: temporal filter and edge at the network's size, then one smooth step up to the frame's.
+"""The default matte: temporal filter and edge at the network's size, then up to the frame's size along its luma.
 
 All decisions are taken on the small map, where a pass costs microseconds; only the person's box is ever scaled up.
 """
@@ -12,12 +12,16 @@ import cv2
 import numpy as np
 
 from vcam.frames import NOTHING, Alpha, Box, Frame
+from vcam.matte.guided import RADIUS, GuidedFilter
 from vcam.matte.temporal import TemporalFilter
 from vcam.settings import MatteSettings
 from vcam.types import F32, U8, Size
 
 REFERENCE_LINES = 720
 """The height of picture that the edge offset is given for."""
+
+REFINED_LINES = 720
+"""The highest picture that the refinement is applied to at full size."""
 
 
 def soft_step(softness: float) -> U8:
@@ -42,8 +46,9 @@ class Grid:
     """(width, height) of the same cell in the frame."""
 
     @classmethod
-    def between(cls, small: Size, full: Size) -> Grid:
-        columns, rows = (math.gcd(small[axis], full[axis] // 2) for axis in (0, 1))
+    def between(cls, small: Size, full: Size, unit: int = 2) -> Grid:
+        """`unit`: cells are a multiple of so many pixels, where the frame's size allows it, and always even."""
+        columns, rows = (math.gcd(small[axis], full[axis] // (2 if full[axis] % unit else unit)) for axis in (0, 1))
         return cls((small[0] // columns, small[1] // rows), (full[0] // columns, full[1] // rows))
 
     def around(self, box: Box) -> Box:
@@ -56,12 +61,13 @@ class Grid:
 
 
 class SoftMatte:
-    """Temporal filter, soft step and signed edge offset, scaled up bilinearly inside the person's box."""
+    """Temporal filter, soft step, signed edge offset; then guided refinement, or bilinear enlargement without it."""
 
     def __init__(self, settings: MatteSettings) -> None:
         self._temporal = TemporalFilter(settings.temporal)
         self._step = soft_step(settings.softness)
         self._edge = settings.edge
+        self._guided = GuidedFilter() if settings.refine else None
         self._sizes: tuple[Size, Size] | None = None
 
     def update(self, probability: F32, frame: Frame) -> Alpha:
@@ -73,7 +79,7 @@ class SoftMatte:
         cv2.convertScaleAbs(self._temporal.update(probability), dst=self._bytes, alpha=255.0)
         cv2.LUT(self._bytes, self._step, dst=self._small)
         self._move_edge()
-        self._alpha.box = self._scale_up()
+        self._alpha.box = self._scale_up(frame)
         self._alpha.seq = frame.seq
         return self._alpha
 
@@ -87,7 +93,10 @@ class SoftMatte:
         self._alpha = Alpha(
             np.zeros((height, width), np.uint8), np.zeros((height // 2, width // 2), np.uint8), self._small, NOTHING, 0
         )
-        self._grid = Grid.between(small, full)
+        self._scale = working_scale(height) if self._guided else 1
+        self._grid = Grid.between(small, full, 2 * self._scale)
+        self._working = np.zeros((height // self._scale, width // self._scale), np.uint8) if self._scale > 1 else None
+        self._luma = np.zeros_like(self._working) if self._working is not None else None
         # an offset of a whole number of small pixels is a dilation; the rest is a mixture of two of them
         radius = abs(self._edge) * h / REFERENCE_LINES
         self._whole, self._rest = int(radius), radius - int(radius)
@@ -107,32 +116,50 @@ class SoftMatte:
             grow(self._small, nearer, dst=self._moved)
             np.copyto(self._small, self._moved)
 
-    def _scale_up(self) -> Box:
+    def _scale_up(self, frame: Frame) -> Box:
         x, y, w, h = cv2.boundingRect(self._small)
         if not w:
             return NOTHING
         rows, columns = self._small.shape
-        # one pixel more on each side: there the interpolation runs out to zero
-        touched = Box(max(x - 1, 0), max(y - 1, 0), min(x + w + 1, columns), min(y + h + 1, rows))
+        # the interpolation runs out to zero one pixel further; what the guided filter gives beyond its radius is so
+        # little that its contrast makes it zero
+        margin = RADIUS if self._guided else 1
+        touched = Box(max(x - margin, 0), max(y - margin, 0), min(x + w + margin, columns), min(y + h + margin, rows))
         cells = self._grid.around(touched)
         source = self._grid.scaled(cells, self._grid.cell)
         box = self._grid.scaled(cells, self._grid.pixels)
-        half = box.half()
+        small = self._small[source.y0 : source.y1, source.x0 : source.x1]
         full = self._alpha.full[box.y0 : box.y1, box.x0 : box.x1]
-        cv2.resize(
-            self._small[source.y0 : source.y1, source.x0 : source.x1],
-            (box.x1 - box.x0, box.y1 - box.y0),
-            dst=full,
-            interpolation=cv2.INTER_LINEAR,
-        )
+        if self._guided is None:
+            cv2.resize(small, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
+        else:
+            self._refine(self._guided, small, frame.y[box.y0 : box.y1, box.x0 : box.x1], full, box)
+        half = box.half()
         # averaging the full-size matte is cheaper than scaling the small one up again, and exact
-        cv2.resize(
-            full,
-            (half.x1 - half.x0, half.y1 - half.y0),
-            dst=self._alpha.half[half.y0 : half.y1, half.x0 : half.x1],
-            interpolation=cv2.INTER_AREA,
-        )
+        target = self._alpha.half[half.y0 : half.y1, half.x0 : half.x1]
+        cv2.resize(full, target.shape[::-1], dst=target, interpolation=cv2.INTER_AREA)
         return box
+
+    def _refine(self, guided: GuidedFilter, small: U8, luma: U8, full: U8, box: Box) -> None:
+        # where the person is small, wide windows would blur their outline away
+        radius = RADIUS if 2 * small.shape[0] >= self._small.shape[0] else RADIUS // 2
+        if self._working is None or self._luma is None:
+            guided.refine(small, luma, full, radius)
+            return
+        scale = self._scale
+        part = np.s_[box.y0 // scale : box.y1 // scale, box.x0 // scale : box.x1 // scale]
+        working, reduced = self._working[part], self._luma[part]
+        cv2.resize(luma, reduced.shape[::-1], dst=reduced, interpolation=cv2.INTER_AREA)
+        guided.refine(small, reduced, working, radius)
+        cv2.resize(working, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
+
+
+def working_scale(height: int) -> int:
+    """How many times smaller than the frame the refinement works: above 720 lines half the size is enough."""
+    scale = 1
+    while height > REFINED_LINES * scale:
+        scale *= 2
+    return scale
 
 
 def _check(probability: F32) -> None:

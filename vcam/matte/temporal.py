@@ -6,9 +6,11 @@ import numpy as np
 
 from vcam.types import F32
 
-STILL = 0.06
-MOVING = 0.30
-"""Differences of probability: below STILL is the network's own flicker, above MOVING is motion."""
+STILL = 0.25
+MOVING = 0.85
+"""Differences of probability: below STILL is the network's own flicker, above MOVING is motion.
+
+Chosen on synthetic clips with known mattes (docs/quality.md): higher ones damp more and begin to lag."""
 
 
 class TemporalFilter:
