@@ -172,3 +172,40 @@ def test_refinement_stays_within_its_box_and_leaves_no_seam() -> None:
     x0, y0, x1, y1 = alpha.box
     inside = alpha.full[y0:y1, x0:x1]
     assert max(inside[0].max(), inside[-1].max(), inside[:, 0].max(), inside[:, -1].max()) <= 2
+
+
+def person_with(*squares: tuple[int, int, int, int], value: float = 1.0) -> F32:
+    probability = square(90, 50, 170, 144)
+    for x0, y0, x1, y1 in squares:
+        probability[y0:y1, x0:x1] = value
+    return probability
+
+
+def small_matte(probability: F32, islands: float = 0.15) -> np.ndarray:
+    settings_ = MatteSettings(temporal=0, edge=0, refine=False, islands=islands)
+    return SoftMatte(settings_).update(probability, Frame.allocate(1280, 720)).small
+
+
+def test_small_islands_and_holes_go_with_their_soft_rims() -> None:
+    import cv2
+
+    clean = small_matte(person_with())
+    spotted = cv2.GaussianBlur(person_with((20, 20, 25, 25), (230, 90, 236, 94)), (3, 3), 0.8)
+    spotted[100:104, 120:124] = 0.1
+    assert np.array_equal(small_matte(spotted)[:, :80], clean[:, :80])
+    assert not small_matte(spotted)[:, 200:].any()
+    assert small_matte(spotted)[98:106, 118:126].min() == 255
+    assert small_matte(spotted, islands=0)[22, 22] > 200
+
+
+def test_a_raised_hand_and_the_space_under_an_arm_stay() -> None:
+    hand = (200, 30, 216, 48)
+    gap = person_with(hand)
+    gap[90:110, 100:112] = 0
+    matte = small_matte(gap)
+    assert matte[32:46, 202:214].min() == 255
+    assert matte[92:108, 102:110].max() == 0
+
+
+def test_a_single_distant_person_is_no_island() -> None:
+    assert small_matte(square(100, 60, 106, 68))[64, 103] == 255

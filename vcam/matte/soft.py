@@ -13,6 +13,7 @@ import numpy as np
 
 from vcam.frames import NOTHING, Alpha, Box, Frame
 from vcam.matte.guided import RADIUS, GuidedFilter
+from vcam.matte.islands import IslandFilter
 from vcam.matte.temporal import TemporalFilter
 from vcam.settings import MatteSettings
 from vcam.types import F32, U8, Size
@@ -66,6 +67,7 @@ class SoftMatte:
     def __init__(self, settings: MatteSettings) -> None:
         self._temporal = TemporalFilter(settings.temporal)
         self._step = soft_step(settings.softness)
+        self._islands = IslandFilter(settings.islands)
         self._edge = settings.edge
         self._guided = GuidedFilter() if settings.refine else None
         self._sizes: tuple[Size, Size] | None = None
@@ -78,6 +80,7 @@ class SoftMatte:
         # to bytes: 1/255 is finer than the network is sure of, and tables and morphology are cheap on bytes
         cv2.convertScaleAbs(self._temporal.update(probability), dst=self._bytes, alpha=255.0)
         cv2.LUT(self._bytes, self._step, dst=self._small)
+        self._islands.apply(self._small)
         self._move_edge()
         self._alpha.box = self._scale_up(frame)
         self._alpha.seq = frame.seq
