@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import select
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from vcam.camera.controls import ControlWishes
 from vcam.camera.modes import KNOWN, Mode, choose_mode, list_modes
 from vcam.camera.sources import failure, resolve
 from vcam.camera.unpack import Matrix, Unpacker
@@ -46,9 +48,12 @@ class V4L2Camera:
     only if it is named. `size` and `fps` are wishes: `open` takes the camera's nearest mode.
     """
 
-    def __init__(self, source: str, size: Size, fps: float, timeout: float) -> None:
-        """timeout: seconds without a frame after which `read` gives up."""
+    def __init__(
+        self, source: str, size: Size, fps: float, timeout: float, controls: ControlWishes | None = None
+    ) -> None:
+        """timeout: seconds without a frame after which `read` gives up. `controls` are set whenever it is opened."""
         self._source, self._wanted_size, self._wanted_fps, self._timeout = source, size, fps, timeout
+        self._controls = controls or ControlWishes()
         self._node: Node | None = None
         self._fd = -1
         self._maps: list[mmap.mmap] = []
@@ -57,6 +62,7 @@ class V4L2Camera:
         self._dropped = 0
         self._last_sequence: int | None = None
         self._seq = 0
+        self._good_at, self._damaged = 0.0, 0
         self._poll = select.poll()
         self._unpacker: Unpacker | None = None
         self._copy: U8 | None = None
@@ -125,10 +131,13 @@ class V4L2Camera:
         for index in range(len(self._maps)):
             device.queue_buffer(self._fd, index)
         device.stream_on(self._fd)
+        # now, since some cameras forget their controls when they start
+        self._controls.apply(self._fd, f"{node.card} ({node.path})")
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
         self._dropped = self._seq = 0
         self._last_sequence = None
+        self._good_at, self._damaged = time.monotonic(), 0
 
     def read(self) -> Frame | None:
         """The newest frame. See `Camera.read`.
@@ -146,6 +155,7 @@ class V4L2Camera:
                     if frame is not None:
                         return frame
                     self._dropped += 1
+                    self._damaged += 1
                 self._give_back()
                 self._wait(deadline)
                 filled = self._drain()[0]
@@ -202,6 +212,7 @@ class V4L2Camera:
         frame = unpacker.unpack(data, timestamp, self._seq)
         if frame is not None:
             self._seq += 1
+            self._good_at, self._damaged = now, 0
         return frame
 
     def _copy_of(self, data: U8) -> U8:
@@ -217,22 +228,33 @@ class V4L2Camera:
 
     def _wait(self, deadline: float) -> None:
         events = self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-        if not events:
-            raise CameraStalled(
-                f"{self.description} has sent no picture for {self._timeout:g} s", "unplug it and plug it in again"
-            )
-        if events[0][1] & (select.POLLERR | select.POLLHUP | select.POLLNVAL):
+        if events and events[0][1] & (select.POLLERR | select.POLLHUP | select.POLLNVAL):
             raise self._lost("the driver reports an error")
-        if time.monotonic() > deadline:
-            raise CameraStalled(
-                f"{self.description} has sent only damaged pictures for {self._timeout:g} s", "check its cable"
+        if not events or time.monotonic() > deadline:
+            raise self._stalled()
+
+    def _stalled(self) -> CameraStalled:
+        silence = time.monotonic() - self._good_at
+        lasted = f"{silence:.1f} s" if silence < 1 else f"{silence:.0f} s"
+        if self._damaged:
+            return CameraStalled(
+                f"{self.description} has sent only damaged pictures for {lasted}", "check its cable and its USB port"
             )
+        return CameraStalled(f"{self.description} has sent no picture for {lasted}", "unplug it and plug it in again")
 
     def _lost(self, why: str) -> CameraError:
         assert self._node is not None
-        if not self._node.path.exists():
+        if not self._node.path.exists() or self._is_gone():
             return CameraError(f"{self._node.card} ({self._node.path}) was unplugged", "plug it in again")
         return CameraError(f"{self.description} has stopped: {why}", "unplug it and plug it in again")
+
+    def _is_gone(self) -> bool:
+        """Whether the device behind the descriptor was taken away; its node vanishes a moment later."""
+        try:
+            device.query_capabilities(self._fd)
+        except OSError as error:
+            return error.errno == errno.ENODEV
+        return False
 
     def close(self) -> None:
         """Stop the camera and give it back. See `Camera.close`."""

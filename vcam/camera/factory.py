@@ -16,6 +16,10 @@ from vcam.types import Size
 
 _VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".mov", ".avi", ".y4m", ".gif", ".m4v", ".ts", ".mjpg", ".mjpeg"})
 
+_PATIENCE = 0.2
+"""Seconds that a device's `read` waits for a frame. Longer would leave those who watch without a picture; whoever reads
+decides how many such silences are one too many."""
+
 
 def make_camera(settings: CameraSettings, size: Size, fps: float, *, paced: bool = True) -> Camera:
     """The camera that `settings.source` names, in the shape `size`; it is not opened yet.
@@ -38,9 +42,10 @@ def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool
     if _names_a_file(source, path):
         return open_file(path, fps, paced=paced)
 
+    from vcam.camera.controls import wishes
     from vcam.camera.device import V4L2Camera
 
-    return V4L2Camera(source, size, fps, settings.timeout)
+    return V4L2Camera(source, size, fps, min(settings.timeout, _PATIENCE), wishes(settings))
 
 
 def _names_a_file(source: str, path: Path) -> bool:

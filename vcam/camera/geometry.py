@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 
@@ -50,6 +51,18 @@ def cover(box: Box, size: Size) -> Box:
     return Box(x, y, x + part_width, y + part_height)
 
 
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How a camera's picture is brought into shape, and the buffers for it; None where nothing is to be done."""
+
+    mirror: bool
+    crop: str
+    part: Box | None = None
+    scaled: Frame | None = None
+    mirrored: Frame | None = None
+    shrinks: bool = False
+
+
 class Reframed:
     """A camera whose picture is cropped, brought to one size and mirrored.
 
@@ -59,11 +72,8 @@ class Reframed:
 
     def __init__(self, camera: Camera, size: Size, mirror: bool = False, crop: str = "") -> None:
         """size: (width, height) of the frames given out; crop: "WxH+X+Y" in the camera's pixels, or empty."""
-        self._camera, self._size, self._mirror, self._crop = camera, size, mirror, crop
-        self._part: Box | None = None
-        self._scaled: Frame | None = None
-        self._mirrored: Frame | None = None
-        self._shrinks = False
+        self._camera, self._size = camera, size
+        self._framing = Framing(mirror, crop)
 
     @property
     def description(self) -> str:
@@ -93,38 +103,54 @@ class Reframed:
         check_size(*self._size)
         self._camera.open()
         try:
-            source = self._camera.size
-            box = cover(parse_crop(self._crop, source), self._size)
+            self._framing = self.plan(self._framing.mirror, self._framing.crop)
         except UsageError:
             self._camera.close()
             raise
-        self._part = None if box == Box(0, 0, *source) else box
+
+    def plan(self, mirror: bool, crop: str) -> Framing:
+        """Another framing for the open camera, ready to `use`. Raises `UsageError` for an impossible crop.
+
+        Touches nothing that `read` uses, so it may be made in another thread.
+        """
+        source = self._camera.size
+        box = cover(parse_crop(crop, source), self._size)
         width, height = box.x1 - box.x0, box.y1 - box.y0
-        self._scaled = None if (width, height) == self._size else Frame.allocate(*self._size)
-        self._mirrored = Frame.allocate(*self._size) if self._mirror else None
-        # linear interpolation skips samples only when it shrinks by more than two
-        self._shrinks = width > 2 * self._size[0] or height > 2 * self._size[1]
+        return Framing(
+            mirror,
+            crop,
+            None if box == Box(0, 0, *source) else box,
+            None if (width, height) == self._size else Frame.allocate(*self._size),
+            Frame.allocate(*self._size) if mirror else None,
+            # linear interpolation skips samples only when it shrinks by more than two
+            width > 2 * self._size[0] or height > 2 * self._size[1],
+        )
+
+    def use(self, framing: Framing) -> None:
+        """Take over a framing from the next frame on; it stays when the camera is opened again."""
+        self._framing = framing
 
     def read(self) -> Frame | None:
         """The camera's next frame in the new shape; None at its end."""
         frame = self._camera.read()
         if frame is None:
             return None
-        if self._part is not None:
-            frame = frame.view(self._part)
-        if self._scaled is not None:
-            frame = self._into(self._scaled, frame, self._scale)
-        if self._mirrored is not None:
-            frame = self._into(self._mirrored, frame, _flip)
+        framing = self._framing
+        if framing.part is not None:
+            frame = frame.view(framing.part)
+        if framing.scaled is not None:
+            frame = self._into(framing.scaled, frame, self._scale)
+        if framing.mirrored is not None:
+            frame = self._into(framing.mirrored, frame, _flip)
         return frame
 
     def close(self) -> None:
         """Close the camera and let the buffers go."""
         self._camera.close()
-        self._part = self._scaled = self._mirrored = None
+        self._framing = Framing(self._framing.mirror, self._framing.crop)
 
     def _scale(self, source: U8, target: U8) -> None:
-        way = cv2.INTER_AREA if self._shrinks else cv2.INTER_LINEAR
+        way = cv2.INTER_AREA if self._framing.shrinks else cv2.INTER_LINEAR
         cv2.resize(source, target.shape[::-1], dst=target, interpolation=way)
 
     @staticmethod

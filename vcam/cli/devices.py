@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from vcam.inventory import CameraEntry, EngineEntry, Inventory, VirtualEntry
     from vcam.v4l2.controls import Control
     from vcam.v4l2.discover import Holder
+
+# formats that vcam does not read and that are named all the same
+_NAMED = 6
 
 
 @click.command()
@@ -69,7 +73,7 @@ def _facts(title: str, path: object) -> Any:
     from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(
+    return Table(
         Column(width=10, style="dim"),
         Column(overflow="fold"),
         title=Text.assemble("  ", (title, "bold cyan"), f"  {path}"),
@@ -79,7 +83,6 @@ def _facts(title: str, path: object) -> Any:
         box=None,
         padding=(0, 1, 0, 2),
     )
-    return table
 
 
 def _camera_table(entry: CameraEntry) -> RenderableType:
@@ -88,7 +91,7 @@ def _camera_table(entry: CameraEntry) -> RenderableType:
     table = _facts(entry.node.card or "(no name)", entry.node.path)
     if entry.node.stable_name:
         table.add_row("by id", str(entry.node.stable_name))
-    table.add_row("used by", _people(entry.users) or "nobody that you may see")
+    table.add_row("used by", _people(entry.users) or _nobody())
     if entry.problem:
         table.add_row("problem", Text(entry.problem, "red"))
     label = "modes"
@@ -101,28 +104,22 @@ def _camera_table(entry: CameraEntry) -> RenderableType:
 
 
 def _mode_lines(entry: CameraEntry) -> Iterable[RenderableType]:
-    """One line for each format and set of rates, with all sizes that come at these."""
+    """One line for each format that vcam reads, its sizes with the most frames a second; then the other formats."""
     from rich.text import Text
 
-    lines: dict[tuple[str, tuple[float, ...]], list[tuple[int, int]]] = {}
-    usable = {}
+    lines: dict[str, Text] = {}
     for offer in entry.offers:
-        lines.setdefault((offer.code, offer.rates), []).append(offer.size)
-        usable[offer.code] = offer.usable
-    for (code, rates), sizes in lines.items():
-        text = Text(f"{code:<5}")
-        for size in sizes:
-            chosen = entry.chosen and (entry.chosen.code, entry.chosen.size) == (code, size)
-            text.append(f"->{size[0]}x{size[1]} " if chosen else f"{size[0]}x{size[1]} ", "green" if chosen else "")
-        text.append(f"at {_rates(rates)} fps" if rates else "")
-        if not usable[code]:
-            text.append("  (not read by vcam)")
-            text.stylize("dim")
-        yield text
-
-
-def _rates(rates: tuple[float, ...]) -> str:
-    return ", ".join(f"{rate:.4g}" for rate in rates)
+        if not offer.usable:
+            continue
+        chosen = entry.chosen and (entry.chosen.code, entry.chosen.size) == (offer.code, offer.size)
+        rate = f"@{offer.rates[0]:.4g}" if offer.rates else ""
+        size = f"{'->' if chosen else ''}{offer.size[0]}x{offer.size[1]}{rate}"
+        lines.setdefault(offer.code, Text(f"{offer.code:<4}")).append(f" {size}", "green" if chosen else "")
+    yield from lines.values()
+    if others := dict.fromkeys(offer.code for offer in entry.offers if not offer.usable):
+        names = list(others)
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        yield Text(f"not read by vcam: {', '.join(names[:_NAMED])}{more}", "dim")
 
 
 def _virtual_table(entry: VirtualEntry) -> RenderableType:
@@ -135,7 +132,7 @@ def _virtual_table(entry: VirtualEntry) -> RenderableType:
     table.add_row("fed by", _people(entry.producers) or ("a program you may not see" if entry.fed else "nobody"))
     readers = _people(entry.readers)
     if not readers:
-        readers = {True: "a program you may not see", False: "nobody", None: "nobody that you may see"}[entry.read]
+        readers = {True: "a program you may not see", False: "nobody", None: _nobody()}[entry.read]
     table.add_row("read by", readers)
     if entry.others:
         table.add_row("open in", _people(entry.others))
@@ -144,6 +141,11 @@ def _virtual_table(entry: VirtualEntry) -> RenderableType:
     if entry.exclusive is False and not entry.fed:
         table.add_row("warning", Text("exclusive_caps is off: browsers do not list it", "yellow"))
     return table  # type: ignore[no-any-return]
+
+
+def _nobody() -> str:
+    # only root sees what all processes have open
+    return "nobody that you may see" if os.geteuid() else "nobody"
 
 
 def _people(users: tuple[Holder, ...]) -> str:
@@ -165,6 +167,8 @@ def _controls(wanted: str | None, as_json: bool) -> None:
     from vcam.v4l2.discover import find_node, list_nodes
 
     nodes = list_nodes()
+    if wanted and wanted.removeprefix("video").isdecimal():
+        wanted = wanted.removeprefix("video")
     cameras = [node for node in (find_node(wanted, nodes) if wanted else nodes) if node.is_camera or wanted]
     if not cameras:
         raise CameraError(
@@ -202,9 +206,9 @@ def _control_table(controls: list[Control]) -> RenderableType:
     )  # fmt: skip
     for control in controls:
         value = "" if control.value is None else str(control.value)
-        note = "" if control.writable else "read-only; "
-        note += "" if control.active else "overruled now; "
-        table.add_row(control.name, value, note + _possible(control), _default(control))
+        note = "" if control.writable else " (read-only)"
+        note += "" if control.active else " (overruled by another)"
+        table.add_row(control.name, value, _possible(control) + note, _default(control))
     return table
 
 

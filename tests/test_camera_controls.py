@@ -1,0 +1,106 @@
+"""The controls that settings ask for, on a camera that is a list of controls."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from vcam.camera import controls
+from vcam.camera.controls import ControlWishes, wishes
+from vcam.errors import UsageError
+from vcam.settings import CameraSettings, Settings
+from vcam.v4l2.controls import Control
+
+MODES = {1: "Manual Mode", 3: "Aperture Priority Mode"}
+
+
+def control(number, name, kind="integer", value=0, maximum=1000, choices=None):
+    return Control(number, name, kind, 0, maximum, 1, 0, value, True, True, choices or {})
+
+
+class Webcam:
+    """Exposure with its automatic, white balance with its automatic, and brightness."""
+
+    def __init__(self):
+        listed = [
+            control(0x009A0901, "auto_exposure", "menu", 3, 3, MODES),
+            control(0x009A0902, "exposure_time_absolute"),
+            control(0x0098090C, "white_balance_automatic", "boolean", 1, 1),
+            control(0x0098091A, "white_balance_temperature", maximum=6500),
+            control(0x00980900, "brightness"),
+        ]
+        self.controls = {entry.name: entry for entry in listed}
+        self.written = []
+
+    def write(self, fd, entry, value):
+        self.written.append((entry.name, value))
+        self.controls[entry.name] = replace(entry, value=value)
+
+
+@pytest.fixture
+def webcam(monkeypatch):
+    webcam = Webcam()
+    monkeypatch.setattr(controls, "list_controls", lambda fd: iter(webcam.controls.values()))
+    monkeypatch.setattr(controls, "write_control", webcam.write)
+    return webcam
+
+
+def apply(**settings):
+    wishes(CameraSettings(**settings)).apply(3, "Webcam")
+
+
+def test_without_wishes_nothing_is_touched(webcam):
+    apply()
+    assert webcam.written == []
+
+
+def test_a_number_switches_the_automatic_off_first(webcam):
+    apply(exposure="200", white_balance="4600")
+    assert webcam.written == [
+        ("auto_exposure", 1),
+        ("exposure_time_absolute", 200),
+        ("white_balance_automatic", 0),
+        ("white_balance_temperature", 4600),
+    ]
+
+
+def test_auto_switches_the_automatic_on_and_leaves_what_is_on(webcam):
+    apply(exposure="200")
+    webcam.written.clear()
+    apply(exposure="auto", white_balance="auto")
+    assert webcam.written == [("auto_exposure", 3)]
+
+
+def test_other_controls_go_by_the_drivers_names(webcam):
+    apply(controls="brightness=7, auto_exposure=Manual Mode")
+    assert webcam.written == [("brightness", 7), ("auto_exposure", 1)]
+
+
+def test_what_the_camera_lacks_is_one_warning_with_what_it_has(webcam, caplog):
+    wanted = ControlWishes({"zoom": "3", "gain": "auto"}, {"nosuch": "1", "brightness": "2000"})
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            wanted.apply(3, "Webcam")
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 4
+    assert said[0] == (
+        "Webcam has no zoom; it has auto_exposure, exposure_time_absolute, white_balance_automatic, "
+        "white_balance_temperature, brightness"
+    )
+    assert "no automatic gain" in said[1]
+    assert "nosuch" in said[2]
+    assert "a number from 0 to 1000" in said[3]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("exposure", "bright"), ("focus", "1.5"), ("controls", "gain"), ("controls", "a=1,,b=2")]
+)
+def test_a_wish_that_is_none_is_refused(key, value):
+    with pytest.raises(UsageError, match=f"camera.{key}"):
+        Settings().replace(**{f"camera__{key}": value})
+
+
+def test_a_bare_number_in_the_config_file_is_a_wish():
+    assert Settings().replace(camera__exposure=200).camera.exposure == "200"

@@ -1,0 +1,112 @@
+"""`vcam loopback`: virtual cameras set up for good, added and removed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from vcam.loopback import Plan
+    from vcam.machine import Machine
+
+_dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+_yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+
+
+@click.group()
+def loopback() -> None:
+    """Virtual cameras: set them up for good, add one, remove one."""
+
+
+@loopback.command()
+@click.option("--devices", type=click.IntRange(1, 8), default=1, show_default=True, help="How many. Since v4l2loopback "
+              "0.13 each serves one program.")  # fmt: skip
+@click.option("--label", default="vcam", show_default=True, help="Their name; the second gets a 2 behind it.")
+@click.option(
+    "--number", type=click.IntRange(0, 255), metavar="N", help="The N of the first /dev/videoN. [default: 20]"
+)
+@click.option("--undo", is_flag=True, help="Remove what this command has written and loaded.")
+@_yes
+@_dry_run
+def setup(devices: int, label: str, number: int | None, undo: bool, yes: bool, dry_run: bool) -> int:
+    """Make virtual cameras that are there after every start of the machine.
+
+    Writes three small files below /etc and loads the module v4l2loopback. Shows first what it will do; asks for root
+    only for that.
+    """
+    from vcam.loopback import plan_setup, wanted_devices
+    from vcam.machine import Machine
+    from vcam.v4l2.discover import list_nodes
+
+    if undo:
+        return _undo(yes=yes, dry_run=dry_run)
+    machine, nodes = Machine(), list_nodes()
+    plan = plan_setup(machine, wanted_devices(devices, label, number, nodes), nodes)
+    return _do(machine, plan, "it is set up already", yes=yes, dry_run=dry_run)
+
+
+@loopback.command()
+@click.option("--label", default="vcam", show_default=True, help="Its name.")
+@click.option(
+    "--number", type=click.IntRange(0, 255), metavar="N", help="The N of its /dev/videoN. [default: a free one]"
+)
+def add(label: str, number: int | None) -> None:
+    """Make a virtual camera now, until the machine is shut down."""
+    from vcam.loopback import add as add_device
+
+    node = add_device(label, number)
+    click.echo(f"{node.path} ({node.card})")
+
+
+@loopback.command()
+@click.argument("device", required=False)
+@click.option("--all", "everything", is_flag=True, help="Undo vcam loopback setup.")
+@_yes
+@_dry_run
+def remove(device: str | None, everything: bool, yes: bool, dry_run: bool) -> int:
+    """Remove DEVICE: a path, a number or part of a label."""
+    if everything == (device is not None):
+        raise click.UsageError("give either DEVICE or --all")
+    if device is None:
+        return _undo(yes=yes, dry_run=dry_run)
+    from vcam.loopback import remove as remove_device
+
+    if dry_run:
+        raise click.UsageError("--dry-run goes with --all")
+    node = remove_device(device)
+    click.echo(f"removed {node.path} ({node.card})", err=True)
+    return 0
+
+
+def _undo(*, yes: bool, dry_run: bool) -> int:
+    from vcam.loopback import plan_undo
+    from vcam.machine import Machine
+    from vcam.v4l2.discover import list_nodes
+
+    machine = Machine()
+    return _do(machine, plan_undo(machine, list_nodes()), "there is nothing to undo", yes=yes, dry_run=dry_run)
+
+
+def _do(machine: Machine, plan: Plan, nothing: str, *, yes: bool, dry_run: bool) -> int:
+    """Show a plan, ask, do it."""
+    from vcam.loopback import carry_out
+
+    for note in plan.notes:
+        click.echo(f"note: {note}", err=True)
+    if not plan.steps:
+        click.echo(nothing, err=True)
+        return 0
+    root = "" if machine.user.uid == 0 else " as root"
+    click.echo(f"vcam will{root}:", err=True)
+    for step in plan.steps:
+        click.echo(f"  {step}", err=True)
+    if dry_run:
+        click.echo("\nThe script, for a shell of root:\n", err=True)
+        click.echo(plan.script, nl=False)
+        return 0
+    if not yes:
+        click.confirm("Go on?", default=True, abort=True, err=True)
+    carry_out(machine, plan)
+    click.echo("done; vcam doctor checks it", err=True)
+    return 0

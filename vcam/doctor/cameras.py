@@ -1,0 +1,133 @@
+"""Checks of the real camera: is it there, may it be opened, is it busy, is it fast enough."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+
+from vcam.camera.modes import Mode
+from vcam.camera.sources import resolve
+from vcam.doctor.finding import Finding, ok, problem, warning
+from vcam.doctor.virtual import join_group
+from vcam.errors import CameraError
+from vcam.inventory import CameraEntry, Inventory
+from vcam.machine import Machine
+from vcam.settings import CameraSettings
+from vcam.types import Size
+from vcam.v4l2.discover import Node, find_node
+
+NAME = "camera"
+
+# a mode with less of the wanted rate looks choppy
+_SMOOTH = 0.8
+_COMMON_RATE = 30.0
+
+
+def is_device(settings: CameraSettings, size: Size, fps: float) -> bool:
+    """Whether the source is a V4L2 device, not a file, an address or the demo. Raises `UsageError`."""
+    from vcam.camera.device import V4L2Camera
+    from vcam.camera.factory import make_source
+
+    return isinstance(make_source(settings, size, fps), V4L2Camera)
+
+
+def check_camera(
+    machine: Machine,
+    inventory: Inventory,
+    settings: CameraSettings,
+    size: Size,
+    fps: float,
+    find: Callable[[str], Node] = resolve,
+) -> Iterator[Finding]:
+    """Everything about the camera that `settings.source` names."""
+    try:
+        node = find(settings.source)
+    except CameraError as error:
+        yield _missing(machine, inventory, settings, error)
+        return
+    entry = next((entry for entry in inventory.cameras if entry.node.path == node.path), None)
+    if entry is None:
+        yield ok(NAME, f"{node.card} ({node.path}), a virtual camera of another program")
+        return
+    if entry.problem:
+        yield _closed(machine, entry)
+        return
+    others = [user for user in entry.users if not machine.is_vcam(user.pid)]
+    if others:
+        who = " and ".join(str(user) for user in others)
+        yield warning(NAME, f"{_called(entry)} is open in {who}: it may be busy", "close that program")
+    else:
+        yield ok(NAME, _called(entry))
+    yield _check_mode(entry, size, fps)
+
+
+def _called(entry: CameraEntry) -> str:
+    return f"{entry.node.card} ({entry.node.path})"
+
+
+def _missing(machine: Machine, inventory: Inventory, settings: CameraSettings, error: CameraError) -> Finding:
+    bad = warning if settings.wait else problem
+    candidates = [entry for entry in inventory.cameras if settings.source == "auto" or _is_meant(entry, settings)]
+    forbidden = [entry for entry in candidates if entry.node.error in (errno.EACCES, errno.EPERM)]
+    if forbidden:
+        return bad(NAME, f"you may not open {_called(forbidden[0])}", *join_group(machine, "video"))
+    if _driverless(machine):
+        return bad(NAME, f"{error.message}; a USB camera is there, but no driver has it", "sudo modprobe uvcvideo")
+    if machine.in_container and not inventory.cameras:
+        return bad(NAME, f"{error.message}: this is a container", "give it one: docker run --device /dev/video0 ...")
+    return bad(NAME, error.message, error.hint)
+
+
+def _is_meant(entry: CameraEntry, settings: CameraSettings) -> bool:
+    return bool(find_node(settings.source, [entry.node]))
+
+
+def _driverless(machine: Machine) -> bool:
+    """Whether a USB device of the video class has no driver."""
+    for interface in machine.glob("/sys/bus/usb/devices/*/bInterfaceClass"):
+        try:
+            video = interface.read_text().strip().lower() == "0e"
+        except OSError:
+            continue
+        if video and not (interface.parent / "driver").exists():
+            return True
+    return False
+
+
+def _closed(machine: Machine, entry: CameraEntry) -> Finding:
+    if entry.node.error in (errno.EACCES, errno.EPERM):
+        return problem(NAME, f"you may not open {_called(entry)}", *join_group(machine, "video"))
+    return problem(NAME, entry.problem, "unplug it and plug it in again")
+
+
+def _check_mode(entry: CameraEntry, size: Size, fps: float) -> Finding:
+    name, mode = "camera mode", entry.chosen
+    if mode is None:
+        return problem(name, "it has no format that vcam reads", "vcam devices shows its formats")
+    wanted = f"{size[0]}x{size[1]} at {fps:g} fps"
+    if not is_smooth(mode, fps):
+        return warning(name, f"{mode}: choppy. It has nothing better for {wanted}", *_other_size(entry, fps))
+    if mode.size[0] < size[0] or mode.size[1] < size[1]:
+        return warning(
+            name,
+            f"{mode}: smaller than the {_written(size)} that is asked for, so not as sharp",
+            f"vcam start --size {_written(mode.size)}",
+        )
+    return ok(name, str(mode))
+
+
+def is_smooth(mode: Mode, fps: float) -> bool:
+    """Whether a mode has enough frames for a call."""
+    return not mode.fps or mode.fps >= _SMOOTH * min(fps, _COMMON_RATE)
+
+
+def _other_size(entry: CameraEntry, fps: float) -> tuple[str, ...]:
+    smooth = [mode.size for mode in entry.modes if is_smooth(mode, fps)]
+    if not smooth:
+        return (f"vcam start --fps {entry.chosen.fps:g}",) if entry.chosen else ()
+    best = max(smooth, key=lambda size: size[0] * size[1])
+    return (f"vcam start --size {_written(best)}",)
+
+
+def _written(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
