@@ -22,7 +22,7 @@ DEFAULTS = {"background.spec": str(asset("dusk.jpg"))}
 @click.option("--unpaced", is_flag=True, help="Take frames as fast as the loop goes, not at the camera's rate.")
 @click.option("--baseline", is_flag=True, help="Also run a plain float32 NumPy loop, in turns, and give the ratio.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@settings_options("segment", "matte", "background", defaults=DEFAULTS, profile=False)
+@settings_options("segment", "matte", "background", "filters", "overlay", "framing", defaults=DEFAULTS, profile=False)
 def bench(
     source: str,
     size: str,

@@ -26,7 +26,7 @@ def _files(command: Any) -> Any:
 
 @click.command()
 @_files
-@settings_options("segment", "matte", "background")
+@settings_options("segment", "matte", "background", "filters", "overlay", "framing")
 def apply(input: Path, output: Path, profile: str, assignments: tuple[str, ...], **options: Any) -> int:
     """Replace the background of a picture, a video, or every picture of a folder.
 

@@ -50,6 +50,10 @@ def _option(field: Field, default: Any) -> Callable[[F], F]:
         return click.option(field.option, name, type=click.Choice(field.choices, case_sensitive=False), **shown)
     if field.key == "output.targets":
         return click.option("-o", field.option, name, multiple=True, metavar="TARGET", **shown)
+    if field.key == "filters.chain":
+        return click.option(field.option, name, multiple=True, metavar="NAME[:PARAM=VALUE,...]", **shown)
+    if field.key == "stream.rtmp":
+        return click.option(field.option, name, multiple=True, metavar="URL", **shown)
     metavar = {str: "TEXT", float: "NUMBER", int: "NUMBER"}.get(field.type, "TEXT")
     if field.unit == "px":
         metavar = "WxH" if field.key == "output.size" else "WxH+X+Y"
@@ -66,7 +70,7 @@ def _shown(default: Any) -> str | bool:
 
 def load_settings(options: dict[str, Any], profile: str = "", assignments: tuple[str, ...] = ()) -> Loaded:
     """Settings from the options that `settings_options` gave a command, and from everything below them."""
-    return load(_given(options), assignments=assignments, profile=profile)
+    return load(given(options), assignments=assignments, profile=profile)
 
 
 def load_isolated(options: dict[str, Any], assignments: tuple[str, ...], defaults: dict[str, Any]) -> Loaded:
@@ -75,10 +79,11 @@ def load_isolated(options: dict[str, Any], assignments: tuple[str, ...], default
     For commands that show or measure something of their own.
     """
     nothing = Path(os.devnull)
-    return load(_given(options), assignments=assignments, defaults=defaults, environ={}, path=nothing)
+    return load(given(options), assignments=assignments, defaults=defaults, environ={}, path=nothing)
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """What was given on the command line, by the settings' keys."""
     return {
         name.replace("__", "."): value for name, value in options.items() if "__" in name and value not in (None, ())
     }

@@ -10,34 +10,47 @@ from typing import Any
 import click
 
 from vcam.assets import asset
-from vcam.cli.options import load_isolated, load_settings, settings_options
+from vcam.cli.options import given, load_isolated, load_settings, settings_options
 
 DEMO_FILE = "vcam-demo.mp4"
 DEMO_FRAMES = 300
 
 
 @click.command()
-@settings_options("camera", "segment", "matte", "background", "output")
+@settings_options(
+    "camera", "segment", "matte", "background", "filters", "overlay", "framing", "output", "stream", "daemon"
+)
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Stop after N frames.")
-def start(frames: int | None, profile: str, assignments: tuple[str, ...], **options: Any) -> int:
+@click.option("--name", default="control", metavar="NAME", help="Its name, where several serve several devices.")
+def start(frames: int | None, name: str, profile: str, assignments: tuple[str, ...], **options: Any) -> int:
     """Read the camera, replace the background, serve the result as a camera.
 
-    Runs until Ctrl-C. With no option at all: the first camera, a blurred room, the first virtual camera.
+    Runs until Ctrl-C or vcam stop. With no option at all: the first camera, a blurred room, the first virtual camera.
+    While it runs, vcam status, set, background, profile, pause and resume steer it.
 
     \b
     vcam start --background beach.jpg
     vcam start --camera 2 --output /dev/video20 --output meeting.mkv
     """
     settings = load_settings(options, profile, assignments).settings
+    from vcam.daemon import logs
+    from vcam.daemon.control import Control, Origin
     from vcam.daemon.live import Live
-    from vcam.signals import stop_on_signals
+    from vcam.daemon.notify import Notifier
+    from vcam.daemon.runtime import check_name
+    from vcam.daemon.streams import hide_keys
+    from vcam.signals import on_signals, stop_on_signals
 
+    hide_keys(settings)
+    check_name(name)
+    logs.set_up()
     log = logging.getLogger("vcam")
     if log.getEffectiveLevel() == logging.WARNING:
         # what the daemon does is its only word to whoever started it
         log.setLevel(logging.INFO)
-    live = Live(settings)
-    with stop_on_signals(live.stop):
+    live = Live(settings, notifier=Notifier())
+    origin = Origin(given(options), assignments, profile or os.environ.get("VCAM_PROFILE", ""))
+    with Control(live, origin, name) as control, stop_on_signals(live.stop), on_signals(control.signals):
         live.run(frames)
     return 0
 
@@ -46,7 +59,9 @@ DEMO_DEFAULTS = {"background.spec": str(asset("dusk.jpg")), "output.targets": ("
 
 
 @click.command()
-@settings_options("segment", "matte", "background", "output", defaults=DEMO_DEFAULTS, profile=False)
+@settings_options(
+    "segment", "matte", "background", "filters", "overlay", "framing", "output", defaults=DEMO_DEFAULTS, profile=False
+)
 @click.option(
     "--frames", type=click.IntRange(min=1), metavar="N", help=f"Stop after N frames; {DEMO_FRAMES} for a file."
 )

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class CameraKeeper:
     """Keeps one camera open or closed, as wanted.
 
-    `ready` says whether it may be read; `error` is why it may not, None while nothing has gone wrong. All methods are
+    `ready` says whether it may be read; `error` is what went wrong last, None once a frame has come. All methods are
     for the loop's thread and return at once.
     """
 
@@ -58,7 +58,12 @@ class CameraKeeper:
             self._failed(CameraError(f"the camera cannot be opened: {error}"))
         else:
             log.info("camera on: %s", self.camera.description)
-            self.ready, self.error = True, None
+            self.ready = True
+
+    def worked(self) -> None:
+        """A frame has come: whatever failed before is mended. That it could be opened alone does not tell."""
+        if self.error is not None:
+            self.error = None
             self._backoff.reset()
 
     def _failed(self, error: VcamError) -> None:
@@ -85,6 +90,15 @@ class CameraKeeper:
             # nobody is waiting for it, so an old failure is no longer of interest
             self.error = None
             self._backoff.reset()
+
+    def exchange(self, camera: Camera, *, on: bool) -> None:
+        """Keep another camera from now on, which is open already or not; the old one is let go."""
+        log.info("another camera: %s", camera.description)
+        # behind whatever the worker still does with it
+        self._worker.submit(self.camera.close)
+        self._opening = None
+        self.camera, self.ready, self.error = camera, on, None
+        self._backoff.reset()
 
     def close(self) -> None:
         """Let the camera go for good, waiting at most a moment for one that hangs."""

@@ -7,7 +7,13 @@ the network loaded, can the camera be read? Whatever the answer, something is sh
     idle       nobody watches; the camera is off            placeholder
     waiting    somebody watches, the camera is not on yet   placeholder
     live       composited frames
-    degraded   somebody watches, the camera is lost         placeholder that says why; the camera is tried again
+    degraded   somebody watches, but the camera is lost     placeholder that says why; the camera is tried again
+               or the network fails again and again         the background without the person
+    paused     a person wants it so; the camera is off      placeholder
+    stopping   the last things are tidied up                nothing
+
+Others steer it through `change`, `pause`, `resume` and `stop`, from any thread; what they ask for happens between two
+frames.
 """
 
 from __future__ import annotations
@@ -16,25 +22,39 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from enum import Enum
 
 from vcam.camera.base import Camera
 from vcam.camera.factory import make_camera
 from vcam.compose.placeholder import placeholder
+from vcam.daemon.changer import Changer, Replaced, Wish
+from vcam.daemon.changes import Change, Parts, Prepared, Situation
 from vcam.daemon.keeper import CameraKeeper
+from vcam.daemon.keys import Keys
+from vcam.daemon.mailbox import Mailbox
+from vcam.daemon.notify import Notifier
 from vcam.daemon.outlets import Outlets
+from vcam.daemon.status import Monitor
+from vcam.daemon.streams import stream_outputs, targets_of
 from vcam.errors import CameraError, CameraStalled, UsageError
 from vcam.frames import Frame, check_size
 from vcam.output.base import Output
 from vcam.output.factory import make_output
+from vcam.output.window import WindowOutput
 from vcam.pipeline import Pipeline, give_back_memory, open_pipeline, tune_process
+from vcam.segment.base import Segmenter
 from vcam.settings import Settings, parse_size
+from vcam.timings import Timings
 
 log = logging.getLogger(__name__)
 
 PLACEHOLDER_INTERVAL = 0.1
 """Seconds between two placeholders: browsers drop a camera that shows less than a few frames a second."""
+
+UNWATCHED_INTERVAL = 0.2
+"""The same while nobody watches. To copy a picture that has left the caches is most of what idling costs; whoever comes
+wakes the loop, and gets one at once."""
 
 LINGER = 2.0
 """Seconds that the camera stays on after the last reader has gone: one that comes back at once, as a reader does that
@@ -48,11 +68,23 @@ class State(Enum):
     IDLE = "idle"
     WAITING = "waiting"
     LIVE = "live"
+    PAUSED = "paused"
     DEGRADED = "degraded"
     STOPPING = "stopping"
 
 
-WORDS = {State.STARTING: "vcam is starting", State.IDLE: "the camera is off", State.WAITING: "the camera is starting"}
+WORDS = {
+    State.STARTING: "vcam is starting",
+    State.IDLE: "the camera is off",
+    State.WAITING: "the camera is starting",
+    State.PAUSED: "paused",
+}
+
+FAILING = 15
+"""Frames in a row without a person after which it is no hiccup any more."""
+
+Observer = Callable[[State, str], None]
+"""Told of a new state and its cause, in the loop's thread."""
 
 
 class Live:
@@ -68,10 +100,12 @@ class Live:
         camera: Camera | None = None,
         outputs: list[Output] | None = None,
         open_pipeline: Callable[[Settings, Camera, tuple[int, int], list[Output]], Pipeline] = open_pipeline,
+        parts: Parts | None = None,
+        notifier: Notifier | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Builds camera and outputs and touches neither. Raises `UsageError` for what cannot be meant."""
-        self._settings = settings
+        self.settings = settings
         self._size = check_size(*parse_size(settings.output.size), "the output")
         if any(_same_device(settings.camera.source, target) for target in settings.output.targets):
             raise UsageError(
@@ -82,12 +116,24 @@ class Live:
         self._open_pipeline = open_pipeline
         self._keeper = CameraKeeper(camera or make_camera(settings.camera, self._size, self._fps), clock=clock)
         if outputs is None:
-            outputs = [make_output(target, live=True) for target in _distinct(settings.output.targets)]
+            outputs = [make_output(target, live=True) for target in _distinct(targets_of(settings))]
+            outputs += stream_outputs(settings)
         self.outlets = Outlets(outputs, clock=clock)
-        self.state = State.STARTING
-        self._stopping = False
+        self.state, self.cause, self.since = State.STARTING, "", clock()
+        self.observers: list[Observer] = []
+        self.monitor = Monitor(clock=clock)
+        self.watched = False
+        self.paused = False
+        self.mailbox = Mailbox()
+        self.notifier = notifier or Notifier({})
+        self._changer = Changer(self, parts or Parts())
+        for output in outputs:
+            if isinstance(output, WindowOutput):
+                output.on_key = Keys(self.change, settings.background.spec).press
+        self._stopping = self._ready = False
         self._pipeline: Pipeline | None = None
         self._cards: dict[str, Frame] = {}
+        self._alert_until = float("-inf")
         self._unwatched_since: float | None = None
         self._stalled_since: float | None = None
 
@@ -98,58 +144,160 @@ class Live:
         last output fail; the outputs are finished in either case.
         """
         tune_process()
-        if not self._settings.camera.wait:
-            self._keeper.check()
-        self.outlets.open(self._size, self._fps)
-        loader = ThreadPoolExecutor(1, thread_name_prefix="vcam-load")
         try:
-            loading = loader.submit(
-                self._open_pipeline, self._settings, self._keeper.camera, self._size, [self.outlets]
+            if not self.settings.camera.wait:
+                self._keeper.check()
+            self.outlets.open(self._size, self._fps, wait=self.settings.camera.wait)
+            loading = self._changer.load(
+                lambda: self._open_pipeline(self.settings, self._keeper.camera, self._size, [self.outlets])
             )
             self._serve(loading, frames)
+            self._enter(State.STOPPING, "asked to" if self._stopping else "done")
             pipeline = loading.result()
         except BaseException:
             self.outlets.abort()
             raise
         finally:
+            self.mailbox.close()
             self._keeper.close()
-            loader.shutdown(wait=True)
-        self._enter(State.STOPPING, "asked to" if self._stopping else "done")
+            self._changer.close()
         pipeline.close()
         return pipeline
 
     def stop(self) -> None:
-        """Let `run` return after the frame in hand; callable from a signal handler."""
+        """Let `run` return after the frame in hand; callable from a signal handler and any thread."""
         self._stopping = True
+        self.mailbox.post(lambda: None)
+
+    def pause(self) -> Future[None]:
+        """Switch the camera off and show a placeholder, whoever watches; done when the future is."""
+        return self.mailbox.post(lambda: self._set_paused(True))
+
+    def resume(self) -> Future[None]:
+        """End a pause."""
+        return self.mailbox.post(lambda: self._set_paused(False))
+
+    def change(self, wish: Wish, *, strict: bool = True, renew: frozenset[str] = frozenset()) -> Future[Change]:
+        """Go over to other settings: those that `wish` gives when it is told the present ones.
+
+        Changes are made one after the other, and each takes effect between two frames, or not at all: then the future
+        holds the error. strict: settings that cannot change live are an error; else they keep their values and are
+        named in the result. renew: see `vcam.daemon.changes.prepare`.
+        """
+        return self._changer.change(wish, strict=strict, renew=renew)
+
+    @property
+    def timings(self) -> Timings | None:
+        """Those of the pipeline; None while it is being loaded."""
+        return self._pipeline.timings if self._pipeline else None
+
+    @property
+    def segmenter(self) -> Segmenter | None:
+        """The network at work, if there is one."""
+        return self._pipeline.segmenter if self._pipeline else None
+
+    @property
+    def camera(self) -> Camera:
+        """The camera, which may be on or off."""
+        return self._keeper.camera
+
+    @property
+    def camera_on(self) -> bool:
+        """Whether it is on."""
+        return self._keeper.ready
+
+    @property
+    def trouble(self) -> Exception | None:
+        """What is wrong at the moment, if anything is."""
+        return self._keeper.error or (self._pipeline.error if self._pipeline else None) or self.outlets.failure
+
+    def situation(self, pipeline: Pipeline) -> Situation:
+        """For the worker that makes changes."""
+        has_network = pipeline.segmenter is not None
+        return Situation(self._keeper.camera, self._keeper.ready, has_network, self._size, self._fps)
+
+    def swap(self, pipeline: Pipeline, prepared: Prepared) -> Replaced:
+        """Between two frames: go on with other parts. Returns those to close; the keeper closes a camera itself."""
+        if prepared.framing is not None:
+            camera, framing = prepared.framing
+            camera.use(framing)
+        replaced_camera = pipeline.camera
+        if prepared.camera is not None:
+            self._keeper.exchange(prepared.camera, on=prepared.camera_on)
+        replaced = pipeline.exchange(
+            camera=prepared.camera,
+            segmenter=prepared.segmenter,
+            matte=prepared.matte,
+            background=prepared.background,
+            effects=prepared.effects,
+        )
+        if pipeline.framing:
+            pipeline.framing.use(prepared.settings.framing)
+        self.settings = prepared.settings
+        return [part for part in replaced if part is not replaced_camera]
+
+    def _set_paused(self, paused: bool) -> None:
+        self.paused = paused
+        if paused:
+            self._rest(State.PAUSED, "asked to")
 
     def _serve(self, loading: Future[Pipeline], frames: int | None) -> None:
         while not self._stopping and not self.outlets.finished:
             if self._pipeline is None and loading.done():
                 self._pipeline = loading.result()
                 give_back_memory()
+            self.mailbox.run()
+            self.monitor.look(self)
             if frames is not None and self._pipeline and self._pipeline.timings.frames >= frames:
                 break
-            if not self._step():
+            composited = self._step()
+            if not composited:
                 self.outlets.show(self._card())
-                self.outlets.wait(PLACEHOLDER_INTERVAL)
+            self._report()
+            if not composited:
+                self._sleep()
+
+    def _report(self) -> None:
+        """Something is shown: the service manager may know."""
+        if not self._ready:
+            self._ready = True
+            self.notifier.ready(self.words)
+        self.notifier.alive()
+
+    @property
+    def words(self) -> str:
+        """The state and its cause, in one line."""
+        return f"{self.state.value}: {self.cause}" if self.cause else self.state.value
+
+    def _sleep(self) -> None:
+        """Until the next placeholder is due, or somebody may have come; for a moment after that the pace is quick."""
+        idle = self.state is State.IDLE and self._clock() > self._alert_until
+        if self.outlets.wait(UNWATCHED_INTERVAL if idle else PLACEHOLDER_INTERVAL, self.mailbox.fileno()):
+            self._alert_until = self._clock() + 1.0
 
     def _step(self) -> bool:
         """Show a composited frame if there can be one; else False, and the state says why."""
-        if not self._wanted():
-            if self._pipeline and self.state is State.LIVE:
-                self._pipeline.forget()
-            self._keeper.release()
-            idle = State.IDLE if self._pipeline else State.STARTING
-            self._enter(idle, "nobody watches" if self._pipeline else "loading the network")
+        wanted = self._wanted()
+        if self.paused:
+            self._rest(State.PAUSED, "asked to")
             return False
-        ready = self._keeper.want()
+        if not wanted:
+            idle = State.IDLE if self._pipeline else State.STARTING
+            self._rest(idle, "nobody watches" if self._pipeline else "loading the network")
+            return False
+        if self._keeper.want() and self._pipeline:
+            return self._read(self._pipeline)
         if self._keeper.error is not None:
             self._enter(State.DEGRADED, str(self._keeper.error))
-            return False
-        if self._pipeline is None or not ready:
+        else:
             self._enter(State.WAITING if self._pipeline else State.STARTING, "somebody watches")
-            return False
-        return self._read(self._pipeline)
+        return False
+
+    def _rest(self, state: State, cause: str) -> None:
+        if self._pipeline and self.state in (State.LIVE, State.DEGRADED):
+            self._pipeline.forget()
+        self._keeper.release()
+        self._enter(state, cause)
 
     def _read(self, pipeline: Pipeline) -> bool:
         try:
@@ -158,33 +306,47 @@ class Live:
         except CameraStalled as error:
             return self._stalled(pipeline, error)
         except CameraError as error:
-            self._stalled_since = None
-            self._keeper.lost(error)
-            pipeline.forget()
-            return False
+            return self._lost(pipeline, error)
+        except Exception as error:
+            # nothing that a camera or an output does may end the life of the virtual camera
+            log.debug("a frame", exc_info=True)
+            return self._lost(
+                pipeline, CameraError(f"unexpected {type(error).__name__}: {error}", "vcam --debug start")
+            )
         self._stalled_since = None
-        self._enter(State.LIVE, self._keeper.camera.description)
+        self._keeper.worked()
+        if pipeline.failed_in_a_row >= FAILING:
+            self._enter(State.DEGRADED, f"the person cannot be shown: {pipeline.error}")
+        elif pipeline.error is None or self.state is not State.DEGRADED:
+            self._enter(State.LIVE, self._keeper.camera.description)
         return True
 
-    def _stalled(self, pipeline: Pipeline, error: CameraStalled) -> bool:
-        """A short hang is bridged with the last picture; a long one is a lost camera."""
-        now = self._clock()
-        self._stalled_since = self._stalled_since or now
-        if now - self._stalled_since < self._settings.camera.timeout and pipeline.repeat():
-            return True
+    def _lost(self, pipeline: Pipeline, error: CameraError) -> bool:
         self._stalled_since = None
         self._keeper.lost(error)
         pipeline.forget()
         return False
 
+    def _stalled(self, pipeline: Pipeline, error: CameraStalled) -> bool:
+        """A short hang is bridged with the last picture, if there is one; a long one is a lost camera."""
+        now = self._clock()
+        if self._stalled_since is None:
+            self._stalled_since = now
+        if now - self._stalled_since < self.settings.camera.timeout:
+            shown = pipeline.repeat()
+            self.monitor.repeated += shown
+            return shown
+        return self._lost(pipeline, error)
+
     def _wanted(self) -> bool:
-        if self._settings.output.always_on or self.outlets.watched():
+        self.watched = self.outlets.watched()
+        if self.settings.output.always_on or self.watched:
             self._unwatched_since = None
             return True
         now = self._clock()
         if self._unwatched_since is None:
             self._unwatched_since = now
-        return self.state is State.LIVE and now - self._unwatched_since < LINGER
+        return self.state in (State.LIVE, State.DEGRADED) and now - self._unwatched_since < LINGER
 
     def _card(self) -> Frame:
         """The placeholder for this state; drawn once for each text."""
@@ -200,7 +362,13 @@ class Live:
     def _enter(self, state: State, cause: str) -> None:
         if state is not self.state:
             log.info("%s -> %s: %s", self.state.value, state.value, cause)
-            self.state = state
+            self.state, self.cause, self.since = state, cause, self._clock()
+            if state is State.STOPPING:
+                self.notifier.stopping()
+            if self._ready:
+                self.notifier.status(self.words)
+            for observer in self.observers:
+                observer(state, cause)
 
 
 def _same_device(source: str, target: str) -> bool:

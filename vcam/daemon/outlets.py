@@ -7,6 +7,7 @@ import select
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 from vcam.daemon.backoff import Backoff
 from vcam.errors import OutputDeviceError, VcamError
@@ -17,12 +18,21 @@ from vcam.types import Size
 log = logging.getLogger(__name__)
 
 
+@runtime_checkable
+class Reporting(Protocol):
+    """An output that has more to tell than that it is open."""
+
+    def status(self) -> dict[str, Any]:
+        """What it does, in builtin types; for any thread."""
+
+
 @dataclass(slots=True)
 class _Outlet:
     output: Output
     backoff: Backoff
     open: bool = False
     given_up: bool = False
+    refusal: str = ""
 
 
 class Outlets:
@@ -34,6 +44,7 @@ class Outlets:
 
     def __init__(self, outputs: Sequence[Output], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._outlets = [_Outlet(output, Backoff(clock=clock)) for output in outputs]
+        self._clock = clock
         self._size: Size = (0, 0)
         self._fps = 0.0
         self.failure: VcamError | None = None
@@ -47,16 +58,55 @@ class Outlets:
     def live(self) -> bool:
         return any(outlet.output.live for outlet in self._outlets)
 
-    def open(self, size: Size, fps: float) -> None:
-        """Open all, or none: an output that cannot be had from the beginning is an error of whoever asked for it."""
+    def open(self, size: Size, fps: float, *, wait: bool = False) -> None:
+        """Open all, or none: an output that cannot be had from the beginning is an error of whoever asked for it.
+
+        wait: a device that cannot be had is tried again until it can, as one that went away is.
+        """
         self._size, self._fps = size, fps
         try:
             for outlet in self._outlets:
-                outlet.output.open(size, fps)
-                outlet.open = True
+                self._open(outlet, wait)
         except BaseException:
             self.abort()
             raise
+
+    def _open(self, outlet: _Outlet, wait: bool) -> None:
+        try:
+            outlet.output.open(self._size, self._fps)
+        except OutputDeviceError as error:
+            if not wait:
+                raise
+            self._refused(outlet, error)
+        else:
+            outlet.open = True
+
+    def _refused(self, outlet: _Outlet, error: VcamError) -> None:
+        outlet.backoff.failed()
+        if outlet.refusal != str(error):
+            outlet.refusal = str(error)
+            log.warning("waiting for %s: %s", outlet.output.description, error)
+
+    @property
+    def outputs(self) -> list[Output]:
+        """All of them, open or not."""
+        return [outlet.output for outlet in self._outlets]
+
+    @property
+    def shape(self) -> tuple[Size, float]:
+        """Size and rate of the frames, as `open` was told."""
+        return self._size, self._fps
+
+    def add(self, output: Output) -> None:
+        """One more output, which is open; between two frames."""
+        # a new list: other threads may be going through the old one
+        self._outlets = [*self._outlets, _Outlet(output, Backoff(clock=self._clock), open=True)]
+
+    def remove(self, is_meant: Callable[[Output], bool]) -> list[Output]:
+        """Take outputs out, between two frames. Returns them, the caller's to close, unless they failed before."""
+        gone = [outlet for outlet in self._outlets if is_meant(outlet.output)]
+        self._outlets = [outlet for outlet in self._outlets if outlet not in gone]
+        return [outlet.output for outlet in gone]
 
     def write(self, frame: Frame) -> None:
         """Deliver a composited frame to every output that is open."""
@@ -82,11 +132,12 @@ class Outlets:
             return False
         try:
             outlet.output.open(self._size, self._fps)
-        except VcamError:
-            outlet.backoff.failed()
+        except VcamError as error:
+            self._refused(outlet, error)
             return False
-        log.warning("%s is back", outlet.output.description)
+        log.warning("%s is taken up", outlet.output.description)
         outlet.backoff.reset()
+        outlet.refusal = ""
         outlet.open = True
         return True
 
@@ -105,7 +156,7 @@ class Outlets:
     @property
     def finished(self) -> bool:
         """True once every output has had enough or was given up, or one that ends the run has: a closed window."""
-        return all(outlet.given_up for outlet in self._outlets) or any(
+        return (bool(self._outlets) and all(outlet.given_up for outlet in self._outlets)) or any(
             outlet.output.finished for outlet in self._outlets
         )
 
@@ -117,13 +168,29 @@ class Outlets:
         """None: there may be several; see `wait`."""
         return None
 
-    def wait(self, seconds: float) -> None:
-        """Sleep so long, or until somebody may have come or gone."""
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        """What each output is and does, for people and scripts."""
+        return [
+            {
+                "description": outlet.output.description,
+                "open": outlet.open,
+                "given_up": outlet.given_up,
+                "dropped": getattr(outlet.output, "dropped", 0),
+                **(outlet.output.status() if isinstance(outlet.output, Reporting) else {}),
+            }
+            for outlet in self._outlets
+        ]
+
+    def wait(self, seconds: float, wake: int | None = None) -> bool:
+        """Sleep so long, or until somebody may have come or gone, or the descriptor `wake` is readable: then True."""
         poll = select.poll()
+        if wake is not None:
+            poll.register(wake, select.POLLIN)
         for outlet in self._outlets:
             if outlet.open and (fd := outlet.output.fileno()) is not None:
                 poll.register(fd, select.POLLIN)
-        poll.poll(seconds * 1000)
+        return bool(poll.poll(seconds * 1000))
 
     def close(self) -> None:
         failure: VcamError | None = None

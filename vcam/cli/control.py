@@ -1,0 +1,248 @@
+"""`vcam status`, `set`, `background` and the others that steer the daemon: thin clients of its control socket."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from vcam.errors import UsageError, VcamError
+
+if TYPE_CHECKING:
+    from vcam.daemon.client import ControlClient
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_BACKGROUNDS = ("blur", "blur:", "pixelate", "pixelate:", "color:#", "green", "none", "screen")
+
+
+def _common(command: F) -> F:
+    command = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")(command)
+    return click.option("--name", default="control", metavar="NAME", help="Which daemon, if it was given a name.")(
+        command
+    )
+
+
+def _connect(name: str) -> ControlClient:
+    from vcam.daemon.client import ControlClient
+
+    return ControlClient(name)
+
+
+def _call(name: str, method: str, params: dict[str, Any] | None = None) -> Any:
+    with _connect(name) as daemon:
+        return daemon.call(method, params)
+
+
+def _complete_key(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from vcam.settings import FIELDS
+
+    to_set = param.name == "assignments"
+    return [
+        CompletionItem(key + "=" if to_set else key, help=known.help)
+        for key, known in FIELDS.items()
+        if key.startswith(incomplete) and (known.live or not to_set)
+    ]
+
+
+def _complete_background(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    words = [CompletionItem(word) for word in _BACKGROUNDS if word.startswith(incomplete)]
+    return words or [CompletionItem(incomplete, type="file")]
+
+
+def _complete_profile(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from vcam.settings import config_path, read_profiles
+
+    with suppress(VcamError):
+        return [CompletionItem(name) for name in read_profiles(config_path())[1] if name.startswith(incomplete)]
+    return []
+
+
+def _absolute(word: str) -> str:
+    """A file as the daemon, which works in another folder, understands it; other words as they are."""
+    path = Path(word).expanduser()
+    return str(path.absolute()) if path.exists() else word
+
+
+@click.command()
+@_common
+@click.option("--watch", is_flag=True, help="Keep it on the screen, up to date, until Ctrl-C.")
+def status(name: str, as_json: bool, watch: bool) -> int:
+    """Show what the running vcam does, and what it costs."""
+    if watch:
+        return _watch_status(name, as_json)
+    found = _call(name, "status")
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return 0
+    from rich.console import Console
+
+    from vcam.cli.statusview import status_table
+
+    Console().print(status_table(found))
+    return 0
+
+
+def _watch_status(name: str, as_json: bool) -> int:
+    with _connect(name) as daemon:
+        found = daemon.call("subscribe", {"events": ["metrics"]})
+        if as_json:
+            click.echo(json.dumps(found))
+            for _, found in daemon.notifications():
+                click.echo(json.dumps(found))
+            return 0
+        from rich.live import Live
+
+        from vcam.cli.statusview import status_table
+
+        with Live(status_table(found), auto_refresh=False) as view:
+            for _, found in daemon.notifications():
+                view.update(status_table(found), refresh=True)
+    return 0
+
+
+@click.command()
+@click.argument("key", default="", shell_complete=_complete_key)
+@_common
+def get(key: str, name: str, as_json: bool) -> int:
+    """Print the setting KEY of the running vcam, or all of them."""
+    values = _call(name, "get", {"key": key})
+    if as_json:
+        click.echo(json.dumps(values[key] if key else values, indent=2))
+    elif key:
+        click.echo(_text(values[key]))
+    else:
+        for known, value in values.items():
+            click.echo(f"{known}={_text(value)}")
+    return 0
+
+
+@click.command()
+@click.argument("assignments", nargs=-1, required=True, metavar="KEY=VALUE...", shell_complete=_complete_key)
+@click.option("--save", is_flag=True, help="Also write them into the config file.")
+@_common
+def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> int:
+    """Change settings of the running vcam, all of them or none.
+
+    \b
+    vcam set matte.edge=4 matte.softness=0.8
+    vcam set camera.mirror=true --save
+    """
+    from vcam.settings import parse_assignments
+
+    changes = parse_assignments(assignments)
+    for key in ("background.spec", "camera.source"):
+        if key in changes:
+            changes[key] = _absolute(changes[key])
+    with _connect(name) as daemon:
+        result = daemon.call("set", changes)
+        place = daemon.call("status")["config"] if save else ""
+    if save:
+        from vcam import settings_file
+
+        settings_file.save(Path(place), changes)
+    _tell(result, as_json)
+    if save and not as_json:
+        click.echo(f"saved in {place}")
+    return 0
+
+
+@click.command()
+@click.argument("spec", shell_complete=_complete_background)
+@_common
+def background(spec: str, name: str, as_json: bool) -> int:
+    """Show another background: SPEC as for vcam start --background."""
+    _tell(_call(name, "background", {"spec": _absolute(spec)}), as_json)
+    return 0
+
+
+@click.command()
+@click.argument("profile_name", metavar="[NAME]", default="", shell_complete=_complete_profile)
+@_common
+def profile(profile_name: str, name: str, as_json: bool) -> int:
+    """Go over to the profile NAME of the config file; without NAME back to the settings of the start."""
+    _tell(_call(name, "profile", {"name": profile_name}), as_json)
+    return 0
+
+
+@click.command()
+@_common
+def pause(name: str, as_json: bool) -> int:
+    """Switch the camera off and show a placeholder, whoever watches."""
+    _tell(_call(name, "pause"), as_json)
+    return 0
+
+
+@click.command()
+@_common
+def resume(name: str, as_json: bool) -> int:
+    """End a pause."""
+    _tell(_call(name, "resume"), as_json)
+    return 0
+
+
+@click.command()
+@_common
+def reload(name: str, as_json: bool) -> int:
+    """Read the config file again; what vcam set has changed and not saved is forgotten."""
+    _tell(_call(name, "reload"), as_json)
+    return 0
+
+
+@click.command()
+@_common
+def stop(name: str, as_json: bool) -> int:
+    """End the running vcam, and wait until it has ended."""
+    with _connect(name) as daemon:
+        result = daemon.call("stop")
+        if not daemon.wait_for_end(15.0):
+            raise VcamError("vcam has been asked to stop but still runs", "vcam status shows what it does")
+    _tell(result, as_json)
+    return 0
+
+
+@click.command()
+@click.option("--metrics", is_flag=True, help="Also the figures, twice a second.")
+@_common
+def watch(metrics: bool, name: str, as_json: bool) -> int:
+    """Print what happens, a line each: changes of state and their causes. Ends with vcam, or by Ctrl-C."""
+    events = ["state", "metrics"] if metrics else ["state"]
+    with _connect(name) as daemon:
+        found = daemon.call("subscribe", {"events": events})
+        _event("state", {"state": found["state"], "cause": found["cause"]}, as_json)
+        for event, contents in daemon.notifications():
+            _event(event, contents, as_json)
+    return 0
+
+
+def _event(event: str, contents: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"event": event, **contents}))
+        return
+    now = time.strftime("%H:%M:%S")
+    if event == "state":
+        click.echo(f"{now} {contents['state']}: {contents['cause']}")
+    else:
+        click.echo(f"{now} {contents['fps_out']:g} frames a second, {sum(contents['cpu_ms'].values()):.1f} ms CPU each")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def _tell(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    for key, value in result.get("changed", {}).items():
+        click.echo(f"{key} = {_text(value)}")
+    if restart := result.get("restart"):
+        raise UsageError(f"these need a new start: {', '.join(restart)}", "vcam stop, then vcam start")

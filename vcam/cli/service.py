@@ -1,0 +1,218 @@
+"""`vcam service`: vcam as a service of your session, started at login and kept running by systemd."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from vcam.cli.options import load_settings, settings_options
+from vcam.daemon.unit import NAME, program, render, unit_path
+from vcam.errors import UsageError, VcamError
+from vcam.settings import FIELDS, Settings, parse_size
+
+_LINGER = "log in on the machine itself, or let your services run without that: sudo loginctl enable-linger $USER"
+
+_PATHS = ("camera.source", "segment.model", "background.spec", "output.targets")
+"""The settings that may be the path of a file."""
+
+
+@click.group()
+def service() -> None:
+    """Run vcam as a service: at every login, restarted when it fails."""
+
+
+@service.command()
+@settings_options(*Settings.__struct_fields__)
+@click.option("--start/--no-start", "start_now", default=True, help="Start it at once, not only at the next login.")
+def install(start_now: bool, profile: str, assignments: tuple[str, ...], **options: Any) -> None:
+    """Install the service, with the options that `vcam start` would get.
+
+    Once more with other options changes them.
+
+    \b
+    vcam service install
+    vcam service install --background ~/Pictures/beach.jpg --profile work
+    """
+    settings = load_settings(options, profile, assignments).settings
+    _check(settings)
+    version = _version()
+    words = list(_given(click.get_current_context()))
+    if not any(word in ("--wait", "--no-wait") for word in words):
+        # at login the camera may still be on its way
+        words.insert(0, "--wait")
+    from vcam.settings_file import replace_file
+
+    path = unit_path(os.environ)
+    replace_file(path, render([*program(), "start", *words], _environment(), version))
+    click.echo(f"wrote {path}", err=True)
+    _systemctl("daemon-reload")
+    _systemctl("enable", NAME)
+    if start_now:
+        _start()
+    else:
+        click.echo(f"it starts at the next login, or now by: systemctl --user start {NAME}", err=True)
+
+
+def _check(settings: Settings) -> None:
+    """Raise now what would keep the service from starting later, where nobody sees it."""
+    from vcam.compose.factory import parse_background
+    from vcam.frames import check_size
+
+    check_size(*parse_size(settings.output.size), "the output")
+    if "-" in settings.output.targets:
+        raise UsageError("a service has no standard output to write to", "--output auto, a device, or a file")
+    parse_background(settings.background.spec, settings.background)
+
+
+def _given(ctx: click.Context) -> Iterator[str]:
+    """The options that were typed, as words for a service that starts in another folder."""
+    for option in ctx.command.params:
+        name = option.name or ""
+        if name == "start_now" or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        value, word = ctx.params[name], option.opts[-1]
+        if isinstance(value, bool):
+            yield word if value else option.secondary_opts[-1]
+        elif name == "assignments":
+            for assignment in value:
+                key, _, text = assignment.partition("=")
+                yield f"{word}={key.strip()}={_absolute(key.strip(), text.strip())}"
+        else:
+            for one in value if isinstance(value, tuple) else (value,):
+                yield f"{word}={_absolute(name.replace('__', '.'), str(one))}"
+
+
+def _absolute(key: str, value: str) -> str:
+    if key not in _PATHS:
+        return value
+    path = Path(value)
+    if key == "output.targets":
+        # a file that is still to be written
+        return str(path.absolute()) if path.suffix and not value.startswith("~") else value
+    from vcam.compose.factory import WORDS
+
+    word = value in WORDS if key == "background.spec" else not re.search(r"[./]", value)
+    return value if word or not path.exists() else str(path.absolute())
+
+
+def _environment() -> dict[str, str]:
+    """What of this shell's variables speaks to vcam: a service does not inherit them."""
+    names = ["VCAM_CONFIG", "VCAM_PROFILE", "VCAM_FFMPEG", *(field.environment for field in FIELDS.values())]
+    found = {name: os.environ[name] for name in names if os.environ.get(name)}
+    if "VCAM_CONFIG" in found:
+        found["VCAM_CONFIG"] = str(Path(found["VCAM_CONFIG"]).absolute())
+    return found
+
+
+def _start() -> None:
+    try:
+        _systemctl("restart", NAME)
+    except VcamError as error:
+        raise VcamError(f"the service does not start: {_state()['StatusText'] or error.message}", _LOGS) from error
+    click.echo(f"vcam is running: {_state()['StatusText'] or 'started'}", err=True)
+
+
+_LOGS = "vcam service logs says why"
+
+
+@service.command()
+def uninstall() -> None:
+    """Stop the service and remove it."""
+    path = unit_path(os.environ)
+    if not path.exists():
+        click.echo("the service is not installed", err=True)
+        return
+    _version()
+    _systemctl("disable", "--now", NAME)
+    path.unlink(missing_ok=True)
+    _systemctl("daemon-reload")
+    click.echo(f"removed {path}", err=True)
+
+
+@service.command()
+@click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")
+def status(as_json: bool) -> int:
+    """Say whether the service is installed and running, and what it does. Exit status 1: it is not running."""
+    path = unit_path(os.environ)
+    state = _state() if path.exists() else {}
+    running = state.get("ActiveState") == "active"
+    report = {
+        "installed": path.exists(),
+        "unit": str(path),
+        "state": state.get("ActiveState", "not installed"),
+        "at_login": state.get("UnitFileState") == "enabled",
+        "status": state.get("StatusText", ""),
+        "pid": int(state.get("MainPID", 0)) or None,
+        "restarts": int(state.get("NRestarts", 0) or 0),
+        "result": state.get("Result", ""),
+        "exit_status": int(state.get("ExecMainStatus", 0) or 0),
+    }
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        _print_status(report, running)
+    return 0 if running else 1
+
+
+def _print_status(report: dict[str, Any], running: bool) -> None:
+    if not report["installed"]:
+        click.echo("the service is not installed; vcam service install does it")
+        return
+    said = f": {report['status']}" if report["status"] else ""
+    click.echo(f"{report['state']}{said}")
+    if running:
+        click.echo(f"process {report['pid']}, {report['restarts']} restarts")
+    elif report["result"] not in ("", "success"):
+        click.echo(f"ended by {report['result']}, exit status {report['exit_status']}; {_LOGS}")
+    click.echo(f"{'starts' if report['at_login'] else 'does not start'} at login; {report['unit']}")
+
+
+@service.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on showing what comes.")
+@click.option("-n", "--lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Lines to show.")
+def logs(follow: bool, lines: int) -> int:
+    """Show what the service said."""
+    _need("journalctl")
+    words = ["journalctl", "--user", "--unit", NAME, "--lines", str(lines), "--no-hostname"]
+    return subprocess.run([*words, "--follow" if follow else "--no-pager"], check=False).returncode
+
+
+def _state() -> dict[str, str]:
+    wanted = "ActiveState,UnitFileState,StatusText,MainPID,NRestarts,Result,ExecMainStatus"
+    shown = _systemctl("show", NAME, f"--property={wanted}")
+    pairs = (line.partition("=") for line in shown.splitlines())
+    return {name: value for name, _, value in pairs}
+
+
+def _version() -> int:
+    """The version of the user's service manager; raises where there is none."""
+    found = re.match(r"\d+", _systemctl("show", "--property=Version", "--value"))
+    return int(found[0]) if found else 0
+
+
+def _systemctl(*words: str) -> str:
+    _need("systemctl")
+    done = subprocess.run(["systemctl", "--user", *words], capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return done.stdout
+    said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+    if "connect to bus" in done.stderr or "XDG_RUNTIME_DIR" in done.stderr:
+        raise VcamError(f"no service manager of yours answers: {said[0]}", _LINGER)
+    raise VcamError(f"systemctl --user {words[0]}: {said[0]}", _LOGS)
+
+
+def _need(name: str) -> None:
+    if shutil.which(name) is None:
+        raise VcamError(
+            f"{name} is not here: this system is not run by systemd",
+            "let your desktop's autostart run: vcam start --wait",
+        )

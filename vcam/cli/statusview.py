@@ -1,0 +1,67 @@
+"""`vcam status` as a table for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+_COLOURS = {"live": "green", "degraded": "red", "paused": "yellow"}
+
+
+def status_table(status: dict[str, Any]) -> Table:
+    """The table of what the daemon's `status` method gives."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+
+    def row(name: str, value: str | Text) -> None:
+        table.add_row(name, value if isinstance(value, Text) else Text(value))
+
+    state = status["state"]
+    row("state", Text.assemble((state, _COLOURS.get(state, "")), f", {_span(status['since_s'])}: {status['cause']}"))
+    row("readers", "somebody watches" if status["watched"] else "nobody watches")
+    camera = status["camera"]
+    row("camera", f"{camera['description']}, {'on' if camera['on'] else 'off'}")
+    for output in status["outputs"]:
+        row("output", _output(output))
+    row("picture", f"{status['size']}, background {status['background']}")
+    row("network", status["segmenter"] or "none")
+    row("frames", f"{status['fps_in']:g} a second in, {status['fps_out']:g} out of {status['fps']:g}")
+    row("lost", _lost(status))
+    stages = ", ".join(f"{name} {ms:.2f}" for name, ms in status["cpu_ms"].items())
+    row("CPU", f"{sum(status['cpu_ms'].values()):.1f} ms a frame ({stages}); {status['cpu_percent']:g} % of a core")
+    if latency := status["latency_ms"]:
+        row("latency", ", ".join(f"{name} {ms:.1f} ms" for name, ms in latency.items()))
+    row("memory", f"{status['rss_mb']:.0f} MB")
+    profile = f", profile {status['profile']}" if status["profile"] else ""
+    row("process", f"{status['pid']}, vcam {status['version']}, up {_span(status['uptime_s'])}{profile}")
+    if error := status["last_error"]:
+        row("last error", Text(f"{error['message']}, {_span(error['age_s'])} ago", "red"))
+        if error["hint"]:
+            row("  try", error["hint"])
+    return table
+
+
+def _output(output: dict[str, Any]) -> str:
+    how = "given up" if output["given_up"] else "" if output["open"] else "not there at the moment"
+    return f"{output['description']}, {how}" if how else str(output["description"])
+
+
+def _lost(status: dict[str, Any]) -> str:
+    parts = [
+        (status["dropped"], "damaged or late from the camera"),
+        (status["repeated"], "bridged while the camera hung"),
+        (status["without_person"], "shown without the person"),
+        (sum(output["dropped"] for output in status["outputs"]), "not taken by an output"),
+    ]
+    return "; ".join(f"{count} {why}" for count, why in parts if count) or "nothing"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

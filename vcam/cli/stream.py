@@ -1,0 +1,87 @@
+"""`vcam stream` and `vcam record`: the picture to a server or into a file, begun and ended while vcam runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vcam.cli.control import _call as call_daemon
+from vcam.cli.control import _common as daemon_options
+
+
+@click.group()
+def stream() -> None:
+    """Send the picture of the running vcam to a server, or stop that.
+
+    \b
+    vcam stream start rtmp://localhost/LiveApp/name
+    vcam stream stop
+    """
+
+
+@stream.command("start")
+@click.argument("url")
+@daemon_options
+def stream_start(url: str, name: str, as_json: bool) -> int:
+    """Begin to send to URL: rtmp, rtmps, srt, rtsp or udp.
+
+    A URL that ends with the application is completed with the key that vcam was started with. vcam status shows whether
+    the server takes the picture.
+    """
+    from vcam.secrets import hide_arguments
+
+    # the key is in it, and a command line is for everybody to see
+    hide_arguments([url])
+    return _tell(name, as_json, "stream_start", {"url": url})
+
+
+@stream.command("stop")
+@click.argument("url", required=False, default="")
+@daemon_options
+def stream_stop(url: str, name: str, as_json: bool) -> int:
+    """Stop sending to URL, or all sending."""
+    from vcam.secrets import hide_arguments
+
+    hide_arguments([url])
+    return _tell(name, as_json, "stream_stop", {"url": url})
+
+
+@click.group()
+def record() -> None:
+    """Record the picture of the running vcam into a file, or stop that.
+
+    \b
+    vcam record start talk.mkv
+    vcam record start ~/Videos/%Y-%m-%d-%H%M%S.mkv
+    vcam record stop
+    """
+
+
+@record.command("start")
+@click.argument("file")
+@click.option("--overwrite", is_flag=True, help="Record over a file that exists.")
+@daemon_options
+def record_start(file: str, overwrite: bool, name: str, as_json: bool) -> int:
+    """Begin to record into FILE: .mkv, .mp4, .mov, or a folder."""
+    path = str(Path(file).expanduser().absolute())
+    return _tell(name, as_json, "record_start", {"file": path, "overwrite": overwrite})
+
+
+@record.command("stop")
+@daemon_options
+def record_stop(name: str, as_json: bool) -> int:
+    """Finish the file."""
+    return _tell(name, as_json, "record_stop", {})
+
+
+def _tell(name: str, as_json: bool, method: str, params: dict[str, Any]) -> int:
+    answer = call_daemon(name, method, params)
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        done, what = next(iter(answer.items()))
+        click.echo(f"{done}: {', '.join(what) if isinstance(what, list) else what}")
+    return 0

@@ -1,0 +1,176 @@
+"""Other settings for a daemon that runs: what a change needs is made ready beside the running parts, then swapped in.
+
+Nothing here touches the loop. `prepare` runs in a worker thread, takes as long as it takes, and either returns parts
+that are ready for the next frame or raises, having left everything as it was. The loop only exchanges references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from vcam.camera.base import Camera
+from vcam.camera.factory import make_camera
+from vcam.camera.geometry import Framing, Reframed
+from vcam.compose.base import Background
+from vcam.compose.effects import make_effects
+from vcam.compose.factory import parse_background
+from vcam.compose.filters.chain import Chain
+from vcam.errors import CameraError, UsageError, VcamError
+from vcam.matte.base import Matte
+from vcam.matte.factory import make_matte
+from vcam.segment.base import Segmenter
+from vcam.segment.segmenter import open_segmenter
+from vcam.settings import FIELDS, BackgroundSettings, CameraSettings, Layer, MatteSettings, Settings, build, flatten
+from vcam.types import Size
+
+FRAMING = frozenset(("camera.mirror", "camera.crop"))
+"""Settings of the camera that do not need it to be opened anew."""
+
+ONLY_READ = frozenset(("output.always_on",))
+"""Settings that the loop looks up for every frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where new parts come from; tests and programs that bring their own put theirs here."""
+
+    background: Callable[[str, BackgroundSettings], Background] = parse_background
+    segmenter: Callable[..., Segmenter] = open_segmenter
+    matte: Callable[[MatteSettings], Matte] = make_matte
+    camera: Callable[[CameraSettings, Size, float], Camera] = make_camera
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What runs at the moment, as far as a change has to know."""
+
+    camera: Camera
+    camera_on: bool
+    has_segmenter: bool
+    size: Size
+    fps: float
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Parts for the next frame; None stays as it is. `camera_on`: the new camera is open already."""
+
+    settings: Settings
+    background: Background | None = None
+    segmenter: Segmenter | None = None
+    matte: Matte | None = None
+    effects: Chain | None = None
+    camera: Camera | None = None
+    camera_on: bool = False
+    framing: tuple[Reframed, Framing] | None = None
+
+    def discard(self) -> None:
+        """Close what was made ready in vain."""
+        for part in (self.background, self.segmenter, self.camera):
+            if part is not None:
+                with suppress(VcamError):
+                    part.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What has become of a wish: the settings that are other now, and those that need a new start to take effect."""
+
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    restart: tuple[str, ...] = ()
+
+
+def with_changes(settings: Settings, changes: Mapping[str, Any], origin: str = "set") -> Settings:
+    """Settings with some of them changed, by key. Raises `UsageError`, as at the start of vcam."""
+    return build([Layer("settings", flatten(settings)), Layer(origin, changes)]).settings
+
+
+def difference(old: Settings, new: Settings) -> dict[str, Any]:
+    """The new values of the settings that differ, by key."""
+    before, after = flatten(old), flatten(new)
+    return {key: value for key, value in after.items() if value != before[key]}
+
+
+def split(old: Settings, new: Settings) -> tuple[Settings, tuple[str, ...]]:
+    """The new settings as far as they may change live, and the keys of the others, which keep their old values."""
+    fixed = tuple(key for key in difference(old, new) if not FIELDS[key].live)
+    before = flatten(old)
+    return with_changes(new, {key: before[key] for key in fixed}), fixed
+
+
+def refuse_fixed(keys: tuple[str, ...]) -> None:
+    """Raise `UsageError` if there are any."""
+    if keys:
+        which = ", ".join(keys)
+        raise UsageError(
+            f"{which} cannot change while vcam runs",
+            f"vcam stop, then vcam start --set {keys[0]}=VALUE; or vcam config edit, for every start",
+        )
+
+
+def prepare(
+    old: Settings, new: Settings, now: Situation, parts: Parts, *, renew: frozenset[str] = frozenset()
+) -> Prepared:
+    """Make ready what the new settings need. Raises what making it raises; nothing is left open then.
+
+    renew: sections of the settings to be made ready although nothing in them differs, as for a picture that has been
+    painted over.
+    """
+    keys = frozenset(difference(old, new))
+    sections = {key.split(".")[0] for key in keys - ONLY_READ} | renew
+    prepared = Prepared(new)
+    try:
+        if "background" in sections:
+            prepared.background = parts.background(new.background.spec, new.background)
+            prepared.background.prepare(now.size)
+        needs_network = prepared.background is not None and prepared.background.needs_alpha and not now.has_segmenter
+        if "segment" in sections or needs_network:
+            prepared.segmenter = parts.segmenter(new.segment, now.size)
+        if "matte" in sections or prepared.segmenter is not None:
+            # what another network saw must not weigh in
+            prepared.matte = parts.matte(new.matte)
+        if sections & {"filters", "overlay"}:
+            prepared.effects = make_effects(new.filters, new.overlay)
+            prepared.effects.prepare(now.size)
+        if "camera" in sections:
+            _prepare_camera(prepared, old, {key for key in keys if key.startswith("camera.")}, now, parts)
+    except BaseException:
+        prepared.discard()
+        raise
+    return prepared
+
+
+def _prepare_camera(prepared: Prepared, old: Settings, keys: set[str], now: Situation, parts: Parts) -> None:
+    settings = prepared.settings.camera
+    if keys <= FRAMING and now.camera_on and isinstance(now.camera, Reframed):
+        prepared.framing = (now.camera, now.camera.plan(settings.mirror, settings.crop))
+        return
+    prepared.camera = parts.camera(settings, now.size, now.fps)
+    if not now.camera_on:
+        if not settings.wait:
+            prepared.camera.check()
+        return
+    try:
+        prepared.camera.open()
+    except CameraError:
+        # another name for the camera that is open already: it can be opened only once
+        if _node(old.camera.source) is None or _node(old.camera.source) != _node(settings.source):
+            raise
+        prepared.camera = None
+        if isinstance(now.camera, Reframed):
+            prepared.framing = (now.camera, now.camera.plan(settings.mirror, settings.crop))
+        return
+    prepared.camera_on = True
+
+
+def _node(source: str) -> str | None:
+    """The device that a source means, None if it is none or not to be found."""
+    from vcam.camera.sources import resolve
+
+    try:
+        return str(resolve(source).path)
+    except CameraError:
+        return None

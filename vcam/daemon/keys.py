@@ -1,0 +1,78 @@
+"""What the keys of the window do: each is a change of settings, as `vcam set` makes it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from vcam.daemon.changes import Change
+from vcam.images import IMAGE_SUFFIXES
+from vcam.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TOGGLES = ("color-transfer", "seamless-clone", "smoothstep")
+STEP = 0.1
+_WORDS = ("blur", "pixelate", "green")
+
+
+class Keys:
+    """Turns the names of keys into changes; see `vcam.output.window.KEYS`."""
+
+    def __init__(self, change: Callable[[Callable[[Settings], Settings]], Future[Change]], first: str) -> None:
+        """first: the background that vcam began with; its neighbours in the folder are what B goes through."""
+        self._change = change
+        self._backgrounds = backgrounds(first)
+
+    def press(self, name: str) -> None:
+        """Ask for the change and return at once; one that cannot be is told in the log."""
+        if name in TOGGLES:
+            wish = self._toggle(name)
+        elif name == "background":
+            wish = self._next_background
+        elif name in ("smoother", "livelier"):
+            wish = self._smooth(STEP if name == "smoother" else -STEP)
+        else:
+            return
+        self._change(wish).add_done_callback(_tell)
+
+    @staticmethod
+    def _toggle(name: str) -> Callable[[Settings], Settings]:
+        def wish(settings: Settings) -> Settings:
+            chain = settings.filters.chain
+            without = tuple(text for text in chain if text.partition(":")[0] != name)
+            return settings.replace(filters__chain=without if without != chain else (*chain, name))
+
+        return wish
+
+    @staticmethod
+    def _smooth(step: float) -> Callable[[Settings], Settings]:
+        return lambda settings: settings.replace(
+            matte__temporal=round(min(max(settings.matte.temporal + step, 0.0), 1.0), 3)
+        )
+
+    def _next_background(self, settings: Settings) -> Settings:
+        present = settings.background.spec
+        index = self._backgrounds.index(present) + 1 if present in self._backgrounds else 0
+        return settings.replace(background__spec=self._backgrounds[index % len(self._backgrounds)])
+
+
+def backgrounds(first: str) -> list[str]:
+    """What the key B goes through: the pictures beside `first`, itself among them, and words."""
+    path = Path(first).expanduser()
+    if not path.is_file():
+        return [first, *(word for word in _WORDS if word != first)]
+    try:
+        names = sorted(other.name for other in path.parent.iterdir() if other.suffix.lower() in IMAGE_SUFFIXES)
+    except OSError:
+        names = []
+    # as it was written, so that it is found again
+    beside = [first if name == path.name else str(path.with_name(name)) for name in names if not name.startswith(".")]
+    return [*(beside if first in beside else [first, *beside]), *_WORDS]
+
+
+def _tell(future: Future[Change]) -> None:
+    if not future.cancelled() and (error := future.exception()):
+        log.warning("%s", error)

@@ -1,0 +1,99 @@
+"""The status as Prometheus text, at a port that only this machine reaches."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+from vcam.errors import UsageError
+
+log = logging.getLogger(__name__)
+
+_GAUGES = {
+    "fps_in": "Frames a second that the camera sends",
+    "fps_out": "Frames a second that leave vcam",
+    "cpu_percent": "Share of a core that the process takes",
+    "rss_mb": "Resident memory in megabytes",
+    "threads": "Threads of the process",
+    "uptime_s": "Seconds since the start",
+}
+_COUNTERS = {
+    "frames": "Frames composited",
+    "dropped": "Frames of the camera that were damaged or came too late to be shown",
+    "repeated": "Frames shown again because the camera sent none",
+    "without_person": "Frames shown without any person because no matte could be made",
+}
+
+
+def render(status: dict[str, Any]) -> str:
+    """The text format 0.0.4, from a `vcam.daemon.status.snapshot`."""
+    return "\n".join(_lines(status)) + "\n"
+
+
+def _lines(status: dict[str, Any]) -> Iterator[str]:
+    for key, help_ in _GAUGES.items():
+        yield from _metric(f"vcam_{key}", help_, "gauge", status[key])
+    for key, help_ in _COUNTERS.items():
+        yield from _metric(f"vcam_{key}_total", help_, "counter", status[key])
+    yield from _metric("vcam_watched", "Whether somebody reads the virtual camera", "gauge", int(status["watched"]))
+    yield from _metric("vcam_camera_on", "Whether the camera is on", "gauge", int(status["camera"]["on"]))
+    yield "# HELP vcam_state What vcam does: 1 for the state it is in"
+    yield "# TYPE vcam_state gauge"
+    yield f'vcam_state{{state="{status["state"]}"}} 1'
+    yield from _family("vcam_cpu_ms", "CPU milliseconds per frame", "stage", status["cpu_ms"])
+    yield from _family("vcam_latency_ms", "Milliseconds from capture to delivery", "quantile", status["latency_ms"])
+
+
+def _metric(name: str, help_: str, kind: str, value: float) -> Iterator[str]:
+    yield f"# HELP {name} {help_}"
+    yield f"# TYPE {name} {kind}"
+    yield f"{name} {value}"
+
+
+def _family(name: str, help_: str, label: str, values: dict[str, float]) -> Iterator[str]:
+    yield f"# HELP {name} {help_}"
+    yield f"# TYPE {name} gauge"
+    for key, value in values.items():
+        yield f'{name}{{{label}="{key}"}} {value}'
+
+
+class MetricsServer:
+    """Answers `GET /metrics` on 127.0.0.1; a context manager."""
+
+    def __init__(self, port: int, status: Callable[[], dict[str, Any]]) -> None:
+        """port: 0 takes any free one. Raises `UsageError` if it is taken."""
+
+        class Handler(BaseHTTPRequestHandler):
+            timeout = 2.0
+
+            def do_GET(self) -> None:
+                known = self.path.split("?")[0] == "/metrics"
+                body = render(status()).encode() if known else b"see /metrics\n"
+                self.send_response(200 if known else 404)
+                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                log.debug(format, *args)
+
+        try:
+            self._server = HTTPServer(("127.0.0.1", port), Handler)
+        except OSError as error:
+            raise UsageError(f"port {port} cannot be used for metrics: {error.strerror}", "choose another") from error
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, name="vcam-metrics", daemon=True)
+
+    def __enter__(self) -> MetricsServer:
+        self._thread.start()
+        log.info("metrics at http://127.0.0.1:%d/metrics", self.port)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -1,0 +1,96 @@
+"""Where the daemon's socket and lock lie, and who holds them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import stat
+from pathlib import Path
+
+from vcam.errors import DeviceError, UsageError, VcamError
+
+DEFAULT_NAME = "control"
+
+
+def check_name(name: str) -> str:
+    """The name of a daemon, given back. Raises `UsageError` for one that cannot be a file's."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}", name):
+        raise UsageError(f"{name!r} cannot be the name of a daemon", "use up to 32 letters and digits")
+    return name
+
+
+def folder() -> Path:
+    """The folder of this user's sockets; it may not be there yet.
+
+    `$XDG_RUNTIME_DIR/vcam`. Where there is no such variable, as under cron or in a container: in the folder that
+    systemd makes for the user, or else in /tmp.
+    """
+    uid = os.getuid()
+    base = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
+    if os.path.isabs(base) and os.path.isdir(base):
+        return Path(base, "vcam")
+    return Path(f"/tmp/vcam-{uid}")
+
+
+def make_folder() -> Path:
+    """Make the folder, mode 0700, and see that it is ours. Raises `VcamError` if it is somebody else's."""
+    path = folder()
+    with contextlib.suppress(FileExistsError):
+        try:
+            path.mkdir(mode=0o700)
+        except FileNotFoundError as error:
+            raise VcamError(f"{path} cannot be made: {error.strerror}", "set XDG_RUNTIME_DIR") from error
+        except PermissionError as error:
+            raise VcamError(f"{path} cannot be made: {error.strerror}", "set XDG_RUNTIME_DIR") from error
+    # not followed: in /tmp anybody may have laid a link there
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise VcamError(f"{path} is not a folder of your own", "remove it, or set XDG_RUNTIME_DIR")
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        path.chmod(0o700)
+    return path
+
+
+def socket_path(name: str = DEFAULT_NAME) -> Path:
+    """The socket of the daemon of that name."""
+    return folder() / f"{check_name(name)}.sock"
+
+
+class Lock:
+    """Held as long as a daemon lives; the kernel lets go of it however the daemon ends."""
+
+    def __init__(self, name: str = DEFAULT_NAME) -> None:
+        """Take it. Raises `DeviceError`, saying who holds it, or `VcamError` for a folder that cannot be used."""
+        self._path = make_folder() / f"{check_name(name)}.lock"
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            self._fd = os.open(self._path, flags, 0o600)
+        except OSError as error:
+            raise VcamError(f"{self._path} cannot be opened: {error.strerror}", "remove it") from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(self._fd, 512, 0).decode("utf-8", "replace").strip()
+            os.close(self._fd)
+            raise _held(name, holder) from None
+        self.tell(str(os.getpid()))
+
+    def tell(self, text: str) -> None:
+        """What somebody is told who finds the lock held: the process, and what it serves."""
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, text.encode(), 0)
+
+    def release(self) -> None:
+        """Let go. The file stays: removing it could part two daemons that wait for the same name."""
+        os.close(self._fd)
+
+
+def _held(name: str, holder: str) -> DeviceError:
+    option = "" if name == DEFAULT_NAME else f" --name {name}"
+    return DeviceError(
+        f"vcam is running already (process {holder or 'unknown'})",
+        f"steer that one: vcam status{option}, vcam background SPEC{option}, vcam stop{option}; "
+        "or start one beside it, for another device: vcam start --name OTHER --output DEVICE",
+    )

@@ -1,0 +1,157 @@
+"""Streams and recordings beside the outputs: made from the settings, started and stopped while vcam runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from vcam.errors import OutputDeviceError, UsageError, VcamError
+from vcam.output.address import parse_address
+from vcam.output.base import Output
+from vcam.output.record import RecordOutput
+from vcam.output.stream import StreamOutput
+from vcam.secrets import hide_arguments, read_key
+from vcam.settings import Settings
+
+if TYPE_CHECKING:
+    from vcam.daemon.live import Live
+
+log = logging.getLogger(__name__)
+
+KEY_VARIABLE = "VCAM_RTMP_KEY"
+
+METHODS = frozenset(("stream_start", "stream_stop", "record_start", "record_stop"))
+"""The methods of the control socket that `Streams.handle` carries out."""
+
+
+def stream_key(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
+    """The stream key that was given apart from the URL; empty if none was. Raises `UsageError`."""
+    if settings.stream.key_file:
+        return read_key(Path(settings.stream.key_file).expanduser())
+    return environ.get(KEY_VARIABLE, "")
+
+
+def stream_outputs(settings: Settings) -> list[Output]:
+    """What the section `stream` asks for. Raises `UsageError`."""
+    urls = settings.stream.rtmp
+    if len(set(urls)) < len(urls):
+        raise UsageError("the same stream is given twice", "name each URL once")
+    key = stream_key(settings) if urls else ""
+    outputs: list[Output] = [StreamOutput(url, settings.stream, key=key) for url in urls]
+    if settings.stream.record:
+        outputs.append(RecordOutput(Path(settings.stream.record).expanduser(), settings.stream))
+    return outputs
+
+
+def targets_of(settings: Settings) -> tuple[str, ...]:
+    """The targets of the section `output`; none where a stream or recording is all that this machine can have."""
+    targets = settings.output.targets
+    if targets != ("auto",) or not (settings.stream.rtmp or settings.stream.record):
+        return targets
+    from vcam.output.virtual import find_outputs
+
+    try:
+        find_outputs("auto")
+    except OutputDeviceError as error:
+        log.info("without a virtual camera: %s", error.message)
+        return ()
+    return targets
+
+
+def hide_keys(settings: Settings) -> None:
+    """Take the keys off this process's own command line."""
+    words: set[str] = set()
+    for url in settings.stream.rtmp:
+        try:
+            words.update(parse_address(url, "x").secrets)
+        except UsageError:
+            words.add(url)
+    hide_arguments(words)
+
+
+class Streams:
+    """Starts and stops streams and recordings of a daemon that runs; for the control socket's thread."""
+
+    def __init__(self, life: Live) -> None:
+        self._life = life
+
+    def handle(self, method: str, params: Any) -> Future[dict[str, Any]]:
+        """Carry out one of `METHODS`. The future holds what the client is told, or the error."""
+        if method == "stream_start":
+            return self._start(lambda: self._stream(params.url))
+        if method == "record_start":
+            return self._start(lambda: self._recording(params.file, params.overwrite))
+        kind: type[Output] = StreamOutput if method == "stream_stop" else RecordOutput
+        return self._stop(kind, params.url if method == "stream_stop" else "")
+
+    def _stream(self, url: str) -> StreamOutput:
+        settings = self._life.settings
+        output = StreamOutput(url, settings.stream, key=stream_key(settings))
+        if any(isinstance(other, StreamOutput) and other.is_same(output) for other in self._life.outlets.outputs):
+            raise UsageError(f"{output.url} gets the stream already", "vcam stream stop ends it")
+        return output
+
+    def _recording(self, file: str, overwrite: bool) -> RecordOutput:
+        settings = self._life.settings.stream
+        if overwrite:
+            settings = msgspec.structs.replace(settings, overwrite=True)
+        return RecordOutput(file, settings)
+
+    def _start(self, make: Callable[[], Output]) -> Future[dict[str, Any]]:
+        """Open it in a thread, where a slow disk holds up nobody, and hand it to the loop."""
+
+        def work() -> dict[str, Any]:
+            output = make()
+            output.open(*self._life.outlets.shape)
+            try:
+                self._life.mailbox.post(lambda: self._life.outlets.add(output)).result()
+            except BaseException:
+                output.abort()
+                raise
+            return {"started": output.description}
+
+        return _in_thread(work)
+
+    def _stop(self, kind: type[Output], url: str) -> Future[dict[str, Any]]:
+        def work() -> dict[str, Any]:
+            wanted = StreamOutput(url, key=stream_key(self._life.settings)) if url else None
+
+            def is_meant(output: Output) -> bool:
+                return isinstance(output, kind) and (
+                    wanted is None or (isinstance(output, StreamOutput) and output.is_same(wanted))
+                )
+
+            gone = self._life.mailbox.post(lambda: self._life.outlets.remove(is_meant)).result()
+            if not gone:
+                raise UsageError("there is nothing to stop", "vcam status shows what runs")
+            failure: VcamError | None = None
+            for output in gone:
+                try:
+                    output.close()
+                except VcamError as error:
+                    failure = failure or error
+            if failure:
+                raise failure
+            return {"stopped": [output.description for output in gone]}
+
+        return _in_thread(work)
+
+
+def _in_thread(work: Callable[[], dict[str, Any]]) -> Future[dict[str, Any]]:
+    future: Future[dict[str, Any]] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="vcam-streams", daemon=True).start()
+    return future
