@@ -38,7 +38,11 @@ class Engine(Protocol):
 
 
 class Segmenter(Protocol):
-    """From a frame to a small probability map; what the pipeline holds."""
+    """From a frame to a small probability map; what the pipeline holds.
+
+    One that needs something of whoever is in the picture may say so in words, `notice: str`; while there are any, they
+    are shown in place of a frame that has no matte.
+    """
 
     @property
     def description(self) -> str:

@@ -197,6 +197,13 @@ class AutoSegmenter:
             self._engine = None
 
 
-def open_segmenter(settings: SegmentSettings, size: Size) -> Segmenter:
-    """The segmenter for frames of `size`; raises as `AutoSegmenter` does."""
+def open_segmenter(settings: SegmentSettings, size: Size, source: str = "") -> Segmenter:
+    """The segmenter for frames of `size`; raises as `AutoSegmenter` does.
+
+    source: what tells one camera from another, for what has been learnt of its room.
+    """
+    if settings.backend == "subtraction":
+        from vcam.segment.subtraction import SubtractionSegmenter
+
+        return SubtractionSegmenter(settings, size, source)
     return AutoSegmenter(settings, size)

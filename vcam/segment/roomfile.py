@@ -1,0 +1,95 @@
+"""The empty room that background subtraction compares with: learnt from frames, and kept in a file.
+
+What is kept is small and blurred, and only its owner may read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vcam.types import F32, U8, Size
+
+_log = logging.getLogger(__name__)
+
+_RESTLESS = 0.005
+"""Share of the picture in which something moves, from which on the room is not taken to be empty."""
+
+
+class RoomLearner:
+    """The mean of some frames in a row in which nothing moves."""
+
+    def __init__(self, frames: int, threshold: float) -> None:
+        """threshold: levels by which a sample that has not moved may differ from the mean."""
+        self._wanted, self._threshold = frames, threshold
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._sum: F32 | None = None
+        self._seen = 0
+
+    def add(self, picture: U8) -> U8 | None:
+        """Take a blurred picture, uint8 (height, width, 3); the room of the same shape once enough have been seen.
+
+        A picture in which something moves is the first of a new row.
+        """
+        if self._sum is not None:
+            mean = np.rint(self._sum / self._seen).astype(np.uint8)
+            moved = cv2.absdiff(picture, mean).max(axis=2) > self._threshold
+            if np.count_nonzero(moved) > _RESTLESS * moved.size:
+                self.reset()
+        if self._sum is None:
+            self._sum = np.zeros(picture.shape, np.float32)
+        self._sum += picture
+        self._seen += 1
+        return np.rint(self._sum / self._seen).astype(np.uint8) if self._seen >= self._wanted else None
+
+
+class RoomFile:
+    """Where the room of one camera is kept from one start to the next."""
+
+    def __init__(self, source: str, size: Size, folder: Path | None = None) -> None:
+        """source: what tells this camera from others; `size` is that of the small picture."""
+        name = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        self._folder = folder or _state_folder()
+        self._path = self._folder / f"{name}-{size[0]}x{size[1]}.png"
+        self._size = size
+
+    def load(self) -> U8 | None:
+        """The room, uint8 (height, width, 3) BGR, or None if there is none that can be read."""
+        try:
+            data = self._path.read_bytes()
+        except OSError:
+            return None
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        if picture is None or picture.shape[1::-1] != self._size:
+            _log.warning("%s is damaged: the empty room is learnt anew", self._path)
+            return None
+        return picture.astype(np.uint8, copy=False)
+
+    def save(self, room: U8) -> None:
+        """Keep the room. That it cannot be written is told and does no harm: it is learnt anew next time."""
+        data = cv2.imencode(".png", room)[1].tobytes()
+        partial = self._path.with_suffix(f".part-{os.getpid()}")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(data)
+            os.replace(partial, self._path)
+        except OSError as error:
+            with suppress(OSError):
+                partial.unlink()
+            _log.warning("the empty room cannot be kept in %s: %s", self._folder, error.strerror or error)
+
+
+def _state_folder() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("vcam", appauthor=False)) / "rooms"
