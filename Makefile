@@ -2,6 +2,8 @@
 # make test    the whole test suite
 # make quick   the tests of pure functions and of loops with fakes: half a minute
 # make lint    style and types
+# make docs    the reference pages, from the program itself
+# make gallery renew docs/gallery.md and its pictures
 # make models  convert the networks anew from where they are published
 # make clean   remove all that make has made
 
@@ -12,7 +14,7 @@ PYTEST ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test quick lint models clean
+.PHONY: demo test quick lint docs gallery models clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.vcam
@@ -28,6 +30,12 @@ lint: $(VENV)/.vcam-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+docs: $(VENV)/.vcam
+	$(BIN)/python -m vcam.cli.reference docs/reference
+
+gallery: $(VENV)/.vcam
+	$(BIN)/python docs/gallery.py
 
 models: $(VENV)/.vcam-test
 	$(BIN)/python -m vcam.segment.convert --all models

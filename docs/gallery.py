@@ -79,16 +79,18 @@ def closer(shown: U8) -> U8:
 
 
 def beside(left: U8, right: U8) -> U8:
+    """Two pictures, each closer."""
     both = np.hstack([closer(left), closer(right)])
     return np.asarray(cv2.resize(both, SHOWN, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def page() -> str:
+    """The page, in Markdown."""
     lines = [
         "# Gallery",
         "",
-        "What each filter does to the demo scene, made by vcam itself (`make gallery` renews it). What they are and what",
-        "they cost: [filters.md](filters.md).",
+        "What each filter does to the demo scene, made by vcam itself; `make gallery` renews it.",
+        "What they are and what they cost: [filters.md](filters.md).",
         "",
         "| | |",
         "|---|---|",
@@ -104,11 +106,13 @@ def page() -> str:
 
 
 def cell(name: str, what: str, option: str) -> str:
+    """One picture with the option that made it."""
     words = " ".join(word for word in (f"`{option}`" if option else "", what) if word)
     return f"![{name}](images/gallery/{name}.jpg)<br>{words}"
 
 
 def main() -> None:
+    """Make all of it."""
     tune_process()
     FOLDER.mkdir(parents=True, exist_ok=True)
     plain = picture()

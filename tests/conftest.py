@@ -8,9 +8,12 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test may depend on, or touch, the config file of whoever runs it."""
+def _no_settings_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No test may depend on, or touch, the config file or the running vcam of whoever runs it."""
     monkeypatch.setenv("VCAM_CONFIG", str(tmp_path / "no-config.toml"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
 
 
 @pytest.fixture(scope="session")

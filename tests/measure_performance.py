@@ -1,4 +1,6 @@
-"""Prints the table of docs/performance.md: `vcam bench --baseline` for sizes, inputs and backgrounds, on a quiet machine.
+"""Prints the table of docs/performance.md: `vcam bench --baseline` for sizes, inputs and backgrounds.
+
+The machine must be quiet.
 
 .venv/bin/python tests/measure_performance.py [FRAMES]
 """
@@ -18,8 +20,8 @@ CASES = [
     if not (source == "yuyv" and background)
 ] + [("3840x2160", "nv12", "")]
 HEAD = (
-    "| size | camera | background | CPU ms/frame | read | segment | matte | compose | write | p50 / p99 ms | faults | MB "
-    "| plain loop ms | ratio |"
+    "| size | camera | background | CPU ms/frame | read | segment | matte | compose | write "
+    "| p50 / p99 ms | faults | MB | plain loop ms | ratio |"
 )
 
 

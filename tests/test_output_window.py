@@ -147,3 +147,17 @@ def test_a_display_that_does_not_answer_is_an_error_not_an_invisible_window() ->
     environ |= {"DISPLAY": ":79", "WAYLAND_DISPLAY": ""}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environ, check=False)
     assert "OutputDeviceError: no window can be opened" in done.stderr
+
+
+def test_keys_are_told_by_name_and_the_help_line_comes_and_goes(pygame: Any, window: WindowOutput) -> None:
+    pressed: list[str] = []
+    window.on_key = pressed.append
+    seen = []
+    for character in ("c", "s", "m", "b", "+", "-", "x", "h", "h"):
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=ord(character), unicode=character))
+        window.write(coloured())
+        seen.append(pygame.surfarray.array3d(pygame.display.get_surface()))
+    assert pressed == ["color-transfer", "seamless-clone", "smoothstep", "background", "smoother", "livelier"]
+    assert (seen[-2] != seen[0]).any()
+    np.testing.assert_array_equal(seen[-1], seen[0])
+    assert not window.finished

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vcam.errors import OutputDeviceError, OutputError
+from vcam.errors import OutputDeviceError
 from vcam.frames import Box, Frame, PixelFormat
 from vcam.output import v4l2_backend, virtual
 from vcam.output.fit import Fit, inner_box
@@ -158,7 +158,7 @@ def test_a_write_that_fails_is_raised(loopback_with, monkeypatch):
     camera.open((64, 32), 30)
     with monkeypatch.context() as patch:
         patch.setattr(v4l2_backend.os, "write", lambda *_: 5)
-        with pytest.raises(OutputError, match="took 5 of 3072 bytes"):
+        with pytest.raises(OutputDeviceError, match="took 5 of 3072 bytes"):
             camera.write(picture((64, 32), (81, 90, 240)))
     camera.close()
 

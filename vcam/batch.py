@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vcam.camera.file import PictureFile, VideoFile, is_picture
 from vcam.compose.composer import PlateComposer
+from vcam.compose.effects import make_effects
 from vcam.compose.factory import parse_background
 from vcam.compose.matteview import MatteView, matte_picture
 from vcam.errors import InputError, UsageError
@@ -98,7 +99,7 @@ class Batch:
         tune_process()
         if mattes:
             # whatever the config file says: without a background there would be no matte
-            settings = settings.replace(background__spec="green")
+            settings = settings.replace(background__spec="green", filters__chain=(), framing__auto=False)
         self._settings, self._mattes = settings, mattes
         self._stills: StillComposer | None = None
 
@@ -172,6 +173,7 @@ class StillComposer:
             settings = settings.replace(segment__model="selfie-general")
         self._mattes = mattes
         self._background = parse_background(settings.background.spec, settings.background)
+        self._effects = make_effects(settings.filters, settings.overlay, still=True)
         self._matte = make_matte(settings.matte, still=True)
         self._segmenter = open_segmenter(settings.segment, (256, 256))
 
@@ -181,7 +183,9 @@ class StillComposer:
         if self._mattes:
             return matte_picture(alpha)
         self._background.prepare(frame.size)
-        return frame_to_bgr(PlateComposer(self._background, frame.size).compose(frame, alpha, 0.0))
+        composer = PlateComposer(self._background, frame.size)
+        composer.set_filters(self._effects)
+        return frame_to_bgr(composer.compose(frame, alpha, 0.0))
 
     def close(self) -> None:
         """Free network and background."""

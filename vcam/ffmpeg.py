@@ -40,6 +40,19 @@ def find_ffmpeg() -> str:
         raise VcamError("ffmpeg was not found", "sudo apt install ffmpeg, or pip install imageio-ffmpeg") from error
 
 
+def ffmpeg_programs() -> list[str]:
+    """Every ffmpeg there is, the one that `find_ffmpeg` takes first: for what not every ffmpeg can do."""
+    first = find_ffmpeg()
+    if os.environ.get("VCAM_FFMPEG"):
+        return [first]
+    try:
+        import imageio_ffmpeg  # type: ignore[import-untyped, unused-ignore]
+
+        return list(dict.fromkeys((first, str(imageio_ffmpeg.get_ffmpeg_exe()))))
+    except (ImportError, RuntimeError):
+        return [first]
+
+
 def local_url(path: Path) -> str:
     """A file as ffmpeg's `file:` URL, so that no name is taken for an option or a protocol."""
     return f"file:{path}"

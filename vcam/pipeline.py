@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,17 +19,24 @@ from contextlib import suppress
 import cv2
 
 from vcam.camera.base import Camera
-from vcam.compose.base import Composer
+from vcam.camera.factory import make_camera
+from vcam.camera.framing import AutoFraming
+from vcam.camera.geometry import Reframed
+from vcam.compose.base import Background, Composer
 from vcam.compose.composer import PlateComposer
+from vcam.compose.effects import make_effects
 from vcam.compose.factory import parse_background
-from vcam.errors import EngineError, VcamError
-from vcam.frames import Alpha, Frame
+from vcam.compose.filters.chain import Chain
+from vcam.compose.placeholder import placeholder
+from vcam.errors import EngineError, UsageError, VcamError
+from vcam.frames import Alpha, Frame, check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.output.base import Output
+from vcam.output.factory import make_output
 from vcam.segment.base import Segmenter
 from vcam.segment.segmenter import open_segmenter
-from vcam.settings import Settings
+from vcam.settings import Settings, parse_size
 from vcam.timings import Timings
 from vcam.types import Size
 
@@ -49,16 +57,51 @@ class Pipeline:
         composer: Composer,
         outputs: Sequence[Output],
         *,
+        framing: AutoFraming | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """segmenter: None if the background needs no matte, as `none` does. The camera must be open already."""
         self.camera, self.segmenter, self.matte, self.composer = camera, segmenter, matte, composer
         self.outputs = list(outputs)
+        self.framing = framing
         self.timings = Timings()
         self._clock = clock
         self._stopping = False
-        self._failing = False
         self._shown: Frame | None = None
+        self._notice: tuple[str, Frame] | None = None
+        self.error: Exception | None = None
+        """Why the last frame was shown without any person; None if it was complete."""
+        self.failed_in_a_row = 0
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, *, camera: Camera | None = None, outputs: Sequence[Output] | None = None
+    ) -> Pipeline:
+        """A pipeline that is ready to run, all of it as the settings say; camera and outputs may be brought along.
+
+        A camera that is brought along is opened here, and its pictures are cut and scaled to `settings.output.size`.
+        Raises what cannot be opened; nothing stays open then.
+        """
+        size = check_size(*parse_size(settings.output.size), "the output")
+        fps = settings.output.fps
+        if camera is None:
+            camera = make_camera(settings.camera, size, fps)
+        else:
+            camera = Reframed(camera, size, settings.camera.mirror, settings.camera.crop)
+        if outputs is None:
+            outputs = [make_output(target, live=True) for target in settings.output.targets]
+        camera.open()
+        try:
+            pipeline = open_pipeline(settings, camera, size, outputs)
+        except BaseException:
+            camera.close()
+            raise
+        try:
+            pipeline.open_outputs(size, fps)
+        except BaseException:
+            pipeline.abort()
+            raise
+        return pipeline
 
     def open_outputs(self, size: Size, fps: float) -> None:
         """Open every output; if one fails, those before it are closed again."""
@@ -100,18 +143,59 @@ class Pipeline:
             output.write(self._shown)
         return True
 
+    def exchange(
+        self,
+        *,
+        camera: Camera | None = None,
+        segmenter: Segmenter | None = None,
+        matte: Matte | None = None,
+        background: Background | None = None,
+        effects: Chain | None = None,
+    ) -> list[Camera | Segmenter | Background]:
+        """Go on with other parts from the next frame on; to be called between two frames.
+
+        The camera is open already and the background is prepared for the same size. Returns what was replaced, the
+        caller's to close, which may take a while. Raises `UsageError` if the composer's background cannot be replaced.
+        """
+        if (background or effects) is not None and not isinstance(self.composer, PlateComposer):
+            raise UsageError("this pipeline's background cannot be exchanged", "give it a PlateComposer")
+        old: list[Camera | Segmenter | Background] = []
+        if background is not None and isinstance(self.composer, PlateComposer):
+            old.append(self.composer.exchange(background))
+        if effects is not None and isinstance(self.composer, PlateComposer):
+            self.composer.set_filters(effects)
+        if camera is not None:
+            old.append(self.camera)
+            self.camera = camera
+        if segmenter is not None:
+            old += [self.segmenter] if self.segmenter else []
+            self.segmenter = segmenter
+        self.matte = matte or self.matte
+        # what was shown before is not to be shown again: it may be the room that a person has just hidden
+        if camera is not None or segmenter is not None:
+            self.forget()
+        self._shown = None
+        return old
+
     def forget(self) -> None:
         """The source has changed or paused: nothing of earlier frames may weigh in on later ones."""
         self._shown = None
         self.matte.reset()
         if self.segmenter:
             self.segmenter.reset()
+        if self.framing:
+            self.framing.reset()
 
     def composite(self, frame: Frame, now: float) -> Frame:
         """The finished picture of one frame; belongs to the composer until the next call. Never raises for a frame."""
         timings = self.timings
         try:
+            if self.framing:
+                with timings.stage("read"):
+                    frame = self.framing.frame(frame)
             alpha = self.make_alpha(frame) if self.composer.needs_alpha else None
+            if self.framing and alpha:
+                self.framing.saw(alpha, frame.timestamp)
             with timings.stage("compose"):
                 picture = self.composer.compose(frame, alpha, now)
         except Exception as error:
@@ -119,11 +203,20 @@ class Pipeline:
             self._report(error)
             timings.without_person += 1
             with timings.stage("compose"):
-                return self.composer.without_person(frame, now)
-        if self._failing:
-            self._failing = False
+                notice = getattr(self.segmenter, "notice", "")
+                return self._card(frame, notice) if notice else self.composer.without_person(frame, now)
+        if self.error is not None:
+            self.error, self.failed_in_a_row = None, 0
             log.warning("the picture is complete again")
         return picture
+
+    def _card(self, frame: Frame, text: str) -> Frame:
+        """Words for whoever is in the picture, in place of the background."""
+        if self._notice is None or self._notice[0] != text or self._notice[1].size != frame.size:
+            self._notice = (text, placeholder(frame.size, text))
+        card = self._notice[1]
+        card.timestamp, card.seq = frame.timestamp, frame.seq
+        return card
 
     def make_alpha(self, frame: Frame) -> Alpha:
         """The matte of a frame. Raises whatever the network raises, `EngineError` if there is none."""
@@ -181,8 +274,9 @@ class Pipeline:
                     part.close()
 
     def _report(self, error: Exception) -> None:
-        if not self._failing:
-            self._failing = True
+        self.failed_in_a_row += 1
+        first, self.error = self.error is None, error
+        if first:
             log.warning("the person cannot be shown: %s", error, exc_info=log.isEnabledFor(logging.DEBUG))
 
 
@@ -199,24 +293,31 @@ def open_pipeline(
     segmenter = None
     try:
         if background.needs_alpha:
-            segmenter = open_segmenter(settings.segment, size)
+            # a device by the name it was asked for with: the one it has depends on whether it is open
+            source = settings.camera.source if camera.live else camera.description
+            segmenter = open_segmenter(settings.segment, size, source)
         composer = PlateComposer(background, size)
+        composer.set_filters(make_effects(settings.filters, settings.overlay, still=still))
     except BaseException:
         background.close()
         raise
-    return Pipeline(camera, segmenter, make_matte(settings.matte, still=still), composer, outputs)
+    matte = make_matte(settings.matte, still=still)
+    framing = None if still else AutoFraming(settings.framing)
+    return Pipeline(camera, segmenter, matte, composer, outputs, framing=framing)
 
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def tune_process() -> None:
-    """Set up OpenCV and the allocator for a loop of one thread.
+    """Set up OpenCV, the allocator and Python's threads for a loop of one thread.
 
     OpenCV's own threads cost more than they gain on passes this short. glibc is told to keep freed memory: what a frame
     allocates in passing would otherwise be mapped and faulted in anew for every frame.
     """
     cv2.setNumThreads(1)
+    # Python's default of 5 ms is long for a frame that waits while another thread answers a request
+    sys.setswitchinterval(0.0005)
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, 64 << 20)

@@ -12,21 +12,24 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import tomllib
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from vcam.errors import ConfigError, UsageError, VcamError
+from vcam.settings_look import FilterSettings, FramingSettings, OverlaySettings
+from vcam.settings_stream import StreamSettings
+from vcam.settings_stream import setting as _meta
+from vcam.tomlfile import KeyPath, key_lines, parse, read_text
 from vcam.types import Size
 
-
-def _meta(help_: str, *, live: bool = False, unit: str = "", option: str = "", **limits: Any) -> Meta:
-    return Meta(description=help_, extra={"live": live, "unit": unit, "option": option}, **limits)
+# a camera's control: left alone, automatic, or a number
+_AUTO = r"^(auto|-?\d{1,9})?$"
 
 
 class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,15 +52,30 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
     timeout: Annotated[
         float, _meta("A camera that sends nothing for so long is opened anew.", unit="s", ge=0.2, le=60)
     ] = 3.0
+    exposure: Annotated[
+        str, _meta("The camera's exposure time: auto, or a number from vcam devices --controls.", pattern=_AUTO)
+    ] = ""
+    focus: Annotated[str, _meta("The camera's focus: auto, or a number.", pattern=_AUTO)] = ""
+    white_balance: Annotated[
+        str, _meta("The camera's white balance: auto, or a number, usually in kelvin.", pattern=_AUTO)
+    ] = ""
+    gain: Annotated[str, _meta("The camera's gain: auto, or a number.", pattern=_AUTO)] = ""
+    zoom: Annotated[str, _meta("The camera's own zoom: a number.", pattern=_AUTO)] = ""
+    controls: Annotated[
+        str,
+        _meta("Other controls of the camera, NAME=VALUE, separated by commas; vcam devices --controls lists them.",
+              pattern=r"^\s*([a-z0-9_]+\s*=[^,=]+(,\s*[a-z0-9_]+\s*=[^,=]+)*)?$"),
+    ] = ""  # fmt: skip
 
 
 class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How the person is found."""
 
     backend: Annotated[
-        Literal["auto", "openvino", "onnxruntime"],
-        _meta("Inference runtime; auto takes what is installed and works.", live=True, option="--backend"),
-    ] = "auto"
+        Literal["auto", "openvino", "onnxruntime", "subtraction"],
+        _meta("Inference runtime; auto takes what is installed and works. subtraction needs no network, but the room "
+              "empty for two seconds.", live=True, option="--backend"),
+    ] = "auto"  # fmt: skip
     device: Annotated[
         Literal["AUTO", "CPU", "GPU", "NPU", "VPU"],
         _meta("Where the network runs; VPU is the old name of NPU.", live=True, option="--device"),
@@ -68,6 +86,23 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
               live=True, option="--model", min_length=1),
     ] = "auto"  # fmt: skip
     threads: Annotated[int, _meta("Threads of the network on the CPU.", unit="threads", ge=1, le=64)] = 1
+    subtraction: Annotated[
+        Literal["static", "mog2"],
+        _meta("How subtraction knows the empty room: static, by one picture, or mog2, which follows the light.",
+              live=True),
+    ] = "static"  # fmt: skip
+    threshold: Annotated[
+        float,
+        _meta("Difference from the empty room that counts as a person, for subtraction.",
+              live=True, unit="levels of 255", ge=4, le=128),
+    ] = 24.0  # fmt: skip
+    room_frames: Annotated[
+        int,
+        _meta("Frames of the empty room to learn it from, for subtraction.", live=True, unit="frames", ge=2, le=3000),
+    ] = 60
+    relearn: Annotated[bool, _meta("Learn the empty room anew instead of loading it, for subtraction.", live=True)] = (
+        False
+    )
 
 
 class MatteSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,17 +112,25 @@ class MatteSettings(Struct, frozen=True, forbid_unknown_fields=True):
         float,
         _meta("How much of the earlier mattes is kept where nothing moves: 0 none, 1 as much as possible.",
               live=True, option="--temporal", ge=0, le=1),
-    ] = 0.6  # fmt: skip
+    ] = 0.9  # fmt: skip
     edge: Annotated[
         float,
         _meta("Move the edge outward (positive) or inward, in lines of a 720-line picture.",
               live=True, unit="px at 720 lines", option="--edge", ge=-30, le=30),
-    ] = 2.0  # fmt: skip
+    ] = 0.5  # fmt: skip
     softness: Annotated[
         float,
         _meta("Width of the soft edge: 0 hard, 1 as soft as the network gives it.",
               live=True, option="--softness", ge=0, le=1),
-    ] = 0.6  # fmt: skip
+    ] = 0.3  # fmt: skip
+    islands: Annotated[
+        float,
+        _meta("Islands and holes of the matte below this share of the picture are removed; 0 keeps all.",
+              live=True, unit="%", option="--islands", ge=0, le=5),
+    ] = 0.15  # fmt: skip
+    refine: Annotated[
+        bool, _meta("Let the edge follow the picture: hair, headsets, fingers.", live=True, option="--refine")
+    ] = True
 
 
 class BackgroundSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,6 +172,17 @@ class OutputSettings(Struct, frozen=True, forbid_unknown_fields=True):
     )
 
 
+class DaemonSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the daemon is watched."""
+
+    metrics_port: Annotated[
+        int,
+        _meta(
+            "Serve figures for Prometheus at this port of 127.0.0.1; 0 for none.", option="--metrics", ge=0, le=65535
+        ),
+    ] = 0
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of vcam; immutable. `replace` and `load` make others."""
 
@@ -136,7 +190,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     segment: SegmentSettings = SegmentSettings()
     matte: MatteSettings = MatteSettings()
     background: BackgroundSettings = BackgroundSettings()
+    filters: FilterSettings = FilterSettings()
+    overlay: OverlaySettings = OverlaySettings()
+    framing: FramingSettings = FramingSettings()
     output: OutputSettings = OutputSettings()
+    stream: StreamSettings = StreamSettings()
+    daemon: DaemonSettings = DaemonSettings()
 
     def replace(self, **changes: object) -> Settings:
         """A copy with some settings changed; keys are written with two underscores, as `matte__edge=3`.
@@ -170,8 +229,12 @@ class Field:
         return "VCAM_" + self.key.upper().replace(".", "_")
 
 
+# looking the hints up costs more than checking a value
+_SECTIONS: dict[str, type[Struct]] = get_type_hints(Settings)
+
+
 def _read_fields() -> Iterator[Field]:
-    for section, kind in get_type_hints(Settings).items():
+    for section, kind in _SECTIONS.items():
         hints = get_type_hints(kind, include_extras=True)
         for spec in msgspec.structs.fields(kind):
             type_, meta = get_args(hints[spec.name])[:2]
@@ -188,11 +251,19 @@ FIELDS: dict[str, Field] = {field.key: field for field in _read_fields()}
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Settings from one place: keys as in `FIELDS`, values as found there (text from the environment and `--set`)."""
+    """Settings from one place: keys as in `FIELDS`, values as found there (text from the environment and `--set`).
+
+    `lines` says on which line of a file each stands, where that is known.
+    """
 
     origin: str
     values: Mapping[str, Any]
     error: type[VcamError] = UsageError
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def where(self, key: str) -> str:
+        """The place of a key, in words."""
+        return f"{self.origin}, line {self.lines[key]}" if key in self.lines else self.origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +285,7 @@ def build(layers: Sequence[Layer]) -> Loaded:
         for key, value in layer.values.items():
             field = FIELDS.get(key)
             if field is None:
-                raise layer.error(f"{layer.origin}: there is no setting {key!r}", _did_you_mean(key))
+                raise layer.error(f"{layer.where(key)}: there is no setting {key!r}", _did_you_mean(key))
             section, name = key.split(".")
             values.setdefault(section, {})[name] = _convert(field, value, layer)
             origins[key] = layer.origin
@@ -222,19 +293,32 @@ def build(layers: Sequence[Layer]) -> Loaded:
 
 
 def _convert(field: Field, value: Any, layer: Layer) -> Any:
-    if field.key == "output.targets" and isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
+    if get_origin(field.type) is tuple and isinstance(value, str):
+        separator = ";" if field.key == "filters.chain" else ","
+        value = [part.strip() for part in value.split(separator) if part.strip()]
+    if field.type is str and type(value) is int and abs(value) < 1 << 63:
+        # TOML tells 2 from "2"; for a name or a control they mean the same
+        value = str(value)
     if field.choices and isinstance(value, str):
         value = next((choice for choice in field.choices if choice.lower() == value.lower()), value)
     section, name = field.key.split(".")
-    kind = get_type_hints(Settings)[section]
+    kind = _SECTIONS[section]
     try:
         # not strict: the environment and --set have only text
         return getattr(msgspec.convert({name: value}, kind, strict=False), name)
     except msgspec.ValidationError as error:
         raise layer.error(
-            f"{layer.origin}: {field.key} = {value!r} will not do", _allowed(field, str(error))
+            f"{layer.where(field.key)}: {field.key} = {_shown(value)} will not do", _allowed(field, str(error))
         ) from error
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        # Python refuses to write out what is thousands of digits long
+        return "a number far too large"
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 60
+    return short.repr(value)
 
 
 def _allowed(field: Field, error: str) -> str:
@@ -275,39 +359,48 @@ def read_config(path: Path, profile: str = "") -> list[Layer]:
     A file that is not there gives no layers. Raises `ConfigError` for one that is unreadable or no TOML, `UsageError`
     for a profile it does not have.
     """
-    table: dict[str, Any] = {}
+    base, profiles = read_profiles(path)
+    if not profile:
+        return [base]
+    if profile not in profiles:
+        raise UsageError(
+            f"there is no profile {profile!r} in {path}", f"profiles there: {', '.join(profiles) or 'none'}"
+        )
+    return [base, profiles[profile]]
+
+
+def read_profiles(path: Path) -> tuple[Layer, dict[str, Layer]]:
+    """The layer of a config file's own settings, and that of each of its profiles by name; raises `ConfigError`."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = read_text(path)
     except FileNotFoundError:
-        pass
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}", "mend that line, or move the file away") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text", "save it as UTF-8") from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", "it must be a file that you may read") from error
-    profiles = table.pop("profiles", {})
-    layers = [Layer(str(path), _flat(table, str(path)), ConfigError)]
-    if profile:
-        if not isinstance(profiles, dict) or profile not in profiles:
-            known = ", ".join(profiles) if isinstance(profiles, dict) and profiles else "none"
-            raise UsageError(f"there is no profile {profile!r} in {path}", f"profiles there: {known}")
-        origin = f"{path} [profiles.{profile}]"
-        layers.append(Layer(origin, _flat(profiles[profile], origin), ConfigError))
-    return layers
+        text = ""
+    table = parse(text, str(path))
+    lines = key_lines(text)
+    named = table.pop("profiles", {})
+    if not isinstance(named, dict):
+        line = lines.get(("profiles",), 1)
+        raise ConfigError(f"{path}, line {line}: profiles is no table", "write [profiles.NAME.SECTION]")
+    profiles = {name: _layer(values, path, ("profiles", name), lines) for name, values in named.items()}
+    return _layer(table, path, (), lines), profiles
 
 
-def _flat(table: Any, origin: str) -> dict[str, Any]:
+def _layer(table: Any, path: Path, at: KeyPath, lines: Mapping[KeyPath, int]) -> Layer:
+    origin = f"{path} [{'.'.join(at)}]" if at else str(path)
     flat: dict[str, Any] = {}
-    for section, values in table.items() if isinstance(table, dict) else ():
+    for section, values in table.items() if isinstance(table, dict) else ((at[-1], table),):
         if not isinstance(values, dict):
-            raise ConfigError(f"{origin}: {section} stands outside a section", f"write it under one of {_sections()}")
+            line = lines.get((*at, section), lines.get(at, 1))
+            raise ConfigError(
+                f"{origin}, line {line}: {section} stands outside a section", f"write it under one of {_sections()}"
+            )
         flat.update({f"{section}.{name}": value for name, value in values.items()})
-    return flat
+    here = {".".join(keys[len(at) :]): line for keys, line in lines.items() if keys[: len(at)] == at}
+    return Layer(origin, flat, ConfigError, {key: here[key] for key in flat if key in here})
 
 
 def _sections() -> str:
-    return ", ".join(f"[{section}]" for section in get_type_hints(Settings))
+    return ", ".join(f"[{section}]" for section in _SECTIONS)
 
 
 def environment_layer(environ: Mapping[str, str]) -> Layer:
@@ -336,10 +429,14 @@ def load(
     environ: Mapping[str, str] | None = None,
     path: Path | None = None,
 ) -> Loaded:
-    """Settings from all places, in the order of precedence; `defaults` are a command's own, above the tree's."""
+    """Settings from all places, in the order of precedence; `defaults` are a command's own, above the tree's.
+
+    Without a `profile`, the one that `VCAM_PROFILE` names.
+    """
+    environ = os.environ if environ is None else environ
     layers = [Layer("default", defaults or {})]
-    layers += read_config(path or config_path(), profile)
-    layers.append(environment_layer(os.environ if environ is None else environ))
+    layers += read_config(path or config_path(), profile or environ.get("VCAM_PROFILE", ""))
+    layers.append(environment_layer(environ))
     layers.append(Layer("--set", parse_assignments(assignments)))
     layers.append(Layer("option", options or {}))
     return build(layers)

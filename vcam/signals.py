@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+
+
+@contextmanager
+def on_signals(handlers: Mapping[int, Callable[[], object]]) -> Iterator[None]:
+    """While inside, a signal calls what the mapping has for its number; for the main thread only.
+
+    The call comes between any two steps of the main thread: it must do no more than pass the wish on.
+    """
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        del frame
+        handlers[signum]()
+
+    old = {number: signal.signal(number, handle) for number in handlers}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

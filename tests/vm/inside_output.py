@@ -251,6 +251,16 @@ def test_readers_are_seen_coming_and_going_and_dying(watch):
             wait_for(watch, False)
 
 
+def test_whoever_waits_for_readers_is_woken_when_one_comes(watch):
+    with Feeder((640, 360), RED):
+        watch.open(Path(DEVICE))
+        wait_for(watch, False)
+        assert not select.select([watch], [], [], 0.3)[0]
+        with Reader((640, 360)):
+            assert select.select([watch], [], [], 20)[0]
+            wait_for(watch, True)
+
+
 def test_a_reader_that_was_there_first_is_seen(watch):
     with Feeder((640, 360), RED), Reader((640, 360)) as reader:
         reader.read()

@@ -30,6 +30,8 @@ _EASE = 0.5
 """Seconds in which the rest of the way is closed, where the speed allows it."""
 _ARRIVED = 0.01
 """Share of the view: so near the goal, the camera stops."""
+_NEARLY = 0.003
+"""The same for the whole picture, which is then shown as it is."""
 _LONGEST = 0.2
 """Seconds: a longer pause counts as this, so that the view does not leap after it."""
 
@@ -113,12 +115,12 @@ class AutoFraming:
     def saw(self, alpha: Alpha, now: float) -> None:
         """The matte of the frame that was given out last, at the time of its stamp."""
         if not self._settings.auto:
-            self._moving, self._goal = self.view != View(), View()
+            self._withdraw()
             return
         found = _extent(alpha.small)
         if found is None:
             if now - self._seen > _PATIENCE:
-                self._aim(View())
+                self._withdraw()
             return
         self._seen = now
         self._aim(self._goal_for(*found))
@@ -145,6 +147,12 @@ class AutoFraming:
         distance = self.view.distance(goal)
         if self._moving or distance > self._settings.dead_zone:
             self._goal, self._moving = goal, distance > _ARRIVED
+
+    def _withdraw(self) -> None:
+        """Go back to the whole picture, all the way."""
+        if self.view.distance(View()) < _NEARLY:
+            self.view = View()
+        self._goal, self._moving = View(), self.view != View()
 
     def _move(self, now: float) -> None:
         passed = 0.0 if self._then is None else min(max(now - self._then, 0.0), _LONGEST)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from vcam.errors import UsageError, VcamError
+from vcam.errors import VcamError
 
 if TYPE_CHECKING:
     from vcam.daemon.client import ControlClient
@@ -245,4 +245,4 @@ def _tell(result: dict[str, Any], as_json: bool) -> None:
     for key, value in result.get("changed", {}).items():
         click.echo(f"{key} = {_text(value)}")
     if restart := result.get("restart"):
-        raise UsageError(f"these need a new start: {', '.join(restart)}", "vcam stop, then vcam start")
+        click.echo(f"vcam: these take effect after vcam stop and vcam start: {', '.join(restart)}", err=True)

@@ -62,7 +62,7 @@ def _option(field: Field, default: Any) -> Callable[[F], F]:
 
 def _shown(default: Any) -> str | bool:
     if isinstance(default, tuple):
-        return ", ".join(default)
+        return ", ".join(default) or False
     if isinstance(default, bool):
         return "on" if default else "off"
     return f"{default:g}" if isinstance(default, float) else str(default) or False

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import numpy as np
 
 from vcam.compose.base import Background, Plate
 from vcam.compose.blend import PlanarBlender
+from vcam.compose.filters.chain import Chain
 from vcam.compose.placeholder import placeholder
 from vcam.frames import NOTHING, Alpha, Box, Frame, check_size
 from vcam.types import Size
+
+_log = logging.getLogger(__name__)
 
 
 class PlateComposer:
@@ -31,12 +35,24 @@ class PlateComposer:
         self._nobody = Alpha(empty, empty[::2, ::2], empty[:1, :1], NOTHING, 0)
         background.prepare(size)
         self._background = background
+        self._filters: Chain | None = None
         self._forget()
 
     def _forget(self) -> None:
         self._shown: int | None = None
         self._drawn = NOTHING
         self._blender.forget()
+        if self._filters:
+            self._filters.forget()
+
+    def set_filters(self, filters: Chain | None) -> None:
+        """Go on with other filters, or with none; they are prepared here if they are not yet."""
+        if filters and filters.empty:
+            filters = None
+        if filters:
+            filters.prepare(self._size)
+        self._filters = filters
+        self._forget()
 
     @property
     def background(self) -> Background:
@@ -52,8 +68,11 @@ class PlateComposer:
 
         If the new one cannot be prepared it is closed, the old one stays, and the error is raised.
         """
-        if background is self._background:
-            return
+        if background is not self._background:
+            self.exchange(background).close()
+
+    def exchange(self, background: Background) -> Background:
+        """As `set_background`, but the old one is given back for the caller to close: a film takes its time to end."""
         try:
             background.prepare(self._size)
         except BaseException:
@@ -61,7 +80,7 @@ class PlateComposer:
             raise
         old, self._background = self._background, background
         self._forget()
-        old.close()
+        return old
 
     def compose(self, frame: Frame, alpha: Alpha | None, now: float) -> Frame:
         if frame.size != self._size:
@@ -73,17 +92,21 @@ class PlateComposer:
         else:
             matte = alpha
             self._check(frame, matte)
-        return self._draw(self._background.render(frame, matte, now), frame, matte)
+        return self._draw(self._background.render(frame, matte, now), frame, matte, now)
 
     def without_person(self, frame: Frame, now: float) -> Frame:
-        plate = self._background.without_person(now)
-        if plate is None:
-            if self._placeholder is None:
-                self._placeholder = placeholder(self._size)
-            self._out.copy_from(self._placeholder)
-            self._shown = None
-            return self._stamp(self._out, frame)
-        return self._draw(plate, frame, self._nobody)
+        try:
+            plate = self._background.without_person(now)
+            if plate is not None:
+                return self._draw(plate, frame, self._nobody, now)
+        except Exception as error:
+            # a film whose drive is gone, memory that is short: then without the background, too
+            _log.debug("the background cannot be shown: %s", error)
+        if self._placeholder is None:
+            self._placeholder = placeholder(self._size)
+        self._out.copy_from(self._placeholder)
+        self._shown = None
+        return self._stamp(self._out, frame)
 
     def close(self) -> None:
         self._background.close()
@@ -97,7 +120,14 @@ class PlateComposer:
         if not box.empty and (box.union(self._whole) != self._whole or any(bound % 2 for bound in box)):
             raise ValueError(f"{box} is outside the frame or has odd bounds")
 
-    def _draw(self, plate: Plate, frame: Frame, alpha: Alpha) -> Frame:
+    def _draw(self, plate: Plate, frame: Frame, alpha: Alpha, now: float) -> Frame:
+        if self._filters is None:
+            return self._blend(plate, frame, alpha)
+        plate, person, matte = self._filters.before(plate, frame, alpha, now)
+        out = self._blend(plate, person, matte)
+        return self._stamp(self._filters.after(out, own=plate.scratch, alone=not self.needs_alpha), frame)
+
+    def _blend(self, plate: Plate, frame: Frame, alpha: Alpha) -> Frame:
         if plate.scratch:
             out = plate.frame
             self._blender.blend(frame, alpha, out, plate.version, out)

@@ -127,8 +127,10 @@ def prepare(
             prepared.background = parts.background(new.background.spec, new.background)
             prepared.background.prepare(now.size)
         needs_network = prepared.background is not None and prepared.background.needs_alpha and not now.has_segmenter
-        if "segment" in sections or needs_network:
-            prepared.segmenter = parts.segmenter(new.segment, now.size)
+        # what was learnt of a room belongs to its camera
+        room = (new.camera.source,) if new.segment.backend == "subtraction" else ()
+        if "segment" in sections or needs_network or (room and "camera.source" in keys):
+            prepared.segmenter = parts.segmenter(new.segment, now.size, *room)
         if "matte" in sections or prepared.segmenter is not None:
             # what another network saw must not weigh in
             prepared.matte = parts.matte(new.matte)

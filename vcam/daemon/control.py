@@ -87,7 +87,11 @@ class Control:
         if self._server:
             self._server.start()
         if port := self._life.settings.daemon.metrics_port:
-            self._metrics = MetricsServer(port, self._status)
+            try:
+                self._metrics = MetricsServer(port, self._status)
+            except VcamError:
+                self.__exit__()
+                raise
             self._metrics.__enter__()
         return self
 

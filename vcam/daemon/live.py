@@ -272,7 +272,9 @@ class Live:
     def _sleep(self) -> None:
         """Until the next placeholder is due, or somebody may have come; for a moment after that the pace is quick."""
         idle = self.state is State.IDLE and self._clock() > self._alert_until
-        if self.outlets.wait(UNWATCHED_INTERVAL if idle else PLACEHOLDER_INTERVAL, self.mailbox.fileno()):
+        woken = self.outlets.wait(UNWATCHED_INTERVAL if idle else PLACEHOLDER_INTERVAL, self.mailbox.fileno())
+        # also after the last reader has gone, until its last picture is out of the device's buffers
+        if woken or self.state is not State.IDLE:
             self._alert_until = self._clock() + 1.0
 
     def _step(self) -> bool:

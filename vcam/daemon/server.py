@@ -48,7 +48,7 @@ STUCK = 10.0
 """Seconds after which a client that does not take what was sent to it is dropped."""
 REQUEST_RATE, REQUEST_BURST = 250.0, 150.0
 """Allowance of one client, in requests; each KiB counts as one more."""
-CONNECT_RATE, CONNECT_BURST = 50.0, 250.0
+CONNECT_RATE, CONNECT_BURST = 20.0, 250.0
 TICK = 0.5
 
 _READ = 16 << 10

@@ -67,5 +67,28 @@ class FrameStamps:
         now = self._clock()
         if self._start is None:
             self._start = now
-        self._last = max(round((now - self._start) / TICK), self._last + 1)
+        return self.at(now - self._start)
+
+    def at(self, seconds: float) -> bytes:
+        """The bytes before a frame of that time; times that do not grow are moved on to the next tick."""
+        self._last = max(round(seconds / TICK), self._last + 1)
         return self._cluster + struct.pack(">Q", self._last) + self._block
+
+
+class CaptureStamps:
+    """The same with the times at which frames were captured, counted from `start`, by CLOCK_MONOTONIC.
+
+    A frame whose time is of another clock, as that of a video file, is taken to come from now.
+    """
+
+    LATEST = 2.0
+    """Seconds that a picture may have taken from the camera to here."""
+
+    def __init__(self, size: Size, start: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stamps, self._start, self._clock = FrameStamps(size, clock), start, clock
+        self.length = self._stamps.length
+
+    def __call__(self, frame: Frame) -> bytes:
+        now = self._clock()
+        captured = frame.timestamp if 0 <= now - frame.timestamp < self.LATEST else now
+        return self._stamps.at(captured - self._start)

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from vcam.errors import OutputDeviceError, OutputError, VcamError
+from vcam.errors import OutputDeviceError, VcamError
 from vcam.types import U8, Size
 from vcam.v4l2 import loopback
 from vcam.v4l2.device import Direction, PixelLayout, get_format, open_node, set_format, set_rate, stream_on
@@ -73,7 +73,7 @@ class LoopbackBackend:
             raise failure(self._path, error) from error
 
     def send(self, frame: U8) -> None:
-        """Hand over one frame. Raises `OutputError`. The interpreter's lock is free meanwhile."""
+        """Hand over one frame. Raises `OutputDeviceError`. The interpreter's lock is free meanwhile."""
         try:
             if self._must_stream:
                 # on the same descriptor, so that even a killed producer leaves the device usable
@@ -81,9 +81,11 @@ class LoopbackBackend:
                 self._must_stream = False
             written = os.write(self._fd, frame.data)
         except OSError as error:
-            raise OutputError(f"{self._path} takes no more pictures: {error.strerror}", _hint(error.errno)) from error
+            raise OutputDeviceError(
+                f"{self._path} takes no more pictures: {error.strerror}", _hint(error.errno)
+            ) from error
         if written != frame.size:
-            raise OutputError(f"{self._path} took {written} of {frame.size} bytes", _hint(None))
+            raise OutputDeviceError(f"{self._path} took {written} of {frame.size} bytes", _hint(None))
 
     def device(self) -> str:
         return str(self._path)

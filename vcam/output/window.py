@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -15,6 +16,20 @@ from vcam.types import U8, Size
 
 SCREEN_SHARE = 0.9
 """A window is made smaller than the picture if it would cover more than this part of the screen."""
+
+
+KEYS = {
+    "c": "color-transfer",
+    "s": "seamless-clone",
+    "m": "smoothstep",
+    "b": "background",
+    "+": "smoother",
+    "=": "smoother",
+    "-": "livelier",
+}
+"""What `WindowOutput.on_key` is told, by the character typed."""
+
+HELP = "C colour transfer   S seamless clone   M smoothstep   B next background   + - smoothing   H help   Q quit"
 
 
 def has_display() -> bool:
@@ -32,7 +47,8 @@ def fit(picture: Size, room: Size) -> tuple[int, int, int, int]:
 class WindowOutput(AlwaysWatched):
     """Shows frames in a window that can be resized. Closing it, or the key Q, makes `finished` True.
 
-    Must be used from the main thread, as SDL demands.
+    The key H shows or hides a line of help; those of `KEYS` are told to `on_key`, in the thread of `write`. All of it
+    must be used from the main thread, as SDL demands.
     """
 
     description = "window"
@@ -40,7 +56,10 @@ class WindowOutput(AlwaysWatched):
 
     def __init__(self) -> None:
         self.finished = False
+        self.on_key: Callable[[str], None] | None = None
         self._pygame: Any = None
+        self._help: Any = None
+        self._show_help = False
         self._size: Size = (0, 0)
         self._picture: U8 = np.empty((0, 0, 4), np.uint8)
         self._scaled: U8 = self._picture
@@ -99,6 +118,8 @@ class WindowOutput(AlwaysWatched):
         # opaque: a plain copy instead of a blend
         surface.set_alpha(None)
         window.blit(surface, (x, y))
+        if self._show_help:
+            self._draw_help(window)
         pygame.display.flip()
 
     def _take_events(self) -> None:
@@ -106,11 +127,32 @@ class WindowOutput(AlwaysWatched):
         for event in pygame.event.get():
             if event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_q):
                 self.finished = True
+            elif event.type == pygame.KEYDOWN:
+                self._take_key(str(getattr(event, "unicode", "")).lower())
             elif event.type == pygame.VIDEORESIZE:
                 # what lies beside the picture has to be painted anew
                 pygame.display.get_surface().fill((0, 0, 0))
 
+    def _take_key(self, character: str) -> None:
+        if character == "h":
+            self._show_help = not self._show_help
+            self._pygame.display.get_surface().fill((0, 0, 0))
+        elif character in KEYS and self.on_key:
+            self.on_key(KEYS[character])
+
+    def _draw_help(self, window: Any) -> None:
+        pygame = self._pygame
+        if self._help is None:
+            pygame.font.init()
+            self._help = pygame.font.Font(None, 24).render(HELP, True, (240, 240, 240), (16, 18, 22)).convert()
+        width = window.get_width()
+        line = self._help
+        if line.get_width() > width:
+            line = pygame.transform.smoothscale(line, (width, max(1, line.get_height() * width // line.get_width())))
+        window.blit(line, ((width - line.get_width()) // 2, window.get_height() - line.get_height()))
+
     def close(self) -> None:
+        self._help = None
         pygame, self._pygame = self._pygame, None
         if pygame is not None:
             pygame.display.quit()

@@ -7,8 +7,11 @@ room for the newest.
 
 from __future__ import annotations
 
+import fcntl
+import mmap
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 
@@ -24,9 +27,18 @@ QUEUE_BYTES = 64 << 20
 class _Packet:
     """One frame as the bytes that go out: a prefix, then the planes."""
 
-    def __init__(self, size: Size, prefix_bytes: int) -> None:
+    def __init__(self, size: Size, prefix_bytes: int, shared: bool) -> None:
+        """shared: in memory that a pipe can refer to; `file` is its descriptor then, else -1."""
         width, height = size
-        self._buffer = np.empty(prefix_bytes + width * height * 3 // 2, np.uint8)
+        count = prefix_bytes + width * height * 3 // 2
+        self.file = -1
+        if shared:
+            self.file = os.memfd_create("vcam-frame")
+            weakref.finalize(self, os.close, self.file)
+            os.ftruncate(self.file, count)
+            self._buffer = np.frombuffer(mmap.mmap(self.file, count), np.uint8)
+        else:
+            self._buffer = np.empty(count, np.uint8)
         self._prefix = self._buffer[:prefix_bytes]
         self._frame = Frame.wrap(self._buffer[prefix_bytes:], width, height)
         self.data = self._buffer.data
@@ -50,9 +62,14 @@ class FrameWriter:
         blocking: bool,
         prefix: Callable[[Frame], bytes] = lambda frame: b"",
         prefix_bytes: int = 0,
+        splice: bool = False,
     ) -> None:
         """blocking: `write` waits for the consumer; else it never waits. prefix: gives the bytes before a frame, always
         `prefix_bytes` of them, at the moment it is written.
+
+        splice: give a pipe the pages of the queue instead of copies, see splice(2). Only for a consumer that reads the
+        pipe into memory of its own at once, as ffmpeg does: the pages are used again once the pipe can no longer hold
+        them, which is for frames larger than the pipe; others are copied.
         """
         self.dropped = 0
         self.written = 0
@@ -62,7 +79,10 @@ class FrameWriter:
         self._prefix = prefix
         self._rest = memoryview(b"")
         depth = 1 if blocking else min(max(QUEUE_BYTES // (size[0] * size[1] * 3 // 2), 3), 8)
-        self._free = [_Packet(size, prefix_bytes) for _ in range(depth)]
+        shared = splice and prefix_bytes + size[0] * size[1] * 3 // 2 >= _pipe_bytes(descriptor)
+        self._free = [_Packet(size, prefix_bytes, shared) for _ in range(depth)]
+        self._sending: _Packet | None = None
+        self._in_pipe: _Packet | None = None
         self._queue: deque[_Packet] = deque()
         self._changed = threading.Condition()
         self._ending = False
@@ -130,16 +150,21 @@ class FrameWriter:
                     self._changed.wait()
                 if not self._queue:
                     return
-                packet = self._queue.popleft()
+                packet: _Packet | None = self._queue.popleft()
+            assert packet is not None
             try:
                 self._send(packet)
             except OSError:
                 return
-            with self._changed:
-                self._free.append(packet)
+            if packet.file >= 0:
+                # its end may still be in the pipe, which cannot hold more than one
+                packet, self._in_pipe = self._in_pipe, packet
+            if packet is not None:
+                with self._changed:
+                    self._free.append(packet)
 
     def _send(self, packet: _Packet) -> None:
-        self._rest = packet.data
+        self._rest, self._sending = packet.data, packet
         self._push()
 
     def _push(self) -> None:
@@ -147,8 +172,23 @@ class FrameWriter:
             return
         try:
             while self._rest:
-                self._rest = self._rest[os.write(self._descriptor, self._rest) :]
+                self._rest = self._rest[self._move() :]
         except OSError as error:
             self.error = error
             raise
         self.written += 1
+
+    def _move(self) -> int:
+        packet = self._sending
+        if packet is None or packet.file < 0:
+            return os.write(self._descriptor, self._rest)
+        left = len(self._rest)
+        return os.splice(packet.file, self._descriptor, left, offset_src=len(packet.data) - left)
+
+
+def _pipe_bytes(descriptor: int) -> float:
+    """What a pipe can hold; infinite for what is no pipe."""
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
+    except OSError:
+        return float("inf")

@@ -94,6 +94,9 @@ def _last_count(fd: int) -> int | None:
 class _EventWatch:
     def __init__(self, path: Path, fd: int) -> None:
         self._path, self._fd = path, fd
+        # version 0.13 never wakes an epoll that was registered while an event waited, as the first one does
+        with contextlib.suppress(OSError):
+            _last_count(fd)
         # events are POLLPRI; an epoll around them is plainly readable, for any kind of loop
         self._epoll = select.epoll()
         self._epoll.register(fd, select.EPOLLPRI)

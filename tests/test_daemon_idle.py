@@ -1,0 +1,79 @@
+"""What vcam costs while nobody watches."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+
+from vcam.compose.composer import PlateComposer
+from vcam.compose.factory import parse_background
+from vcam.daemon.live import Live, State
+from vcam.frames import Frame
+from vcam.matte.factory import make_matte
+from vcam.pipeline import Pipeline
+from vcam.settings import BackgroundSettings, Settings
+from vcam.testing import FakeCamera, FakeSegmenter
+
+SIZE = (1280, 720)
+SECONDS = 5.0
+SETTINGS = Settings().replace(output__targets=("null",), background__spec="color:#204080")
+
+
+class MemoryDevice:
+    """An output that copies each frame into the kernel, as a virtual camera does, and that nobody reads."""
+
+    live = True
+    finished = False
+    description = "memory"
+
+    def __init__(self) -> None:
+        self.written = 0
+        self._file = os.memfd_create("device")
+        self._wake = os.eventfd(0)
+
+    def open(self, size: tuple[int, int], fps: float) -> None:
+        pass
+
+    def write(self, frame: Frame) -> None:
+        assert frame.buffer is not None
+        os.pwrite(self._file, frame.buffer.data, 0)
+        self.written += 1
+
+    def watched(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        return self._wake
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+def build(settings, camera, size, outputs) -> Pipeline:
+    background = parse_background(settings.background.spec, BackgroundSettings())
+    return Pipeline(camera, FakeSegmenter(), make_matte(settings.matte), PlateComposer(background, size), outputs)
+
+
+def test_idling_costs_under_half_a_percent_of_a_core_and_the_placeholder_flows() -> None:
+    device = MemoryDevice()
+    life = Live(SETTINGS, camera=FakeCamera([], size=SIZE, live=True), outputs=[device], open_pipeline=build)
+    thread = threading.Thread(target=life.run)
+    thread.start()
+    try:
+        while life.state is not State.IDLE:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        cpu, written = time.process_time(), device.written
+        time.sleep(SECONDS)
+        cpu, written = time.process_time() - cpu, device.written - written
+    finally:
+        life.stop()
+        thread.join()
+    assert written >= 4 * SECONDS
+    assert 100 * cpu / SECONDS == pytest.approx(0, abs=0.5)

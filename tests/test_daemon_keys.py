@@ -1,0 +1,85 @@
+"""The window's keys: what each asks the daemon for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from vcam.daemon.changes import Change
+from vcam.daemon.keys import Keys, backgrounds
+from vcam.errors import UsageError
+from vcam.output.window import KEYS
+from vcam.settings import Settings
+
+
+class Daemon:
+    """Carries out wishes at once."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.fail: Exception | None = None
+
+    def change(self, wish: Callable[[Settings], Settings]) -> Future[Change]:
+        future: Future[Change] = Future()
+        if self.fail:
+            future.set_exception(self.fail)
+        else:
+            self.settings = wish(self.settings)
+            future.set_result(Change())
+        return future
+
+
+@pytest.mark.parametrize("name", ["color-transfer", "seamless-clone", "smoothstep"])
+def test_a_filter_s_key_puts_it_on_and_off_and_leaves_the_others(name: str) -> None:
+    daemon = Daemon(Settings().replace(filters__chain=("grey", f"{name}:0.3")))
+    keys = Keys(daemon.change, "blur")
+    keys.press(name)
+    assert daemon.settings.filters.chain == ("grey",)
+    keys.press(name)
+    assert daemon.settings.filters.chain == ("grey", name)
+
+
+def test_smoothing_goes_up_and_down_within_its_limits() -> None:
+    daemon = Daemon(Settings().replace(matte__temporal=0.85))
+    keys = Keys(daemon.change, "blur")
+    seen = []
+    for name in ("smoother", "smoother", "livelier"):
+        keys.press(name)
+        seen.append(daemon.settings.matte.temporal)
+    assert seen == [0.95, 1.0, 0.9]
+
+
+def test_the_background_goes_through_the_pictures_beside_it(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a.png", "notes.txt", ".hidden.png"):
+        (tmp_path / name).touch()
+    first = str(tmp_path / "b.jpg")
+    daemon = Daemon(Settings().replace(background__spec=first))
+    keys = Keys(daemon.change, first)
+    seen = []
+    for _ in range(5):
+        keys.press("background")
+        seen.append(daemon.settings.background.spec)
+    assert seen == ["blur", "pixelate", "green", str(tmp_path / "a.png"), first]
+
+
+def test_without_a_picture_the_background_goes_through_words() -> None:
+    assert backgrounds("blur") == ["blur", "pixelate", "green"]
+    assert backgrounds("color:red")[0] == "color:red"
+
+
+def test_a_change_that_cannot_be_is_told_and_breaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    daemon = Daemon()
+    daemon.fail = UsageError("the picture is gone")
+    Keys(daemon.change, "blur").press("background")
+    assert "the picture is gone" in caplog.text
+
+
+def test_every_key_of_the_window_means_something() -> None:
+    daemon = Daemon(Settings().replace(matte__temporal=0.5))
+    for name in set(KEYS.values()):
+        before = daemon.settings
+        Keys(daemon.change, "blur").press(name)
+        assert daemon.settings != before, name

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vcam
+from vcam.errors import UsageError
+
+PAGE = Path(__file__).resolve().parents[1] / "docs/library.md"
+EXAMPLES = re.findall(r"^## (.+?)$.*?^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_public_names_are_those_of_all_and_each_can_be_had() -> None:
+    assert sorted(vcam.__all__) == dir(vcam)
+    assert {name for name in vcam.__all__ if getattr(vcam, name, None) is None} == set()
+    assert set(vcam._PLACES) | {"__version__"} == set(vcam.__all__)
+    with pytest.raises(AttributeError, match="Pipelin"):
+        vcam.Pipelin  # noqa: B018
+
+
+def test_importing_vcam_alone_loads_nothing_heavy() -> None:
+    code = "import sys, vcam; assert not {'cv2', 'numpy', 'msgspec'} & set(sys.modules), sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_page_has_an_example_for_each_part() -> None:
+    assert len(EXAMPLES) == 4
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("title", "code"), EXAMPLES, ids=[title for title, _ in EXAMPLES])
+def test_the_examples_of_the_page_run(title: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, title, "exec"), {"__name__": "example"})
+    made = {"The matte of a picture": "on-green.png", "The loop": "film.mp4"}
+    assert title not in made or (tmp_path / made[title]).stat().st_size > 1000
+
+
+@pytest.mark.engine
+def test_the_segmenter_takes_pictures_of_any_size_and_refuses_what_is_no_picture() -> None:
+    with vcam.Segmenter() as segmenter:
+        assert segmenter.matte(np.zeros((61, 93, 3), np.uint8)).shape == (61, 93)
+        assert segmenter.probability(np.zeros((61, 93, 3), np.uint8)).dtype == np.float32
+        for wrong in (np.zeros((61, 93), np.uint8), np.zeros((61, 93, 3), np.float32)):
+            with pytest.raises(UsageError, match="BGR"):
+                segmenter.matte(wrong)

@@ -1,0 +1,442 @@
+"""Promise 1: no picture leaves with the room in it, whatever fails and whatever is changed.
+
+Behind the person every raw frame has a chequerboard of single pixels. It survives in no background, blurred ones
+included, so wherever it is found in what left vcam, the room was seen. Where a leak is built in on purpose, the same
+run must find it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from daemon_helpers import Daemon, Screen
+
+from vcam.camera.geometry import Reframed
+from vcam.compose.blend import PlanarBlender
+from vcam.compose.composer import PlateComposer
+from vcam.compose.factory import parse_background
+from vcam.daemon import live as live_module
+from vcam.errors import CameraError, CameraStalled, EngineError, ModelError, OutputDeviceError, VcamError
+from vcam.frames import Alpha, Frame
+from vcam.matte.factory import make_matte
+from vcam.pipeline import Pipeline
+from vcam.settings import FIELDS, Settings
+from vcam.types import F32, U8
+
+SIZE = (128, 64)
+PERSON = 110
+AMPLITUDE = 60
+FRAMES = 10_000
+SETTINGS = Settings().replace(
+    output__size="128x64", output__targets=("null",), background__spec="color:#204080", camera__source="one",
+    matte__edge=0,
+)  # fmt: skip
+
+_rows, _columns = np.indices((SIZE[1], SIZE[0]))
+CHEQUERS = np.where((_rows + _columns) % 2, 1.0, -1.0).astype(np.float32)
+
+
+def shows_the_room(picture: Frame) -> bool:
+    """Whether any block of 8x8 pixels holds most of the chequerboard's contrast, in either phase."""
+    contrast = cv2.resize(picture.y * CHEQUERS, (SIZE[0] // 8, SIZE[1] // 8), interpolation=cv2.INTER_AREA)
+    return bool(np.abs(contrast).max() > 0.5 * AMPLITUDE)
+
+
+def room(place: int, size: tuple[int, int] = SIZE) -> Frame:
+    """The room with the person, 32 pixels wide, at column `place`; the person is of one even grey."""
+    frame = Frame.allocate(*size)
+    rows, columns = np.indices(frame.y.shape)
+    frame.y[...] = 120 + AMPLITUDE * np.where((rows + columns) % 2, 1, -1)
+    frame.y[:, place : place + 32] = PERSON
+    return frame
+
+
+def the_person(frame: Frame) -> F32:
+    """What a perfect network finds: pixels of the person's grey with such neighbours."""
+    same = (np.abs(frame.y.astype(np.int16) - PERSON) < 12).astype(np.uint8)
+    return cv2.morphologyEx(same, cv2.MORPH_OPEN, np.ones((1, 5), np.uint8)).astype(np.float32)
+
+
+class Faults:
+    """Each kind of fault comes up again and again, at intervals that have no common divisor."""
+
+    KINDS = (
+        "engine error", "engine bug", "engine NaN", "engine shape", "engine type", "engine hangs", "engine no memory",
+        "matte bug", "matte no memory", "matte of an older frame", "matte of another size", "background bug",
+        "background gone", "blend no memory", "camera size", "camera lost", "camera stalls", "camera bug",
+        "output lost",
+    )  # fmt: skip
+    PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 251, 257, 263, 269)
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.met: dict[str, int] = dict.fromkeys(self.KINDS, 0)
+        self._every = dict(zip(self.KINDS, self.PRIMES, strict=True))
+        self._next = dict(self._every)
+
+    def due(self, kind: str) -> bool:
+        if self.now < self._next[kind]:
+            return False
+        self._next[kind] = self.now + self._every[kind]
+        self.met[kind] += 1
+        return True
+
+
+class Room:
+    """The camera: the person jumps from place to place, so that an older matte is always a wrong one."""
+
+    live, fps, dropped, size = True, 30.0, 0, SIZE
+
+    def __init__(self, faults: Faults, source: str) -> None:
+        self.description = f"camera {source}"
+        self._faults, self._there = faults, source in ("one", "two")
+        self._frames = [room(place) for place in ((0, 64), (96, 32))[source == "two"]]
+        self._odd = room(0, (64, 48))
+
+    def check(self) -> None:
+        if not self._there:
+            raise CameraError("there is no such camera")
+
+    def open(self) -> None:
+        self.check()
+
+    def read(self) -> Frame | None:
+        faults = self._faults
+        faults.now += 1
+        # the thread that changes settings needs its turn, too
+        time.sleep(0.0001)
+        if faults.due("camera lost"):
+            raise CameraError("unplugged")
+        if faults.due("camera stalls"):
+            raise CameraStalled("nothing came")
+        if faults.due("camera bug"):
+            raise ZeroDivisionError("a bug in a driver")
+        frame = self._odd if faults.due("camera size") else self._frames[faults.now % 2]
+        frame.seq, frame.timestamp = faults.now, time.monotonic()
+        return frame
+
+    def close(self) -> None:
+        pass
+
+
+class Network:
+    """The perfect network, as long as it works."""
+
+    description, map_size = "network", SIZE
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+
+    def segment(self, frame: Frame) -> F32:
+        due = self._faults.due
+        if due("engine error"):
+            raise EngineError("the accelerator is gone")
+        if due("engine bug"):
+            raise RuntimeError("unexpected")
+        if due("engine no memory"):
+            raise MemoryError
+        if due("engine hangs"):
+            time.sleep(0.005)
+        probability = the_person(frame)
+        if due("engine NaN"):
+            probability[3, 3] = np.nan
+        if due("engine shape"):
+            return probability[np.newaxis]
+        if due("engine type"):
+            return probability.astype(np.float64)
+        return probability
+
+    def reset(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class FaultyMatte:
+    """The real matte, with accidents behind it."""
+
+    def __init__(self, faults: Faults, settings: Any) -> None:
+        self._faults, self._inner = faults, make_matte(settings)
+        self._older: Alpha | None = None
+
+    def update(self, probability: F32, frame: Frame) -> Alpha:
+        due = self._faults.due
+        if due("matte bug"):
+            raise IndexError("a bug")
+        if due("matte no memory"):
+            raise MemoryError
+        alpha = self._inner.update(probability, frame)
+        older, self._older = self._older, replace(alpha, full=alpha.full.copy(), half=alpha.half.copy())
+        if older is not None and due("matte of an older frame"):
+            return older
+        if due("matte of another size"):
+            return replace(alpha, full=alpha.full[:, ::2])
+        return alpha
+
+    def reset(self) -> None:
+        self._inner.reset()
+
+
+class FaultyBackground:
+    """A real background whose drive now and then is gone."""
+
+    def __init__(self, faults: Faults, spec: str, settings: Any) -> None:
+        self._faults, self._inner = faults, parse_background(spec, settings)
+        self.description, self.needs_alpha = spec, self._inner.needs_alpha
+
+    def prepare(self, size: Any) -> None:
+        self._inner.prepare(size)
+
+    def render(self, frame: Frame, alpha: Alpha, now: float) -> Any:
+        if self._faults.due("background bug"):
+            raise OSError("the drive is gone")
+        return self._inner.render(frame, alpha, now)
+
+    def without_person(self, now: float) -> Any:
+        if self._faults.due("background gone"):
+            raise OSError("the drive is gone")
+        return self._inner.without_person(now)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class Witness(Screen):
+    """Looks at every picture that leaves; keeps the guilty."""
+
+    def __init__(self, faults: Faults) -> None:
+        super().__init__()
+        self._faults = faults
+        self.seen = 0
+        self.guilty: list[tuple[int, U8]] = []
+        self.innocent: Callable[[], bool] = lambda: True
+
+    def write(self, frame: Frame) -> None:
+        if self._faults.due("output lost"):
+            raise OutputDeviceError("the module was unloaded")
+        self.seen += 1
+        assert frame.size == SIZE
+        if shows_the_room(frame) and self.innocent():
+            self.guilty.append((frame.seq, frame.y.copy()))
+
+
+class FaultyBlender(PlanarBlender):
+    """Runs out of memory half way."""
+
+    faults: Faults | None = None
+
+    def _plane(self, mask: U8, sample: U8, behind: U8, low: U8, result: U8, scale: float) -> None:
+        super()._plane(mask, sample, behind, low, result, scale)
+        if self.faults and self.faults.due("blend no memory"):
+            raise MemoryError
+
+
+class Trial(Daemon):
+    """A daemon with every fault there is, whose settings are changed as fast as they can be."""
+
+    pipeline_class: type[Pipeline] = Pipeline
+    composer_class: type[PlateComposer] = PlateComposer
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        super().__init__(
+            SETTINGS,
+            background=lambda spec, settings: FaultyBackground(self.faults, spec, settings),
+            matte=lambda settings: FaultyMatte(self.faults, settings),
+        )
+        self.screen = Witness(self.faults)
+        self.life.outlets._outlets[0].output = self.screen
+        # whoever asks for the room is shown it
+        self.screen.innocent = lambda: self.life.settings.background.spec != "none"
+
+    def camera(self, settings: Any, size: Any, fps: float) -> Any:
+        return Reframed(Room(self.faults, settings.source), SIZE, settings.mirror, settings.crop)
+
+    def network(self, settings: Any, size: Any, *room: str) -> Any:
+        if settings.model == "broken":
+            raise ModelError("damaged")
+        return Network(self.faults)
+
+    def pipeline(self, settings: Settings, camera: Any, size: Any, outputs: list[Any]) -> Pipeline:
+        background = self.parts.background(settings.background.spec, settings.background)
+        composer = self.composer_class(background, SIZE)
+        blender = FaultyBlender(SIZE)
+        blender.faults = self.faults
+        composer._blender = blender
+        return self.pipeline_class(
+            camera, self.network(settings.segment, SIZE), self.parts.matte(settings.matte), composer, outputs
+        )
+
+    def judge(self, frames: int, *, enough: int | None = None) -> int:
+        """Run for so many frames, or until `enough` pictures show the room; how many do."""
+        self.made: dict[str, int] = {}
+        self.refused = 0
+        with self:
+            for key, value in itertools.cycle(list(wishes())):
+                if self.faults.now >= frames or not self.thread.is_alive():
+                    break
+                if enough is not None and len(self.screen.guilty) >= enough:
+                    break
+                try:
+                    self.set(**{key.replace(".", "__"): value})
+                    self.made[key] = self.made.get(key, 0) + 1
+                except VcamError:
+                    self.refused += 1
+        assert self.error is None
+        return len(self.screen.guilty)
+
+
+def wishes() -> Iterator[tuple[str, object]]:
+    """Values for every setting that may change live, good and bad ones, and the way back."""
+    words = {
+        "background.spec": ["blur", "none", "color:#c02020", "none", "pixelate", "nosuch.png", "blur:100", "green"],
+        "camera.source": ["two", "nosuch", "one"],
+        "camera.crop": ["64x32+0+0", "128x64+64+0", ""],
+        "segment.model": ["broken", "other", "auto"],
+        "filters.chain": ["nosuch", "grey", ""],
+        "overlay.text": ["hello", ""],
+    }
+    for key, known in FIELDS.items():
+        if not known.live:
+            continue
+        if known.type is bool:
+            values: list[object] = [True, False]
+        elif known.choices:
+            values = list(known.choices)
+        elif known.minimum is not None:
+            # an offset outward shows the room by design: as wide as the person asked for
+            values = [known.minimum, 0.5, known.minimum if key == "matte.edge" else known.maximum, known.default]
+        else:
+            values = list(words.get(key, [known.default]))
+        if key == "matte.edge":
+            values = [-30, 0.5, 0]
+        yield from ((key, value) for value in values)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "PLACEHOLDER_INTERVAL", 0.0005)
+    for name, value in (("FIRST", 0.0005), ("LONGEST", 0.001)):
+        monkeypatch.setattr(f"vcam.daemon.backoff.{name}", value)
+
+
+def test_the_room_is_recognised_and_no_background_is_taken_for_it() -> None:
+    assert shows_the_room(room(0))
+    part = Frame.allocate(*SIZE)
+    part.copy_from(room(0))
+    part.y[:, :112] = 50
+    assert shows_the_room(part)
+    alone = Frame.allocate(*SIZE)
+    for spec in ("blur:1", "blur", "pixelate:4", "pixelate", "green"):
+        background = parse_background(spec, SETTINGS.background)
+        composer = PlateComposer(background, SIZE)
+        frame = room(32)
+        alpha = make_matte(SETTINGS.matte).update(the_person(frame), frame)
+        alone.copy_from(composer.compose(frame, alpha, 0.0))
+        assert not shows_the_room(alone), spec
+
+
+def test_ten_thousand_frames_with_every_fault_and_every_change_never_show_the_room() -> None:
+    trial = Trial()
+    assert trial.judge(FRAMES) == 0
+    assert trial.screen.seen > 0.8 * FRAMES
+    assert min(trial.faults.met.values()) > 10, trial.faults.met
+    live = {key for key, known in FIELDS.items() if known.live}
+    assert set(trial.made) == live
+    assert trial.refused > 10
+    assert sum(trial.made.values()) > 200
+
+
+class ShowsRawFrames(Pipeline):
+    """Leaky: what cannot be composited is shown as it came."""
+
+    def composite(self, frame: Frame, now: float) -> Frame:
+        try:
+            alpha = self.make_alpha(frame) if self.composer.needs_alpha else None
+            return self.composer.compose(frame, alpha, now)
+        except Exception:
+            return frame if frame.size == SIZE else self.composer.without_person(frame, now)
+
+
+class TakesAnyMatte(PlateComposer):
+    """Leaky: the matte of an older frame will do."""
+
+    def _check(self, frame: Frame, alpha: Alpha) -> None:
+        if alpha.full.shape != frame.y.shape:
+            raise ValueError("another size")
+
+
+class KeepsTheMatte(Pipeline):
+    """Leaky: where a matte fails, the last good one is used once more."""
+
+    last: Alpha | None = None
+
+    def make_alpha(self, frame: Frame) -> Alpha:
+        try:
+            alpha = super().make_alpha(frame)
+        except Exception:
+            if self.last is None:
+                raise
+            return replace(self.last, seq=frame.seq)
+        self.last = replace(alpha, full=alpha.full.copy(), half=alpha.half.copy())
+        return alpha
+
+
+class RepeatsAnything(Pipeline):
+    """Leaky: what was shown before the background changed is shown again when the camera hangs after it."""
+
+    def exchange(self, **parts: Any) -> list[Any]:
+        shown = self._shown
+        old = super().exchange(**parts)
+        self._shown = shown
+        self.repeat()
+        return old
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "composer"),
+    [
+        (ShowsRawFrames, PlateComposer),
+        (Pipeline, TakesAnyMatte),
+        (KeepsTheMatte, PlateComposer),
+    ],
+    ids=["raw frame on error", "matte one frame old", "last good matte"],
+)
+def test_the_same_trial_finds_a_leak_that_is_built_in(
+    pipeline: type[Pipeline], composer: type[PlateComposer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Leaky(Trial):
+        pipeline_class, composer_class = pipeline, composer
+
+    assert Leaky().judge(3000, enough=1) > 0
+
+
+def test_a_picture_kept_from_before_a_change_would_be_found() -> None:
+    class Leaky(Trial):
+        pipeline_class = RepeatsAnything
+
+        def pipeline(self, *args: Any) -> Pipeline:
+            made = super().pipeline(*args)
+            exchange = made.exchange
+
+            def late(**parts: Any) -> Any:
+                # the settings say already that the room is to be hidden
+                spec = getattr(parts["background"], "description", "") if parts["background"] else ""
+                self.screen.innocent = lambda: bool(spec) and spec != "none"
+                try:
+                    return exchange(**parts)
+                finally:
+                    self.screen.innocent = lambda: self.life.settings.background.spec != "none"
+
+            made.exchange = late  # type: ignore[method-assign]
+            return made
+
+    assert Leaky().judge(3000, enough=1) > 0

@@ -1,0 +1,123 @@
+"""Stream keys: what is shown of a URL, where a key may come from, and what other users see of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vcam.errors import UsageError
+from vcam.output.address import is_stream, parse_address
+from vcam.secrets import read_key, redact, redact_text, without_secrets
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtmp://host/LiveApp/key", "rtmp://host/LiveApp/***"),
+        ("rtmp://user:pass@host:1935/LiveApp/key?token=t", "rtmp://host:1935/LiveApp/***"),
+        ("rtmps://a.rtmp.youtube.com/live2/ab-cd", "rtmps://a.rtmp.youtube.com/live2/***"),
+        ("rtmp://host/LiveApp", "rtmp://host/LiveApp"),
+        ("rtsp://host/camera/key", "rtsp://host/***"),
+        ("rtmp://host/LiveApp?key=1", "rtmp://host/LiveApp?***"),
+        ("srt://host:9000?streamid=key&passphrase=p", "srt://host:9000?***"),
+        ("a-key-in-the-wrong-place", "***"),
+        ("", "***"),
+    ],
+)
+def test_a_url_is_shown_without_its_key(url: str, shown: str) -> None:
+    assert redact(url) == shown
+
+
+def test_messages_lose_urls_and_secrets_wherever_they_stand() -> None:
+    text = "[out @ 0x1] cannot open 'rtmp://u:p@host/app/key?x=1': key is wrong, tok123"
+    assert redact_text(text, ["key", "tok123"]) == "[out @ 0x1] cannot open 'rtmp://host/app/***': *** is wrong, ***"
+
+
+def test_settings_for_people_hold_no_key() -> None:
+    shown = without_secrets({"stream.rtmp": ("rtmp://h/a/key",), "matte.edge": 1.0})
+    assert shown == {"stream.rtmp": ("rtmp://h/a/***",), "matte.edge": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "application", "name"),
+    [
+        ("rtmp://host/LiveApp/name", "", "LiveApp", "name"),
+        ("rtmp://host/LiveApp/name?token=a/b", "", "LiveApp/name?token=a", "b"),
+        ("rtmp://host/live2", "ab-cd", "live2", "ab-cd"),
+        ("rtmp://host/live2/", "ab-cd?x=1", "live2", "ab-cd?x=1"),
+        ("rtmp://host/app/instance/name", "", "app/instance", "name"),
+        ("rtmp://host/app/mp4:a/name", "", "app", "mp4:a/name"),
+        ("RTMPS://host:443/a/b", "unused", "a", "b"),
+    ],
+)
+def test_an_rtmp_url_is_split_as_ffmpeg_does(url: str, key: str, application: str, name: str) -> None:
+    address = parse_address(url, key)
+    assert dict(address.private) == {"rtmp_app": application, "rtmp_playpath": name}
+    assert name not in address.shown
+    assert name not in repr(address)
+
+
+def test_srt_keeps_its_secrets_out_of_the_public_url() -> None:
+    address = parse_address("srt://h:9000?latency=200&streamid=%23%21::r=key&passphrase=tell-nobody")
+    assert address.public_url == "srt://h:9000?latency=200"
+    assert dict(address.private) == {"streamid": "#!::r=key", "passphrase": "tell-nobody"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "key-of-mine", "http://host/key-of-mine", "rtmp:/host/key-of-mine", "rtmp:///app/key-of-mine",
+        "rtmp://host:99999/app/key-of-mine", "rtmp://host:0/app/key-of-mine", "rtmp://host:x/app/key-of-mine",
+        "rtmp://host", "rtmp://host/app", "rtmp://host/app/", "rtmp://ho st/app/key-of-mine",
+        "rtmp://host/app/key-of-mine\n", "srt://host", "udp://host", "rtmp://[::1/app/key-of-mine", "file:///etc/passwd",
+        "rtmp://host/app/key-of\x00mine",
+    ],
+)  # fmt: skip
+def test_a_url_that_cannot_be_meant_is_refused_in_words_without_the_key(url: str) -> None:
+    if url.endswith("\n"):
+        assert parse_address(url).url == url.strip()
+        return
+    with pytest.raises(UsageError) as refused:
+        parse_address(url)
+    assert refused.value.hint
+    assert "key-of-mine" not in str(refused.value)
+
+
+def test_only_streams_count_as_streams() -> None:
+    assert is_stream("rtmp://h/a/b")
+    assert not is_stream("/tmp/rtmp.mkv")
+
+
+def test_a_key_file_holds_one_key_and_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("ab-cd\n")
+    path.chmod(0o600)
+    assert read_key(path) == "ab-cd"
+    path.chmod(0o644)
+    with pytest.raises(UsageError, match="others may read"):
+        read_key(path)
+    path.chmod(0o600)
+    for content in (b"", b"two words", b"\xff\xfe"):
+        path.write_bytes(content)
+        with pytest.raises(UsageError) as refused:
+            read_key(path)
+        assert "two words" not in str(refused.value)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_key(tmp_path / "nowhere")
+
+
+@pytest.mark.process
+def test_a_key_is_taken_off_the_process_title() -> None:
+    script = (
+        "import sys; from pathlib import Path; from vcam.secrets import hide_arguments; hide_arguments(['secret-key']);"
+        "sys.stdout.write(Path('/proc/self/cmdline').read_text()); assert sys.argv[1].endswith('secret-key')"
+    )
+    url = "rtmp://host/app/secret-key"
+    shown = subprocess.run(
+        [sys.executable, "-c", script, url, "after"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "rtmp://host/app/**********\0after" in shown
+    assert url not in shown

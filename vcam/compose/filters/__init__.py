@@ -1,0 +1,1 @@
+"""Filters: what is done to the matte, the person, the background and the finished picture."""

@@ -1,0 +1,90 @@
+"""All filters by name, and how they are written: NAME[:PARAM=VALUE,...]."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from vcam.compose.filters import alpha, clone, colour, cube, edge, light, look, transfer
+from vcam.compose.filters.base import Kind, Parameter, Place, Placed, Values
+from vcam.errors import UsageError
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind for module in (alpha, transfer, clone, edge, colour, light, look, cube) for kind in module.KINDS
+}
+"""Every filter, in the order in which help lists them."""
+
+_OTHER_NAMES = {
+    "gray": "grey", "color": "color-transfer", "colormap": "color-map", "gaussian": "alpha", "clahe": "low-light",
+    "colour-transfer": "color-transfer", "colour-map": "color-map",
+}  # fmt: skip
+
+MOST = 16
+"""Filters in one chain; more is a mistake."""
+
+
+def parse_filter(text: str, *, still: bool = False) -> Placed:
+    """The filter that the words name, ready for `prepare`.
+
+    A value without a name is the first parameter's. still: for a picture that has no others after it, so that quality
+    comes before time. Raises `UsageError` for an unknown name or a value that cannot be, `InputError` for a file.
+    """
+    name, colon, rest = text.strip().partition(":")
+    name = name.strip().lower().replace("_", "-")
+    kind = KINDS.get(_OTHER_NAMES.get(name, name))
+    if kind is None:
+        close = difflib.get_close_matches(name, KINDS, 1, 0.5)
+        hint = f"did you mean {close[0]}?" if close else f"the filters are {', '.join(KINDS)}"
+        raise UsageError(f"there is no filter {name!r}", hint)
+    values: dict[str, float | str] = {parameter.name: parameter.default for parameter in kind.all_parameters}
+    if still and "quality" in values:
+        values["quality"] = "full"
+    given: set[str] = set()
+    for part in _split(rest) if colon else ():
+        parameter, value = _read(kind, part)
+        if parameter.name in given:
+            raise UsageError(f"{kind.name}: {parameter.name} is given twice", "give it once")
+        given.add(parameter.name)
+        values[parameter.name] = value
+    place = Place(str(values.pop("on", kind.places[0].value)))
+    return Placed(kind.make(Values(values)), place, Place.PICTURE in kind.places)
+
+
+def parse_filters(chain: Iterable[str], *, still: bool = False) -> list[Placed]:
+    """The filters of a chain, in its order; see `parse_filter`."""
+    chain = list(chain)
+    if len(chain) > MOST:
+        raise UsageError(f"{len(chain)} filters are too many", f"take at most {MOST}")
+    return [parse_filter(text, still=still) for text in chain]
+
+
+def _split(rest: str) -> list[str]:
+    """At each comma that a `name=` follows: a file's name may hold commas."""
+    return [part.strip() for part in re.split(r",(?=\s*[a-z][a-z-]*=)", rest)]
+
+
+def _read(kind: Kind, part: str) -> tuple[Parameter, float | str]:
+    parameters = {parameter.name: parameter for parameter in kind.all_parameters}
+    if not parameters:
+        raise UsageError(f"{kind.name}:{part} will not do: {kind.name} takes no value", f"write {kind.name}")
+    name, equals, value = part.partition("=")
+    if not equals:
+        name, value = next(iter(parameters)), part
+    name = name.strip().lower()
+    parameter = parameters.get(name)
+    if parameter is None:
+        close = difflib.get_close_matches(name, parameters, 1, 0.5)
+        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(parameters)}"
+        raise UsageError(f"the filter {kind.name} has no parameter {name!r}", hint)
+    try:
+        return parameter, parameter.read(value.strip())
+    except ValueError:
+        raise UsageError(
+            f"{kind.name}: {name}={value.strip()} will not do",
+            f"give {parameter.range}, for example {kind.name}:{name}={_example(parameter)}",
+        ) from None
+
+
+def _example(parameter: Parameter) -> str:
+    return f"{parameter.default:g}" if isinstance(parameter.default, float) else parameter.default or "VALUE"

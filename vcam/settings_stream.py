@@ -1,0 +1,59 @@
+"""The settings of streams and recordings, a section of the tree in `vcam.settings`; how any setting is described."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+
+def setting(help_: str, *, live: bool = False, unit: str = "", option: str = "", **limits: Any) -> Meta:
+    """What is known of one setting beside its type; `limits` are msgspec's."""
+    return Meta(description=help_, extra={"live": live, "unit": unit, "option": option}, **limits)
+
+
+class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the picture is sent or recorded, beside the outputs."""
+
+    rtmp: Annotated[
+        tuple[str, ...],
+        setting(
+            "Send the picture to this server: rtmp, rtmps, srt, rtsp or udp URL; may be repeated.", option="--rtmp"
+        ),
+    ] = ()
+    record: Annotated[
+        str,
+        setting("Record into this file (.mkv .mp4 .mov) or folder; %Y-%m-%d-%H%M%S and the like stand for the time.",
+              option="--record"),
+    ] = ""  # fmt: skip
+    key_file: Annotated[
+        str, setting("A file with the stream key, for URLs that end with the application.", option="--rtmp-key-file")
+    ] = ""
+    bitrate: Annotated[
+        int,
+        setting("Bit rate of the picture; 0 to go by its size.", unit="kbit/s", option="--bitrate", ge=0, le=200_000),
+    ] = 0
+    audio: Annotated[
+        str,
+        setting("Sound: none, silent, default (the microphone that programs get), a PulseAudio or ALSA device, or auto "
+              "(silent for RTMP, else none).", option="--audio", min_length=1),
+    ] = "auto"  # fmt: skip
+    encoder: Annotated[
+        Literal["auto", "libx264", "h264_vaapi", "h264_qsv", "h264_nvenc", "libopenh264"],
+        setting("The encoder of streams; auto takes the first that works."),
+    ] = "auto"
+    tls: Annotated[
+        str,
+        setting("Whose certificates rtmps believes: system, any (do not check), or a file of certificates.",
+              min_length=1),
+    ] = "system"  # fmt: skip
+    codec: Annotated[Literal["h264", "hevc", "av1"], setting("What recordings are encoded as.")] = "h264"
+    overwrite: Annotated[bool, setting("Record over a file that exists.", option="--overwrite")] = False
+    split: Annotated[
+        str,
+        setting("Begin a new file after so much: 30s, 10min, 1h, 500MB, 2GB; empty for never.",
+              pattern=r"^(\d{1,6}(\.\d+)?(s|min|h|MB|GB))?$"),
+    ] = ""  # fmt: skip
+    keep_free: Annotated[
+        float, setting("Recording ends when less than this is left on the disk.", unit="MB", ge=0, le=1e9)
+    ] = 500.0
