@@ -67,6 +67,7 @@ def test_idling_costs_under_half_a_percent_of_a_core_and_the_placeholder_flows()
     thread.start()
     try:
         while life.state is not State.IDLE:
+            assert thread.is_alive(), "it could not start"
             time.sleep(0.05)
         time.sleep(0.5)
         cpu, written = time.process_time(), device.written

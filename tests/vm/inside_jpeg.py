@@ -17,6 +17,7 @@ from guest import WEBCAM, Daemon, JpegWebcam, Reader, captures, is_composited, m
 from vcam.camera.device import V4L2Camera
 from vcam.errors import CameraStalled
 from vcam.v4l2 import device
+from vcam.v4l2.loopback import forgets_output
 
 HD = (1280, 720)
 CLIP = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips" / "talk-s18.mp4"
@@ -178,7 +179,9 @@ def test_damaged_frames_are_counted():
         camera = V4L2Camera(str(WEBCAM), HD, 30, 0.5)
         camera.open()
         camera.read()
-        for kind in ("truncated", "only a header", "noise", "zeros", "another size"):
+        # with 0.12 the end of an older frame follows a short one in its buffer, and the whole may be readable
+        short = [] if forgets_output() else ["truncated", "only a header"]
+        for kind in ["noise", "zeros", "another size", *short]:
             before = camera.dropped
             feeder.damage = some(DAMAGES[kind], every=10**9)
             with pytest.raises(CameraStalled, match="only damaged pictures"):

@@ -123,6 +123,9 @@ class Server:
         os.eventfd_write(self._wake, 1)
         if self._thread.is_alive():
             self._thread.join(2.0)
+        if not self._thread.is_alive():
+            # not by the thread itself, which may end before it is woken
+            os.close(self._wake)
         self._path.unlink(missing_ok=True)
 
     def post(self, call: Callable[[], None]) -> None:
@@ -166,7 +169,6 @@ class Server:
             self._drop(client)
         self._listener.close()
         self._selector.close()
-        os.close(self._wake)
 
     def _patience(self, ticked: float) -> float:
         now = time.monotonic()

@@ -96,7 +96,7 @@ class _EventWatch:
         self._path, self._fd = path, fd
         # version 0.13 never wakes an epoll that was registered while an event waited, as the first one does
         with contextlib.suppress(OSError):
-            _last_count(fd)
+            dequeue_event(fd)
         # events are POLLPRI; an epoll around them is plainly readable, for any kind of loop
         self._epoll = select.epoll()
         self._epoll.register(fd, select.EPOLLPRI)
@@ -124,6 +124,10 @@ class _EventWatch:
         if first is None:
             first = self._ask_afresh()
         second = self._ask_afresh() if first == 0 else first
+        # a new subscription sends the event to all who have one: left there, it would wake us to ask again, for ever
+        with contextlib.suppress(OSError):
+            if _last_count(self._fd):
+                return True
         return None if second is None else bool(second)
 
     def _ask_afresh(self) -> int | None:
