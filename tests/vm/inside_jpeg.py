@@ -45,8 +45,7 @@ class Feeder:
 
     def __init__(self):
         self.damage = lambda data, number: data
-        self._fd = device.open_node(WEBCAM)
-        device.set_format(self._fd, "MJPG", HD, device.Direction.OUTPUT)
+        self._fd = until(self._claim, 5, "the second loopback takes a producer")
         device.set_rate(self._fd, 30, device.Direction.OUTPUT)
         # 0.12 forgets that it may be fed if its producer never streamed
         self._frames = [jpeg(number) for number in range(8)]
@@ -57,6 +56,17 @@ class Feeder:
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
         until(captures, 5, "the second loopback is fed")
+
+    @staticmethod
+    def _claim():
+        """The device, once its last reader has let go: until then 0.15 refuses another format."""
+        fd = device.open_node(WEBCAM)
+        try:
+            device.set_format(fd, "MJPG", HD, device.Direction.OUTPUT)
+        except OSError:
+            os.close(fd)
+            return None
+        return fd
 
     def _run(self):
         for number in itertools.count():
