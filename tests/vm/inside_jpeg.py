@@ -147,6 +147,30 @@ def test_damaged_frames_do_not_show_and_do_not_stop_the_picture(kind, daemon_on_
     assert daemon.process.poll() is None
 
 
+def read_many(camera, kind):
+    for _ in range(6):
+        camera.read()
+    print(f"whole frames while these come: {kind}")
+
+
+def test_damaged_frames_are_counted():
+    with Feeder() as feeder:
+        camera = V4L2Camera(str(WEBCAM), HD, 30, 0.5)
+        camera.open()
+        camera.read()
+        # with 0.12 the end of an older frame follows a short one in its buffer, and the whole may be readable
+        short = [] if forgets_output() else ["truncated", "only a header"]
+        for kind in ["noise", "zeros", "another size", *short]:
+            before = camera.dropped
+            feeder.damage = some(DAMAGES[kind], every=10**9)
+            with pytest.raises(CameraStalled, match="only damaged pictures"):
+                read_many(camera, kind)
+            assert camera.dropped >= before + 8, kind
+            feeder.damage = lambda data, number: data
+            camera.read()
+        camera.close()
+
+
 @pytest.fixture(scope="module")
 def daemon_on_jpeg():
     with Feeder() as feeder, Daemon("--set", "camera.timeout=1", camera=WEBCAM, size=HD) as daemon:
@@ -176,27 +200,3 @@ def test_noise_inside_a_frame_is_survived(daemon_on_jpeg):
         assert all(is_composited(frame) for _, frame in reader.for_seconds(1.0))
         feeder.damage = lambda data, number: data
     assert daemon.process.poll() is None
-
-
-def read_many(camera, kind):
-    for _ in range(6):
-        camera.read()
-    print(f"whole frames while these come: {kind}")
-
-
-def test_damaged_frames_are_counted():
-    with Feeder() as feeder:
-        camera = V4L2Camera(str(WEBCAM), HD, 30, 0.5)
-        camera.open()
-        camera.read()
-        # with 0.12 the end of an older frame follows a short one in its buffer, and the whole may be readable
-        short = [] if forgets_output() else ["truncated", "only a header"]
-        for kind in ["noise", "zeros", "another size", *short]:
-            before = camera.dropped
-            feeder.damage = some(DAMAGES[kind], every=10**9)
-            with pytest.raises(CameraStalled, match="only damaged pictures"):
-                read_many(camera, kind)
-            assert camera.dropped >= before + 8, kind
-            feeder.damage = lambda data, number: data
-            camera.read()
-        camera.close()
