@@ -47,8 +47,7 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
               live=True, unit="px", option="--crop", pattern=r"^(\d+x\d+\+\d+\+\d+)?$"),
     ] = ""  # fmt: skip
     wait: Annotated[
-        bool,
-        _meta("At the start, wait for a missing camera or output instead of giving up.", option="--wait"),
+        bool, _meta("At the start, wait for a missing camera or output instead of giving up.", option="--wait")
     ] = False
     timeout: Annotated[
         float, _meta("A camera that sends nothing for so long is opened anew.", unit="s", ge=0.2, le=60)
