@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from vcam.errors import EngineError, ModelError, UsageError
 from vcam.frames import Frame
+from vcam.segment.cards import CostCard, find_model
 from vcam.segment.segmenter import AutoSegmenter, EngineChoice, engine_choices, open_segmenter
 from vcam.settings import SegmentSettings
 
@@ -177,8 +179,24 @@ def test_accelerators_of_either_runtime_come_before_any_cpu(monkeypatch):
     monkeypatch.setattr("vcam.segment.openvino_engine.accelerator_nodes", lambda: [Path("/dev/dri/renderD128")])
     monkeypatch.setattr("vcam.segment.openvino_engine.devices", lambda: ["CPU", "GPU.0", "GPU.1"])
     monkeypatch.setattr("vcam.segment.onnxruntime_engine.candidates", lambda device: ["GPU", "CPU"])
-    names = [choice.name for choice in engine_choices(SegmentSettings())]
-    assert names == ["openvino on GPU", "onnxruntime on GPU", "openvino on CPU", "onnxruntime on CPU"]
+    names = [choice.name for choice in engine_choices(SegmentSettings(), find_model("selfie-general", SIZE))]
+    assert names == ["openvino on GPU", "onnxruntime on GPU", "onnxruntime on CPU", "openvino on CPU"]
+
+
+@pytest.mark.parametrize(
+    ("file", "costs", "expected"),
+    [
+        ("a.onnx", (2.3, 2.1), ["onnxruntime on CPU", "openvino on CPU"]),
+        ("a.onnx", (2.1, 2.3), ["openvino on CPU", "onnxruntime on CPU"]),
+        ("a.onnx", (None, None), ["openvino on CPU", "onnxruntime on CPU"]),
+        ("a.tflite", (2.3, 2.1), ["openvino on CPU"]),
+    ],
+)
+def test_on_the_cpu_the_runtime_goes_first_that_the_card_says_is_cheaper(file, costs, expected, monkeypatch):
+    monkeypatch.setattr("vcam.segment.openvino_engine.accelerator_nodes", lambda: [])
+    cost = CostCard("here", *costs)
+    card = msgspec.structs.replace(find_model("selfie-general", SIZE), file=file, cost=cost)
+    assert [choice.name for choice in engine_choices(SegmentSettings(), card)] == expected
 
 
 def test_a_runtime_that_is_not_installed_leaves_the_other(monkeypatch):
@@ -186,9 +204,10 @@ def test_a_runtime_that_is_not_installed_leaves_the_other(monkeypatch):
         raise EngineError("OpenVINO does not start")
 
     monkeypatch.setattr("vcam.segment.openvino_engine.candidates", missing)
-    assert [choice.name for choice in engine_choices(SegmentSettings())] == ["onnxruntime on CPU"]
+    card = find_model("selfie-general", SIZE)
+    assert [choice.name for choice in engine_choices(SegmentSettings(), card)] == ["onnxruntime on CPU"]
     with pytest.raises(EngineError, match="no inference runtime works"):
-        engine_choices(SegmentSettings(backend="openvino"))
+        engine_choices(SegmentSettings(backend="openvino"), card)
 
 
 def test_without_accelerators_only_the_runtime_that_is_used_is_loaded():

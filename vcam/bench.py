@@ -7,6 +7,7 @@ virtual camera by one copy into memory.
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ INPUTS = {"mjpeg": PixelFormat.MJPEG, "yuyv": PixelFormat.YUYV, "nv12": PixelFor
 WARM_UP = 30
 BLOCK = 30
 """Frames that are run in one go; with a baseline the two loops take turns after so many."""
+
+SETTLE = 0.2
+"""Seconds after a turn of the baseline: its threads spin on for a while, and that is not what our loop uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ def run(bench: Bench, progress: Callable[[int], None] = lambda done: None) -> di
         pipeline.timings.reset()
         rss = resident_mb() - own
         naive = _naive_runner(bench, frames, size) if bench.baseline else None
+        time.sleep(SETTLE)
         for done in range(0, bench.frames, BLOCK):
             ours.block(min(BLOCK, bench.frames - done))
             if naive is None:
@@ -148,6 +153,7 @@ def _block_of_baseline(naive: _Runner, left: int) -> None:
         naive.block(min(BLOCK, left))
     finally:
         cv2.setNumThreads(1)
+        time.sleep(SETTLE)
 
 
 def _report(

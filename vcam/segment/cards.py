@@ -121,6 +121,16 @@ class ModelCard(Struct, frozen=True, forbid_unknown_fields=True):
         """The network's file."""
         return self.path.with_name(self.file)
 
+    @property
+    def cpu_runtimes(self) -> tuple[str, ...]:
+        """The runtimes that can read the network, the one that was measured to be the cheaper on a CPU first."""
+        if self.network.suffix != ".onnx":
+            return ("openvino",)
+        cost = self.cost
+        if cost and cost.openvino_ms and cost.onnxruntime_ms and cost.onnxruntime_ms < cost.openvino_ms:
+            return ("onnxruntime", "openvino")
+        return ("openvino", "onnxruntime")
+
 
 def read_card(path: Path) -> ModelCard:
     """Read and check a card; the network is not looked at. Raises `ModelError` naming card, key and what is allowed."""

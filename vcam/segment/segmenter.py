@@ -39,25 +39,28 @@ class EngineChoice:
         return f"{self.runtime} on {self.device}"
 
 
-def engine_choices(settings: SegmentSettings) -> list[EngineChoice]:
-    """The engines to try for these settings, best first.
+def engine_choices(settings: SegmentSettings, card: ModelCard) -> list[EngineChoice]:
+    """The engines to try for these settings and this network, best first.
 
     A device asked for by name comes first, but the CPU stays behind it. A runtime asked for by name is the only one.
+    Accelerators are OpenVINO's first; for the CPU the card says which runtime is the cheaper.
     Raises `EngineError` if no runtime is installed.
     """
     device = "NPU" if settings.device == "VPU" else settings.device
     choices: list[EngineChoice] = []
     problems: list[str] = []
     backends = {"openvino": _openvino_choices, "onnxruntime": _onnxruntime_choices}
-    for name in backends if settings.backend == "auto" else (settings.backend,):
+    able = [name for name in backends if name in card.cpu_runtimes]
+    for name in able if settings.backend == "auto" else [settings.backend]:
         try:
             choices += backends[name](device)
         except EngineError as error:
             problems.append(str(error))
     if not choices:
         raise EngineError(f"no inference runtime works: {'; '.join(problems)}", "pip install openvino onnxruntime")
-    # stable: an accelerator of the second runtime goes before the CPU of the first
-    return sorted(choices, key=lambda choice: choice.device == "CPU")
+    # stable: accelerators stay in the order of the runtimes, and go before any CPU
+    on_cpu = {name: place for place, name in enumerate(card.cpu_runtimes, 1)}
+    return sorted(choices, key=lambda choice: on_cpu.get(choice.runtime, 1) if choice.device == "CPU" else 0)
 
 
 def _openvino_choices(device: str) -> list[EngineChoice]:
@@ -102,7 +105,7 @@ class AutoSegmenter:
         """
         self._card = find_model(settings.model, frame_size) if card is None else card
         self._threads = settings.threads
-        self._choices = list(engine_choices(settings) if choices is None else choices)
+        self._choices = list(engine_choices(settings, self._card) if choices is None else choices)
         self._clock = clock
         self._preparer = Preparer(self._card.input.size, self._card.input.channels)
         self._warned: set[str] = set()
