@@ -43,7 +43,8 @@ def list_models(as_json: bool) -> None:
             table.add_row(row["name"], Text(row["error"], "red"), "", "", "")
             continue
         width, height = row["size"]
-        cost = f"{row['openvino_ms']:g}" if row["openvino_ms"] is not None else ""
+        costs = [row[key] for key in ("openvino_ms", "onnxruntime_ms") if row[key] is not None]
+        cost = f"{min(costs):g}" if costs else ""
         table.add_row(row["name"], row["title"], f"{width}x{height}", row["licence"], cost)
     Console().print(table)
 
@@ -148,7 +149,7 @@ def _try_engines(card: ModelCard) -> dict[str, str]:
     from vcam.settings import SegmentSettings
 
     said = {}
-    for choice in engine_choices(SegmentSettings()):
+    for choice in engine_choices(SegmentSettings(), card):
         try:
             choice.open(card, 1).close()
             said[choice.name] = "ok"
