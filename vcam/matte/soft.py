@@ -1,4 +1,4 @@
-"""The default matte: temporal filter and edge at the network's size, then up to the frame's size along its luma.
+"""The default matte: temporal filter and edge at the network's size, then up to the frame's size along its colours.
 
 All decisions are taken on the small map, where a pass costs microseconds; only the person's box is ever scaled up.
 """
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from vcam.frames import NOTHING, Alpha, Box, Frame
-from vcam.matte.guided import RADIUS, GuidedFilter
+from vcam.matte.guided import RADIUS, REACH, GuidedFilter
 from vcam.matte.islands import IslandFilter
 from vcam.matte.temporal import TemporalFilter
 from vcam.settings import MatteSettings
@@ -21,19 +21,24 @@ from vcam.types import F32, U8, Size
 REFERENCE_LINES = 720
 """The height of picture that the edge offset is given for."""
 
-REFINED_LINES = 720
+REFINED_LINES = 540
 """The highest picture that the refinement is applied to at full size."""
+
+CENTRE = 0.55
+"""The probability that counts as the edge. The networks see people a little larger than they are (docs/quality.md)."""
 
 
 def soft_step(softness: float) -> U8:
-    """The curve from probability to matte as a table, uint8 (256,), centred on one half.
+    """The curve from probability to matte as a table, uint8 (256,), centred on `CENTRE`.
 
     `softness` 1 keeps the network's own slope; towards 0 the ramp narrows to a step. The ramp is the cubic smoothstep
     3t^2 - 2t^3 (Perlin, "Hypertexture", 1989), which has no corner where the edge begins. What the network gives below
     1 % or above 99 % counts as none or all, so that a uniform area stays uniform.
     """
     width = 0.02 + 0.96 * softness
-    t = np.clip((np.arange(256) / 255.0 - 0.5) / width + 0.5, 0.0, 1.0)
+    # the ends stay ends: what lies below the centre is stretched, what lies above is compressed
+    centred = np.interp(np.arange(256) / 255.0, (0.0, CENTRE, 1.0), (0.0, 0.5, 1.0))
+    t = np.clip((centred - 0.5) / width + 0.5, 0.0, 1.0)
     return np.rint(255.0 * (t * t * (3.0 - 2.0 * t))).astype(np.uint8)
 
 
@@ -78,7 +83,7 @@ class SoftMatte:
         if self._sizes != (small_size, frame.size):
             self._allocate(small_size, frame.size)
         # to bytes: 1/255 is finer than the network is sure of, and tables and morphology are cheap on bytes
-        cv2.convertScaleAbs(self._temporal.update(probability), dst=self._bytes, alpha=255.0)
+        cv2.convertScaleAbs(self._temporal.update(probability, frame.y), dst=self._bytes, alpha=255.0)
         cv2.LUT(self._bytes, self._step, dst=self._small)
         self._islands.apply(self._small)
         self._move_edge()
@@ -99,7 +104,7 @@ class SoftMatte:
         self._scale = working_scale(height) if self._guided else 1
         self._grid = Grid.between(small, full, 2 * self._scale)
         self._working = np.zeros((height // self._scale, width // self._scale), np.uint8) if self._scale > 1 else None
-        self._luma = np.zeros_like(self._working) if self._working is not None else None
+        self._planes = [np.zeros((height // by, width // by), np.uint8) for by in self._scale * np.array((1, 2, 2))]
         # an offset of a whole number of small pixels is a dilation; the rest is a mixture of two of them
         radius = abs(self._edge) * h / REFERENCE_LINES
         self._whole, self._rest = int(radius), radius - int(radius)
@@ -124,9 +129,9 @@ class SoftMatte:
         if not w:
             return NOTHING
         rows, columns = self._small.shape
-        # the interpolation runs out to zero one pixel further; what the guided filter gives beyond its radius is so
+        # the interpolation runs out to zero one pixel further; what the guided filter gives beyond its reach is so
         # little that its contrast makes it zero
-        margin = RADIUS if self._guided else 1
+        margin = REACH if self._guided else 1
         touched = Box(max(x - margin, 0), max(y - margin, 0), min(x + w + margin, columns), min(y + h + margin, rows))
         cells = self._grid.around(touched)
         source = self._grid.scaled(cells, self._grid.cell)
@@ -136,29 +141,33 @@ class SoftMatte:
         if self._guided is None:
             cv2.resize(small, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
         else:
-            self._refine(self._guided, small, frame.y[box.y0 : box.y1, box.x0 : box.x1], full, box)
+            self._refine(self._guided, small, frame.view(box), full, box)
         half = box.half()
         # averaging the full-size matte is cheaper than scaling the small one up again, and exact
         target = self._alpha.half[half.y0 : half.y1, half.x0 : half.x1]
         cv2.resize(full, target.shape[::-1], dst=target, interpolation=cv2.INTER_AREA)
         return box
 
-    def _refine(self, guided: GuidedFilter, small: U8, luma: U8, full: U8, box: Box) -> None:
+    def _refine(self, guided: GuidedFilter, small: U8, part: Frame, full: U8, box: Box) -> None:
         # where the person is small, wide windows would blur their outline away
         radius = RADIUS if 2 * small.shape[0] >= self._small.shape[0] else RADIUS // 2
-        if self._working is None or self._luma is None:
-            guided.refine(small, luma, full, radius)
+        if self._working is None:
+            guided.refine(small, part.planes, full, radius)
             return
+        reduced = []
+        for plane, buffer, by in zip(part.planes, self._planes, (1, 2, 2), strict=True):
+            scale = self._scale * by
+            smaller = buffer[box.y0 // scale : box.y1 // scale, box.x0 // scale : box.x1 // scale]
+            cv2.resize(plane, smaller.shape[::-1], dst=smaller, interpolation=cv2.INTER_AREA)
+            reduced.append(smaller)
         scale = self._scale
-        part = np.s_[box.y0 // scale : box.y1 // scale, box.x0 // scale : box.x1 // scale]
-        working, reduced = self._working[part], self._luma[part]
-        cv2.resize(luma, reduced.shape[::-1], dst=reduced, interpolation=cv2.INTER_AREA)
-        guided.refine(small, reduced, working, radius)
+        working = self._working[box.y0 // scale : box.y1 // scale, box.x0 // scale : box.x1 // scale]
+        guided.refine(small, (reduced[0], reduced[1], reduced[2]), working, radius)
         cv2.resize(working, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
 
 
 def working_scale(height: int) -> int:
-    """How many times smaller than the frame the refinement works: above 720 lines half the size is enough."""
+    """How many times smaller than the frame the refinement works: above 540 lines half the size is enough."""
     scale = 1
     while height > REFINED_LINES * scale:
         scale *= 2

@@ -1,53 +1,140 @@
-"""A temporal filter that is slow where nothing moves and immediate where something does."""
+"""A temporal filter that follows what moves, and damps what only flickers."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
-from vcam.types import F32
+from vcam.types import F32, U8, Size
 
 STILL = 0.25
 MOVING = 0.85
-"""Differences of probability: below STILL is the network's own flicker, above MOVING is motion.
+"""Differences of probability: below STILL is the network's own flicker, above MOVING what no motion explains.
 
 Chosen on synthetic clips with known mattes (docs/quality.md): higher ones damp more and begin to lag."""
 
+SAME, OTHER = 4, 14
+"""Levels of luma that a pixel differs by from where its motion says it comes from.
+
+Up to SAME it is the camera's noise; from OTHER on the motion was wrong, as beside a small hand before a wall, and
+nothing of before is kept."""
+
+CUT = 20.0
+"""Mean difference of the luma, in levels, from which two pictures are of different scenes.
+
+Somebody who leans over quickly changes it by up to 13 (`vcam.quality.synthetic`, fast), another room by 28 or more."""
+
+LEAST = 16
+"""Lines or columns below which a map is too small for motion to be looked for."""
+
 
 class TemporalFilter:
-    """An exponential average whose weight follows the change of each pixel.
+    """An exponential average along the motion of the picture, whose weight follows the change of each pixel.
 
-    m <- m + g (p - m), where the gain g runs from 1 - strength where |p - m| is below `STILL` to 1 above `MOVING`.
-    A moving hand is therefore followed at once, while a still shoulder averages the network's flicker away. It is the
-    first-order low-pass with a speed-dependent cut-off of Casiez et al., "1 Euro Filter", CHI 2012, with the
-    difference itself as the speed.
+    m <- m' + g (p - m'), where m' is the average of before, moved as the picture has moved since, and the gain g runs
+    from 1 - strength where |p - m'| is below `STILL` to 1 above `MOVING`, and likewise with how badly the motion
+    explains the picture. What moves takes its average along and does not lag; the network's flicker is averaged away.
+
+    The gain is that of the first-order low-pass of Casiez et al., "1 Euro Filter", CHI 2012, with the difference itself
+    as the speed; the motion is the dense inverse search of Kroeger et al., "Fast Optical Flow using Dense Inverse
+    Search", ECCV 2016, at half the map's size.
+
+    On a cut to another scene nothing of the one before is kept.
     """
 
     def __init__(self, strength: float) -> None:
         """strength: 0 (off) to 1; the gain on still pixels is 1 - 0.9 * strength."""
         self._floor = 1.0 - 0.9 * strength
         self._slope = (1.0 - self._floor) / (MOVING - STILL)
+        self._flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._steps: dict[Size, U8] = {}
         self._mean: F32 | None = None
+        self._luma, self._before = np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.uint8)
+        self._follows = False
 
-    def update(self, probability: F32) -> F32:
-        """The filtered map, float32 of the same shape, 0..1; it belongs to the filter until the next call."""
+    def update(self, probability: F32, luma: U8) -> F32:
+        """The filtered map, float32 of the map's shape, 0..1; it belongs to the filter until the next call.
+
+        luma: uint8 (any height, any width), the picture that the map was made from.
+        """
         if self._floor == 1.0:
             return probability
         if self._mean is None or self._mean.shape != probability.shape:
+            self._allocate(probability)
             self._mean = probability.copy()
-            self._change = np.empty_like(probability)
-            self._gain = np.empty_like(probability)
+            self._reduce(luma, self._luma)
+            return self._mean
+        self._luma, self._before = self._before, self._luma
+        self._reduce(luma, self._luma)
+        if cv2.norm(self._luma, self._before, cv2.NORM_L1) > CUT * self._luma.size:
+            np.copyto(self._mean, probability)
             return self._mean
         change, gain = self._change, self._gain
-        np.subtract(probability, self._mean, out=change)
-        np.abs(change, out=gain)
-        gain -= STILL
-        gain *= self._slope
-        gain += self._floor
+        moved = self._move(self._mean) if self._follows else self._mean
+        cv2.subtract(probability, moved, dst=change)
+        cv2.absdiff(probability, moved, dst=gain)
+        cv2.addWeighted(gain, self._slope, gain, 0, self._floor - STILL * self._slope, dst=gain)
+        if self._follows:
+            cv2.max(gain, self._doubt(), dst=gain)
         np.clip(gain, self._floor, 1.0, out=gain)
-        change *= gain
-        self._mean += change
+        cv2.multiply(change, gain, dst=change)
+        cv2.add(moved, change, dst=self._mean)
         return self._mean
 
     def reset(self) -> None:
         """Forget the past: the next map is taken as it is."""
         self._mean = None
+
+    def _allocate(self, probability: F32) -> None:
+        height, width = probability.shape
+        self._change, self._gain, self._warped = (np.empty_like(probability) for _ in range(3))
+        half = (max(height // 2, 1), max(width // 2, 1))
+        self._luma, self._before, self._residual = (np.zeros(half, np.uint8) for _ in range(3))
+        self._follows = min(half) >= LEAST
+        self._place, self._from = _positions(probability.shape), _positions(probability.shape)
+        self._half_place, self._half_from = _positions(half), _positions(half)
+        doubt = np.clip((np.arange(256) - SAME) / (OTHER - SAME), 0, 1)
+        self._doubts = (self._floor + (1 - self._floor) * doubt).astype(np.float32)
+
+    def _move(self, mean: F32) -> F32:
+        """The average, each pixel taken from where what is there now was before."""
+        flow = self._flow_of.calc(self._luma, self._before, None)  # type: ignore[call-overload]
+        cv2.add(flow, self._half_place, dst=self._half_from)
+        # from pixels of half the size to those of the map
+        flow *= 2.0
+        cv2.resize(flow, mean.shape[::-1], dst=self._from, interpolation=cv2.INTER_LINEAR)
+        cv2.add(self._from, self._place, dst=self._from)
+        _take(mean, self._from, self._warped)
+        return self._warped
+
+    def _doubt(self) -> F32:
+        """The least gain of each pixel, from how badly the picture of before, moved, explains this one."""
+        residual = self._residual
+        _take(self._before, self._half_from, residual)
+        cv2.absdiff(self._luma, residual, dst=residual)
+        cv2.blur(residual, (3, 3), dst=residual)
+        doubt = cv2.LUT(residual, self._doubts)
+        return cv2.resize(doubt, self._gain.shape[::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+    def _reduce(self, luma: U8, target: U8) -> None:
+        """Exact halves first, which are cheap and do not alias."""
+        rows, columns = target.shape
+        while luma.shape[0] >= 2 * rows and luma.shape[1] >= 2 * columns:
+            half = (luma.shape[1] // 2, luma.shape[0] // 2)
+            if half not in self._steps:
+                self._steps[half] = np.empty(half[::-1], np.uint8)
+            step = self._steps[half]
+            cv2.resize(luma[: 2 * half[1], : 2 * half[0]], half, dst=step, interpolation=cv2.INTER_AREA)
+            luma = step
+        cv2.resize(luma, (columns, rows), dst=target, interpolation=cv2.INTER_LINEAR)
+
+
+def _positions(shape: tuple[int, ...]) -> F32:
+    """float32 (height, width, 2): column and row of each pixel."""
+    return np.dstack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0]))).astype(np.float32)
+
+
+def _take(picture: F32 | U8, positions: F32, target: F32 | U8) -> None:
+    """Write the samples of `picture` at `positions`, which may lie between and outside of pixels, into `target`."""
+    border = cv2.BORDER_REPLICATE
+    cv2.remap(picture, positions, None, cv2.INTER_LINEAR, dst=target, borderMode=border)  # type: ignore[call-overload]

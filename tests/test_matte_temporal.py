@@ -1,0 +1,171 @@
+"""The temporal filter: what moves is followed, what only flickers is damped, and a cut forgets."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vcam.frames import Frame
+from vcam.matte.guided import GuidedFilter
+from vcam.matte.soft import SoftMatte
+from vcam.matte.temporal import TemporalFilter
+from vcam.settings import MatteSettings
+from vcam.types import F32, U8
+
+SIZE = (256, 144)
+DEFAULT = MatteSettings().temporal
+
+
+def texture(seed: int, size: tuple[int, int] = (640, 360), low: float = 60, high: float = 200) -> U8:
+    """A picture with grain of all sizes, so that its motion can be seen."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        cv2.resize(rng.random((4 * n, 7 * n), np.float32), size, interpolation=cv2.INTER_CUBIC) for n in (1, 4, 12)
+    ]
+    picture = sum(layers) / len(layers)
+    return np.clip(low + (high - low) * picture, 16, 235).astype(np.uint8)
+
+
+WALL, SKIN, OTHER = texture(1), texture(2, low=100, high=240), texture(3, low=140, high=280)
+
+
+def hand(left: float, top: float = 40, soft: float = 2.0) -> F32:
+    """The map of a hand, 48 by 56 pixels, with the slope that a network gives its edge."""
+    box = np.float32([[1, 0, left], [0, 1, top]])
+    person = cv2.warpAffine(np.ones((56, 48), np.float32), box, SIZE, flags=cv2.INTER_LINEAR)
+    return np.asarray(0.9 * cv2.GaussianBlur(person, (0, 0), soft), np.float32)
+
+
+def shown(left: float, wall: U8 = WALL) -> U8:
+    """The picture with that hand in it, 2.5 times as large as the map; the skin moves along."""
+    move = np.float32([[1, 0, 2.5 * left], [0, 1, 100]])
+    mask = cv2.warpAffine(np.ones((140, 120), np.float32), move, wall.shape[::-1], flags=cv2.INTER_LINEAR)
+    skin = cv2.warpAffine(SKIN[:140, :120], move, wall.shape[::-1], flags=cv2.INTER_LINEAR)
+    return np.rint(mask * skin + (1 - mask) * wall).astype(np.uint8)
+
+
+def edges(matte: F32) -> tuple[float, float]:
+    """Where the middle row of the hand passes one half, left and right, in pixels of the map."""
+    row = matte[68]
+    above = np.flatnonzero(row >= 0.45)
+    first, last = int(above[0]), int(above[-1])
+    left = first - (row[first] - 0.45) / (row[first] - row[first - 1])
+    return left, last + (row[last] - 0.45) / (row[last] - row[last + 1])
+
+
+def lag_of_a_hand(speed: float, *, seen: bool = True) -> float:
+    """In pixels of the map, the mean of its two edges; not `seen`: the maps move and the picture does not."""
+    filtered = TemporalFilter(DEFAULT)
+    for number in range(24):
+        left = 30 + speed * number
+        matte = filtered.update(hand(left), shown(left) if seen else WALL)
+    return sum(there - here for there, here in zip(edges(hand(left)), edges(matte), strict=True)) / 2
+
+
+@pytest.mark.parametrize("speed", [2.0, 4.0])
+def test_a_moving_hand_is_followed_without_lag(speed: float) -> None:
+    assert abs(lag_of_a_hand(speed)) < 0.5 * speed
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0])
+def test_a_slow_hand_takes_its_average_along(speed: float) -> None:
+    """So slowly, what changes from frame to frame looks like flicker; only the picture tells that it is motion."""
+    unseen = lag_of_a_hand(speed, seen=False)
+    assert unseen > 1.2
+    assert abs(lag_of_a_hand(speed)) < 0.7 * unseen
+
+
+def test_a_still_shoulder_does_not_flicker_before_a_moving_wall() -> None:
+    rng = np.random.default_rng(4)
+    filtered, raw, smooth = TemporalFilter(DEFAULT), [], []
+    for number in range(40):
+        noise = cv2.GaussianBlur(rng.normal(0, 1, SIZE[::-1]).astype(np.float32), (0, 0), 2)
+        map_ = np.clip(hand(100) + 0.5 * noise, 0, 1)
+        raw.append(map_)
+        smooth.append(filtered.update(map_, shown(100, np.roll(WALL, 2 * number, 1))).copy())
+    flicker = [np.abs(np.diff(maps[10:], axis=0)).mean() for maps in (raw, smooth)]
+    assert flicker[1] < 0.5 * flicker[0]
+
+
+def test_a_cut_to_another_scene_forgets() -> None:
+    filtered = TemporalFilter(DEFAULT)
+    for _ in range(5):
+        filtered.update(np.full(SIZE[::-1], 0.6, np.float32), WALL)
+    after = np.full(SIZE[::-1], 0.4, np.float32)
+    assert np.array_equal(filtered.update(after, OTHER), after)
+    # and goes on from there
+    assert filtered.update(np.full(SIZE[::-1], 0.6, np.float32), OTHER).max() < 0.5
+
+
+def test_light_that_drifts_and_somebody_who_waves_are_no_cut() -> None:
+    filtered = TemporalFilter(DEFAULT)
+    before = np.full(SIZE[::-1], 0.6, np.float32)
+    filtered.update(before, shown(40))
+    after = filtered.update(np.full(SIZE[::-1], 0.4, np.float32), cv2.add(shown(44), 2))
+    assert np.median(after) > 0.55
+
+
+@pytest.mark.parametrize("refine", [False, True])
+@pytest.mark.parametrize("size", [(640, 360), (1280, 720)])
+def test_a_still_picture_gives_the_same_matte_again_and_again(size: tuple[int, int], refine: bool) -> None:
+    frame = Frame.allocate(*size)
+    np.copyto(frame.y, cv2.resize(shown(60), size))
+    matte = SoftMatte(MatteSettings(refine=refine))
+    first = matte.update(hand(60), frame).full.copy()
+    for _ in range(10):
+        assert np.array_equal(matte.update(hand(60), frame).full, first)
+
+
+@given(
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.integers(0, 2**31),
+    st.sampled_from([0.1, 0.9, 1.0]),
+    st.sampled_from(["noise", "black", "white", "steps"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_maps_of_any_size_stay_probabilities(size: tuple[int, int], seed: int, strength: float, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    filtered = TemporalFilter(strength)
+    for number in range(4):
+        luma = {
+            "noise": rng.integers(0, 256, (72, 96)),
+            "black": np.zeros((72, 96)),
+            "white": np.full((72, 96), 255),
+            "steps": np.indices((72, 96)).sum(axis=0) // 8 % 2 * 90 + 10 * number,
+        }[kind].astype(np.uint8)
+        result = filtered.update(rng.random(size, np.float32), luma)
+        assert result.shape == size
+        assert np.isfinite(result).all()
+        assert result.min() >= 0
+        assert result.max() <= 1 + 1e-6
+
+
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.integers(1, 6),
+    st.integers(0, 2**31),
+    st.sampled_from(["noise", "same", "extreme"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_where_all_are_of_one_mind_refinement_changes_nothing(
+    size: tuple[int, int], times: int, seed: int, kind: str
+) -> None:
+    """Nobody stays nobody and a person who fills the box stays whole, whatever the colours do."""
+    rng = np.random.default_rng(seed)
+    (h, w), guided = size, GuidedFilter()
+    shapes = [(2 * times * h, 2 * times * w), (times * h, times * w), (times * h, times * w)]
+    if kind == "noise":
+        planes = [rng.integers(0, 256, shape).astype(np.uint8) for shape in shapes]
+    elif kind == "same":
+        # all planes alike: the system of three has no unique solution but for eps
+        one = rng.integers(0, 256, shapes[1]).astype(np.uint8)
+        planes = [np.repeat(np.repeat(one, 2, 0), 2, 1), one, one]
+    else:
+        planes = [(rng.integers(0, 2, shape) * 255).astype(np.uint8) for shape in shapes]
+    target = np.full(shapes[0], 77, np.uint8)
+    for value in (0, 255):
+        guided.refine(np.full(size, value, np.uint8), (planes[0], planes[1], planes[2]), target)
+        assert np.abs(target.astype(int) - value).max() <= 1
