@@ -21,6 +21,9 @@ from vcam.types import F32, U8, Size
 REFERENCE_LINES = 720
 """The height of picture that the edge offset is given for."""
 
+REFERENCE_ROWS = 48
+"""Rows of the map for each pixel of half a window's side: the constants were chosen on maps of 144 rows and more."""
+
 REFINED_LINES = 540
 """The highest picture that the refinement is applied to at full size."""
 
@@ -149,8 +152,9 @@ class SoftMatte:
         return box
 
     def _refine(self, guided: GuidedFilter, small: U8, part: Frame, full: U8, box: Box) -> None:
-        # where the person is small, wide windows would blur their outline away
-        radius = RADIUS if 2 * small.shape[0] >= self._small.shape[0] else RADIUS // 2
+        # where the person or the map is small, wide windows would blur their outline away
+        rows = self._small.shape[0]
+        radius = min(RADIUS if 2 * small.shape[0] >= rows else RADIUS // 2, max(rows // REFERENCE_ROWS, 1))
         if self._working is None:
             guided.refine(small, part.planes, full, radius)
             return
