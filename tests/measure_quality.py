@@ -1,6 +1,6 @@
 """Prints the table of docs/quality.md: plain network / default settings, on portraits and on synthetic clips.
 
-Constants were chosen on the first half of the portraits and on seeds 1 and 2; nothing was chosen on the others.
+Constants were chosen on the first half of the portraits and on seeds 1 and 2; see docs/quality.md.
 
 .venv/bin/python tests/measure_quality.py [FOLDER OF PORTRAITS]
 """
