@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vcam.frames import Frame
+from vcam.frames import Box, Frame, Map
 from vcam.matte.factory import make_matte
 from vcam.matte.soft import CENTRE, SoftMatte, soft_step
 from vcam.settings import MatteSettings
@@ -34,7 +34,7 @@ def test_the_box_loses_nothing_against_scaling_the_whole_map(size, where) -> Non
     import cv2
 
     frame = Frame.allocate(*size)
-    alpha = SoftMatte(PLAIN).update(square(*where), frame)
+    alpha = SoftMatte(PLAIN).update(Map.whole(square(*where), frame), frame)
     assert all(edge % 2 == 0 for edge in alpha.box)
     expected = cv2.resize(alpha.small, size, interpolation=cv2.INTER_LINEAR)
     if size[0] < 256:
@@ -46,7 +46,7 @@ def test_the_box_loses_nothing_against_scaling_the_whole_map(size, where) -> Non
 
 def test_half_is_the_average_of_full_inside_the_box() -> None:
     frame = Frame.allocate(1280, 720)
-    alpha = SoftMatte(PLAIN).update(square(80, 30, 150, 144), frame)
+    alpha = SoftMatte(PLAIN).update(Map.whole(square(80, 30, 150, 144), frame), frame)
     x0, y0, x1, y1 = alpha.box
     full = alpha.full[y0:y1, x0:x1].astype(float)
     mean = full.reshape(full.shape[0] // 2, 2, full.shape[1] // 2, 2).mean(axis=(1, 3))
@@ -55,9 +55,9 @@ def test_half_is_the_average_of_full_inside_the_box() -> None:
 
 def test_nobody_gives_an_empty_box_and_the_next_person_a_fresh_one() -> None:
     matte, frame = SoftMatte(PLAIN), Frame.allocate(640, 360)
-    matte.update(square(10, 10, 100, 100), frame)
-    assert matte.update(square(0, 0, 0, 0), frame).box.empty
-    alpha = matte.update(square(200, 100, 220, 120), frame)
+    matte.update(Map.whole(square(10, 10, 100, 100), frame), frame)
+    assert matte.update(Map.whole(square(0, 0, 0, 0), frame), frame).box.empty
+    alpha = matte.update(Map.whole(square(200, 100, 220, 120), frame), frame)
     assert not whole(alpha, frame)[:200, :400].any()
 
 
@@ -65,7 +65,7 @@ def test_alpha_carries_the_number_of_its_own_frame() -> None:
     matte, frame = SoftMatte(MatteSettings()), Frame.allocate(640, 360)
     for seq in (3, 4, 9):
         frame.seq = seq
-        assert matte.update(square(0, 0, 50, 50), frame).seq == seq
+        assert matte.update(Map.whole(square(0, 0, 50, 50), frame), frame).seq == seq
 
 
 def test_a_positive_edge_grows_the_person_and_a_negative_one_shrinks_it_evenly() -> None:
@@ -73,7 +73,9 @@ def test_a_positive_edge_grows_the_person_and_a_negative_one_shrinks_it_evenly()
     areas = []
     for edge in (-10.0, -2.5, 0.0, 2.5, 10.0):
         matte = SoftMatte(MatteSettings(temporal=0, edge=edge, softness=0.6, refine=False))
-        areas.append(whole(matte.update(square(100, 40, 150, 100), frame), frame).astype(float).sum() / 255)
+        areas.append(
+            whole(matte.update(Map.whole(square(100, 40, 150, 100), frame), frame), frame).astype(float).sum() / 255
+        )
     assert areas == sorted(areas)
     side_by_side = 2 * (250 + 300)
     for edge, area in zip((-10.0, -2.5, 2.5, 10.0), [areas[0], areas[1], areas[3], areas[4]], strict=True):
@@ -95,21 +97,21 @@ def test_the_soft_step_is_monotonic_keeps_the_ends_and_has_its_middle_at_the_edg
 def test_a_still_picture_carries_nothing_over() -> None:
     matte, frame = make_matte(MatteSettings(), still=True), Frame.allocate(640, 360)
     first = square(100, 40, 150, 100)
-    matte.update(first, frame)
+    matte.update(Map.whole(first, frame), frame)
     faint = first * 0.96
-    expected = whole(make_matte(MatteSettings(), still=True).update(faint, frame), frame)
-    assert np.array_equal(whole(matte.update(faint, frame), frame), expected)
+    expected = whole(make_matte(MatteSettings(), still=True).update(Map.whole(faint, frame), frame), frame)
+    assert np.array_equal(whole(matte.update(Map.whole(faint, frame), frame), frame), expected)
 
 
 def test_reset_forgets() -> None:
     matte, frame = SoftMatte(MatteSettings(temporal=1)), Frame.allocate(640, 360)
     person = square(100, 40, 150, 100) * 0.55
     for _ in range(5):
-        matte.update(person, frame)
+        matte.update(Map.whole(person, frame), frame)
     matte.reset()
     weaker = person - np.float32(0.04) * (person > 0)
-    expected = whole(SoftMatte(MatteSettings(temporal=1)).update(weaker, frame), frame)
-    assert np.array_equal(whole(matte.update(weaker, frame), frame), expected)
+    expected = whole(SoftMatte(MatteSettings(temporal=1)).update(Map.whole(weaker, frame), frame), frame)
+    assert np.array_equal(whole(matte.update(Map.whole(weaker, frame), frame), frame), expected)
 
 
 def edge_column(picture: np.ndarray) -> float:
@@ -133,7 +135,7 @@ def test_refinement_moves_the_edge_to_where_the_picture_has_one(size: tuple[int,
     found = {}
     for refine in (False, True):
         matte = SoftMatte(MatteSettings(temporal=0, edge=0, softness=0.3, refine=refine))
-        found[refine] = edge_column(whole(matte.update(soft, frame), frame)) / unit - 120
+        found[refine] = edge_column(whole(matte.update(Map.whole(soft, frame), frame), frame)) / unit - 120
     assert abs(found[False] - off) < 0.7
     assert abs(found[True]) < 0.45 * abs(found[False]), found
 
@@ -152,7 +154,7 @@ def test_refinement_follows_an_edge_that_only_the_colour_has(size: tuple[int, in
     found = {}
     for refine in (False, True):
         matte = SoftMatte(MatteSettings(temporal=0, edge=0, softness=0.3, refine=refine))
-        found[refine] = edge_column(whole(matte.update(soft, frame), frame)) / unit - 120
+        found[refine] = edge_column(whole(matte.update(Map.whole(soft, frame), frame), frame)) / unit - 120
     assert abs(found[True]) < 0.45 * abs(found[False]), found
 
 
@@ -161,7 +163,12 @@ def test_refinement_keeps_the_matte_where_the_picture_is_flat(level: int) -> Non
     frame = Frame.allocate(1280, 720)
     frame.y[...] = level
     plain, refined = (
-        whole(SoftMatte(MatteSettings(temporal=0, edge=0, softness=0.3, refine=refine)).update(person, frame), frame)
+        whole(
+            SoftMatte(MatteSettings(temporal=0, edge=0, softness=0.3, refine=refine)).update(
+                Map.whole(person, frame), frame
+            ),
+            frame,
+        )
         for refine in (False, True)
         for person in [square(90, 40, 170, 144)]
     )
@@ -176,7 +183,7 @@ def test_refinement_stays_within_its_box_and_leaves_no_seam() -> None:
     frame = Frame.allocate(1280, 720)
     wall = 110 + 60 * np.sign(np.sin(np.indices(frame.y.shape).sum(axis=0) / 9))
     frame.y[...] = np.clip(wall + rng.normal(0, 8, wall.shape), 16, 235)
-    alpha = SoftMatte(MatteSettings()).update(square(90, 40, 170, 110), frame)
+    alpha = SoftMatte(MatteSettings()).update(Map.whole(square(90, 40, 170, 110), frame), frame)
     x0, y0, x1, y1 = alpha.box
     inside = alpha.full[y0:y1, x0:x1]
     assert max(inside[0].max(), inside[-1].max(), inside[:, 0].max(), inside[:, -1].max()) <= 2
@@ -191,7 +198,9 @@ def person_with(*squares: tuple[int, int, int, int], value: float = 1.0) -> F32:
 
 def small_matte(probability: F32, islands: float = 0.15) -> np.ndarray:
     settings_ = MatteSettings(temporal=0, edge=0, refine=False, islands=islands)
-    return SoftMatte(settings_).update(probability, Frame.allocate(1280, 720)).small
+    return (
+        SoftMatte(settings_).update(Map.whole(probability, Frame.allocate(1280, 720)), Frame.allocate(1280, 720)).small
+    )
 
 
 def test_small_islands_and_holes_go_with_their_soft_rims() -> None:
@@ -217,3 +226,76 @@ def test_a_raised_hand_and_the_space_under_an_arm_stay() -> None:
 
 def test_a_single_distant_person_is_no_island() -> None:
     assert small_matte(square(100, 60, 106, 68))[64, 103] == 255
+
+
+PART = Box(640, 320, 1280, 720)
+
+
+@pytest.mark.parametrize("refine", [False, True])
+@pytest.mark.parametrize(("size", "part"), [((1280, 720), PART), ((1920, 1080), Box(960, 480, 1920, 1080)),
+                                            ((854, 480), Box(0, 160, 320, 480))])  # fmt: skip
+def test_a_map_of_a_part_gives_the_matte_of_that_part_and_nothing_outside(size, part, refine) -> None:
+    settings_ = MatteSettings(temporal=0, refine=refine)
+    rng = np.random.default_rng(1)
+    frame = Frame.allocate(*size)
+    frame.y[...] = rng.integers(16, 236, frame.y.shape, np.uint8)
+    probability = square(60, 30, 190, 144)
+    matte = SoftMatte(settings_)
+    # what an earlier map left must not show
+    matte.update(Map.whole(square(0, 0, 256, 144), frame), frame)
+    alpha = matte.update(Map(probability, part, frame.seq, frame.seq), frame)
+    assert all(edge % 2 == 0 for edge in alpha.box)
+    found = whole(alpha, frame)
+    inside = found[part.y0 : part.y1, part.x0 : part.x1]
+    # an edge offset is in pixels of the frame, whatever the part
+    settings_ = MatteSettings(temporal=0, refine=refine, edge=settings_.edge * size[1] / (part.y1 - part.y0))
+    alone = frame.view(part)
+    if size != (1920, 1080):
+        # above 720 lines the refinement's working size goes by the whole frame
+        assert np.array_equal(inside, whole(SoftMatte(settings_).update(Map.whole(probability, alone), alone), alone))
+    assert inside[-40:, 130 * inside.shape[1] // 256].min() == 255
+    found[part.y0 : part.y1, part.x0 : part.x1] = 0
+    assert not found.any()
+
+
+def test_the_small_matte_is_of_the_whole_frame_also_for_a_part() -> None:
+    frame = Frame.allocate(1280, 720)
+    alpha = SoftMatte(PLAIN).update(Map(square(64, 36, 192, 108), PART, 0, 0), frame)
+    ys, xs = np.nonzero(alpha.small > 127)
+    # 640 + 64 * 640 / 256 pixels are at 160 of 256, and so on
+    assert np.abs(np.array([xs.min(), xs.max() + 1, ys.min(), ys.max() + 1]) - [160, 224, 84, 124]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("box", "seq"),
+    [(PART, 6), (Box(0, 0, 1280, 720), 8), (Box(641, 320, 1280, 720), 7), (Box(640, 320, 1282, 720), 7),
+     (Box(-2, 0, 640, 720), 7), (Box(640, 320, 640, 720), 7)],
+    ids=["of an earlier frame", "of a later frame", "odd", "too wide", "outside", "empty"],
+)  # fmt: skip
+def test_a_map_that_does_not_belong_to_the_frame_is_refused(box, seq) -> None:
+    matte, frame = SoftMatte(MatteSettings()), Frame.allocate(1280, 720)
+    frame.seq = 7
+    with pytest.raises(ValueError, match="none of frame 7"):
+        matte.update(Map(square(0, 0, 50, 50), box, seq, seq), frame)
+
+
+def test_a_map_that_is_used_once_more_gives_the_same_matte_with_the_number_of_its_frame() -> None:
+    matte, frame = SoftMatte(MatteSettings()), Frame.allocate(640, 360)
+    frame.seq = 1
+    first = whole(matte.update(Map(square(40, 30, 150, 144), Box(0, 0, 640, 360), 1, 1), frame), frame)
+    frame.seq = 2
+    alpha = matte.update(Map(square(40, 30, 150, 144), Box(0, 0, 640, 360), 2, 1), frame)
+    assert alpha.seq == 2
+    assert np.array_equal(whole(alpha, frame), first)
+
+
+def test_a_map_of_an_earlier_frame_that_this_matte_has_not_seen_is_worked_out() -> None:
+    """After another matte has taken over, after a reset, and after a map that was refused half way."""
+    matte, frame = SoftMatte(MatteSettings()), Frame.allocate(640, 360)
+    area, again = Box(0, 0, 640, 360), Map(square(40, 30, 150, 144), Box(0, 0, 640, 360), 2, 1)
+    frame.seq = 1
+    matte.update(Map(square(200, 0, 256, 144), area, 1, 1), frame)
+    matte.reset()
+    frame.seq = 2
+    expected = whole(SoftMatte(MatteSettings()).update(again, frame), frame)
+    assert np.array_equal(whole(matte.update(again, frame), frame), expected)

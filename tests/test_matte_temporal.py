@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vcam.frames import Frame
+from vcam.frames import Frame, Map
 from vcam.matte.guided import GuidedFilter
 from vcam.matte.soft import SoftMatte
 from vcam.matte.temporal import TemporalFilter
@@ -114,9 +114,9 @@ def test_a_still_picture_gives_the_same_matte_again_and_again(size: tuple[int, i
     frame = Frame.allocate(*size)
     np.copyto(frame.y, cv2.resize(shown(60), size))
     matte = SoftMatte(MatteSettings(refine=refine))
-    first = matte.update(hand(60), frame).full.copy()
+    first = matte.update(Map.whole(hand(60), frame), frame).full.copy()
     for _ in range(10):
-        assert np.array_equal(matte.update(hand(60), frame).full, first)
+        assert np.array_equal(matte.update(Map.whole(hand(60), frame), frame).full, first)
 
 
 @given(

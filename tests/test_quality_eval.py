@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from vcam.cli.eval import eval as command
 from vcam.errors import InputError, UsageError
-from vcam.frames import Frame
+from vcam.frames import Frame, Map
 from vcam.images import frame_to_bgr
 from vcam.matte.factory import make_matte
 from vcam.output.file import VideoFileOutput
@@ -108,8 +108,8 @@ def test_a_video_whose_mattes_have_another_rate_is_refused(tmp_path) -> None:
 def test_the_plain_matte_is_the_map_and_nothing_else() -> None:
     """What `--plain` scores must have neither memory nor an edge of its own."""
     frame, plain = Frame.allocate(*SIZE), PlainMatte()
-    plain.update(np.ones((24, 32), np.float32), frame)
-    alpha = plain.update(middle_person((32, 24)), frame)
+    plain.update(Map.whole(np.ones((24, 32), np.float32), frame), frame)
+    alpha = plain.update(Map.whole(middle_person((32, 24)), frame), frame)
     expected = cv2.resize(middle_person((32, 24)) * 255, SIZE, interpolation=cv2.INTER_LINEAR)
     assert np.abs(alpha.full - expected).max() <= 1
     assert alpha.seq == frame.seq
@@ -120,7 +120,7 @@ def test_the_matte_stage_that_is_scored_is_the_one_of_the_settings() -> None:
     settings = Settings().replace(matte__edge=20, matte__temporal=0)
     frame, segmenter = Frame.allocate(*SIZE), FakeSegmenter()
     scored = Matting(settings, SIZE, segmenter=segmenter)(frame)
-    alpha = make_matte(settings.matte).update(middle_person((32, 24)), frame)
+    alpha = make_matte(settings.matte).update(Map.whole(middle_person((32, 24)), frame), frame)
     box = alpha.box
     assert np.array_equal(scored[box.y0 : box.y1, box.x0 : box.x1], alpha.full[box.y0 : box.y1, box.x0 : box.x1])
     assert np.count_nonzero(scored) > np.count_nonzero(Matting(settings, SIZE, segmenter=segmenter, plain=True)(frame))

@@ -13,7 +13,7 @@ from vcam.errors import EngineError, ModelError, UsageError
 from vcam.frames import Frame
 from vcam.segment.cards import CostCard, find_model
 from vcam.segment.segmenter import AutoSegmenter, EngineChoice, engine_choices, open_segmenter
-from vcam.settings import SegmentSettings
+from vcam.settings_segment import SegmentSettings
 
 SIZE = (640, 480)
 FRAME = Frame.allocate(*SIZE)
@@ -70,17 +70,17 @@ def _warnings(caplog):
 
 def test_the_first_engine_that_opens_is_used(caplog):
     segmenter = _segmenter(_choice("a", EngineError("no driver")), _choice("b", ScriptedEngine(0.7)))
-    assert segmenter.segment(FRAME)[0, 0] == np.float32(0.7)
+    assert segmenter.segment(FRAME).probability[0, 0] == np.float32(0.7)
     assert _warnings(caplog) == ["a on CPU failed: no driver"]
 
 
 def test_an_engine_that_throws_costs_one_frame_and_is_replaced(caplog):
     first, second = ScriptedEngine(0.2, failing=(1,)), ScriptedEngine(0.8)
     segmenter = _segmenter(_choice("a", first), _choice("b", second))
-    assert segmenter.segment(FRAME)[0, 0] == np.float32(0.2)
+    assert segmenter.segment(FRAME).probability[0, 0] == np.float32(0.2)
     with pytest.raises(EngineError, match="the device is gone"):
         segmenter.segment(FRAME)
-    assert segmenter.segment(FRAME)[0, 0] == np.float32(0.8)
+    assert segmenter.segment(FRAME).probability[0, 0] == np.float32(0.8)
     assert first.closed == 1
     assert _warnings(caplog) == ["a on CPU failed: the device is gone"]
 
@@ -114,7 +114,7 @@ def test_an_engine_that_comes_back_ends_the_pauses():
     with pytest.raises(EngineError, match="shortly"):
         segmenter.segment(FRAME)
     clock.now += 1
-    assert segmenter.segment(FRAME)[0, 0] == np.float32(0.9)
+    assert segmenter.segment(FRAME).probability[0, 0] == np.float32(0.9)
 
 
 def test_no_engine_at_the_start_is_an_error_with_every_reason():
@@ -148,7 +148,7 @@ def test_reset_and_close_reach_the_engine():
 def test_open_segmenter_runs_the_shipped_model_for_the_frame(backend, size, map_size, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     segmenter = open_segmenter(SegmentSettings(backend=backend), size)
-    probability = segmenter.segment(Frame.allocate(*size))
+    probability = segmenter.segment(Frame.allocate(*size)).probability
     assert segmenter.map_size == map_size
     assert probability.shape == map_size[::-1]
     assert probability.max() < 0.1, "nobody is in a black picture"
@@ -213,7 +213,8 @@ def test_a_runtime_that_is_not_installed_leaves_the_other(monkeypatch):
 def test_without_accelerators_only_the_runtime_that_is_used_is_loaded():
     """Each runtime costs tens of megabytes; the memory budget has room for one."""
     code = (
-        "import sys; from vcam.settings import SegmentSettings; from vcam.segment.segmenter import open_segmenter;"
+        "import sys; from vcam.settings_segment import SegmentSettings;"
+        "from vcam.segment.segmenter import open_segmenter;"
         "import vcam.segment.openvino_engine as openvino; openvino.accelerator_nodes = lambda: [];"
         "open_segmenter(SegmentSettings(), (1280, 720));"
         "print(sorted({'openvino', 'onnxruntime'} & set(sys.modules)))"

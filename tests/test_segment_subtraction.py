@@ -15,7 +15,8 @@ from vcam.images import bgr_to_frame
 from vcam.segment.roomfile import RoomFile, RoomLearner
 from vcam.segment.segmenter import open_segmenter
 from vcam.segment.subtraction import STEP_OUT, PersonShape, SubtractionSegmenter
-from vcam.settings import SegmentSettings, Settings
+from vcam.settings import Settings
+from vcam.settings_segment import SegmentSettings
 
 SIZE = (640, 360)
 MODES = ["static", "mog2"]
@@ -75,7 +76,7 @@ def test_the_person_before_a_learnt_room_is_found(mode, tmp_path, empty, scene) 
     segmenter = build(tmp_path, mode)
     learn(segmenter, empty)
     for number in (0, 20, 45, 70, 100):
-        probability = segmenter.segment(noisy(scene.frame(number), number))
+        probability = segmenter.segment(noisy(scene.frame(number), number)).probability
         assert probability.dtype == np.float32
         assert probability.shape == segmenter.map_size[::-1]
         assert 0 <= probability.min() <= probability.max() <= 1
@@ -86,7 +87,7 @@ def test_the_person_before_a_learnt_room_is_found(mode, tmp_path, empty, scene) 
 def test_nobody_is_found_in_the_empty_room(mode, tmp_path, empty) -> None:
     segmenter = build(tmp_path, mode)
     learn(segmenter, empty)
-    assert all(segmenter.segment(noisy(empty, 50 + seed)).max() == 0 for seed in range(6))
+    assert all(segmenter.segment(noisy(empty, 50 + seed)).probability.max() == 0 for seed in range(6))
 
 
 def test_an_adaptive_room_follows_the_light_though_somebody_sits_before_it(tmp_path, empty, scene) -> None:
@@ -95,10 +96,10 @@ def test_an_adaptive_room_follows_the_light_though_somebody_sits_before_it(tmp_p
     frames = 240
     for number in range(frames):
         gain = 1 + 0.15 * number / frames
-        probability = segmenter.segment(noisy(scene.frame(number % 20), number, gain))
+        probability = segmenter.segment(noisy(scene.frame(number % 20), number, gain)).probability
     assert overlap(probability, scene.true_alpha((frames - 1) % 20)) > 0.85
     # nor has the person become part of the room, or the room behind stayed as dark as it was
-    assert segmenter.segment(noisy(empty, 1, 1.15)).mean() < 0.02
+    assert segmenter.segment(noisy(empty, 1, 1.15)).probability.mean() < 0.02
 
 
 def test_while_it_learns_it_says_what_to_do_and_gives_no_matte(tmp_path, empty) -> None:
@@ -114,16 +115,16 @@ def test_somebody_who_moves_is_not_taken_for_the_room(tmp_path, empty, scene) ->
         with pytest.raises(EngineError):
             segmenter.segment(scene.frame(number))
     learn(segmenter, empty)
-    assert overlap(segmenter.segment(scene.frame(20)), scene.true_alpha(20)) > 0.85
+    assert overlap(segmenter.segment(scene.frame(20)).probability, scene.true_alpha(20)) > 0.85
 
 
 def test_a_known_room_is_loaded_and_learnt_only_when_asked(tmp_path, empty, scene) -> None:
     learn(build(tmp_path), empty)
-    assert overlap(build(tmp_path).segment(scene.frame(0)), scene.true_alpha(0)) > 0.85
+    assert overlap(build(tmp_path).segment(scene.frame(0)).probability, scene.true_alpha(0)) > 0.85
     with pytest.raises(EngineError, match="step out"):
         build(tmp_path, relearn=True).segment(empty)
     # what was known is not lost before another room is learnt
-    assert build(tmp_path).segment(empty).max() == 0
+    assert build(tmp_path).segment(empty).probability.max() == 0
 
 
 def test_rooms_of_different_cameras_are_kept_apart_and_for_their_owner_alone(tmp_path) -> None:
@@ -142,7 +143,7 @@ def test_a_damaged_room_is_learnt_anew(content, tmp_path, empty) -> None:
     (file,) = (tmp_path / "rooms").iterdir()
     file.write_bytes(content)
     learn(build(tmp_path), empty)
-    assert build(tmp_path).segment(empty).max() == 0
+    assert build(tmp_path).segment(empty).probability.max() == 0
 
 
 def test_a_room_that_cannot_be_kept_is_used_all_the_same(tmp_path, empty, caplog) -> None:
@@ -155,7 +156,7 @@ def test_the_camera_going_off_does_not_cost_the_room(tmp_path, empty, scene) -> 
     segmenter = build(tmp_path)
     learn(segmenter, empty)
     segmenter.reset()
-    assert overlap(segmenter.segment(scene.frame(0)), scene.true_alpha(0)) > 0.85
+    assert overlap(segmenter.segment(scene.frame(0)).probability, scene.true_alpha(0)) > 0.85
 
 
 def test_frames_before_and_after_a_break_are_not_one_room() -> None:

@@ -179,6 +179,7 @@ class StillComposer:
 
     def picture(self, frame: Frame) -> U8:
         """The matte (height, width) of a frame or its composited picture (height, width, 3) BGR, a fresh array."""
+        self._segmenter.reset()
         alpha = self._matte.update(self._segmenter.segment(frame), frame)
         if self._mattes:
             return matte_picture(alpha)

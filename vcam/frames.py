@@ -1,4 +1,4 @@
-"""The frame: planar YUV 4:2:0 in a reused buffer, and the matte that belongs to it.
+"""The frame: planar YUV 4:2:0 in a reused buffer, and the map and the matte that belong to it.
 
 Everything between the camera and the outputs is I420, BT.601. A frame says whether its samples use the full range
 (0..255, as JPEG does) or the limited one (luma 16..235, chroma 16..240, what readers of a virtual camera assume);
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vcam.errors import UsageError
-from vcam.types import U8, Size
+from vcam.types import F32, U8, Size
 
 MIN_SIDE = 16
 MAX_SIDE = 8192
@@ -51,6 +51,10 @@ class Box(NamedTuple):
         if other.empty:
             return self
         return Box(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
+
+    def moved(self, x: int, y: int) -> Box:
+        """The same box so much further to the right and down."""
+        return Box(self.x0 + x, self.y0 + y, self.x1 + x, self.y1 + y)
 
     def half(self) -> Box:
         """The same rectangle on a chroma plane; exact for even bounds."""
@@ -166,6 +170,26 @@ class Frame:
         if self.buffer is not None:
             return self.buffer
         return np.concatenate([plane.reshape(-1) for plane in self.planes])
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """Where the network saw people in one frame.
+
+    probability: float32 (height, width), 0..1, at the network's size; `box`, whose bounds are even, is the part of the
+    frame that it covers: nobody is outside. `seq` is the number of the frame that it holds for: a matte refuses any
+    other. `origin` is that of the frame it was made from, an earlier one if the two were compared and found alike.
+    """
+
+    probability: F32
+    box: Box
+    seq: int
+    origin: int
+
+    @classmethod
+    def whole(cls, probability: F32, frame: Frame) -> Map:
+        """The map of a whole frame, made from it."""
+        return cls(probability, Box(0, 0, *frame.size), frame.seq, frame.seq)
 
 
 @dataclass(slots=True)

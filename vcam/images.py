@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from vcam.errors import InputError, OutputError, UsageError
-from vcam.frames import Frame
-from vcam.types import U8
+from vcam.frames import Box, Frame
+from vcam.types import F32, U8, Size
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -91,6 +91,19 @@ def frame_to_bgr(frame: Frame) -> U8:
         raise ValueError("a full-range frame must be composited before it is shown")
     packed = frame.packed().reshape(frame.height * 3 // 2, frame.width)
     return cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_I420).astype(np.uint8, copy=False)
+
+
+def place_map(part: U8 | F32, box: Box, size: Size, whole: U8 | F32) -> None:
+    """Write a small map (height, width) of a part of a picture into one of the whole, of any size, that is else 0.
+
+    size: of the picture that `box` is a part of. Bounds are rounded outward to pixels of the map.
+    """
+    rows, columns = whole.shape
+    x0, x1 = box.x0 * columns // size[0], -(-box.x1 * columns // size[0])
+    y0, y1 = box.y0 * rows // size[1], -(-box.y1 * rows // size[1])
+    whole.fill(0)
+    target = whole[y0:y1, x0:x1]
+    cv2.resize(part, target.shape[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
 
 
 def write_image(path: str | os.PathLike[str], picture: U8) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 
 from vcam.compose.matteview import matte_picture
 from vcam.errors import UsageError
-from vcam.images import bgr_to_frame
+from vcam.frames import Frame, Map
+from vcam.images import bgr_to_frame, place_map
 from vcam.matte.factory import make_matte
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import Settings
@@ -28,6 +29,7 @@ class Segmenter:
         `EngineError` or `UsageError`.
         """
         settings = settings or Settings()
+        self._still = still
         self._network = open_segmenter(settings.segment, size)
         self._matte = make_matte(settings.matte, still=still)
         self._seq = 0
@@ -51,11 +53,20 @@ class Segmenter:
         self._seq += 1
         frame.seq = self._seq
         height, width = picture.shape[:2]
-        return matte_picture(self._matte.update(self._network.segment(frame), frame))[:height, :width]
+        return matte_picture(self._matte.update(self._look(frame), frame))[:height, :width]
 
     def probability(self, picture: U8) -> F32:
         """What the network itself says, float32 0..1 at the network's size, an array of its own."""
-        return self._network.segment(bgr_to_frame(picture)).copy()
+        frame = bgr_to_frame(picture)
+        seen = self._look(frame)
+        whole = np.empty_like(seen.probability)
+        place_map(seen.probability, seen.box, frame.size, whole)
+        return whole
+
+    def _look(self, frame: Frame) -> Map:
+        if self._still:
+            self._network.reset()
+        return self._network.segment(frame)
 
     def close(self) -> None:
         """Free the network. May be called twice."""

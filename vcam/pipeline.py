@@ -223,9 +223,10 @@ class Pipeline:
         if self.segmenter is None:
             raise EngineError("there is no network to find the person with")
         with self.timings.stage("segment"):
-            probability = self.segmenter.segment(frame)
+            seen = self.segmenter.segment(frame)
+        self.timings.skipped += seen.origin != seen.seq
         with self.timings.stage("matte"):
-            return self.matte.update(probability, frame)
+            return self.matte.update(seen, frame)
 
     def run(self, frames: int | None = None) -> None:
         """Step until the source ends, an output has had enough, `stop` is called, or `frames` frames are done."""

@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from vcam.errors import ConfigError, UsageError, VcamError
 from vcam.settings_look import FilterSettings, FramingSettings, OverlaySettings
+from vcam.settings_segment import SegmentSettings
 from vcam.settings_stream import StreamSettings
 from vcam.settings_stream import setting as _meta
 from vcam.tomlfile import KeyPath, key_lines, parse, read_text
@@ -66,43 +67,6 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
         _meta("Other controls of the camera, NAME=VALUE, separated by commas; vcam devices --controls lists them.",
               pattern=r"^\s*([a-z0-9_]+\s*=[^,=]+(,\s*[a-z0-9_]+\s*=[^,=]+)*)?$"),
     ] = ""  # fmt: skip
-
-
-class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the person is found."""
-
-    backend: Annotated[
-        Literal["auto", "openvino", "onnxruntime", "subtraction"],
-        _meta("Inference runtime; auto takes what is installed and works. subtraction needs no network, but the room "
-              "empty for two seconds.", live=True, option="--backend"),
-    ] = "auto"  # fmt: skip
-    device: Annotated[
-        Literal["AUTO", "CPU", "GPU", "NPU", "VPU"],
-        _meta("Where the network runs; VPU is the old name of NPU.", live=True, option="--device"),
-    ] = "AUTO"
-    model: Annotated[
-        str,
-        _meta("auto (by the shape of the picture), a model's name, or the path of a network with its card.",
-              live=True, option="--model", min_length=1),
-    ] = "auto"  # fmt: skip
-    threads: Annotated[int, _meta("Threads of the network on the CPU.", unit="threads", ge=1, le=64)] = 1
-    subtraction: Annotated[
-        Literal["static", "mog2"],
-        _meta("How subtraction knows the empty room: static, by one picture, or mog2, which follows the light.",
-              live=True),
-    ] = "static"  # fmt: skip
-    threshold: Annotated[
-        float,
-        _meta("Difference from the empty room that counts as a person, for subtraction.",
-              live=True, unit="levels of 255", ge=4, le=128),
-    ] = 24.0  # fmt: skip
-    room_frames: Annotated[
-        int,
-        _meta("Frames of the empty room to learn it from, for subtraction.", live=True, unit="frames", ge=2, le=3000),
-    ] = 60
-    relearn: Annotated[bool, _meta("Learn the empty room anew instead of loading it, for subtraction.", live=True)] = (
-        False
-    )
 
 
 class MatteSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from vcam.frames import Frame
+from vcam.frames import Frame, Map
 from vcam.types import F32, U8, Size
 
 
@@ -85,12 +85,12 @@ class FakeSegmenter:
         self._script = script or (lambda frame: middle_person(map_size))
         self.calls = self.resets = self.closed = 0
 
-    def segment(self, frame: Frame) -> F32:
+    def segment(self, frame: Frame) -> Map:
         self.calls += 1
         result = self._script(frame)
         if isinstance(result, Exception):
             raise result
-        return result
+        return Map.whole(result, frame)
 
     def reset(self) -> None:
         self.resets += 1

@@ -24,6 +24,8 @@ class Timings:
     frames: int = 0
     without_person: int = 0
     """Frames shown without any person, because no matte could be made for them."""
+    skipped: int = 0
+    """Frames for which the network was not asked, because they were like the one before."""
     cpu_ns: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGES, 0))
     _latencies: np.ndarray[tuple[int], np.dtype[np.float64]] = field(default_factory=lambda: np.zeros(KEPT))
 
@@ -55,7 +57,7 @@ class Timings:
 
     def reset(self) -> None:
         """Start counting anew, as after a warm-up."""
-        self.frames = self.without_person = 0
+        self.frames = self.without_person = self.skipped = 0
         self.cpu_ns = dict.fromkeys(STAGES, 0)
 
 

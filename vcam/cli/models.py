@@ -146,7 +146,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 def _try_engines(card: ModelCard) -> dict[str, str]:
     """What every engine here says of a model: "ok", or why not."""
     from vcam.segment.segmenter import engine_choices
-    from vcam.settings import SegmentSettings
+    from vcam.settings_segment import SegmentSettings
 
     said = {}
     for choice in engine_choices(SegmentSettings(), card):

@@ -27,7 +27,7 @@ def status_table(status: dict[str, Any]) -> Table:
     for output in status["outputs"]:
         row("output", _output(output))
     row("picture", f"{status['size']}, background {status['background']}")
-    row("network", status["segmenter"] or "none")
+    row("network", _network(status))
     row("frames", f"{status['fps_in']:g} a second in, {status['fps_out']:g} out of {status['fps']:g}")
     row("lost", _lost(status))
     stages = ", ".join(f"{name} {ms:.2f}" for name, ms in status["cpu_ms"].items())
@@ -47,6 +47,13 @@ def status_table(status: dict[str, Any]) -> Table:
 def _output(output: dict[str, Any]) -> str:
     how = "given up" if output["given_up"] else "" if output["open"] else "not there at the moment"
     return f"{output['description']}, {how}" if how else str(output["description"])
+
+
+def _network(status: dict[str, Any]) -> str:
+    network = status["segmenter"] or "none"
+    if not status["skipped"]:
+        return network
+    return f"{network}; not asked for {status['skipped']} of {status['frames']} frames, in which nothing moved"
 
 
 def _lost(status: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ _COUNTERS = {
     "dropped": "Frames of the camera that were damaged or came too late to be shown",
     "repeated": "Frames shown again because the camera sent none",
     "without_person": "Frames shown without any person because no matte could be made",
+    "skipped": "Frames for which the network was not asked because nothing had moved",
 }
 
 

@@ -104,6 +104,7 @@ def snapshot(life: Live, monitor: Monitor) -> dict[str, Any]:
         "dropped": monitor.dropped,
         "repeated": monitor.repeated,
         "without_person": timings.without_person if timings else 0,
+        "skipped": timings.skipped if timings else 0,
         "latency_ms": {name: round(ms, 2) for name, ms in timings.latency_ms().items()} if timings else {},
         "rss_mb": round(resident_mb(), 1),
         "threads": threading.active_count(),

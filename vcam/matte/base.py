@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vcam.frames import Alpha, Frame
-from vcam.types import F32
+from vcam.frames import Alpha, Frame, Map
 
 
 class Matte(Protocol):
     """From a small probability map to a full-size alpha."""
 
-    def update(self, probability: F32, frame: Frame) -> Alpha:
-        """The alpha of `frame`.
+    def update(self, seen: Map, frame: Frame) -> Alpha:
+        """The alpha of `frame`, 0 outside of the part that the map covers.
 
-        probability: float32 (height, width) at the network's size, 0..1, made from this very frame. Returns an
-        `Alpha` with the frame's size and number; it belongs to the matte until the next call. Raises `ValueError` for a
-        map of another kind, or with samples that are not finite.
+        Returns an `Alpha` with the frame's size and number; it belongs to the matte until the next call. Raises
+        `ValueError` for a map of another frame, of another kind, or with samples that are not finite.
         """
 
     def reset(self) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vcam.frames import NOTHING, Alpha, Box, Frame
+from vcam.frames import NOTHING, Alpha, Box, Frame, Map
+from vcam.images import place_map
 from vcam.matte.guided import RADIUS, REACH, GuidedFilter
 from vcam.matte.islands import IslandFilter
 from vcam.matte.temporal import TemporalFilter
@@ -78,38 +79,59 @@ class SoftMatte:
         self._islands = IslandFilter(settings.islands)
         self._edge = settings.edge
         self._guided = GuidedFilter() if settings.refine else None
-        self._sizes: tuple[Size, Size] | None = None
+        self._layout: tuple[Size, Size, Box] | None = None
+        self._origin: int | None = None
 
-    def update(self, probability: F32, frame: Frame) -> Alpha:
+    def update(self, seen: Map, frame: Frame) -> Alpha:
+        probability = seen.probability
         _check(probability)
-        small_size = (int(probability.shape[1]), int(probability.shape[0]))
-        if self._sizes != (small_size, frame.size):
-            self._allocate(small_size, frame.size)
+        _check_place(seen, frame)
+        if seen.origin != seen.seq and seen.origin == self._origin:
+            # found to be like the frame that the last matte was made from: nothing is to be done but to say so
+            self._alpha.seq = frame.seq
+            return self._alpha
+        self._origin = None
+        layout = ((int(probability.shape[1]), int(probability.shape[0])), frame.size, seen.box)
+        if self._layout != layout:
+            self._allocate(*layout)
+        part = frame.view(seen.box)
         # to bytes: 1/255 is finer than the network is sure of, and tables and morphology are cheap on bytes
-        cv2.convertScaleAbs(self._temporal.update(probability, frame.y), dst=self._bytes, alpha=255.0)
+        cv2.convertScaleAbs(self._temporal.update(probability, part.y), dst=self._bytes, alpha=255.0)
         cv2.LUT(self._bytes, self._step, dst=self._small)
         self._islands.apply(self._small)
         self._move_edge()
-        self._alpha.box = self._scale_up(frame)
-        self._alpha.seq = frame.seq
+        box = self._scale_up(part)
+        if self._alpha.small is not self._small:
+            place_map(self._small, seen.box, frame.size, self._alpha.small)
+        self._alpha.box = NOTHING if box.empty else box.moved(seen.box.x0, seen.box.y0)
+        self._alpha.seq, self._origin = frame.seq, seen.origin
         return self._alpha
 
     def reset(self) -> None:
         self._temporal.reset()
+        self._origin = None
 
-    def _allocate(self, small: Size, full: Size) -> None:
-        (w, h), (width, height) = small, full
-        self._sizes = (small, full)
-        self._bytes, self._small, self._moved = (np.zeros((h, w), np.uint8) for _ in range(3))
-        self._alpha = Alpha(
-            np.zeros((height, width), np.uint8), np.zeros((height // 2, width // 2), np.uint8), self._small, NOTHING, 0
-        )
-        self._scale = working_scale(height) if self._guided else 1
+    def _allocate(self, small: Size, frame: Size, part: Box) -> None:
+        """Buffers for maps of a part of the frame; what lies in the temporal filter belongs to another."""
+        self._temporal.reset()
+        (w, h), full = small, (part.x1 - part.x0, part.y1 - part.y0)
+        width, height = full
+        if self._layout is None or self._layout[:2] != (small, frame):
+            planes = [np.zeros((frame[1] // scale, frame[0] // scale), np.uint8) for scale in (1, 2)]
+            self._small = np.zeros((h, w), np.uint8)
+            self._alpha = Alpha(planes[0], planes[1], self._small, NOTHING, 0)
+            self._bytes, self._moved = np.zeros_like(self._small), np.zeros_like(self._small)
+        half = part.half()
+        self._full = self._alpha.full[part.y0 : part.y1, part.x0 : part.x1]
+        self._half = self._alpha.half[half.y0 : half.y1, half.x0 : half.x1]
+        self._alpha.small = self._small if full == frame else np.zeros_like(self._small)
+        self._layout = (small, frame, part)
+        self._scale = working_scale(frame[1]) if self._guided else 1
         self._grid = Grid.between(small, full, 2 * self._scale)
         self._working = np.zeros((height // self._scale, width // self._scale), np.uint8) if self._scale > 1 else None
         self._planes = [np.zeros((height // by, width // by), np.uint8) for by in self._scale * np.array((1, 2, 2))]
         # an offset of a whole number of small pixels is a dilation; the rest is a mixture of two of them
-        radius = abs(self._edge) * h / REFERENCE_LINES
+        radius = abs(self._edge) * h / REFERENCE_LINES * frame[1] / height
         self._whole, self._rest = int(radius), radius - int(radius)
         self._kernels = [_disc(self._whole), _disc(self._whole + 1)]
 
@@ -140,14 +162,14 @@ class SoftMatte:
         source = self._grid.scaled(cells, self._grid.cell)
         box = self._grid.scaled(cells, self._grid.pixels)
         small = self._small[source.y0 : source.y1, source.x0 : source.x1]
-        full = self._alpha.full[box.y0 : box.y1, box.x0 : box.x1]
+        full = self._full[box.y0 : box.y1, box.x0 : box.x1]
         if self._guided is None:
             cv2.resize(small, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
         else:
             self._refine(self._guided, small, frame.view(box), full, box)
         half = box.half()
         # averaging the full-size matte is cheaper than scaling the small one up again, and exact
-        target = self._alpha.half[half.y0 : half.y1, half.x0 : half.x1]
+        target = self._half[half.y0 : half.y1, half.x0 : half.x1]
         cv2.resize(full, target.shape[::-1], dst=target, interpolation=cv2.INTER_AREA)
         return box
 
@@ -185,6 +207,13 @@ def _check(probability: F32) -> None:
     # the sum is finite only if every sample is, and costs a tenth of looking at each
     if not math.isfinite(float(probability.sum())):
         raise ValueError("the probability map holds samples that are no numbers")
+
+
+def _check_place(seen: Map, frame: Frame) -> None:
+    whole = Box(0, 0, *frame.size)
+    odd = any(side % 2 for side in seen.box)
+    if seen.seq != frame.seq or seen.box.empty or odd or seen.box.union(whole) != whole:
+        raise ValueError(f"a map of {seen.box} of frame {seen.seq} is none of frame {frame.seq}, {frame.size}")
 
 
 def _disc(radius: int) -> U8:

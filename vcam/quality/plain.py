@@ -5,18 +5,19 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vcam.frames import Alpha, Box, Frame
-from vcam.types import F32, U8
+from vcam.frames import Alpha, Frame, Map
+from vcam.types import U8
 
 
 class PlainMatte:
     """Bilinear enlargement of the probability, frame by frame; see `vcam.matte.base.Matte`."""
 
-    def update(self, probability: F32, frame: Frame) -> Alpha:
-        small = np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
-        full = _scaled(small, frame.size)
-        half = _scaled(small, (frame.width // 2, frame.height // 2))
-        return Alpha(full, half, small, Box(0, 0, *frame.size), frame.seq)
+    def update(self, seen: Map, frame: Frame) -> Alpha:
+        small = np.rint(np.clip(seen.probability, 0, 1) * 255).astype(np.uint8)
+        full, box = np.zeros_like(frame.y), seen.box
+        full[box.y0 : box.y1, box.x0 : box.x1] = _scaled(small, (box.x1 - box.x0, box.y1 - box.y0))
+        half = _scaled(full, (frame.width // 2, frame.height // 2))
+        return Alpha(full, half, _scaled(full, small.shape[::-1]), box, frame.seq)
 
     def reset(self) -> None:
         """There is nothing to forget."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vcam.frames import Frame
+from vcam.frames import Frame, Map
 from vcam.types import F32, U8, Size
 
 
@@ -52,8 +52,8 @@ class Segmenter(Protocol):
     def map_size(self) -> Size:
         """(width, height) of the probability map."""
 
-    def segment(self, frame: Frame) -> F32:
-        """The probability that each pixel is a person, float32 (map height, map width), 0..1.
+    def segment(self, frame: Frame) -> Map:
+        """The probability that each pixel is a person, at the map's size, of the whole frame or a part of it.
 
         Belongs to the segmenter until the next call. Raises `EngineError` if no engine can give one for this frame:
         the caller then shows the frame without any person.

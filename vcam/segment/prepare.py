@@ -46,6 +46,11 @@ class Preparer:
 
         The frame may have any size and either range. The picture belongs to the preparer until the next call.
         """
+        self.shrink(frame)
+        return self.picture()
+
+    def shrink(self, frame: Frame) -> tuple[U8, U8, U8]:
+        """The planes, limited range, at the network's size made even; the preparer's own until the next call."""
         if frame.size != self._source:
             self._ladders = [_ladder(s.shape, t.shape) for s, t in zip(frame.planes, self._planes, strict=True)]
             self._source = frame.size
@@ -59,6 +64,10 @@ class Preparer:
             cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
         if frame.full_range:
             self._limit_range()
+        return self._planes
+
+    def picture(self) -> U8:
+        """What `prepare` gives, of the frame that was shrunk last."""
         cv2.cvtColor(self._packed, self._code, dst=self._even)
         if self._picture is not self._even:
             height, width = self._picture.shape[:2]

@@ -10,15 +10,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vcam.errors import EngineError, VcamError
-from vcam.frames import Frame
+from vcam.frames import Box, Frame, Map
 from vcam.segment.base import Engine, Segmenter
 from vcam.segment.cards import ModelCard, find_model
 from vcam.segment.prepare import Preparer
-from vcam.settings import SegmentSettings
-from vcam.types import F32, Size
+from vcam.segment.region import RegionTracker
+from vcam.segment.still import StillCheck
+from vcam.settings_segment import SegmentSettings
+from vcam.types import F32, U8, Size
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +109,13 @@ class AutoSegmenter:
         self._threads = settings.threads
         self._choices = list(engine_choices(settings, self._card) if choices is None else choices)
         self._clock = clock
-        self._preparer = Preparer(self._card.input.size, self._card.input.channels)
+        self._preparer, self._partial = (Preparer(self._card.input.size, self._card.input.channels) for _ in range(2))
+        # one with a memory of its own must see every frame, and all of it
+        remembers = bool(self._card.states) or self._card.input.previous_mask
+        self._tracker = RegionTracker(self._card.input.size) if settings.region and not remembers else None
+        self._still = StillCheck() if settings.skip_still and not remembers else None
+        self._map: Map | None = None
+        self._size = frame_size
         self._warned: set[str] = set()
         self._running = ""
         self._next = 0
@@ -156,16 +164,46 @@ class AutoSegmenter:
     def map_size(self) -> Size:
         return self._card.output.size
 
-    def segment(self, frame: Frame) -> F32:
+    def segment(self, frame: Frame) -> Map:
+        if frame.size != self._size:
+            self._forget()
+            self._size = frame.size
+        shrunk = self._preparer.shrink(frame) if self._still else None
+        if self._still and shrunk and self._map and self._still.may_skip(shrunk):
+            self._map = replace(self._map, seq=frame.seq)
+            return self._map
+        self._map = None
+        whole = Box(0, 0, *frame.size)
+
+        def look(part: Box) -> F32:
+            if part != whole:
+                return self._infer(self._partial.prepare(frame.view(part)))
+            return self._infer(self._preparer.picture() if shrunk else self._preparer.prepare(frame))
+
+        probability, box = self._tracker.find(frame.size, look) if self._tracker else (look(whole), whole)
+        if self._still and shrunk:
+            self._still.remember(shrunk)
+        self._map = Map(probability, box, frame.seq, frame.seq)
+        return self._map
+
+    def _infer(self, picture: U8) -> F32:
         engine = self._engine or self._revive()
         try:
-            probability = engine.infer(self._preparer.prepare(frame))
+            probability = engine.infer(picture)
         except EngineError as error:
             self._drop(engine)
             self._warn(self._running, error.message)
             raise
         self._pause = FIRST_PAUSE
         return probability
+
+    def _forget(self) -> None:
+        """What was found in earlier frames says nothing of the next."""
+        self._map = None
+        if self._tracker:
+            self._tracker.reset()
+        if self._still:
+            self._still.forget()
 
     def _drop(self, engine: Engine) -> None:
         engine.close()
@@ -191,6 +229,7 @@ class AutoSegmenter:
         return self._engine
 
     def reset(self) -> None:
+        self._forget()
         if self._engine is not None:
             self._engine.reset()
 

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from vcam.errors import EngineError
-from vcam.frames import Frame
+from vcam.frames import Frame, Map
 from vcam.segment.prepare import Preparer
 from vcam.segment.roomfile import RoomFile, RoomLearner
-from vcam.settings import SegmentSettings
+from vcam.settings_segment import SegmentSettings
 from vcam.types import F32, U8, Size
 
 STATIC_WIDTH = 256
@@ -135,7 +135,7 @@ class SubtractionSegmenter:
     def map_size(self) -> Size:
         return self._size
 
-    def segment(self, frame: Frame) -> F32:
+    def segment(self, frame: Frame) -> Map:
         """Raises `EngineError` while the room is learnt, and where nearly all of the picture differs from it."""
         picture = self._picture
         cv2.GaussianBlur(self._preparer.prepare(frame), (5, 5), 0, dst=picture)
@@ -150,7 +150,7 @@ class SubtractionSegmenter:
         self.notice = ""
         probability = self._shape.clean(difference)
         self._room.follow(picture, self._shape.surroundings)
-        return probability
+        return Map.whole(probability, frame)
 
     def _learn(self, picture: U8) -> None:
         room = self._learner.add(picture)
