@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
+import numpy as np
 
 from vcam.baseline import NaiveLoop
 from vcam.camera.demo import DemoScene
 from vcam.camera.memory import MemoryCamera, encode_frames
 from vcam.camera.pace import Pacer
 from vcam.errors import UsageError
-from vcam.frames import PixelFormat, check_size
+from vcam.frames import Frame, PixelFormat, check_size
 from vcam.output.null import MemoryOutput
 from vcam.pipeline import Pipeline, give_back_memory, open_pipeline, tune_process
+from vcam.quality.synthetic import Grain
 from vcam.settings import Settings, parse_size
 from vcam.timings import Usage, resident_mb
 from vcam.types import Size
@@ -31,6 +33,8 @@ INPUTS = {"mjpeg": PixelFormat.MJPEG, "yuyv": PixelFormat.YUYV, "nv12": PixelFor
 WARM_UP = 30
 BLOCK = 30
 """Frames that are run in one go; with a baseline the two loops take turns after so many."""
+NOISE = 2.0
+"""Of the camera, where the person does not move: standard deviation in levels."""
 
 SETTLE = 0.2
 """Seconds after a turn of the baseline: its threads spin on for a while, and that is not what our loop uses."""
@@ -45,27 +49,35 @@ class Bench:
     frames: int = 300
     paced: bool = True
     baseline: bool = False
+    still: bool = False
+    """The person does not move; only the camera's noise changes."""
 
 
-def _demo_frames(size: Size, source: PixelFormat, count: int) -> list[bytes]:
+def _demo_frames(size: Size, source: PixelFormat, count: int, still: bool) -> list[bytes]:
     scene = DemoScene(size, 30.0, paced=False)
     scene.open()
     frames = []
-    for _ in range(count):
-        frame = scene.read()
+    grain = Grain(size, NOISE, np.random.default_rng(0))
+    first, noisy = scene.read(), Frame.allocate(*size)
+    for number in range(count):
+        frame = first if number == 0 or still else scene.read()
         assert frame is not None
+        if still:
+            noisy.copy_from(frame)
+            grain.add(noisy)
+            frame = noisy
         frames += encode_frames([frame], source)
     return frames
 
 
-def demo_frames(size: Size, source: PixelFormat) -> list[bytes]:
-    """A second of the demo scene as a camera would send it.
+def demo_frames(size: Size, source: PixelFormat, still: bool = False) -> list[bytes]:
+    """A second of the demo scene as a camera would send it, or of one moment of it with a camera's noise.
 
     Made in a process of its own, so that the scene's memory is not taken for the loop's.
     """
     count = 30 if source is PixelFormat.MJPEG else 6
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_demo_frames, size, source, count).result()
+        return pool.submit(_demo_frames, size, source, count, still).result()
 
 
 class _Runner:
@@ -107,7 +119,7 @@ def run(bench: Bench, progress: Callable[[int], None] = lambda done: None) -> di
     size = check_size(*parse_size(settings.output.size))
     if bench.frames < BLOCK:
         raise UsageError(f"{bench.frames} frames are too few to measure", f"take at least {BLOCK}")
-    frames = demo_frames(size, bench.source)
+    frames = demo_frames(size, bench.source, bench.still)
     own = sum(map(len, frames)) / 1e6
     camera = MemoryCamera(frames, bench.source, size, settings.output.fps, paced=bench.paced)
     camera.open()
@@ -174,6 +186,7 @@ def _report(
         "fps": ours.frames / ours.wall,
         "dropped": ours.dropped,
         "without_person": pipeline.timings.without_person,
+        "skipped": pipeline.timings.skipped,
         "latency_ms": pipeline.timings.latency_ms(),
         "stages_ms": pipeline.timings.stages_ms(),
         "faults_per_frame": ours.faults / ours.frames,

@@ -21,6 +21,7 @@ DEFAULTS = {"background.spec": str(asset("dusk.jpg"))}
 @click.option("--frames", default=300, show_default=True, help="Frames to measure, after a warm-up of 30.")
 @click.option("--unpaced", is_flag=True, help="Take frames as fast as the loop goes, not at the camera's rate.")
 @click.option("--baseline", is_flag=True, help="Also run a plain float32 NumPy loop, in turns, and give the ratio.")
+@click.option("--still", is_flag=True, help="The person does not move; only the camera's noise changes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @settings_options("segment", "matte", "background", "filters", "overlay", "framing", defaults=DEFAULTS, profile=False)
 def bench(
@@ -30,6 +31,7 @@ def bench(
     frames: int,
     unpaced: bool,
     baseline: bool,
+    still: bool,
     as_json: bool,
     assignments: tuple[str, ...],
     **options: Any,
@@ -51,7 +53,7 @@ def bench(
     with Progress(console=console, disable=as_json or not console.is_terminal, transient=True) as bar:
         task = bar.add_task("measuring", total=frames)
         report = measuring.run(
-            measuring.Bench(settings, measuring.INPUTS[source], frames, not unpaced, baseline),
+            measuring.Bench(settings, measuring.INPUTS[source], frames, not unpaced, baseline, still),
             lambda done: bar.update(task, completed=done),
         )
     if as_json:
@@ -72,6 +74,8 @@ def _show(report: dict[str, Any]) -> None:
     table.add_row("share of a core", f"{report['core_percent']:.1f} %")
     table.add_row("frames a second", f"{report['fps']:.1f}")
     table.add_row("dropped", str(report["dropped"]))
+    if report["skipped"]:
+        table.add_row("network not asked for", str(report["skipped"]))
     for name, value in report["latency_ms"].items():
         table.add_row(f"latency {name}", f"{value:.2f} ms")
     for name, value in report["stages_ms"].items():

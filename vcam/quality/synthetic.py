@@ -42,7 +42,6 @@ _PATHS: dict[str, _Path] = {
     "fast": _Path(0.24, 0.03, 6.0, 0.06, 60),
 }
 
-_SHARE = 0.85
 _VISIBLE = 0.94
 _ZOOM = 1.2
 _BACKGROUND_PERIOD = 150.0
@@ -58,15 +57,17 @@ def synthetic_clip(
     *,
     person: U8 | None = None,
     background: U8 | None = None,
+    share: float = 0.85,
 ) -> Iterator[tuple[Frame, U8]]:
     """Frames (limited range, 30 a second) with their true mattes, uint8 (height, width); fresh arrays, yours to keep.
 
     `noise` is its standard deviation in levels of 8-bit luma; half of its power has the grain of two pixels, as webcams
     have it. `person`: uint8 (height, width, 4) BGRA, by default the demo's; `background`: BGR, by default one of the
-    demo's, chosen by `seed`, which also decides where the motions begin. The same arguments give the same clip.
+    demo's, chosen by `seed`, which also decides where the motions begin; `share`: how much of the picture's height the
+    person takes. The same arguments give the same clip.
     """
     check_size(*size, what="a synthetic clip")
-    layer = _premultiplied(_cutout() if person is None else person, size)
+    layer = _premultiplied(_cutout() if person is None else person, size, share)
     chance = np.random.default_rng(seed)
     start = chance.uniform(0, 2 * math.pi)
     stage = _Stage(size, seed, noise, chance, background)
@@ -100,7 +101,7 @@ class _Stage:
         self._size = size
         self._wide = _cover(background, (math.ceil(size[0] * _ZOOM), math.ceil(size[1] * _ZOOM)))
         self._start = chance.uniform(0, 2 * math.pi)
-        self._grain = _Grain(size, noise, chance)
+        self._grain = Grain(size, noise, chance)
 
     def show(self, number: int, person: F32, alpha: F32) -> tuple[Frame, U8]:
         """person: float32 (height, width, 3), 0..255 times alpha; alpha: float32 (height, width, 1)."""
@@ -119,10 +120,10 @@ def _cutout() -> U8:
     return picture.astype(np.uint8, copy=False)
 
 
-def _premultiplied(person: U8, size: Size) -> F32:
+def _premultiplied(person: U8, size: Size, share: float) -> F32:
     """The person at the clip's scale: float32 (height, width, 4), BGR 0..255 times alpha, alpha 0..1."""
     rows, columns = person.shape[:2]
-    scale = min(_SHARE * size[1] / rows, 0.9 * size[0] / columns)
+    scale = min(share * size[1] / rows, 0.9 * size[0] / columns)
     layer = person.astype(np.float32)
     layer[..., 3] /= 255
     layer[..., :3] *= layer[..., 3:]
@@ -164,8 +165,11 @@ def _cover(picture: U8, size: Size) -> F32:
     return large[: size[1], : size[0]].astype(np.float32)
 
 
-class _Grain:
-    """Noise from a few tiles, shifted by chance: fresh noise for each frame would take longer than all the rest."""
+class Grain:
+    """A camera's noise from a few tiles, shifted by chance: fresh noise for each frame would take longer than the rest.
+
+    noise: its standard deviation in levels of luma, half of that in chroma.
+    """
 
     def __init__(self, size: Size, noise: float, chance: np.random.Generator) -> None:
         self._chance, self._noise = chance, noise
@@ -180,6 +184,7 @@ class _Grain:
         ]  # fmt: skip
 
     def add(self, frame: Frame) -> None:
+        """Lay other noise over a limited-range frame of that size, in place."""
         if self._noise <= 0:
             return
         tile = self._tiles[int(self._chance.integers(_NOISE_TILES))]
