@@ -289,13 +289,18 @@ def test_a_map_that_is_used_once_more_gives_the_same_matte_with_the_number_of_it
     assert np.array_equal(whole(alpha, frame), first)
 
 
-def test_a_map_of_an_earlier_frame_that_this_matte_has_not_seen_is_worked_out() -> None:
-    """After another matte has taken over, after a reset, and after a map that was refused half way."""
-    matte, frame = SoftMatte(MatteSettings()), Frame.allocate(640, 360)
+@pytest.mark.parametrize("after", ["a reset", "a map that was refused"])
+def test_a_map_of_an_earlier_frame_is_worked_out_after(after: str) -> None:
+    """A source that begins anew counts from 0 again: the number alone does not say that the matte is the right one."""
+    matte, frame = SoftMatte(MatteSettings(temporal=0)), Frame.allocate(640, 360)
     area, again = Box(0, 0, 640, 360), Map(square(40, 30, 150, 144), Box(0, 0, 640, 360), 2, 1)
     frame.seq = 1
     matte.update(Map(square(200, 0, 256, 144), area, 1, 1), frame)
-    matte.reset()
+    if after == "a reset":
+        matte.reset()
+    else:
+        with pytest.raises(ValueError, match="no numbers"):
+            matte.update(Map(np.full((144, 256), np.nan, np.float32), area, 1, 1), frame)
     frame.seq = 2
-    expected = whole(SoftMatte(MatteSettings()).update(again, frame), frame)
+    expected = whole(SoftMatte(MatteSettings(temporal=0)).update(again, frame), frame)
     assert np.array_equal(whole(matte.update(again, frame), frame), expected)

@@ -84,13 +84,14 @@ class SoftMatte:
 
     def update(self, seen: Map, frame: Frame) -> Alpha:
         probability = seen.probability
+        # should anything fail from here on, the last matte is not to be used again
+        origin, self._origin = self._origin, None
         _check(probability)
         _check_place(seen, frame)
-        if seen.origin != seen.seq and seen.origin == self._origin:
+        if seen.origin != seen.seq and seen.origin == origin:
             # found to be like the frame that the last matte was made from: nothing is to be done but to say so
-            self._alpha.seq = frame.seq
+            self._alpha.seq, self._origin = frame.seq, origin
             return self._alpha
-        self._origin = None
         layout = ((int(probability.shape[1]), int(probability.shape[0])), frame.size, seen.box)
         if self._layout != layout:
             self._allocate(*layout)
