@@ -228,6 +228,18 @@ def test_bench_reports_what_the_reference_names(tmp_path: Path) -> None:
     assert report["ratio"] > 1
 
 
+@pytest.mark.engine
+def test_bench_of_somebody_who_sits_still_tells_how_often_the_network_rested() -> None:
+    common = ("bench", "--json", "--frames", 60, "--size", "640x360", "--input", "nv12", "--unpaced", "--still")
+    skipped = {}
+    for option in ("--skip-still", "--no-skip-still"):
+        done = vcam(*common, option)
+        assert done.returncode == 0, done.stderr
+        skipped[option] = json.loads(done.stdout)["skipped"]
+    assert skipped["--skip-still"] > 40
+    assert skipped["--no-skip-still"] == 0
+
+
 def test_every_error_carries_an_exit_status_of_the_contract() -> None:
     import vcam.errors as errors
 

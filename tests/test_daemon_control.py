@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -94,6 +95,21 @@ def test_status_tells_what_people_ask(steered: Steered, client: ControlClient) -
     reference = (Path(__file__).resolve().parents[1] / "docs/reference/control.md").read_text()
     for key in status:
         assert f"`{key}`" in reference, key
+
+
+def test_the_table_tells_how_often_the_network_rested(steered: Steered, client: ControlClient) -> None:
+    from rich.console import Console
+
+    from vcam.cli.statusview import status_table
+
+    status = client.call("status")
+    assert status["skipped"] == 0
+    shown = []
+    for skipped in (0, 5):
+        console = Console(width=120, record=True, file=io.StringIO())
+        console.print(status_table({**status, "skipped": skipped, "frames": 9}))
+        shown.append("not asked for 5 of 9 frames" in console.export_text())
+    assert shown == [False, True]
 
 
 def test_the_reference_names_every_method() -> None:

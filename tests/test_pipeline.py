@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from vcam.compose.composer import PlateComposer
 from vcam.compose.factory import parse_background
 from vcam.errors import CameraError, EngineError, OutputError
-from vcam.frames import Frame
+from vcam.frames import Box, Frame, Map
 from vcam.matte.factory import make_matte
 from vcam.matte.soft import SoftMatte
 from vcam.pipeline import Pipeline
@@ -63,6 +65,41 @@ def test_each_matte_is_made_from_its_own_frame() -> None:
         right = (shown.y == source.y).mean(axis=0) > 0.9
         assert right[10 * number + 2 : 10 * number + 8].all()
         assert right.sum() <= 12
+
+
+class Resting(FakeSegmenter):
+    """Is asked for every second frame only, and says so."""
+
+    last: Map | None = None
+
+    def segment(self, frame: Frame) -> Map:
+        if frame.seq % 2 and self.last:
+            return replace(self.last, seq=frame.seq)
+        self.last = super().segment(frame)
+        return self.last
+
+
+def test_a_frame_for_which_the_network_rested_is_shown_with_its_own_picture_and_counted() -> None:
+    frames = [pattern_frame(SIZE, n) for n in range(6)]
+    running = pipeline(frames, Resting())
+    running.run()
+    assert running.timings.skipped == 3
+    assert running.timings.without_person == 0
+    for picture, source in zip(running.outputs[0].frames, frames, strict=True):
+        assert np.abs(Frame.wrap(picture, *SIZE).y[:, 40:56].astype(int) - source.y[:, 40:56]).max() <= 1
+        assert not shows_the_room(picture, source)
+
+
+def test_a_map_of_another_frame_or_of_no_part_of_it_is_no_map() -> None:
+    frames = [pattern_frame(SIZE, n) for n in range(1, 3)]
+    for wrong in ({"seq": 0}, {"box": Box(0, 0, 98, 64)}, {"box": Box(1, 0, 96, 64)}):
+        segmenter = FakeSegmenter()
+        whole = segmenter.segment
+        segmenter.segment = lambda frame, whole=whole, wrong=wrong: replace(whole(frame), **wrong)  # type: ignore[misc]
+        running = pipeline(frames, segmenter)
+        running.run()
+        assert running.timings.without_person == 2, wrong
+        assert not any(shows_the_room(*pair) for pair in zip(running.outputs[0].frames, frames, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from vcam.errors import EngineError, ModelError, UsageError
 from vcam.frames import Frame
-from vcam.segment.cards import CostCard, find_model
+from vcam.segment.cards import CostCard, StateCard, find_model
 from vcam.segment.segmenter import AutoSegmenter, EngineChoice, engine_choices, open_segmenter
 from vcam.settings_segment import SegmentSettings
 
@@ -140,6 +140,106 @@ def test_reset_and_close_reach_the_engine():
     segmenter.close()
     segmenter.close()
     assert (engine.resets, engine.closed) == (1, 1)
+
+
+def _person(picture):
+    """A map with somebody where the picture is bright."""
+    return (picture[..., 1] > 128).astype(np.float32)
+
+
+class SeeingEngine(ScriptedEngine):
+    """Finds whatever is bright."""
+
+    def infer(self, picture):
+        super().infer(picture)
+        return _person(picture)
+
+
+def _bright(x0, x1, y0=300):
+    frame = Frame.allocate(1280, 720)
+    frame.y[y0:, x0:x1] = 200
+    return frame
+
+
+def _with_memory(card, memory):
+    if memory == "previous_mask":
+        return msgspec.structs.replace(card, input=msgspec.structs.replace(card.input, previous_mask=True))
+    return msgspec.structs.replace(card, states=(StateCard(input="r", shape=(1,)),))
+
+
+def test_of_a_small_person_the_map_is_of_their_surroundings():
+    segmenter = _segmenter(_choice("a", SeeingEngine()))
+    seen = segmenter.segment(_bright(600, 800))
+    x0, y0, x1, y1 = seen.box
+    assert (x1 - x0) * (y1 - y0) < 0.4 * 1280 * 720
+    columns = np.nonzero(seen.probability[-1] > 0.5)[0]
+    found = x0 + np.array([columns[0], columns[-1] + 1]) * (x1 - x0) / 256
+    np.testing.assert_allclose(found, [600, 800], atol=3)
+
+
+def test_without_the_region_or_with_a_network_that_has_a_memory_the_map_is_of_the_whole_frame():
+    card = find_model("selfie-general", SIZE)
+    still = Frame.allocate(1280, 720)
+    for settings, memory in (
+        (SegmentSettings(region=False), ""),
+        (SegmentSettings(skip_still=True), "previous_mask"),
+        (SegmentSettings(skip_still=True), "states"),
+    ):
+        engine = SeeingEngine()
+        own = _with_memory(card, memory) if memory else card
+        segmenter = AutoSegmenter(settings, SIZE, choices=[_choice("a", engine)], card=own)
+        assert segmenter.segment(_bright(600, 800)).box == (0, 0, 1280, 720)
+        for _ in range(30):
+            segmenter.segment(still)
+        assert engine.seen == 31, "every frame must be seen"
+
+
+def _resting(engine):
+    return AutoSegmenter(SegmentSettings(skip_still=True), SIZE, choices=[_choice("a", engine)])
+
+
+def _show(segmenter, frame, seq):
+    frame.seq = seq
+    seen = segmenter.segment(frame)
+    assert seen.seq == seq
+    return seen
+
+
+def test_while_nothing_moves_the_map_is_that_of_an_earlier_frame_and_says_so():
+    engine = SeeingEngine()
+    segmenter, frame = _resting(engine), _bright(300, 1000, 100)
+    maps = [_show(segmenter, frame, seq) for seq in range(40)]
+    asked = [seen.seq for seen in maps if seen.origin == seen.seq]
+    assert len(asked) == engine.seen < 10
+    assert all(seen.origin == max(seq for seq in asked if seq <= seen.seq) for seen in maps)
+    moved = _bright(310, 1010, 100)
+    assert _show(segmenter, moved, 40).origin == 40
+
+
+@pytest.mark.parametrize("event", ["reset", "size", "failure"])
+def test_after_an_event_the_network_is_asked_though_nothing_has_moved(event):
+    engine = SeeingEngine()
+    segmenter, frame = _resting(engine), _bright(300, 1000, 100)
+    for seq in range(12):
+        last = _show(segmenter, frame, seq)
+    assert last.origin < 11
+    if event == "reset":
+        segmenter.reset()
+    elif event == "size":
+        # the same picture at half the size looks the same to the network
+        half = Frame.allocate(640, 360)
+        half.y[...] = frame.y[::2, ::2]
+        frame = half
+    else:
+        engine.failing = range(1000)
+        with pytest.raises(EngineError):
+            _show(segmenter, _bright(310, 1010, 100), 12)
+        with pytest.raises(EngineError):
+            _show(segmenter, frame, 13)
+        return
+    seen = _show(segmenter, frame, 14)
+    assert seen.origin == 14
+    assert seen.box == (0, 0, *frame.size)
 
 
 @pytest.mark.engine
