@@ -12,6 +12,7 @@ from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
 from vcam.compose.static import ColorBackground
 from vcam.errors import ConfigError, UsageError
+from vcam.frames import Map
 from vcam.matte.factory import make_matte
 from vcam.pipeline import Pipeline
 from vcam.settings import Settings, load
@@ -69,7 +70,7 @@ def test_the_matte_of_a_framed_picture_belongs_to_the_frame_that_is_shown() -> N
 
     def watch(frame):  # type: ignore[no-untyped-def]
         seen.append(frame.y.copy())
-        return person
+        return Map.whole(person, frame)
 
     loop.segmenter.segment = watch  # type: ignore[method-assign]
     loop.run()
