@@ -156,3 +156,70 @@ def _try_engines(card: ModelCard) -> dict[str, str]:
         except VcamError as error:
             said[choice.name] = str(error)
     return said
+
+
+_name = click.option("--name", default="", metavar="NAME", help="What to call it; by default as its card is called.")
+_replace = click.option("--replace", is_flag=True, help="Take it instead of a model that has the name already.")
+
+
+@models.command()
+@click.argument("file")
+@_name
+@_replace
+@_json
+def add(file: str, name: str, replace: bool, as_json: bool) -> None:
+    """Keep a network of your own, so that --model NAME finds it from anywhere.
+
+    FILE is the network or its card, which lies beside it; docs/models.md says how to write one. Both are copied into
+    your model folder, after one inference.
+    """
+    from vcam.segment.collect import add as keep
+
+    _tell(keep(file, name, replace=replace, check=_demand_that_it_works), as_json)
+
+
+@models.command()
+@click.argument("address")
+@_name
+@_replace
+@_json
+def pull(address: str, name: str, replace: bool, as_json: bool) -> None:
+    """Fetch a network from the address of its card, or of a network beside which the card lies.
+
+    The network must be the one whose checksum the card has. It is kept in your model folder.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from vcam.segment.collect import pull as fetch
+
+    if address in {path.stem for path in _paths()}:
+        click.echo(f"{address} is here already; vcam models verify {address} checks it", err=True)
+        return
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, disable=as_json or not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(address.rpartition("/")[2], total=None)
+
+        def progress(done: int, of: int | None) -> None:
+            bar.update(task, completed=done, total=of)
+
+        card = fetch(address, name, replace=replace, check=_demand_that_it_works, progress=progress)
+    _tell(card, as_json)
+
+
+def _demand_that_it_works(card: ModelCard) -> None:
+    from vcam.errors import ModelError
+
+    said = _try_engines(card)
+    if "ok" not in said.values():
+        raise ModelError(f"{card.network} runs nowhere here: {next(iter(said.values()))}", "mend its card, or the file")
+
+
+def _tell(card: ModelCard, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_summary(card.path), indent=2))
+    else:
+        click.echo(f"{card.network}\n  use it: vcam start --model {card.name}")
