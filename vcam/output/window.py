@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from vcam.errors import OutputDeviceError
 from vcam.frames import Frame, check_size
 from vcam.output.base import AlwaysWatched
 from vcam.types import U8, Size
+
+Clock = Callable[[], float]
 
 SCREEN_SHARE = 0.9
 """A window is made smaller than the picture if it would cover more than this part of the screen."""
@@ -28,6 +31,9 @@ KEYS = {
     "-": "livelier",
 }
 """What `WindowOutput.on_key` is told, by the character typed."""
+
+INTRODUCTION = 8.0
+"""Seconds for which the line of help is shown when a window opens: nobody looks for keys that he does not know of."""
 
 HELP = "C colour transfer   S seamless clone   M smoothstep   B next background   + - smoothing   H help   Q quit"
 
@@ -47,14 +53,16 @@ def fit(picture: Size, room: Size) -> tuple[int, int, int, int]:
 class WindowOutput(AlwaysWatched):
     """Shows frames in a window that can be resized. Closing it, or the key Q, makes `finished` True.
 
-    The key H shows or hides a line of help; those of `KEYS` are told to `on_key`, in the thread of `write`. All of it
-    must be used from the main thread, as SDL demands.
+    The key H shows or hides a line of help, which is there at first where somebody listens to keys; those of `KEYS` are
+    told to `on_key`, in the thread of `write`. All of it must be used from the main thread, as SDL demands.
     """
 
     description = "window"
     live = True
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._introduced = 0.0
         self.finished = False
         self.on_key: Callable[[str], None] | None = None
         self._pygame: Any = None
@@ -93,6 +101,7 @@ class WindowOutput(AlwaysWatched):
         except pygame.error as error:
             self.close()
             raise OutputDeviceError(f"no window can be opened: {error}", instead) from error
+        self._show_help, self._introduced = True, self._clock() + INTRODUCTION
 
     def write(self, frame: Frame) -> None:
         """Show one frame and see what the person at the window did."""
@@ -102,6 +111,9 @@ class WindowOutput(AlwaysWatched):
         self._take_events()
         if self.finished:
             return
+        if self._introduced and self._clock() >= self._introduced:
+            self._introduced = 0.0
+            self._set_help(False)
         packed = frame.packed().reshape(frame.height * 3 // 2, frame.width)
         cv2.cvtColor(packed, cv2.COLOR_YUV2BGRA_I420, dst=self._picture)
         window = pygame.display.get_surface()
@@ -118,7 +130,7 @@ class WindowOutput(AlwaysWatched):
         # opaque: a plain copy instead of a blend
         surface.set_alpha(None)
         window.blit(surface, (x, y))
-        if self._show_help:
+        if self._show_help and self.on_key:
             self._draw_help(window)
         pygame.display.flip()
 
@@ -135,10 +147,15 @@ class WindowOutput(AlwaysWatched):
 
     def _take_key(self, character: str) -> None:
         if character == "h":
-            self._show_help = not self._show_help
-            self._pygame.display.get_surface().fill((0, 0, 0))
+            self._introduced = 0.0
+            self._set_help(not self._show_help)
         elif character in KEYS and self.on_key:
             self.on_key(KEYS[character])
+
+    def _set_help(self, shown: bool) -> None:
+        self._show_help = shown
+        # it may stand beside the picture
+        self._pygame.display.get_surface().fill((0, 0, 0))
 
     def _draw_help(self, window: Any) -> None:
         pygame = self._pygame
