@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import cv2
@@ -40,6 +42,16 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("picture") / "picture.png"
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (61, 93, 3), np.uint8))
     return path
+
+
+def huge_png(side: int) -> bytes:
+    """A few bytes that claim to be a picture of so many pixels each way."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 def assert_told(done: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
@@ -95,6 +107,9 @@ def test_completion_scripts_name_the_program(shell: str) -> None:
         (["start", "--no-such-option"], 2, "No such option"),
         (["bench", "--frames", "3"], 2, "too few"),
         (["models", "show", "no-such"], 2, "no-such"),
+        (["apply", "good.png", "out.png", "--edge", "99"], 2, "--edge: matte.edge"),
+        (["aply", "good.png", "out.png"], 2, "Did you mean apply?"),
+        (["apply", "bomb.png", "out.png"], 1, "scale it below"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -106,6 +121,7 @@ def test_bad_input_gets_one_message_with_a_cure_and_its_status(
     data = picture.read_bytes()
     (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
     (tmp_path / "good.png").write_bytes(data)
+    (tmp_path / "bomb.png").write_bytes(huge_png(60_000))
     (tmp_path / "folder").mkdir()
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert_told(vcam(*words, cwd=tmp_path), status, said)
@@ -172,6 +188,29 @@ def test_a_folder_gives_mattes_of_the_same_stems_and_one_bad_picture_costs_only_
 
 
 @pytest.mark.engine
+def test_mattes_of_pictures_with_one_stem_do_not_overwrite_each_other(picture: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for name in ("a.jpg", "a.png", "b.png"):
+        cv2.imwrite(str(source / name), cv2.imread(str(picture)))
+    assert vcam("mask", source, target).returncode == 0
+    assert sorted(path.name for path in target.iterdir()) == ["a.jpg.png", "a.png.png", "b.png"]
+
+
+@pytest.mark.engine
+def test_a_film_that_breaks_off_is_told(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    source = ["-f", "lavfi", "-i", "testsrc2=s=160x96:r=25:d=4", "-movflags", "faststart"]
+    subprocess.run([find_ffmpeg(), "-v", "error", *source, str(whole)], check=True)
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    done = vcam("apply", cut, tmp_path / "out.mp4", "--background", "green")
+    assert done.returncode == 0, done.stderr
+    assert "it may be damaged" in done.stderr
+    assert "damaged" not in vcam("apply", whole, tmp_path / "out.mp4", "--background", "green").stderr
+
+
+@pytest.mark.engine
 def test_an_odd_picture_keeps_its_size(picture: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.png"
     assert vcam("apply", picture, target, "--background", "green").returncode == 0
@@ -185,7 +224,10 @@ def test_ctrl_c_leaves_a_playable_file(tmp_path: Path) -> None:
     subprocess.run([find_ffmpeg(), "-v", "error", *source, str(long)], check=True)
     target = tmp_path / "out.mp4"
     process = subprocess.Popen([*VCAM, "apply", str(long), str(target)], stderr=subprocess.PIPE, text=True)
-    time.sleep(2.5)
+    while process.poll() is None and len(list(tmp_path.iterdir())) < 2:
+        time.sleep(0.1)
+    # the film has been begun; a few frames more
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said

@@ -263,7 +263,8 @@ class Layer:
 
     def where(self, key: str) -> str:
         """The place of a key, in words."""
-        return f"{self.origin}, line {self.lines[key]}" if key in self.lines else self.origin
+        origin = FIELDS[key].option if self.origin == "option" else self.origin
+        return f"{origin}, line {self.lines[key]}" if key in self.lines else origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,10 +437,8 @@ def load(
     environ = os.environ if environ is None else environ
     layers = [Layer("default", defaults or {})]
     layers += read_config(path or config_path(), profile or environ.get("VCAM_PROFILE", ""))
-    layers.append(environment_layer(environ))
-    layers.append(Layer("--set", parse_assignments(assignments)))
-    layers.append(Layer("option", options or {}))
-    return build(layers)
+    layers += [environment_layer(environ), Layer("--set", parse_assignments(assignments))]
+    return build([*layers, Layer("option", options or {})])
 
 
 def parse_size(text: str) -> Size:

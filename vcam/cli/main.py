@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import logging
 import sys
@@ -20,6 +21,7 @@ COMMANDS = {
     "bench": "vcam.cli.bench",
     "eval": "vcam.cli.eval",
     "compare": "vcam.cli.compare",
+    "filters": "vcam.cli.filters",
     "models": "vcam.cli.models",
     "devices": "vcam.cli.devices",
     "doctor": "vcam.cli.doctor",
@@ -48,6 +50,17 @@ INTERRUPTED = 130
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are asked for: `vcam --version` must not load OpenCV."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with the name that was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if close := difflib.get_close_matches(args[0], COMMANDS, 1, 0.5):
+                raise click.UsageError(f"{error.message} Did you mean {close[0]}?", ctx) from error
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
