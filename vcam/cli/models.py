@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vcam.cli import complete
 from vcam.errors import VcamError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _summary(path: Path) -> dict[str, Any]:
 
 
 @models.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete.models)
 @_json
 def show(name: str, as_json: bool) -> None:
     """Show the card of NAME: a model's name, a path, or auto."""
@@ -108,7 +109,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 @models.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete.models)
 @_json
 def verify(names: tuple[str, ...], as_json: bool) -> None:
     """Check models: the card, the checksum, and one inference on every runtime and device here.
@@ -163,7 +164,7 @@ _replace = click.option("--replace", is_flag=True, help="Take it instead of a mo
 
 
 @models.command()
-@click.argument("file")
+@click.argument("file", shell_complete=complete.files)
 @_name
 @_replace
 @_json
