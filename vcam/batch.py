@@ -8,21 +8,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vcam.camera.demo import DemoScene
 from vcam.camera.file import PictureFile, VideoFile, is_picture
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
 from vcam.compose.factory import parse_background
 from vcam.compose.matteview import MatteView, matte_picture
 from vcam.errors import InputError, UsageError
-from vcam.frames import Frame
+from vcam.frames import Frame, check_size
 from vcam.images import IMAGE_SUFFIXES, frame_to_bgr, write_image
 from vcam.matte.factory import make_matte
+from vcam.output.factory import make_output
 from vcam.output.file import VIDEO_SUFFIXES, VideoFileOutput
 from vcam.output.y4m import Y4MFile
-from vcam.pipeline import open_pipeline, tune_process
+from vcam.pipeline import Pipeline, open_pipeline, tune_process
 from vcam.segment.segmenter import open_segmenter
-from vcam.settings import Settings
+from vcam.settings import Settings, parse_size
 from vcam.signals import stop_on_signals
+from vcam.timings import Timings
 from vcam.types import U8
 
 Progress = Callable[[int, int | None], None]
@@ -165,6 +168,22 @@ class Batch:
             return Y4MFile(job.target)
         audio = None if self._mattes else job.source
         return VideoFileOutput(job.target, audio_from=audio, true_size=camera.true_size, blocking=True)
+
+
+def film_demo(settings: Settings, frames: int, progress: Progress) -> Timings:
+    """Composite the demo scene into the files that the settings name, as fast as it goes; returns what it cost.
+
+    A film's frames are evenly spaced however busy the machine is, which a loop at a camera's pace could not promise.
+    A signal ends it early; what was written so far is playable. Raises what `Pipeline.from_settings` raises.
+    """
+    tune_process()
+    camera = DemoScene(check_size(*parse_size(settings.output.size), "the output"), settings.output.fps)
+    outputs = [make_output(target, live=False) for target in settings.output.targets]
+    pipeline = Pipeline.from_settings(settings, camera=camera, outputs=outputs)
+    with pipeline, stop_on_signals(pipeline.stop) as interrupted:
+        while not interrupted and pipeline.timings.frames < frames and pipeline.step():
+            progress(pipeline.timings.frames, frames)
+    return pipeline.timings
 
 
 _MISSING = 0.05
