@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -19,6 +21,7 @@ from vcam.ffmpeg import find_ffmpeg, probe
 
 pytestmark = pytest.mark.process
 
+ROOT = Path(__file__).resolve().parents[1]
 VCAM = [sys.executable, "-m", "vcam"]
 
 
@@ -185,6 +188,19 @@ def test_a_folder_gives_mattes_of_the_same_stems_and_one_bad_picture_costs_only_
     for path in target.iterdir():
         matte = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert (matte.shape, matte.dtype) == ((61, 93), np.uint8)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_a_file_that_is_no_network_gets_one_message(backend: str, picture: Path, tmp_path: Path) -> None:
+    junk = tmp_path / "junk.onnx"
+    junk.write_bytes(picture.read_bytes())
+    card = (ROOT / "models/selfie-general.toml").read_text().replace("selfie-general.onnx", "junk.onnx")
+    digest = hashlib.sha256(junk.read_bytes()).hexdigest()
+    (tmp_path / "junk.toml").write_text(re.sub(r'sha256 = "\w+"', f'sha256 = "{digest}"', card))
+    done = vcam("mask", picture, tmp_path / "out.png", "--model", junk, "--backend", backend)
+    assert_told(done, 1, "junk.onnx is not a", "download it again")
+    assert len(done.stderr.strip().splitlines()) == 2, done.stderr
 
 
 @pytest.mark.engine

@@ -17,7 +17,7 @@ from vcam.errors import OutputDeviceError
 from vcam.ffmpeg import find_ffmpeg
 from vcam.frames import Frame
 from vcam.images import read_image
-from vcam.output.window import INTRODUCTION, WindowOutput, fit, has_display
+from vcam.output.window import INTRODUCTION, SAID, WindowOutput, fit, has_display
 
 pytestmark = pytest.mark.process
 
@@ -181,3 +181,24 @@ def test_no_help_for_keys_that_nobody_listens_to(pygame: Any, window: WindowOutp
     window.on_key = lambda name: None
     window.write(coloured())
     assert (pygame.surfarray.array3d(pygame.display.get_surface()) != first).any()
+
+
+def test_words_are_shown_for_a_moment_in_place_of_the_help(pygame: Any) -> None:
+    now = [INTRODUCTION + 1]
+    window = WindowOutput(lambda: now[0])
+    window.open((W, H), 30)
+
+    def screen() -> Any:
+        window.write(coloured())
+        return pygame.surfarray.array3d(pygame.display.get_surface())
+
+    plain = screen()
+    window.say("smoothing: 0.9")
+    first = screen()
+    window.say("smoothing: 1")
+    second = screen()
+    now[0] += SAID
+    np.testing.assert_array_equal(screen(), plain)
+    assert (first != plain).any()
+    assert (second != first).any()
+    window.close()

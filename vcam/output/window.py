@@ -35,6 +35,9 @@ KEYS = {
 INTRODUCTION = 8.0
 """Seconds for which the line of help is shown when a window opens: nobody looks for keys that he does not know of."""
 
+SAID = 2.5
+"""Seconds for which words are shown."""
+
 HELP = "C colour transfer   S seamless clone   M smoothstep   B next background   + - smoothing   H help   Q quit"
 
 
@@ -66,8 +69,10 @@ class WindowOutput(AlwaysWatched):
         self.finished = False
         self.on_key: Callable[[str], None] | None = None
         self._pygame: Any = None
-        self._help: Any = None
+        self._words = ""
+        self._line: Any = None
         self._show_help = False
+        self._said = ("", 0.0)
         self._size: Size = (0, 0)
         self._picture: U8 = np.empty((0, 0, 4), np.uint8)
         self._scaled: U8 = self._picture
@@ -103,6 +108,10 @@ class WindowOutput(AlwaysWatched):
             raise OutputDeviceError(f"no window can be opened: {error}", instead) from error
         self._show_help, self._introduced = True, self._clock() + INTRODUCTION
 
+    def say(self, words: str) -> None:
+        """Show words for a moment where the line of help stands. May be called from any thread."""
+        self._said = (words, self._clock() + SAID)
+
     def write(self, frame: Frame) -> None:
         """Show one frame and see what the person at the window did."""
         pygame = self._pygame
@@ -113,10 +122,11 @@ class WindowOutput(AlwaysWatched):
             return
         if self._introduced and self._clock() >= self._introduced:
             self._introduced = 0.0
-            self._set_help(False)
+            self._show_help = False
         packed = frame.packed().reshape(frame.height * 3 // 2, frame.width)
         cv2.cvtColor(packed, cv2.COLOR_YUV2BGRA_I420, dst=self._picture)
         window = pygame.display.get_surface()
+        self._choose_line(window)
         x, y, width, height = fit(self._size, window.get_size())
         if (width, height) == self._size:
             picture = self._picture
@@ -130,8 +140,7 @@ class WindowOutput(AlwaysWatched):
         # opaque: a plain copy instead of a blend
         surface.set_alpha(None)
         window.blit(surface, (x, y))
-        if self._show_help and self.on_key:
-            self._draw_help(window)
+        self._draw_line(window)
         pygame.display.flip()
 
     def _take_events(self) -> None:
@@ -148,28 +157,36 @@ class WindowOutput(AlwaysWatched):
     def _take_key(self, character: str) -> None:
         if character == "h":
             self._introduced = 0.0
-            self._set_help(not self._show_help)
+            self._show_help = not self._show_help
         elif character in KEYS and self.on_key:
             self.on_key(KEYS[character])
 
-    def _set_help(self, shown: bool) -> None:
-        self._show_help = shown
-        # it may stand beside the picture
-        self._pygame.display.get_surface().fill((0, 0, 0))
+    def _choose_line(self, window: Any) -> None:
+        """Have the words or the help rendered that are to stand along the lower border."""
+        words, until = self._said
+        if self._clock() >= until:
+            words = HELP if self._show_help and self.on_key else ""
+        if words == self._words:
+            return
+        self._words, self._line = words, None
+        # what stood there may have stood beside the picture
+        window.fill((0, 0, 0))
+        if words:
+            self._pygame.font.init()
+            font = self._pygame.font.Font(None, 24)
+            self._line = font.render(words, True, (240, 240, 240), (16, 18, 22)).convert()
 
-    def _draw_help(self, window: Any) -> None:
-        pygame = self._pygame
-        if self._help is None:
-            pygame.font.init()
-            self._help = pygame.font.Font(None, 24).render(HELP, True, (240, 240, 240), (16, 18, 22)).convert()
-        width = window.get_width()
-        line = self._help
+    def _draw_line(self, window: Any) -> None:
+        line, width = self._line, window.get_width()
+        if line is None:
+            return
         if line.get_width() > width:
-            line = pygame.transform.smoothscale(line, (width, max(1, line.get_height() * width // line.get_width())))
+            height = max(1, line.get_height() * width // line.get_width())
+            line = self._pygame.transform.smoothscale(line, (width, height))
         window.blit(line, ((width - line.get_width()) // 2, window.get_height() - line.get_height()))
 
     def close(self) -> None:
-        self._help = None
+        self._words, self._line = "", None
         pygame, self._pygame = self._pygame, None
         if pygame is not None:
             pygame.display.quit()
