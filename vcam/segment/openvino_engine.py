@@ -121,7 +121,7 @@ class OpenVinoEngine:
         network = self._card.network
         if network.suffix == ".onnx" and not _may_be_onnx(network):
             # else OpenVINO tries it as each kind of network it knows, and these complain by themselves
-            raise ModelError(f"{network} is not an ONNX network", "download it again")
+            raise ModelError(f"{network} is not a network: no ONNX file begins so", "download it again")
         try:
             return self._core.read_model(str(network))
         except RuntimeError as error:

@@ -129,6 +129,8 @@ class AutoSegmenter:
             try:
                 self._engine = choice.open(self._card, self._threads)
                 self._running = choice.name
+                if problems:
+                    _log.warning("%s takes over", choice.name)
                 return []
             except EngineError as error:
                 reason = error.message
