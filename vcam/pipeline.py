@@ -296,6 +296,8 @@ def open_pipeline(
             # a device by the name it was asked for with: the one it has depends on whether it is open
             source = settings.camera.source if camera.live else camera.description
             segmenter = open_segmenter(settings.segment, size, source)
+        elif settings.framing.auto:
+            log.warning("nobody is looked for with the background none, so auto-framing does nothing")
         composer = PlateComposer(background, size)
         composer.set_filters(make_effects(settings.filters, settings.overlay, still=still))
     except BaseException:
