@@ -122,7 +122,7 @@ class AutoSegmenter:
 
     def _open(self, *, hide_model_errors: bool) -> list[str]:
         """Open the next engine that works, or return why none does."""
-        problems = []
+        problems: list[str] = []
         while self._next < len(self._choices):
             choice = self._choices[self._next]
             self._next += 1
