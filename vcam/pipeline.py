@@ -296,8 +296,6 @@ def open_pipeline(
             # a device by the name it was asked for with: the one it has depends on whether it is open
             source = settings.camera.source if camera.live else camera.description
             segmenter = open_segmenter(settings.segment, size, source)
-        elif settings.framing.auto:
-            log.warning("nobody is looked for with the background none, so auto-framing does nothing")
         composer = PlateComposer(background, size)
         composer.set_filters(make_effects(settings.filters, settings.overlay, still=still))
     except BaseException:
@@ -305,6 +303,8 @@ def open_pipeline(
         raise
     matte = make_matte(settings.matte, still=still)
     framing = None if still else AutoFraming(settings.framing)
+    if settings.framing.auto and not background.needs_alpha:
+        log.warning("nobody is looked for with the background none, so auto-framing does nothing")
     return Pipeline(camera, segmenter, matte, composer, outputs, framing=framing)
 
 
