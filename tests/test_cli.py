@@ -111,6 +111,7 @@ def test_completion_scripts_name_the_program(shell: str) -> None:
         (["bench", "--frames", "3"], 2, "too few"),
         (["models", "show", "no-such"], 2, "no-such"),
         (["apply", "good.png", "out.png", "--edge", "99"], 2, "--edge: matte.edge"),
+        (["bench", "--size", "12"], 2, "as 1280x720"),
         (["aply", "good.png", "out.png"], 2, "Did you mean apply?"),
         (["apply", "bomb.png", "out.png"], 1, "scale it below"),
     ],
@@ -137,6 +138,10 @@ def test_a_broken_config_file_has_a_status_of_its_own(tmp_path: Path) -> None:
     config.write_text("[matte]\nedge = 1000\n")
     done = vcam("start", "--camera", "demo", "--output", "null", VCAM_CONFIG=str(config))
     assert_told(done, 78, str(config), "matte.edge")
+
+
+def test_a_wrong_variable_is_called_by_its_name() -> None:
+    assert_told(vcam("mask", "a.png", "b.png", VCAM_MATTE_EDGE="99"), 78, "VCAM_MATTE_EDGE", "from -30 to 30")
 
 
 def test_debug_shows_the_traceback_that_people_are_spared(tmp_path: Path) -> None:
