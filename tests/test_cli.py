@@ -77,6 +77,11 @@ def test_version_and_help_do_not_load_the_heavy_packages() -> None:
     assert vcam("--version").stdout.startswith("vcam 0.")
 
 
+@pytest.mark.parametrize("words", [(), ("models",), ("config",), ("service",), ("loopback",), ("stream",)])
+def test_help_says_whole_sentences(words: tuple[str, ...]) -> None:
+    assert "..." not in vcam(*words, "--help").stdout.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_name_the_program(shell: str) -> None:
     assert "_VCAM_COMPLETE" in vcam("completion", shell).stdout

@@ -44,11 +44,24 @@ COMMANDS = {
 }
 """Where each command is defined; a module is imported only for a command of its own."""
 
+_WHOLE = 1000
+"""Letters that no first sentence has."""
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C on a command that then was not done, as shells have it: 128 + SIGINT."""
 
 
-class LazyGroup(click.Group):
+class HelpfulGroup(click.Group):
+    """A group that says of each command all of its first sentence; click would cut it off."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class LazyGroup(HelpfulGroup):
     """A group whose commands are imported when they are asked for: `vcam --version` must not load OpenCV."""
 
     def resolve_command(

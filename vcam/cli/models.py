@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vcam.cli import complete
+from vcam.cli.main import HelpfulGroup
 from vcam.errors import VcamError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _FRAME = (1280, 720)
 _json = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def models() -> None:
     """Networks that find the person."""
 
