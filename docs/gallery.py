@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -21,7 +23,7 @@ SIZE = (1280, 720)
 SHOWN = (560, 315)
 FRAMES = 8
 QUALITY = 84
-FOLDER = Path(__file__).parent / "images" / "gallery"
+FOLDER = Path(__file__).resolve().parent / "images" / "gallery"
 
 FILTERS = [
     ("alpha", "alpha:sigma=12", "A softer edge."),
@@ -45,9 +47,12 @@ FILTERS = [
     ("sepia", "sepia", "Brown, as an old photograph."),
     ("color-map", "color-map:name=inferno", "Colours by brightness."),
     ("dim", "dim:amount=0.6", "Less light on the background."),
+    ("lut", "lut:file=evening.cube", "A look-up table, as programs for films export them; this one is of an evening."),
 ]
 OVERLAYS: list[tuple[str, dict[str, object], str]] = [
     ("text", {"overlay__text": "Eileen Collins", "overlay__clock": True}, "--text 'Eileen Collins' --clock"),
+    ("front", {"overlay__front": "logo.png"}, "--front logo.png"),
+    ("back", {"overlay__back": "logo.png", "overlay__back_scale": 0.7}, "--back logo.png --set overlay.back_scale=0.7"),
     ("framed", {"framing__auto": True, "framing__speed": 2.0}, "--auto-frame"),
 ]
 
@@ -111,8 +116,35 @@ def cell(name: str, what: str, option: str) -> str:
     return f"![{name}](images/gallery/{name}.jpg)<br>{words}"
 
 
+def write_cube(path: Path) -> None:
+    """A look-up table: shadows towards teal, lights towards orange."""
+    steps = np.linspace(0, 1, 17)
+    blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
+    light = 0.299 * red + 0.587 * green + 0.114 * blue
+    warm = 0.22 * (light - 0.45)
+    rows = np.clip(np.stack([red + warm, green + 0.2 * warm, blue - warm], axis=-1), 0, 1).reshape(-1, 3)
+    path.write_text("LUT_3D_SIZE 17\n" + "".join(f"{r:.5f} {g:.5f} {b:.5f}\n" for r, g, b in rows))
+
+
+def write_logo(path: Path) -> None:
+    """A picture with transparency: a ring with the program's name."""
+    logo = np.zeros((240, 240, 4), np.uint8)
+    cv2.circle(logo, (120, 120), 100, (255, 255, 255, 230), 14, cv2.LINE_AA)
+    cv2.putText(logo, "vcam", (42, 136), cv2.FONT_HERSHEY_DUPLEX, 1.9, (255, 255, 255, 230), 3, cv2.LINE_AA)
+    cv2.imwrite(str(path), logo)
+
+
 def main() -> None:
-    """Make all of it."""
+    """Make all of it; the files that some pictures need are made in passing."""
+    with TemporaryDirectory() as scratch, contextlib.chdir(scratch):
+        write_cube(Path("evening.cube"))
+        write_logo(Path("logo.png"))
+        make_pictures()
+    (FOLDER.parents[1] / "gallery.md").write_text(page(), encoding="utf-8")
+
+
+def make_pictures() -> None:
+    """Those of the page, into its folder."""
     tune_process()
     FOLDER.mkdir(parents=True, exist_ok=True)
     plain = picture()
@@ -122,7 +154,6 @@ def main() -> None:
     save("decontaminate", beside(plain, picture(filters__decontaminate=1.0)))
     for name, changes, _ in OVERLAYS:
         save(name, picture(**changes))
-    (Path(__file__).parent / "gallery.md").write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

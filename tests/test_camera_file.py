@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import subprocess
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from vcam import ffmpeg
 from vcam.camera.file import PictureFile, VideoFile, is_picture, open_file
 from vcam.errors import InputError, UsageError
-from vcam.ffmpeg import find_ffmpeg
+from vcam.ffmpeg import find_ffmpeg, probe
 from vcam.frames import Frame
 from vcam.images import write_image
 
@@ -218,3 +220,44 @@ def test_kinds_are_told_by_content_not_by_name(tmp_path, clip):
     unknown = tmp_path / "broken.png"
     unknown.write_bytes(b"no picture")
     assert is_picture(unknown)
+
+
+def make(path, *arguments):
+    """A file made by ffmpeg."""
+    subprocess.run([find_ffmpeg(), "-v", "error", "-y", *arguments, str(path)], check=True)
+    return path
+
+
+def test_the_number_of_a_codec_is_no_size(tmp_path):
+    """ffmpeg writes MPEG-2 in a transport stream as `Video: mpeg2video (Main) ([2][0][0][0] / 0x0002), ... 320x192`."""
+    path = make(tmp_path / "film.ts", "-f", "lavfi", "-i", "testsrc2=s=320x192:r=25:d=0.4", "-c:v", "mpeg2video")
+    assert probe(path).size == (320, 192)
+
+
+def test_a_film_of_uneven_frames_keeps_its_quickest_part(tmp_path):
+    """Half of it has 30 frames a second, half of it 10; at their mean the quick half would lose frames."""
+    source = ["-f", "lavfi", "-i", "testsrc2=s=128x96:r=30:d=2", "-vf", "select='lt(n,30)+not(mod(n,3))'"]
+    path = make(tmp_path / "film.mp4", *source, "-fps_mode", "vfr")
+    assert probe(path).fps == 30
+
+
+def test_an_interlaced_film_has_as_many_frames_as_pairs_of_fields():
+    line = "Stream #0:0: Video: h264 (High), yuv420p(tv), 1920x1080, {} fps, {} tbr, 90k tbn"
+    assert ffmpeg._rate(line.format("29.97", "59.94")) == Fraction(30000, 1001)
+    assert ffmpeg._rate(line.format("29.83", "30")) == 30
+    assert ffmpeg._rate(line.format("24", "90k")) == 24
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("sound.mp4", ["-f", "lavfi", "-i", "sine=d=0.5"], "holds sound, but no moving picture"),
+        ("words.mkv", ["-f", "srt", "-i", "{}"], "holds no moving picture"),
+    ],
+)
+def test_a_file_without_a_picture_says_so(name, arguments, said, tmp_path):
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:00,000 --> 00:00:01,000\nhello\n")
+    path = make(tmp_path / name, *(argument.format(words) for argument in arguments))
+    with pytest.raises(InputError, match=said):
+        probe(path)

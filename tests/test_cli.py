@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import cv2
@@ -17,6 +21,7 @@ from vcam.ffmpeg import find_ffmpeg, probe
 
 pytestmark = pytest.mark.process
 
+ROOT = Path(__file__).resolve().parents[1]
 VCAM = [sys.executable, "-m", "vcam"]
 
 
@@ -42,6 +47,16 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def huge_png(side: int) -> bytes:
+    """A few bytes that claim to be a picture of so many pixels each way."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
 def assert_told(done: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
@@ -60,6 +75,11 @@ def test_version_and_help_do_not_load_the_heavy_packages() -> None:
     # naming the commands imports them, but none may need an engine or a picture for that
     assert "start" in done.stdout, done.stderr
     assert vcam("--version").stdout.startswith("vcam 0.")
+
+
+@pytest.mark.parametrize("words", [(), ("models",), ("config",), ("service",), ("loopback",), ("stream",)])
+def test_help_says_whole_sentences(words: tuple[str, ...]) -> None:
+    assert "..." not in vcam(*words, "--help").stdout.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -95,6 +115,10 @@ def test_completion_scripts_name_the_program(shell: str) -> None:
         (["start", "--no-such-option"], 2, "No such option"),
         (["bench", "--frames", "3"], 2, "too few"),
         (["models", "show", "no-such"], 2, "no-such"),
+        (["apply", "good.png", "out.png", "--edge", "99"], 2, "--edge: matte.edge"),
+        (["bench", "--size", "12"], 2, "as 1280x720"),
+        (["aply", "good.png", "out.png"], 2, "Did you mean apply?"),
+        (["apply", "bomb.png", "out.png"], 1, "scale it below"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -106,6 +130,7 @@ def test_bad_input_gets_one_message_with_a_cure_and_its_status(
     data = picture.read_bytes()
     (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
     (tmp_path / "good.png").write_bytes(data)
+    (tmp_path / "bomb.png").write_bytes(huge_png(60_000))
     (tmp_path / "folder").mkdir()
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert_told(vcam(*words, cwd=tmp_path), status, said)
@@ -118,6 +143,10 @@ def test_a_broken_config_file_has_a_status_of_its_own(tmp_path: Path) -> None:
     config.write_text("[matte]\nedge = 1000\n")
     done = vcam("start", "--camera", "demo", "--output", "null", VCAM_CONFIG=str(config))
     assert_told(done, 78, str(config), "matte.edge")
+
+
+def test_a_wrong_variable_is_called_by_its_name() -> None:
+    assert_told(vcam("mask", "a.png", "b.png", VCAM_MATTE_EDGE="99"), 78, "VCAM_MATTE_EDGE", "from -30 to 30")
 
 
 def test_debug_shows_the_traceback_that_people_are_spared(tmp_path: Path) -> None:
@@ -172,6 +201,42 @@ def test_a_folder_gives_mattes_of_the_same_stems_and_one_bad_picture_costs_only_
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_a_file_that_is_no_network_gets_one_message(backend: str, picture: Path, tmp_path: Path) -> None:
+    junk = tmp_path / "junk.onnx"
+    junk.write_bytes(picture.read_bytes())
+    card = (ROOT / "models/selfie-general.toml").read_text().replace("selfie-general.onnx", "junk.onnx")
+    digest = hashlib.sha256(junk.read_bytes()).hexdigest()
+    (tmp_path / "junk.toml").write_text(re.sub(r'sha256 = "\w+"', f'sha256 = "{digest}"', card))
+    done = vcam("mask", picture, tmp_path / "out.png", "--model", junk, "--backend", backend)
+    assert_told(done, 1, "junk.onnx is not a", "download it again")
+    assert len(done.stderr.strip().splitlines()) == 2, done.stderr
+
+
+@pytest.mark.engine
+def test_mattes_of_pictures_with_one_stem_do_not_overwrite_each_other(picture: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for name in ("a.jpg", "a.png", "b.png"):
+        cv2.imwrite(str(source / name), cv2.imread(str(picture)))
+    assert vcam("mask", source, target).returncode == 0
+    assert sorted(path.name for path in target.iterdir()) == ["a.jpg.png", "a.png.png", "b.png"]
+
+
+@pytest.mark.engine
+def test_a_film_that_breaks_off_is_told(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    source = ["-f", "lavfi", "-i", "testsrc2=s=160x96:r=25:d=4", "-movflags", "faststart"]
+    subprocess.run([find_ffmpeg(), "-v", "error", *source, str(whole)], check=True)
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    done = vcam("apply", cut, tmp_path / "out.mp4", "--background", "green")
+    assert done.returncode == 0, done.stderr
+    assert "it may be damaged" in done.stderr
+    assert "damaged" not in vcam("apply", whole, tmp_path / "out.mp4", "--background", "green").stderr
+
+
+@pytest.mark.engine
 def test_an_odd_picture_keeps_its_size(picture: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.png"
     assert vcam("apply", picture, target, "--background", "green").returncode == 0
@@ -185,7 +250,10 @@ def test_ctrl_c_leaves_a_playable_file(tmp_path: Path) -> None:
     subprocess.run([find_ffmpeg(), "-v", "error", *source, str(long)], check=True)
     target = tmp_path / "out.mp4"
     process = subprocess.Popen([*VCAM, "apply", str(long), str(target)], stderr=subprocess.PIPE, text=True)
-    time.sleep(2.5)
+    while process.poll() is None and len(list(tmp_path.iterdir())) < 2:
+        time.sleep(0.1)
+    # the film has been begun; a few frames more
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said
@@ -200,7 +268,10 @@ def test_demo_writes_a_film_where_there_is_no_display_and_says_where(tmp_path: P
     assert done.returncode == 0, done.stderr
     assert "20 frames" in done.stdout
     assert "vcam-demo.mp4" in done.stdout
-    assert probe(tmp_path / "vcam-demo.mp4").size == (640, 360)
+    film = probe(tmp_path / "vcam-demo.mp4")
+    assert film.size == (640, 360)
+    # every frame in its place, however busy this machine is
+    assert (film.fps, film.duration) == (30, pytest.approx(20 / 30, abs=0.02))
 
 
 @pytest.mark.engine

@@ -480,3 +480,12 @@ def test_the_gallery_has_its_pictures_and_they_are_small() -> None:
     assert len(names) > 20
     for name in names:
         assert 2000 < (docs / name).stat().st_size < 40_000, name
+    for name in KINDS:
+        assert f"`--filter {name}" in page or f"`--{name}" in page, name
+
+
+def test_the_cost_of_every_filter_stands_in_the_page_of_performance() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "performance.md").read_text()
+    rows = page.partition("## Filters\n")[2]
+    for name in KINDS:
+        assert f"| `{name}` | " in rows, name

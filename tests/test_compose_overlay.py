@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vcam.compose import font
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
-from vcam.compose.overlay import Clock, Overlay, picture_overlay, text_overlay
+from vcam.compose.overlay import Clock, Overlay, draw_text, picture_overlay, text_overlay
 from vcam.compose.static import ColorBackground
 from vcam.errors import InputError, UsageError
 from vcam.frames import NOTHING, Alpha, Box, Frame
@@ -130,3 +132,38 @@ def test_an_overlay_that_cannot_be_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "words.png").write_text("not a picture")
     with pytest.raises(InputError, match="no picture that can lie over another"):
         picture_overlay(tmp_path / "words.png", "top", 0.5)
+
+
+def sign_of(text: str) -> bytes:
+    """What is drawn for a text, its card and all."""
+    return draw_text(text, 40, (640, 360)).tobytes()
+
+
+@pytest.mark.parametrize("letters", ["ßüñé", "Ωλ", "Жщ"])
+def test_letters_beyond_english_are_drawn_as_themselves(letters: str) -> None:
+    """Not each as the same sign for a letter that the font has not."""
+    signs = [sign_of(letter) for letter in letters]
+    assert len({sign_of("\U0010fffe"), *signs}) == len(letters) + 1
+
+
+@pytest.mark.parametrize(
+    "said", [OSError("no such program"), subprocess.TimeoutExpired("fc-match", 5), "", "0 /nowhere"]
+)
+def test_without_fontconfig_they_are_drawn_too(said: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: object, **__: object) -> object:
+        if isinstance(said, Exception):
+            raise said
+        return subprocess.CompletedProcess([], 0, said, "")
+
+    monkeypatch.setattr("vcam.compose.font.subprocess.run", run)
+    font._choose.cache_clear()
+    try:
+        assert sign_of("ü") != sign_of("ß") != sign_of("\U0010fffe")
+    finally:
+        font._choose.cache_clear()
+
+
+def test_english_needs_no_other_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vcam.compose.font.subprocess.run", lambda *_, **__: pytest.fail("looked for a font"))
+    font._choose.cache_clear()
+    sign_of("Be right back! (10:30 - 11)")

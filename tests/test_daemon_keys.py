@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vcam.daemon.changes import Change
+from vcam.daemon.changes import Change, difference
 from vcam.daemon.keys import Keys, backgrounds
 from vcam.errors import UsageError
 from vcam.output.window import KEYS
@@ -27,8 +27,8 @@ class Daemon:
         if self.fail:
             future.set_exception(self.fail)
         else:
-            self.settings = wish(self.settings)
-            future.set_result(Change())
+            before, self.settings = self.settings, wish(self.settings)
+            future.set_result(Change(difference(before, self.settings)))
         return future
 
 
@@ -83,3 +83,26 @@ def test_every_key_of_the_window_means_something() -> None:
         before = daemon.settings
         Keys(daemon.change, "blur").press(name)
         assert daemon.settings != before, name
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("color-transfer", "filters: grey, color-transfer"),
+        ("smoother", "smoothing: 0.6"),
+        ("background", "background: pixelate"),
+    ],
+)
+def test_what_a_key_has_done_is_said(name: str, words: str) -> None:
+    said: list[str] = []
+    daemon = Daemon(Settings().replace(filters__chain=("grey",), matte__temporal=0.5, background__spec="blur"))
+    Keys(daemon.change, "blur", said.append).press(name)
+    assert said == [words]
+
+
+def test_what_a_key_could_not_do_is_said_too() -> None:
+    said: list[str] = []
+    daemon = Daemon()
+    daemon.fail = UsageError("the picture is gone")
+    Keys(daemon.change, "blur", said.append).press("background")
+    assert said == ["the picture is gone"]

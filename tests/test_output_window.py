@@ -17,11 +17,11 @@ from vcam.errors import OutputDeviceError
 from vcam.ffmpeg import find_ffmpeg
 from vcam.frames import Frame
 from vcam.images import read_image
-from vcam.output.window import WindowOutput, fit, has_display
+from vcam.output.window import INTRODUCTION, SAID, WindowOutput, fit, has_display
 
 pytestmark = pytest.mark.process
 
-SIZE = (320, 180)
+SIZE = W, H = (320, 180)
 
 
 @pytest.fixture
@@ -149,15 +149,56 @@ def test_a_display_that_does_not_answer_is_an_error_not_an_invisible_window() ->
     assert "OutputDeviceError: no window can be opened" in done.stderr
 
 
-def test_keys_are_told_by_name_and_the_help_line_comes_and_goes(pygame: Any, window: WindowOutput) -> None:
+def test_keys_are_told_by_name_and_the_help_line_comes_and_goes(pygame: Any) -> None:
+    now = [0.0]
+    window = WindowOutput(lambda: now[0])
     pressed: list[str] = []
     window.on_key = pressed.append
-    seen = []
-    for character in ("c", "s", "m", "b", "+", "-", "x", "h", "h"):
-        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=ord(character), unicode=character))
+    window.open((W, H), 30)
+
+    def screen(character: str = "") -> Any:
+        if character:
+            pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=ord(character), unicode=character))
         window.write(coloured())
-        seen.append(pygame.surfarray.array3d(pygame.display.get_surface()))
+        return pygame.surfarray.array3d(pygame.display.get_surface())
+
+    introduced = screen()
+    now[0] = INTRODUCTION + 0.1
+    plain = screen()
+    assert (introduced != plain).any()
+    for character in ("c", "s", "m", "b", "+", "-", "x"):
+        np.testing.assert_array_equal(screen(character), plain)
     assert pressed == ["color-transfer", "seamless-clone", "smoothstep", "background", "smoother", "livelier"]
-    assert (seen[-2] != seen[0]).any()
-    np.testing.assert_array_equal(seen[-1], seen[0])
+    np.testing.assert_array_equal(screen("h"), introduced)
+    np.testing.assert_array_equal(screen("h"), plain)
     assert not window.finished
+    window.close()
+
+
+def test_no_help_for_keys_that_nobody_listens_to(pygame: Any, window: WindowOutput) -> None:
+    window.write(coloured())
+    first = pygame.surfarray.array3d(pygame.display.get_surface())
+    window.on_key = lambda name: None
+    window.write(coloured())
+    assert (pygame.surfarray.array3d(pygame.display.get_surface()) != first).any()
+
+
+def test_words_are_shown_for_a_moment_in_place_of_the_help(pygame: Any) -> None:
+    now = [INTRODUCTION + 1]
+    window = WindowOutput(lambda: now[0])
+    window.open((W, H), 30)
+
+    def screen() -> Any:
+        window.write(coloured())
+        return pygame.surfarray.array3d(pygame.display.get_surface())
+
+    plain = screen()
+    window.say("smoothing: 0.9")
+    first = screen()
+    window.say("smoothing: 1")
+    second = screen()
+    now[0] += SAID
+    np.testing.assert_array_equal(screen(), plain)
+    assert (first != plain).any()
+    assert (second != first).any()
+    window.close()

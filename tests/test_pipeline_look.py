@@ -14,7 +14,7 @@ from vcam.compose.static import ColorBackground
 from vcam.errors import ConfigError, UsageError
 from vcam.frames import Map
 from vcam.matte.factory import make_matte
-from vcam.pipeline import Pipeline
+from vcam.pipeline import Pipeline, open_pipeline
 from vcam.settings import Settings, load
 from vcam.testing import FakeCamera, FakeSegmenter, RecordingOutput, pattern_frame
 
@@ -97,3 +97,10 @@ def test_settings_out_of_range_are_refused(tmp_path: Path) -> None:
         load(path=path, environ={})
     with pytest.raises(UsageError):
         Settings().replace(framing__zoom=0.5)
+
+
+@pytest.mark.parametrize("auto", [True, False])
+def test_auto_framing_that_can_see_nobody_says_so(auto: bool, caplog: pytest.LogCaptureFixture) -> None:
+    settings = Settings().replace(background__spec="none", framing__auto=auto)
+    open_pipeline(settings, FakeCamera([], size=SIZE), SIZE, []).close()
+    assert ("auto-framing does nothing" in caplog.text) == auto

@@ -71,7 +71,7 @@ def _warnings(caplog):
 def test_the_first_engine_that_opens_is_used(caplog):
     segmenter = _segmenter(_choice("a", EngineError("no driver")), _choice("b", ScriptedEngine(0.7)))
     assert segmenter.segment(FRAME).probability[0, 0] == np.float32(0.7)
-    assert _warnings(caplog) == ["a on CPU failed: no driver"]
+    assert _warnings(caplog) == ["a on CPU failed: no driver", "b on CPU takes over"]
 
 
 def test_an_engine_that_throws_costs_one_frame_and_is_replaced(caplog):

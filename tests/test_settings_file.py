@@ -156,7 +156,7 @@ def test_all_problems_of_a_file_are_found_at_once(file: Path) -> None:
     file.write_text("[matte]\nedge = 99\nedgy = 1\n[profiles.work.output]\nfps = 0\n")
     said = [str(error) for error in problems(file, {"VCAM_MATTE_SOFTNESS": "9"})]
     assert [re.findall(r"line (\d)", text) for text in said] == [["2"], ["3"], ["5"], []]
-    assert "environment" in said[3]
+    assert "VCAM_MATTE_SOFTNESS" in said[3]
 
 
 def test_the_template_names_every_setting_and_sets_none(file: Path) -> None:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from vcam.camera.demo import DemoScene
 from vcam.camera.file import PictureFile, VideoFile, is_picture
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
 from vcam.compose.factory import parse_background
 from vcam.compose.matteview import MatteView, matte_picture
 from vcam.errors import InputError, UsageError
-from vcam.frames import Frame
+from vcam.frames import Frame, check_size
 from vcam.images import IMAGE_SUFFIXES, frame_to_bgr, write_image
 from vcam.matte.factory import make_matte
+from vcam.output.factory import make_output
 from vcam.output.file import VIDEO_SUFFIXES, VideoFileOutput
 from vcam.output.y4m import Y4MFile
-from vcam.pipeline import open_pipeline, tune_process
+from vcam.pipeline import Pipeline, open_pipeline, tune_process
 from vcam.segment.segmenter import open_segmenter
-from vcam.settings import Settings
+from vcam.settings import Settings, parse_size
 from vcam.signals import stop_on_signals
+from vcam.timings import Timings
 from vcam.types import U8
 
 Progress = Callable[[int, int | None], None]
@@ -44,7 +48,8 @@ class Done:
     frames: int
     cpu_ms_per_frame: float
     interrupted: bool = False
-    note: str = ""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know of it, though it is no failure."""
 
 
 def plan(source: Path, target: Path, *, mattes: bool) -> list[Job]:
@@ -84,7 +89,13 @@ def _plan_folder(source: Path, target: Path, mattes: bool) -> list[Job]:
         target.mkdir()
     elif target.samefile(source):
         raise UsageError(f"{target} is the input folder itself", "give another folder")
-    return [Job(path, target / (f"{path.stem}.png" if mattes else path.name), True) for path in pictures]
+    stems = Counter(path.stem for path in pictures)
+    return [Job(path, target / (_matte_name(path, stems) if mattes else path.name), True) for path in pictures]
+
+
+def _matte_name(picture: Path, stems: Counter[str]) -> str:
+    """The picture's stem; its whole name where another has that stem, so that no matte overwrites another."""
+    return f"{picture.stem if stems[picture.stem] == 1 else picture.name}.png"
 
 
 def _some(suffixes: frozenset[str]) -> str:
@@ -148,7 +159,9 @@ class Batch:
             while not interrupted and pipeline.step():
                 progress(pipeline.timings.frames, camera.frames)
             timings = pipeline.timings
-            return Done(timings.frames, sum(timings.stages_ms().values()), bool(interrupted), _note(camera))
+            notes = (_odd(camera), "" if interrupted else _cut(camera, timings.frames))
+            cost = sum(timings.stages_ms().values())
+            return Done(timings.frames, cost, bool(interrupted), [note for note in notes if note])
 
     def _video_output(self, job: Job, camera: VideoFile) -> VideoFileOutput | Y4MFile:
         if job.target.suffix.lower() == ".y4m":
@@ -157,7 +170,35 @@ class Batch:
         return VideoFileOutput(job.target, audio_from=audio, true_size=camera.true_size, blocking=True)
 
 
-def _note(camera: VideoFile) -> str:
+def film_demo(settings: Settings, frames: int, progress: Progress) -> Timings:
+    """Composite the demo scene into the files that the settings name, as fast as it goes; returns what it cost.
+
+    A film's frames are evenly spaced however busy the machine is, which a loop at a camera's pace could not promise.
+    A signal ends it early; what was written so far is playable. Raises what `Pipeline.from_settings` raises.
+    """
+    tune_process()
+    camera = DemoScene(check_size(*parse_size(settings.output.size), "the output"), settings.output.fps)
+    outputs = [make_output(target, live=False) for target in settings.output.targets]
+    pipeline = Pipeline.from_settings(settings, camera=camera, outputs=outputs)
+    with pipeline, stop_on_signals(pipeline.stop) as interrupted:
+        while not interrupted and pipeline.timings.frames < frames and pipeline.step():
+            progress(pipeline.timings.frames, frames)
+    return pipeline.timings
+
+
+_MISSING = 0.05
+"""The share of a film's frames that may be missing before anybody is told."""
+
+
+def _cut(camera: VideoFile, frames: int) -> str:
+    """A word on a film that ended before its time, as one does whose download broke off."""
+    if not camera.frames or frames >= camera.frames * (1 - _MISSING) - 2:
+        return ""
+    found, meant = frames / camera.fps, camera.frames / camera.fps
+    return f"{camera.description} ended after {found:.1f} of {meant:.1f} seconds: it may be damaged"
+
+
+def _odd(camera: VideoFile) -> str:
     if camera.size == camera.true_size:
         return ""
     width, height = camera.true_size

@@ -75,7 +75,8 @@ class MediaInfo:
         return None if self.duration is None else max(1, round(self.duration * self.fps))
 
 
-_VIDEO = re.compile(r"Stream #\d+:\d+.*?: Video: .*?\b(\d{1,5})x(\d{1,5})\b(?:(?: \[|, )SAR (\d+):(\d+))?")
+# a side begins with no 0, as the number of a codec in hexadecimal does
+_VIDEO = re.compile(r"Stream #\d+:\d+.*?: Video: .*?\b([1-9]\d{0,4})x([1-9]\d{0,4})\b(?:(?: \[|, )SAR (\d+):(\d+))?")
 _RATE = re.compile(r"\b([\d.]+)(k?) (fps|tbr)\b")
 _DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _ROTATION = re.compile(r"rotation of (-?[\d.]+) degrees")
@@ -104,7 +105,7 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
     text = done.stderr.decode("utf-8", "replace")
     video = next((line for line in text.splitlines() if _VIDEO.search(line) and "attached pic" not in line), None)
     if video is None:
-        raise InputError(f"{path} is not a video that ffmpeg can read: {last_line(text)}", "convert it to MP4 or MKV")
+        raise _no_video(path, text)
     found = _VIDEO.search(video)
     assert found is not None
     width, height = int(found[1]), int(found[2])
@@ -123,9 +124,28 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
     )
 
 
+def _no_video(path: Path, text: str) -> InputError:
+    if "Input #0" not in text:
+        return InputError(f"{path} is not a video that ffmpeg can read: {last_line(text)}", "convert it to MP4 or MKV")
+    if ": Audio:" in text:
+        return InputError(f"{path} holds sound, but no moving picture", "give a video")
+    return InputError(f"{path} holds no moving picture", "record or download it again")
+
+
+_MOST_TICKS = 61.0
+"""Frames a second: what is above this is the clock of a container, not the rate of a camera."""
+
+
 def _rate(line: str) -> Fraction:
+    """The rate at which no frame is lost: the mean one, but for a file whose frames come unevenly the one of its ticks,
+    since a phone that falls behind for a moment has a mean that fits no part of its film.
+
+    Twice the mean is the count of fields of an interlaced film, not of frames.
+    """
     rates = {name: float(value) * (1000 if kilo else 1) for value, kilo, name in _RATE.findall(line)}
-    rate = rates.get("fps") or rates.get("tbr") or 25.0
+    rate, ticks = rates.get("fps") or rates.get("tbr") or 25.0, rates.get("tbr") or 0.0
+    if rate < ticks <= _MOST_TICKS and abs(ticks - 2 * rate) > 0.02 * rate:
+        rate = ticks
     rate = min(max(rate, 0.1), 240.0)
     for ntsc in _NTSC:
         if abs(rate - ntsc / 1001) < 0.006:

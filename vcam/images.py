@@ -54,7 +54,11 @@ def read_image(path: str | os.PathLike[str]) -> U8:
         raise InputError(f"{path} is not a picture that vcam can read", "use JPEG, PNG, WebP, TIFF or BMP") from error
     except PermissionError as error:
         raise InputError(f"{path} may not be read", f"chmod u+r {path}") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"{path} has too many pixels to load", f"scale it below {MAX_PIXELS // 1_000_000} megapixels"
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path} is damaged: {error}", "export or download the picture again") from error
 
 

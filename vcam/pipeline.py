@@ -304,6 +304,8 @@ def open_pipeline(
         raise
     matte = make_matte(settings.matte, still=still)
     framing = None if still else AutoFraming(settings.framing)
+    if settings.framing.auto and not background.needs_alpha:
+        log.warning("nobody is looked for with the background none, so auto-framing does nothing")
     return Pipeline(camera, segmenter, matte, composer, outputs, framing=framing)
 
 

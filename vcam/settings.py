@@ -127,7 +127,7 @@ class OutputSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ("auto",)  # fmt: skip
     size: Annotated[
         str,
-        _meta("Width and height of the picture that vcam serves; both even.", unit="px", option="--size",
+        _meta("Width and height of the picture that vcam serves, as 1280x720; both even.", unit="px", option="--size",
               pattern=r"^\d{1,5}x\d{1,5}$"),
     ] = "1280x720"  # fmt: skip
     fps: Annotated[float, _meta("Frames a second.", unit="1/s", option="--fps", ge=1, le=240)] = 30.0
@@ -227,7 +227,9 @@ class Layer:
 
     def where(self, key: str) -> str:
         """The place of a key, in words."""
-        return f"{self.origin}, line {self.lines[key]}" if key in self.lines else self.origin
+        names = {"option": FIELDS[key].option, "environment": FIELDS[key].environment} if key in FIELDS else {}
+        origin = names.get(self.origin, self.origin)
+        return f"{origin}, line {self.lines[key]}" if key in self.lines else origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +295,7 @@ def _allowed(field: Field, error: str) -> str:
         return f"a number from {field.minimum:g} to {field.maximum:g}{unit}"
     if field.type is bool:
         return "true or false"
-    return field.help if "pattern" in error or "length" in error else error.split(" - ")[0].lower()
+    return field.help if "regex" in error or "length" in error else error.split(" - ")[0].lower()
 
 
 def _did_you_mean(key: str) -> str:
@@ -400,10 +402,8 @@ def load(
     environ = os.environ if environ is None else environ
     layers = [Layer("default", defaults or {})]
     layers += read_config(path or config_path(), profile or environ.get("VCAM_PROFILE", ""))
-    layers.append(environment_layer(environ))
-    layers.append(Layer("--set", parse_assignments(assignments)))
-    layers.append(Layer("option", options or {}))
-    return build(layers)
+    layers += [environment_layer(environ), Layer("--set", parse_assignments(assignments))]
+    return build([*layers, Layer("option", options or {})])
 
 
 def parse_size(text: str) -> Size:

@@ -19,8 +19,8 @@ class FilterSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     chain: Annotated[
         tuple[str, ...],
-        setting("NAME[:PARAM=VALUE,...], applied in this order; as text separated by semicolons. docs/filters.md names "
-                "them all.", live=True, option="--filter"),
+        setting("NAME[:PARAM=VALUE,...], applied in this order; as text separated by semicolons. vcam filters lists "
+                "them.", live=True, option="--filter"),
     ] = ()  # fmt: skip
     decontaminate: Annotated[
         float,

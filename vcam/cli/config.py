@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import load_settings, settings_options
 from vcam.errors import ConfigError, UsageError, VcamError
 from vcam.secrets import without_secrets
@@ -24,7 +25,7 @@ EDITORS = ("sensible-editor", "editor", "nano", "vi")
 """Tried in this order where neither $VISUAL nor $EDITOR says what somebody likes."""
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def config() -> None:
     """Settings: the file, what is in force, and the list of all."""
 

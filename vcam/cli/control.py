@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
+from vcam.cli import complete
 from vcam.errors import VcamError
 
 if TYPE_CHECKING:
     from vcam.daemon.client import ControlClient
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_BACKGROUNDS = ("blur", "blur:", "pixelate", "pixelate:", "color:#", "green", "none", "screen")
 
 
 def _common(command: F) -> F:
@@ -38,30 +35,6 @@ def _connect(name: str) -> ControlClient:
 def _call(name: str, method: str, params: dict[str, Any] | None = None) -> Any:
     with _connect(name) as daemon:
         return daemon.call(method, params)
-
-
-def _complete_key(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from vcam.settings import FIELDS
-
-    to_set = param.name == "assignments"
-    return [
-        CompletionItem(key + "=" if to_set else key, help=known.help)
-        for key, known in FIELDS.items()
-        if key.startswith(incomplete) and (known.live or not to_set)
-    ]
-
-
-def _complete_background(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    words = [CompletionItem(word) for word in _BACKGROUNDS if word.startswith(incomplete)]
-    return words or [CompletionItem(incomplete, type="file")]
-
-
-def _complete_profile(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from vcam.settings import config_path, read_profiles
-
-    with suppress(VcamError):
-        return [CompletionItem(name) for name in read_profiles(config_path())[1] if name.startswith(incomplete)]
-    return []
 
 
 def _absolute(word: str) -> str:
@@ -108,7 +81,7 @@ def _watch_status(name: str, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("key", default="", shell_complete=_complete_key)
+@click.argument("key", default="", shell_complete=complete.keys)
 @_common
 def get(key: str, name: str, as_json: bool) -> int:
     """Print the setting KEY of the running vcam, or all of them."""
@@ -124,7 +97,7 @@ def get(key: str, name: str, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("assignments", nargs=-1, required=True, metavar="KEY=VALUE...", shell_complete=_complete_key)
+@click.argument("assignments", nargs=-1, required=True, metavar="KEY=VALUE...", shell_complete=complete.keys)
 @click.option("--save", is_flag=True, help="Also write them into the config file.")
 @_common
 def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> int:
@@ -154,7 +127,7 @@ def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> i
 
 
 @click.command()
-@click.argument("spec", shell_complete=_complete_background)
+@click.argument("spec", shell_complete=complete.backgrounds)
 @_common
 def background(spec: str, name: str, as_json: bool) -> int:
     """Show another background: SPEC as for vcam start --background."""
@@ -163,7 +136,7 @@ def background(spec: str, name: str, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("profile_name", metavar="[NAME]", default="", shell_complete=_complete_profile)
+@click.argument("profile_name", metavar="[NAME]", default="", shell_complete=complete.profiles)
 @_common
 def profile(profile_name: str, name: str, as_json: bool) -> int:
     """Go over to the profile NAME of the config file; without NAME back to the settings of the start."""

@@ -91,8 +91,8 @@ def _run(source: Path, target: Path, settings: Any, *, mattes: bool) -> int:
                 failed += 1
                 report(error)
             else:
-                if done.note:
-                    click.echo(f"vcam: {done.note}", err=True)
+                for note in done.notes:
+                    click.echo(f"vcam: {note}", err=True)
                 if done.interrupted:
                     click.echo(f"vcam: stopped after {done.frames} frames; {job.target} is playable", err=True)
                     return INTERRUPTED

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vcam.cli.main import HelpfulGroup
+
 if TYPE_CHECKING:
     from vcam.loopback import Plan
     from vcam.machine import Machine
@@ -14,7 +16,7 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done
 _yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def loopback() -> None:
     """Virtual cameras: set them up for good, add one, remove one."""
 

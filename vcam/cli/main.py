@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import logging
 import sys
@@ -20,6 +21,7 @@ COMMANDS = {
     "bench": "vcam.cli.bench",
     "eval": "vcam.cli.eval",
     "compare": "vcam.cli.compare",
+    "filters": "vcam.cli.filters",
     "models": "vcam.cli.models",
     "devices": "vcam.cli.devices",
     "doctor": "vcam.cli.doctor",
@@ -42,12 +44,36 @@ COMMANDS = {
 }
 """Where each command is defined; a module is imported only for a command of its own."""
 
+_WHOLE = 1000
+"""Letters that no first sentence has."""
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C on a command that then was not done, as shells have it: 128 + SIGINT."""
 
 
-class LazyGroup(click.Group):
+class HelpfulGroup(click.Group):
+    """A group that says of each command all of its first sentence; click would cut it off."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class LazyGroup(HelpfulGroup):
     """A group whose commands are imported when they are asked for: `vcam --version` must not load OpenCV."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with the name that was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if close := difflib.get_close_matches(args[0], COMMANDS, 1, 0.5):
+                raise click.UsageError(f"{error.message} Did you mean {close[0]}?", ctx) from error
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vcam.cli import complete
+from vcam.cli.main import HelpfulGroup
 from vcam.errors import VcamError
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ _FRAME = (1280, 720)
 _json = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def models() -> None:
     """Networks that find the person."""
 
@@ -75,7 +77,7 @@ def _summary(path: Path) -> dict[str, Any]:
 
 
 @models.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete.models)
 @_json
 def show(name: str, as_json: bool) -> None:
     """Show the card of NAME: a model's name, a path, or auto."""
@@ -108,7 +110,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 @models.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete.models)
 @_json
 def verify(names: tuple[str, ...], as_json: bool) -> None:
     """Check models: the card, the checksum, and one inference on every runtime and device here.
@@ -156,3 +158,70 @@ def _try_engines(card: ModelCard) -> dict[str, str]:
         except VcamError as error:
             said[choice.name] = str(error)
     return said
+
+
+_name = click.option("--name", default="", metavar="NAME", help="What to call it; by default as its card is called.")
+_replace = click.option("--replace", is_flag=True, help="Take it instead of a model that has the name already.")
+
+
+@models.command()
+@click.argument("file", shell_complete=complete.files)
+@_name
+@_replace
+@_json
+def add(file: str, name: str, replace: bool, as_json: bool) -> None:
+    """Keep a network of your own, so that --model NAME finds it from anywhere.
+
+    FILE is the network or its card, which lies beside it; docs/models.md says how to write one. Both are copied into
+    your model folder, after one inference.
+    """
+    from vcam.segment.collect import add as keep
+
+    _tell(keep(file, name, replace=replace, check=_demand_that_it_works), as_json)
+
+
+@models.command()
+@click.argument("address")
+@_name
+@_replace
+@_json
+def pull(address: str, name: str, replace: bool, as_json: bool) -> None:
+    """Fetch a network from the address of its card, or of a network beside which the card lies.
+
+    The network must be the one whose checksum the card has. It is kept in your model folder.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from vcam.segment.collect import pull as fetch
+
+    if address in {path.stem for path in _paths()}:
+        click.echo(f"{address} is here already; vcam models verify {address} checks it", err=True)
+        return
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, disable=as_json or not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(address.rpartition("/")[2], total=None)
+
+        def progress(done: int, of: int | None) -> None:
+            bar.update(task, completed=done, total=of)
+
+        card = fetch(address, name, replace=replace, check=_demand_that_it_works, progress=progress)
+    _tell(card, as_json)
+
+
+def _demand_that_it_works(card: ModelCard) -> None:
+    from vcam.errors import ModelError
+
+    said = _try_engines(card)
+    if "ok" not in said.values():
+        raise ModelError(f"{card.network} runs nowhere here: {next(iter(said.values()))}", "mend its card, or the file")
+
+
+def _tell(card: ModelCard, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_summary(card.path), indent=2))
+    else:
+        click.echo(f"{card.network}\n  use it: vcam start --model {card.name}")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from vcam.cli import complete
 from vcam.settings import FIELDS, Field, Loaded, load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,9 +26,10 @@ def settings_options(*sections: str, defaults: dict[str, Any] | None = None, pro
 
     def decorate(command: F) -> F:
         if profile:
-            command = click.option("--profile", default="", metavar="NAME", help="Use a profile of the config file.")(
-                command
-            )
+            command = click.option(
+                "--profile", default="", metavar="NAME", help="Use a profile of the config file.",
+                shell_complete=complete.profiles,
+            )(command)  # fmt: skip
         command = click.option(
             "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Set anything else, as matte.edge=3."
         )(command)
@@ -44,6 +46,7 @@ def _option(field: Field, default: Any) -> Callable[[F], F]:
     if field.minimum is not None:
         help_ += f" From {field.minimum:g} to {field.maximum:g}."
     shown: dict[str, Any] = {"help": help_, "default": None, "show_default": _shown(default)}
+    shown["shell_complete"] = complete.BY_KEY.get(field.key)
     if field.type is bool:
         return click.option(f"{field.option}/--no-{field.option[2:]}", name, **shown)
     if field.choices:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vcam.assets import asset
 from vcam.cli.options import given, load_isolated, load_settings, settings_options
+
+if TYPE_CHECKING:
+    from vcam.settings import Settings
+    from vcam.timings import Timings
 
 DEMO_FILE = "vcam-demo.mp4"
 DEMO_FRAMES = 300
@@ -82,24 +86,42 @@ def demo(frames: int | None, assignments: tuple[str, ...], **options: Any) -> in
 
 
 def _demo(targets: tuple[str, ...], frames: int | None, assignments: tuple[str, ...], options: dict[str, Any]) -> int:
-    from vcam.daemon.live import Live
-    from vcam.signals import stop_on_signals
+    from vcam.output.factory import is_file
 
     options |= {"camera__source": "demo"}
     settings = load_isolated(options, assignments, DEMO_DEFAULTS | {"output.targets": targets}).settings
     targets = settings.output.targets
+    files = [target for target in targets if is_file(target)]
     if "window" not in targets:
         frames = frames or DEMO_FRAMES
-    live = Live(settings)
-    with stop_on_signals(live.stop):
-        timings = live.run(frames).timings
+    timings = _film(settings, frames) if frames and len(files) == len(targets) else _play(settings, frames)
     stages = timings.stages_ms()
     cpu = sum(stages.values()) - stages["read"]
     size = settings.output.size
     click.echo(
         f"{timings.frames} frames of {size}, {cpu:.1f} ms of CPU each to find the person and change the background"
     )
-    for target in targets:
-        if target not in ("window", "null", "-"):
-            click.echo(f"the picture is in {os.path.relpath(Path(target))}")
+    for target in files:
+        click.echo(f"the picture is in {os.path.relpath(Path(target))}")
     return 0
+
+
+def _film(settings: Settings, frames: int) -> Timings:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from vcam.batch import film_demo
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("filming", total=frames)
+        return film_demo(settings, frames, lambda done, of: bar.update(task, completed=done))
+
+
+def _play(settings: Settings, frames: int | None) -> Timings:
+    from vcam.daemon.live import Live
+    from vcam.signals import stop_on_signals
+
+    live = Live(settings)
+    with stop_on_signals(live.stop):
+        return live.run(frames).timings

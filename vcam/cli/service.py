@@ -14,6 +14,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import load_settings, settings_options
 from vcam.daemon.unit import NAME, program, render, unit_path
 from vcam.errors import UsageError, VcamError
@@ -25,7 +26,7 @@ _PATHS = ("camera.source", "segment.model", "background.spec", "output.targets")
 """The settings that may be the path of a file."""
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def service() -> None:
     """Run vcam as a service: at every login, restarted when it fails."""
 

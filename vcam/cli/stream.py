@@ -10,9 +10,10 @@ import click
 
 from vcam.cli.control import _call as call_daemon
 from vcam.cli.control import _common as daemon_options
+from vcam.cli.main import HelpfulGroup
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def stream() -> None:
     """Send the picture of the running vcam to a server, or stop that.
 
@@ -49,7 +50,7 @@ def stream_stop(url: str, name: str, as_json: bool) -> int:
     return _tell(name, as_json, "stream_stop", {"url": url})
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def record() -> None:
     """Record the picture of the running vcam into a file, or stop that.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from vcam.compose.filters.base import Scene
 from vcam.compose.filters.planes import LINES, Scratch
+from vcam.compose.font import font_for
 from vcam.errors import InputError, UsageError
 from vcam.frames import NOTHING, Box, Frame
 from vcam.images import MAX_PIXELS, bgr_to_frame
@@ -131,11 +132,11 @@ def read_rgba(path: Path) -> U8:
 
 def draw_text(text: str, points: float, room: Size) -> U8:
     """White letters on a dark card with round corners, uint8 (height, width, 4) RGBA; smaller if they would not fit."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     layer = Image.new("RGBA", (1, 1))
     while True:
-        font = ImageFont.load_default(points)
+        font = font_for(text, points)
         left, top, right, bottom = ImageDraw.Draw(layer).multiline_textbbox((0, 0), text, font=font, spacing=points / 3)
         pad = 0.45 * points
         width, height = round(right - left + 2.4 * pad), round(bottom - top + 2 * pad)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vcam.compose.font import font_for
 from vcam.frames import Frame, check_size
 from vcam.types import Size
 
@@ -31,14 +32,14 @@ def placeholder(size: Size, text: str = "") -> Frame:
 
 
 def _write(frame: Frame, text: str) -> None:
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     width, height = frame.size
     layer = Image.new("L", (width, height))
     draw = ImageDraw.Draw(layer)
     points = max(8.0, 40.0 * height / _LINES)
     while True:
-        font = ImageFont.load_default(points)
+        font = font_for(text, points)
         left, top, right, bottom = draw.multiline_textbbox((0, 0), text, font=font, align="center", spacing=points / 2)
         if (right - left <= 0.9 * width and bottom - top <= 0.9 * height) or points <= 8:
             break

@@ -21,13 +21,19 @@ _WORDS = ("blur", "pixelate", "green")
 class Keys:
     """Turns the names of keys into changes; see `vcam.output.window.KEYS`."""
 
-    def __init__(self, change: Callable[[Callable[[Settings], Settings]], Future[Change]], first: str) -> None:
-        """first: the background that vcam began with; its neighbours in the folder are what B goes through."""
-        self._change = change
+    def __init__(
+        self,
+        change: Callable[[Callable[[Settings], Settings]], Future[Change]],
+        first: str,
+        tell: Callable[[str], None] = lambda words: None,
+    ) -> None:
+        """first: the background that vcam began with; its neighbours in the folder are what B goes through; tell: says
+        in words what has come of a key, in whatever thread."""
+        self._change, self._say = change, tell
         self._backgrounds = backgrounds(first)
 
     def press(self, name: str) -> None:
-        """Ask for the change and return at once; one that cannot be is told in the log."""
+        """Ask for the change and return at once; what has come of it is told later, a failure in the log as well."""
         if name in TOGGLES:
             wish = self._toggle(name)
         elif name == "background":
@@ -36,7 +42,16 @@ class Keys:
             wish = self._smooth(STEP if name == "smoother" else -STEP)
         else:
             return
-        self._change(wish).add_done_callback(_tell)
+        self._change(wish).add_done_callback(self._tell)
+
+    def _tell(self, future: Future[Change]) -> None:
+        if future.cancelled():
+            return
+        if error := future.exception():
+            log.warning("%s", error)
+            self._say(str(error))
+        elif changed := future.result().changed:
+            self._say(", ".join(words_of(key, value) for key, value in changed.items()))
 
     @staticmethod
     def _toggle(name: str) -> Callable[[Settings], Settings]:
@@ -73,6 +88,12 @@ def backgrounds(first: str) -> list[str]:
     return [*(beside if first in beside else [first, *beside]), *_WORDS]
 
 
-def _tell(future: Future[Change]) -> None:
-    if not future.cancelled() and (error := future.exception()):
-        log.warning("%s", error)
+def words_of(key: str, value: object) -> str:
+    """A setting that a key has changed, as one says it."""
+    if key == "filters.chain" and isinstance(value, tuple):
+        return f"filters: {', '.join(value)}" if value else "no filters"
+    if key == "background.spec":
+        return f"background: {Path(str(value)).name}"
+    if key == "matte.temporal":
+        return f"smoothing: {value:g}"
+    return f"{key}: {value}"

@@ -129,7 +129,7 @@ class Live:
         self._changer = Changer(self, parts or Parts())
         for output in outputs:
             if isinstance(output, WindowOutput):
-                output.on_key = Keys(self.change, settings.background.spec).press
+                output.on_key = Keys(self.change, settings.background.spec, output.say).press
         self._stopping = self._ready = False
         self._pipeline: Pipeline | None = None
         self._cards: dict[str, Frame] = {}

@@ -42,6 +42,11 @@ def make_output(target: str, *, live: bool) -> Output:
     return VirtualCamera(target)
 
 
+def is_file(target: str) -> bool:
+    """Whether a target is a file, which holds up nobody if it is written slowly."""
+    return _suffix(target) in VIDEO_SUFFIXES | {".y4m"}
+
+
 def _suffix(target: str) -> str:
     found = _FILE_SUFFIX.search(target)
     return found[0].lower() if found else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from vcam.errors import OutputDeviceError
 from vcam.frames import Frame, check_size
 from vcam.output.base import AlwaysWatched
 from vcam.types import U8, Size
+
+Clock = Callable[[], float]
 
 SCREEN_SHARE = 0.9
 """A window is made smaller than the picture if it would cover more than this part of the screen."""
@@ -28,6 +31,12 @@ KEYS = {
     "-": "livelier",
 }
 """What `WindowOutput.on_key` is told, by the character typed."""
+
+INTRODUCTION = 8.0
+"""Seconds for which the line of help is shown when a window opens: nobody looks for keys that he does not know of."""
+
+SAID = 2.5
+"""Seconds for which words are shown."""
 
 HELP = "C colour transfer   S seamless clone   M smoothstep   B next background   + - smoothing   H help   Q quit"
 
@@ -47,19 +56,23 @@ def fit(picture: Size, room: Size) -> tuple[int, int, int, int]:
 class WindowOutput(AlwaysWatched):
     """Shows frames in a window that can be resized. Closing it, or the key Q, makes `finished` True.
 
-    The key H shows or hides a line of help; those of `KEYS` are told to `on_key`, in the thread of `write`. All of it
-    must be used from the main thread, as SDL demands.
+    The key H shows or hides a line of help, which is there at first where somebody listens to keys; those of `KEYS` are
+    told to `on_key`, in the thread of `write`. All of it must be used from the main thread, as SDL demands.
     """
 
     description = "window"
     live = True
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._introduced = 0.0
         self.finished = False
         self.on_key: Callable[[str], None] | None = None
         self._pygame: Any = None
-        self._help: Any = None
+        self._words = ""
+        self._line: Any = None
         self._show_help = False
+        self._said = ("", 0.0)
         self._size: Size = (0, 0)
         self._picture: U8 = np.empty((0, 0, 4), np.uint8)
         self._scaled: U8 = self._picture
@@ -93,6 +106,11 @@ class WindowOutput(AlwaysWatched):
         except pygame.error as error:
             self.close()
             raise OutputDeviceError(f"no window can be opened: {error}", instead) from error
+        self._show_help, self._introduced = True, self._clock() + INTRODUCTION
+
+    def say(self, words: str) -> None:
+        """Show words for a moment where the line of help stands. May be called from any thread."""
+        self._said = (words, self._clock() + SAID)
 
     def write(self, frame: Frame) -> None:
         """Show one frame and see what the person at the window did."""
@@ -102,9 +120,13 @@ class WindowOutput(AlwaysWatched):
         self._take_events()
         if self.finished:
             return
+        if self._introduced and self._clock() >= self._introduced:
+            self._introduced = 0.0
+            self._show_help = False
         packed = frame.packed().reshape(frame.height * 3 // 2, frame.width)
         cv2.cvtColor(packed, cv2.COLOR_YUV2BGRA_I420, dst=self._picture)
         window = pygame.display.get_surface()
+        self._choose_line(window)
         x, y, width, height = fit(self._size, window.get_size())
         if (width, height) == self._size:
             picture = self._picture
@@ -118,8 +140,7 @@ class WindowOutput(AlwaysWatched):
         # opaque: a plain copy instead of a blend
         surface.set_alpha(None)
         window.blit(surface, (x, y))
-        if self._show_help:
-            self._draw_help(window)
+        self._draw_line(window)
         pygame.display.flip()
 
     def _take_events(self) -> None:
@@ -135,24 +156,37 @@ class WindowOutput(AlwaysWatched):
 
     def _take_key(self, character: str) -> None:
         if character == "h":
+            self._introduced = 0.0
             self._show_help = not self._show_help
-            self._pygame.display.get_surface().fill((0, 0, 0))
         elif character in KEYS and self.on_key:
             self.on_key(KEYS[character])
 
-    def _draw_help(self, window: Any) -> None:
-        pygame = self._pygame
-        if self._help is None:
-            pygame.font.init()
-            self._help = pygame.font.Font(None, 24).render(HELP, True, (240, 240, 240), (16, 18, 22)).convert()
-        width = window.get_width()
-        line = self._help
+    def _choose_line(self, window: Any) -> None:
+        """Have the words or the help rendered that are to stand along the lower border."""
+        words, until = self._said
+        if self._clock() >= until:
+            words = HELP if self._show_help and self.on_key else ""
+        if words == self._words:
+            return
+        self._words, self._line = words, None
+        # what stood there may have stood beside the picture
+        window.fill((0, 0, 0))
+        if words:
+            self._pygame.font.init()
+            font = self._pygame.font.Font(None, 24)
+            self._line = font.render(words, True, (240, 240, 240), (16, 18, 22)).convert()
+
+    def _draw_line(self, window: Any) -> None:
+        line, width = self._line, window.get_width()
+        if line is None:
+            return
         if line.get_width() > width:
-            line = pygame.transform.smoothscale(line, (width, max(1, line.get_height() * width // line.get_width())))
+            height = max(1, line.get_height() * width // line.get_width())
+            line = self._pygame.transform.smoothscale(line, (width, height))
         window.blit(line, ((width - line.get_width()) // 2, window.get_height() - line.get_height()))
 
     def close(self) -> None:
-        self._help = None
+        self._words, self._line = "", None
         pygame, self._pygame = self._pygame, None
         if pygame is not None:
             pygame.display.quit()

@@ -119,6 +119,9 @@ class OpenVinoEngine:
 
     def _read(self) -> Any:
         network = self._card.network
+        if network.suffix == ".onnx" and not _may_be_onnx(network):
+            # else OpenVINO tries it as each kind of network it knows, and these complain by themselves
+            raise ModelError(f"{network} is not a network: no ONNX file begins so", "download it again")
         try:
             return self._core.read_model(str(network))
         except RuntimeError as error:
@@ -223,6 +226,16 @@ def _sides(port: Any) -> list[int]:
     if shape.rank.is_dynamic:
         return []
     return [int(side.get_length()) if side.is_static else -1 for side in shape]
+
+
+_FIELDS_OF_ONNX = b"\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca"
+"""What the fields of a model begin with in ONNX's protobuf; one of them is the first byte of every such file."""
+
+
+def _may_be_onnx(network: Path) -> bool:
+    with network.open("rb") as file:
+        first = file.read(1)
+    return bool(first) and first in _FIELDS_OF_ONNX
 
 
 def _first_line(error: BaseException) -> str:

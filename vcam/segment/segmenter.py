@@ -130,13 +130,15 @@ class AutoSegmenter:
 
     def _open(self, *, hide_model_errors: bool) -> list[str]:
         """Open the next engine that works, or return why none does."""
-        problems = []
+        problems: list[str] = []
         while self._next < len(self._choices):
             choice = self._choices[self._next]
             self._next += 1
             try:
                 self._engine = choice.open(self._card, self._threads)
                 self._running = choice.name
+                if problems:
+                    _log.warning("%s takes over", choice.name)
                 return []
             except EngineError as error:
                 reason = error.message

@@ -8,7 +8,7 @@ import numpy as np
 from vcam.compose.filters.base import Kind, Number, Place, Scene, Values
 from vcam.compose.filters.planes import BLACK, LEVELS, LINES, LOWEST, LUMA_SPAN, REDUCED, Scratch, SmallPictures
 from vcam.frames import Box, Frame
-from vcam.types import F32, Size
+from vcam.types import F32, U8, Size
 
 _REACH = 20.0
 """Lines of 720 within which the colours on either side of the edge are gathered."""
@@ -44,8 +44,8 @@ class Decontaminate:
         # 3 at the least: a small pixel on the edge has neither side in itself
         side = max(3, round(_REACH * size[1] / LINES / REDUCED))
         self._side = (side | 1, side | 1)
-        self._take, self._there = Scratch(size), Scratch(size)
-        self._table = np.rint(self._strength * (255 - LEVELS)).astype(np.uint8)
+        self._take, self._keep, self._there = Scratch(size), Scratch(size), Scratch(size)
+        self._table = np.rint(255 - self._strength * (255 - LEVELS)).astype(np.uint8)
 
     def change(self, picture: Frame, box: Box, scene: Scene | None) -> None:
         assert scene is not None, "it acts on the person"
@@ -54,16 +54,21 @@ class Decontaminate:
         alpha, box, half = scene.alpha, scene.alpha.box, scene.alpha.box.half()
         masks = (alpha.full[box.y0 : box.y1, box.x0 : box.x1], alpha.half[half.y0 : half.y1, half.x0 : half.x1])
         for index, (plane, goal) in enumerate(zip(picture.view(box).planes, self._goal, strict=True)):
-            mask = masks[min(index, 1)]
-            take, there = self._take.like(plane), self._there.like(plane)
-            if self._strength == 1:
-                cv2.bitwise_not(mask, dst=take)
-            else:
-                cv2.LUT(mask, self._table, dst=take)
+            if index < 2:
+                keep, take = self._shares(masks[index])
+            there = self._there.like(plane)
             cv2.multiply(self._small.enlarge(goal, box, index > 0), take, dst=there, scale=1 / 255)
-            cv2.bitwise_not(take, dst=take)
-            cv2.multiply(plane, take, dst=plane, scale=1 / 255)
+            cv2.multiply(plane, keep, dst=plane, scale=1 / 255)
             cv2.add(plane, there, dst=plane)
+
+    def _shares(self, mask: U8) -> tuple[U8, U8]:
+        """What stays of a sample and what is taken from the goal; together 255."""
+        take, keep = self._take.like(mask), mask
+        if self._strength < 1:
+            keep = self._keep.like(mask)
+            cv2.LUT(mask, self._table, dst=keep)
+        cv2.bitwise_not(keep, dst=take)
+        return keep, take
 
     def _estimate(self, scene: Scene) -> None:
         self._small.picture(scene.frame, self._picture)

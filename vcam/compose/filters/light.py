@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from vcam.compose.filters.base import Kind, Number, Place, Scene, Values
-from vcam.compose.filters.planes import BLACK, LEVELS, LUMA_SPAN, NEUTRAL, SmallPictures, legal, plane_table
+from vcam.compose.filters.planes import BLACK, LEVELS, LUMA_SPAN, NEUTRAL, Scratch, SmallPictures, legal, plane_table
 from vcam.frames import Box, Frame
 from vcam.types import U8, Size
 
@@ -41,7 +41,9 @@ class LowLight:
     def prepare(self, size: Size) -> None:
         self._small = SmallPictures(size)
         width, height = self._small.size
-        self._light, self._equal, self._gain, self._drop = (np.empty((height, width), np.uint8) for _ in range(4))
+        self._light, self._equal, self._gain = (np.empty((height, width), np.uint8) for _ in range(3))
+        self._black = Scratch(size)
+        self._black.fill(BLACK)
         self._noise: float | None = None
 
     def change(self, picture: Frame, box: Box, scene: Scene | None) -> None:
@@ -54,9 +56,11 @@ class LowLight:
             cv2.LUT(small, self._stretch, dst=self._light)
         gain = self._find_gain(self._strength / (1 + (self._measure(source.y) / _NOISE) ** 2))
         part = picture.view(box)
-        # 16 + g (Y - 16) = g Y - 16 (g - 1)
+        # 16 + g (Y - 16); planes of a constant, since OpenCV is slow with scalars
+        black = self._black.like(part.y)
+        cv2.subtract(part.y, black, dst=part.y)
         cv2.multiply(part.y, self._small.enlarge(self._gain, box, False), dst=part.y, scale=_TOP / 255)
-        cv2.subtract(part.y, self._small.enlarge(self._drop, box, False), dst=part.y)
+        cv2.add(part.y, black, dst=part.y)
         if gain > 1.01:
             # colours fade if light alone is added
             table = plane_table(gain, NEUTRAL, NEUTRAL, True)
@@ -65,14 +69,13 @@ class LowLight:
         legal(picture, box)
 
     def _find_gain(self, strength: float) -> float:
-        """Fill the maps; returns the mean gain. A gain is coded as g * 255 / TOP."""
+        """Fill the map; returns the mean gain. A gain is coded as g * 255 / TOP."""
         self._clahe.apply(self._light, dst=self._equal)
         light = self._light.astype(np.float32)
         lifted = light + strength * np.maximum(self._equal.astype(np.float32) - light, 0)
         gain = cv2.GaussianBlur((lifted + _FLOOR) / (light + _FLOOR), (0, 0), 2)
         gain = np.clip(gain, 1, _TOP)
         np.copyto(self._gain, np.rint(gain * (255 / _TOP)), casting="unsafe")
-        np.copyto(self._drop, np.rint(BLACK * (gain - 1)), casting="unsafe")
         return float(gain.mean())
 
     def _measure(self, luma: U8) -> float:

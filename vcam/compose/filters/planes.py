@@ -66,6 +66,10 @@ class Scratch:
     def __init__(self, size: Size) -> None:
         self._buffer = np.empty(size[0] * size[1], np.uint8)
 
+    def fill(self, level: int) -> None:
+        """Make it a plane of one level, which it stays unless somebody writes to it."""
+        self._buffer.fill(level)
+
     def like(self, plane: U8) -> U8:
         """An array of the plane's shape, valid until the next call."""
         return self.shaped((plane.shape[1], plane.shape[0]))

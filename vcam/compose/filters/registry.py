@@ -16,12 +16,23 @@ KINDS: dict[str, Kind] = {
 """Every filter, in the order in which help lists them."""
 
 _OTHER_NAMES = {
-    "gray": "grey", "color": "color-transfer", "colormap": "color-map", "gaussian": "alpha", "clahe": "low-light",
-    "colour-transfer": "color-transfer", "colour-map": "color-map",
+    "gray": "grey", "color": "color-transfer", "colour": "color-transfer", "colormap": "color-map",
+    "gaussian": "alpha", "clahe": "low-light", "colour-transfer": "color-transfer", "colour-map": "color-map",
 }  # fmt: skip
 
 MOST = 16
 """Filters in one chain; more is a mistake."""
+
+
+def find_kind(name: str) -> Kind:
+    """The filter of a name, or of another word for it. Raises `UsageError` if there is none."""
+    name = name.strip().lower().replace("_", "-")
+    kind = KINDS.get(_OTHER_NAMES.get(name, name))
+    if kind is None:
+        close = difflib.get_close_matches(name, KINDS, 1, 0.5)
+        hint = f"did you mean {close[0]}?" if close else f"the filters are {', '.join(KINDS)}"
+        raise UsageError(f"there is no filter {name!r}", f"{hint}; vcam filters describes them")
+    return kind
 
 
 def parse_filter(text: str, *, still: bool = False) -> Placed:
@@ -31,12 +42,7 @@ def parse_filter(text: str, *, still: bool = False) -> Placed:
     comes before time. Raises `UsageError` for an unknown name or a value that cannot be, `InputError` for a file.
     """
     name, colon, rest = text.strip().partition(":")
-    name = name.strip().lower().replace("_", "-")
-    kind = KINDS.get(_OTHER_NAMES.get(name, name))
-    if kind is None:
-        close = difflib.get_close_matches(name, KINDS, 1, 0.5)
-        hint = f"did you mean {close[0]}?" if close else f"the filters are {', '.join(KINDS)}"
-        raise UsageError(f"there is no filter {name!r}", hint)
+    kind = find_kind(name)
     values: dict[str, float | str] = {parameter.name: parameter.default for parameter in kind.all_parameters}
     if still and "quality" in values:
         values["quality"] = "full"

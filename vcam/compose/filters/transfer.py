@@ -20,6 +20,8 @@ _GAINS = (0.6, 1.6)
 """How far contrast may be taken down or up: a uniform background must not make a uniform person."""
 _PAUSE = 1.0
 """Seconds without a frame after which measuring starts anew."""
+_OFTEN = 0.1
+"""Seconds from one measurement to the next: nothing that is followed in a second changes in less."""
 _EVERY = 2  # small pixels from one sample to the next; means and spreads need no more
 
 # BT.601 with samples 0..1 for luma and -0.5..0.5 for chroma, to blue, green, red
@@ -48,11 +50,15 @@ class ColorTransfer:
         self._picture, self._matte = self._small.planes(3), self._small.planes(1)[0]
         self._version: tuple[int, int] | None = None
         self._state: F32 | None = None
-        self._then = -math.inf
+        self._wish: F32 | None = None
+        self._then = self._measured = -math.inf
 
     def change(self, picture: Frame, box: Box, scene: Scene | None) -> None:
         assert scene is not None, "it acts on the person"
-        self._follow(picture, scene)
+        another = self._version is None or scene.version[0] != self._version[0]
+        if another or not self._smooth or not 0 <= scene.now - self._measured < _OFTEN:
+            self._measure(picture, scene)
+        self._follow(scene.now)
         if self._state is None:
             return
         for index, (plane, (gain, centre, target)) in enumerate(
@@ -63,7 +69,7 @@ class ColorTransfer:
             table = plane_table(float(gain), float(centre), float(target), index > 0)
             cv2.LUT(plane, table, dst=plane)
 
-    def _follow(self, picture: Frame, scene: Scene) -> None:
+    def _measure(self, picture: Frame, scene: Scene) -> None:
         matte = self._small.matte(scene.alpha.half, scene.alpha.box, self._matte)[::_EVERY, ::_EVERY]
         if float(matte.sum()) * _EVERY**2 < _LEAST_WEIGHT:
             return
@@ -73,13 +79,20 @@ class ColorTransfer:
             self._goal, self._version = (lab.mean(axis=0), lab.std(axis=0)), scene.version
         samples = self._small.picture(picture, self._picture)[:, ::_EVERY, ::_EVERY]
         inside = matte > 0.5 if (matte > 0.5).any() else matte > 0
-        state = _fit(np.ascontiguousarray(samples[:, inside].T), *self._goal)
+        self._wish = _fit(np.ascontiguousarray(samples[:, inside].T), *self._goal)
+        self._measured = scene.now
+
+    def _follow(self, now: float) -> None:
+        """Bring the map a step nearer to what was measured."""
+        if self._wish is None:
+            return
         # far apart in time, the scene may be another one
-        gap = scene.now - self._then
-        fresh = self._state is None or not 0 <= gap <= _PAUSE or self._smooth == 0
-        share = 1.0 if fresh else 1 - math.exp(-gap / self._smooth)
-        self._state = state if self._state is None else self._state + np.float32(share) * (state - self._state)
-        self._then = scene.now
+        gap = now - self._then
+        if self._state is None or not 0 <= gap <= _PAUSE or self._smooth == 0:
+            self._state = self._wish
+        else:
+            self._state = self._state + np.float32(1 - math.exp(-gap / self._smooth)) * (self._wish - self._state)
+        self._then = now
 
 
 def _fit(person: F32, goal_mean: F32, goal_spread: F32) -> F32:
