@@ -52,10 +52,6 @@ log = logging.getLogger(__name__)
 PLACEHOLDER_INTERVAL = 0.1
 """Seconds between two placeholders: browsers drop a camera that shows less than a few frames a second."""
 
-UNWATCHED_INTERVAL = 0.2
-"""The same while nobody watches. To copy a picture that has left the caches is most of what idling costs; whoever comes
-wakes the loop, and gets one at once."""
-
 LINGER = 2.0
 """Seconds that the camera stays on after the last reader has gone: one that comes back at once, as a reader does that
 changes its resolution, finds it on."""
@@ -133,7 +129,6 @@ class Live:
         self._stopping = self._ready = False
         self._pipeline: Pipeline | None = None
         self._cards: dict[str, Frame] = {}
-        self._alert_until = float("-inf")
         self._unwatched_since: float | None = None
         self._stalled_since: float | None = None
 
@@ -270,12 +265,8 @@ class Live:
         return f"{self.state.value}: {self.cause}" if self.cause else self.state.value
 
     def _sleep(self) -> None:
-        """Until the next placeholder is due, or somebody may have come; for a moment after that the pace is quick."""
-        idle = self.state is State.IDLE and self._clock() > self._alert_until
-        woken = self.outlets.wait(UNWATCHED_INTERVAL if idle else PLACEHOLDER_INTERVAL, self.mailbox.fileno())
-        # also after the last reader has gone, until its last picture is out of the device's buffers
-        if woken or self.state is not State.IDLE:
-            self._alert_until = self._clock() + 1.0
+        """Until the next placeholder is due, or somebody may have come."""
+        self.outlets.wait(PLACEHOLDER_INTERVAL, self.mailbox.fileno())
 
     def _step(self) -> bool:
         """Show a composited frame if there can be one; else False, and the state says why."""

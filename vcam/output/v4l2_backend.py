@@ -11,7 +11,17 @@ from typing import Any
 from vcam.errors import OutputDeviceError, VcamError
 from vcam.types import U8, Size
 from vcam.v4l2 import loopback
-from vcam.v4l2.device import Direction, PixelLayout, get_format, open_node, set_format, set_rate, stream_on
+from vcam.v4l2.device import (
+    Direction,
+    PixelLayout,
+    count_output_buffers,
+    get_format,
+    open_node,
+    queue_output_buffer,
+    set_format,
+    set_rate,
+    stream_on,
+)
 from vcam.v4l2.discover import who_holds
 
 NAME = "vcam"
@@ -46,13 +56,17 @@ class LoopbackBackend:
         fourcc: int,
         device: str | None,
         failures: list[VcamError] | None = None,
+        made: list[LoopbackBackend] | None = None,
         **_: Any,
     ) -> None:
-        """device: its path. Raises `OutputDeviceError`, `FormatHeld` if it keeps another format."""
+        """device: its path. made: gets this object. Raises `OutputDeviceError`, `FormatHeld` if it keeps another
+        format.
+        """
         self._fd = -1
         self._fourcc = fourcc
         self._path = Path(device or "")
         self._must_stream = loopback.forgets_output()
+        self._position = self._alike = self._buffers = 0
         try:
             self._open(_code(fourcc), (width, height), fps)
         except VcamError as error:
@@ -60,6 +74,8 @@ class LoopbackBackend:
             if failures is not None:
                 failures.append(error)
             raise
+        if made is not None:
+            made.append(self)
 
     def _open(self, code: str, size: Size, fps: float) -> None:
         try:
@@ -74,6 +90,39 @@ class LoopbackBackend:
 
     def send(self, frame: U8) -> None:
         """Hand over one frame. Raises `OutputDeviceError`. The interpreter's lock is free meanwhile."""
+        self._alike = 0
+        self._write(frame)
+
+    def hold(self, frame: U8, *, same: bool) -> None:
+        """As `send`. Is it the `same` picture as the last one, it is handed over until every buffer of the device holds
+        it; from then on the next buffer is shown as it is.
+
+        To copy a picture that has left the caches is most of what it would cost to show it a few times a second.
+        """
+        if not same:
+            self._alike = 0
+        if self._buffers and self._alike >= self._buffers and self._show_next(frame.size):
+            return
+        self._write(frame)
+        self._alike += 1
+        if self._alike in (1, self._buffers):
+            # readers that come may change their number
+            count = count_output_buffers(self._fd)
+            if self._alike > 1 and count != self._buffers:
+                self._alike = 0
+            self._buffers = count
+
+    def _show_next(self, count: int) -> bool:
+        try:
+            queue_output_buffer(self._fd, self._position % self._buffers, count)
+        except OSError:
+            # if the device is gone, writing to it will tell
+            self._alike = 0
+            return False
+        self._position += 1
+        return True
+
+    def _write(self, frame: U8) -> None:
         try:
             if self._must_stream:
                 # on the same descriptor, so that even a killed producer leaves the device usable
@@ -86,6 +135,7 @@ class LoopbackBackend:
             ) from error
         if written != frame.size:
             raise OutputDeviceError(f"{self._path} took {written} of {frame.size} bytes", _hint(None))
+        self._position += 1
 
     def device(self) -> str:
         return str(self._path)
