@@ -44,7 +44,7 @@ if FULL:
         for theme in ("jpeg", "endure", "trouble", "browser")
         for version, suite in (("0.12.7", "bookworm"), ("0.13.2", "bookworm-backports"), ("0.15.0", "trixie"))
     }
-SECONDS = 1800 if FULL else 280
+SECONDS = 3600 if FULL else 280
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(2 * SECONDS + 60)]
 
