@@ -23,7 +23,7 @@ SETTINGS = Settings().replace(output__targets=("null",), background__spec="color
 
 
 class MemoryDevice:
-    """An output that copies frames into the kernel, a still one only once, as a virtual camera does; nobody reads it."""
+    """An output that copies frames into the kernel, a still one only once, as a virtual camera does; unread."""
 
     live = True
     finished = False

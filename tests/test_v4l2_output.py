@@ -177,7 +177,7 @@ def test_a_still_is_handed_over_anew_if_the_number_of_buffers_changes_meanwhile(
 
 def test_a_device_that_refuses_to_show_a_buffer_gets_the_still_as_any_picture(loopback_with, monkeypatch):
     pytest.importorskip("pyvirtualcam")
-    device, path = loopback_with()
+    _, path = loopback_with()
 
     def refuse(*_):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))

@@ -129,6 +129,7 @@ class Live:
         self._stopping = self._ready = False
         self._pipeline: Pipeline | None = None
         self._cards: dict[str, Frame] = {}
+        self._due = float("-inf")
         self._unwatched_since: float | None = None
         self._stalled_since: float | None = None
 
@@ -266,7 +267,10 @@ class Live:
 
     def _sleep(self) -> None:
         """Until the next placeholder is due, or somebody may have come."""
-        self.outlets.wait(PLACEHOLDER_INTERVAL, self.mailbox.fileno())
+        now = self._clock()
+        # counted from when it was due, or what a turn takes would add up
+        self._due = min(max(self._due + PLACEHOLDER_INTERVAL, now), now + PLACEHOLDER_INTERVAL)
+        self.outlets.wait(self._due - now, self.mailbox.fileno())
 
     def _step(self) -> bool:
         """Show a composited frame if there can be one; else False, and the state says why."""
