@@ -213,6 +213,18 @@ def test_a_held_format_that_cannot_be_served_is_an_error_that_names_it(loopback_
         virtual.VirtualCamera("auto").open((64, 32), 30)
 
 
+def test_a_device_is_fed_by_one_output_only_whatever_it_is_called(loopback_with):
+    pytest.importorskip("pyvirtualcam")
+    loopback_with()
+    first, second = virtual.VirtualCamera("20"), virtual.VirtualCamera("vcam")
+    first.open((64, 32), 30)
+    with pytest.raises(OutputDeviceError, match="fed already by another output of this vcam"):
+        second.open((64, 32), 30)
+    first.close()
+    second.open((64, 32), 30)
+    second.close()
+
+
 def test_a_write_that_fails_is_raised(loopback_with, monkeypatch):
     pytest.importorskip("pyvirtualcam")
     loopback_with()

@@ -46,6 +46,7 @@ from vcam.pipeline import Pipeline, give_back_memory, open_pipeline, tune_proces
 from vcam.segment.base import Segmenter
 from vcam.settings import Settings, parse_size
 from vcam.timings import Timings
+from vcam.v4l2.discover import find_node, list_nodes
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,8 @@ class Live:
         self._size = check_size(*parse_size(settings.output.size), "the output")
         if any(_same_device(settings.camera.source, target) for target in settings.output.targets):
             raise UsageError(
-                f"{settings.camera.source} cannot be camera and output at once", "name your real camera with --camera"
+                f"{settings.camera.source} cannot be camera and output at once",
+                "name your real camera with --camera, a virtual one with --output; vcam devices lists them",
             )
         self._fps = settings.output.fps
         self._clock = clock
@@ -369,8 +371,17 @@ class Live:
 
 
 def _same_device(source: str, target: str) -> bool:
-    nodes = [f"/dev/video{name}" if name.isdigit() else name for name in (source, target)]
-    return nodes[0].startswith("/dev/") and os.path.realpath(nodes[0]) == os.path.realpath(nodes[1])
+    paths = [_paths(name) for name in (source, target)]
+    return len(paths[0]) == 1 and paths[0] == paths[1]
+
+
+def _paths(name: str) -> set[str]:
+    """The nodes that the name of a camera or an output may mean."""
+    if name.startswith("/dev/") or name.isdigit():
+        return {os.path.realpath(f"/dev/video{name}" if name.isdigit() else name)}
+    if name in ("auto", "demo", "null", "window", "-") or "/" in name:
+        return set()
+    return {str(node.path) for node in find_node(name, list_nodes())}
 
 
 def _distinct(targets: tuple[str, ...]) -> list[str]:

@@ -26,6 +26,9 @@ from vcam.v4l2.discover import who_holds
 
 NAME = "vcam"
 
+# devices that this process feeds: version 0.12 would let it feed one twice
+_FED: set[Path] = set()
+
 # pyvirtualcam names formats by libyuv's codes
 _V4L2_CODES = {"I420": "YU12", "NV12": "NV12", "YUY2": "YUYV"}
 
@@ -78,6 +81,11 @@ class LoopbackBackend:
             made.append(self)
 
     def _open(self, code: str, size: Size, fps: float) -> None:
+        if self._path in _FED:
+            raise OutputDeviceError(
+                f"the virtual camera {self._path} is fed already by another output of this vcam",
+                "name each device once; vcam devices lists them",
+            )
         try:
             loopback.claim(self._path)
             self._fd = open_node(self._path)
@@ -87,6 +95,7 @@ class LoopbackBackend:
             set_rate(self._fd, fps, Direction.OUTPUT)
         except OSError as error:
             raise failure(self._path, error) from error
+        _FED.add(self._path)
 
     def send(self, frame: U8) -> None:
         """Hand over one frame. Raises `OutputDeviceError`. The interpreter's lock is free meanwhile."""
@@ -148,6 +157,7 @@ class LoopbackBackend:
             with contextlib.suppress(OSError):
                 os.close(self._fd)
             self._fd = -1
+            _FED.discard(self._path)
 
 
 def _code(fourcc: int) -> str:
