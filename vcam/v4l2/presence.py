@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from vcam.v4l2.device import dequeue_event, open_node, subscribe_event
-from vcam.v4l2.discover import PROC, holders
+from vcam.v4l2.discover import PROC, holders, holds
 
 _CLIENT_USAGE = (0x10E00001, 0x08000000)
 
@@ -191,6 +191,9 @@ class _OpenWatch:
         return _LOOK_SECONDS if self._answer else _SETTLED_SECONDS
 
     def _look(self, now: float) -> bool | None:
+        settled = [pid for pid, since in self._since.items() if now - since >= _SETTLED_SECONDS]
+        if any(holds(pid, self._path) for pid in settled):
+            return True
         held = [holder.pid for holder in holders(self._path, but=os.getpid())]
         self._since = {pid: self._since.get(pid, now) for pid in held}
         if any(now - since >= _SETTLED_SECONDS for since in self._since.values()):
