@@ -31,6 +31,7 @@ GUESTS = {
     "tools-0.12.7": ("inside_tools.py", "bookworm", []),
     "tools-0.13.2": ("inside_tools.py", "bookworm-backports", []),
     "tools-0.15.0": ("inside_tools.py", "trixie", []),
+    "jpeg-0.12.7": ("inside_jpeg.py", "bookworm", TWO_LOOPBACKS),
     "jpeg-0.15.0": ("inside_jpeg.py", "trixie", TWO_LOOPBACKS),
     "endure-0.15.0": ("inside_endure.py", "trixie", TWO_LOOPBACKS),
     "trouble-0.12.7": ("inside_trouble.py", "bookworm", TWO_LOOPBACKS),
