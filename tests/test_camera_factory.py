@@ -57,6 +57,12 @@ def test_a_folder_is_no_camera(tmp_path):
         source(str(tmp_path))
 
 
+def test_a_folder_that_happens_to_have_a_cameras_name_does_not_hide_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vcam").mkdir()
+    assert isinstance(source("vcam"), V4L2Camera)
+
+
 def test_crop_mirror_and_size_are_applied(tmp_path):
     picture = np.zeros((96, 128, 3), np.uint8)
     picture[:, :64] = 255
@@ -98,6 +104,14 @@ def test_a_url_that_does_not_answer_is_an_error_without_its_password():
     camera.close()
     assert "secret" not in str(caught.value)
     assert "127.0.0.1:9" in str(caught.value)
+
+
+def test_a_url_of_a_kind_that_ffmpeg_does_not_know_is_told_from_one_that_does_not_answer():
+    camera = UrlCamera("foo://host/x", SIZE, 30, 3)
+    camera.open()
+    with pytest.raises(CameraError, match="knows no foo:// addresses"):
+        camera.read()
+    camera.close()
 
 
 def test_a_url_that_stays_silent_is_a_stalled_camera(monkeypatch):

@@ -134,6 +134,17 @@ def test_frames_that_filled_all_buffers_long_ago_are_passed_over(kernel, camera)
     assert camera.dropped >= 3
 
 
+def test_a_virtual_camera_without_time_stamps_gives_the_frame_that_came_while_the_last_one_was_used(kernel):
+    flags = raw.V4L2_CAP_VIDEO_CAPTURE | raw.V4L2_CAP_STREAMING
+    kernel.node = replace(kernel.node, capabilities=replace(CAMERA, driver="v4l2 loopback", flags=flags))
+    camera = V4L2Camera("0", SIZE, 30, 0.2)
+    camera.open()
+    for number in range(5):
+        kernel.capture(4 - (number > 0), flags=0)
+        assert camera.read().seq == number
+    camera.close()
+
+
 def test_frames_that_the_driver_lost_are_counted(kernel, camera):
     camera.open()
     kernel.capture()

@@ -80,9 +80,11 @@ def test_a_missing_device_is_explained_by_the_state_of_the_module(monkeypatch, l
 class FakeLoopback:
     """A device that keeps one format, and writes into a file."""
 
-    def __init__(self, code="YU12", size=(64, 32), busy=False):
+    def __init__(self, code="YU12", size=(64, 32), busy=False, buffers=2, counts_round=False):
         self.code, self.size, self.busy = code, size, busy
+        self.buffers, self.counts_round = buffers, counts_round
         self.interval = None
+        self.shown = []
 
     def ioctl(self, fd, request, argument):
         if request == raw.VIDIOC_QUERYCAP:
@@ -95,6 +97,13 @@ class FakeLoopback:
         elif request == raw.VIDIOC_S_PARM:
             interval = argument.parm.capture.timeperframe
             self.interval = (interval.numerator, interval.denominator)
+        elif request in (raw.VIDIOC_QUERYBUF, raw.VIDIOC_QBUF):
+            assert argument.type == raw.V4L2_BUF_TYPE_VIDEO_OUTPUT
+            if argument.index >= self.buffers and not self.counts_round:
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            argument.m.offset = argument.index % self.buffers * 4096 if self.buffers else 0
+            if request == raw.VIDIOC_QBUF:
+                self.shown.append((argument.index % self.buffers, argument.bytesused))
 
 
 @pytest.fixture
@@ -130,6 +139,59 @@ def test_a_frame_is_written_as_it_is_and_the_rate_is_set(loopback_with):
     assert device.interval == (1, 25)
 
 
+@pytest.mark.parametrize("counts_round", [False, True], ids=["EINVAL beyond the last", "counts round"])
+def test_a_still_is_handed_over_until_all_buffers_hold_it_and_then_only_shown(loopback_with, counts_round):
+    pytest.importorskip("pyvirtualcam")
+    device, path = loopback_with(buffers=3, counts_round=counts_round)
+    camera = virtual.VirtualCamera("vcam")
+    camera.open((64, 32), 30)
+    card, other = picture((64, 32), (40, 130, 127)), picture((64, 32), (81, 90, 240))
+    for _ in range(7):
+        camera.show(card)
+    assert path.read_bytes() == card.buffer.tobytes() * 3
+    assert device.shown == [(0, 3072), (1, 3072), (2, 3072), (0, 3072)]
+    camera.write(other)
+    camera.show(card)
+    camera.show(other)
+    assert path.read_bytes()[3 * 3072 :] == (other.buffer.tobytes() + card.buffer.tobytes() + other.buffer.tobytes())
+    assert len(device.shown) == 4
+    camera.close()
+
+
+@pytest.mark.parametrize(("before", "after"), [(8, 3), (3, 8), (0, 0)])
+def test_a_still_is_handed_over_anew_if_the_number_of_buffers_changes_meanwhile(loopback_with, before, after):
+    pytest.importorskip("pyvirtualcam")
+    device, path = loopback_with(buffers=before)
+    camera = virtual.VirtualCamera("vcam")
+    camera.open((64, 32), 30)
+    card = picture((64, 32), (40, 130, 127))
+    camera.show(card)
+    device.buffers = after
+    for _ in range(20):
+        camera.show(card)
+    copies = len(path.read_bytes()) // 3072
+    assert copies == (before + after if after else 21)
+    assert len(device.shown) == 21 - copies
+    camera.close()
+
+
+def test_a_device_that_refuses_to_show_a_buffer_gets_the_still_as_any_picture(loopback_with, monkeypatch):
+    pytest.importorskip("pyvirtualcam")
+    _, path = loopback_with()
+
+    def refuse(*_):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(v4l2_backend, "queue_output_buffer", refuse)
+    camera = virtual.VirtualCamera("vcam")
+    camera.open((64, 32), 30)
+    card = picture((64, 32), (40, 130, 127))
+    for _ in range(10):
+        camera.show(card)
+    assert len(path.read_bytes()) // 3072 == 10
+    camera.close()
+
+
 @pytest.mark.parametrize("busy", [False, True], ids=["answered silently", "answered with EBUSY"])
 def test_a_held_format_is_served(loopback_with, busy):
     pytest.importorskip("pyvirtualcam")
@@ -149,6 +211,18 @@ def test_a_held_format_that_cannot_be_served_is_an_error_that_names_it(loopback_
     loopback_with(code="RGB3")
     with pytest.raises(OutputDeviceError, match="held in the format RGB3 64x32 by"):
         virtual.VirtualCamera("auto").open((64, 32), 30)
+
+
+def test_a_device_is_fed_by_one_output_only_whatever_it_is_called(loopback_with):
+    pytest.importorskip("pyvirtualcam")
+    loopback_with()
+    first, second = virtual.VirtualCamera("20"), virtual.VirtualCamera("vcam")
+    first.open((64, 32), 30)
+    with pytest.raises(OutputDeviceError, match="fed already by another output of this vcam"):
+        second.open((64, 32), 30)
+    first.close()
+    second.open((64, 32), 30)
+    second.close()
 
 
 def test_a_write_that_fails_is_raised(loopback_with, monkeypatch):

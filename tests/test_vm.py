@@ -31,6 +31,7 @@ GUESTS = {
     "tools-0.12.7": ("inside_tools.py", "bookworm", []),
     "tools-0.13.2": ("inside_tools.py", "bookworm-backports", []),
     "tools-0.15.0": ("inside_tools.py", "trixie", []),
+    "jpeg-0.12.7": ("inside_jpeg.py", "bookworm", TWO_LOOPBACKS),
     "jpeg-0.15.0": ("inside_jpeg.py", "trixie", TWO_LOOPBACKS),
     "endure-0.15.0": ("inside_endure.py", "trixie", TWO_LOOPBACKS),
     "trouble-0.12.7": ("inside_trouble.py", "bookworm", TWO_LOOPBACKS),
@@ -44,7 +45,7 @@ if FULL:
         for theme in ("jpeg", "endure", "trouble", "browser")
         for version, suite in (("0.12.7", "bookworm"), ("0.13.2", "bookworm-backports"), ("0.15.0", "trixie"))
     }
-SECONDS = 1800 if FULL else 280
+SECONDS = 3600 if FULL else 280
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(2 * SECONDS + 60)]
 

@@ -291,11 +291,11 @@ def _allowed(field: Field, error: str) -> str:
     if field.choices:
         return f"one of {', '.join(field.choices)}"
     if field.minimum is not None:
-        unit = f" {field.unit}" if field.unit else ""
-        return f"a number from {field.minimum:g} to {field.maximum:g}{unit}"
+        return f"a number from {field.minimum:g} to {field.maximum:g} {field.unit}".rstrip()
     if field.type is bool:
         return "true or false"
-    return field.help if "regex" in error or "length" in error else error.split(" - ")[0].lower()
+    example = f" For example: {field.default}" if field.default else ""
+    return field.help + example if "regex" in error or "length" in error else error.split(" - ")[0].lower()
 
 
 def _did_you_mean(key: str) -> str:

@@ -106,6 +106,12 @@ class Daemon:
         return found
 
     @property
+    def cpu(self):
+        """Seconds of processor time that it has used. The guest's clock counts them in hundredths."""
+        # the clock of another process, as clock_getcpuclockid(3) makes it
+        return time.clock_gettime(~self.process.pid << 3 | 2)
+
+    @property
     def memory(self):
         """Resident memory in MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
@@ -305,6 +311,14 @@ def plug_afresh():
 
 def set_control(name, value=0, path=CAMERA):
     subprocess.run(["v4l2-ctl", "-d", str(path), "-c", f"{name}={value}"], check=True, stdin=subprocess.DEVNULL)
+
+
+def best_of(tries, measure, enough):
+    """What was measured, until it is enough: whatever else runs on this machine takes from its one processor."""
+    measured = [measure()]
+    while max(measured) < enough and len(measured) < tries:
+        measured.append(measure())
+    return measured
 
 
 def spread(values):

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from guest import WEBCAM, Daemon, JpegWebcam, Reader, captures, is_composited, make_jpeg_clip, report, until
+from guest import WEBCAM, Daemon, JpegWebcam, Reader, best_of, captures, is_composited, make_jpeg_clip, report, until
 
 from vcam.camera.device import V4L2Camera
 from vcam.errors import CameraStalled
@@ -112,8 +112,7 @@ def test_a_jpeg_webcam_gives_thirty_composited_frames_a_second(clip):
         reader.until_composited(20.0)
         daemon.wait_for("1280x720 MJPEG")
         time.sleep(1)
-        # whatever else runs on this machine takes from its one processor: the best of three counts
-        measured = [rate(reader) for _ in range(3)]
+        measured = best_of(3, lambda: rate(reader), 29)
     report(f"JPEG 1280x720 at 30 fps: {', '.join(f'{each:.1f}' for each in measured)} frames a second")
     assert max(measured) >= 20
 

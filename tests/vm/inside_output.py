@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from guest import Reader as DirectReader
 
 from vcam.errors import OutputDeviceError
 from vcam.ffmpeg import find_ffmpeg
@@ -43,11 +44,14 @@ class Feeder:
         self.camera = VirtualCamera("auto")
         self.camera.open(size, fps)
         self._frame = Frame.allocate(*size)
-        self._frame.fill(*colour)
+        self.show(colour)
         self._stop = threading.Event()
         self.camera.write(self._frame)
         self._thread = threading.Thread(target=self._run, args=(1 / fps,))
         self._thread.start()
+
+    def show(self, colour):
+        self._frame.fill(*colour)
 
     def _run(self, interval):
         while not self._stop.wait(interval):
@@ -116,9 +120,12 @@ def read_until(reader, expected, x, y):
 
 
 def test_known_colours_reach_a_reader():
-    for colour in (RED, GREEN, BLUE, (235, 128, 128), (16, 128, 128)):
-        with Feeder((640, 360), colour), Reader((640, 360)) as reader:
-            frame = read_until(reader, colour, 320, 180)
+    with Feeder((640, 360), BLUE) as feeder, Reader((640, 360)) as reader:
+        for colour in (RED, GREEN, BLUE, (235, 128, 128), (16, 128, 128)):
+            feeder.show(colour)
+            read_until(reader, colour, 320, 180)
+            # the one before may have been written while the colour changed
+            frame = reader.read()
             for x, y in ((0, 0), (639, 0), (0, 359), (639, 359)):
                 np.testing.assert_allclose(colour_at(frame, x, y), colour, atol=2)
 
@@ -141,9 +148,12 @@ def test_readers_are_told_the_rate():
 
 
 def test_a_producer_may_be_restarted_five_times():
-    for _ in range(5):
-        with Feeder((640, 360), GREEN), Reader((640, 360)) as reader:
-            read_until(reader, GREEN, 320, 180)
+    for colour in (GREEN, RED, BLUE, GREEN, RED):
+        with Feeder((640, 360), colour), DirectReader() as reader:
+            assert reader.size == (640, 360)
+            deadline = time.monotonic() + 5
+            while colour_at(Frame.wrap(reader.bytes(), 640, 360), 320, 180) != colour:
+                assert time.monotonic() < deadline
 
 
 def test_a_killed_producer_leaves_the_device_usable():

@@ -14,6 +14,7 @@ from guest import (
     VCAM,
     Daemon,
     Reader,
+    best_of,
     is_composited,
     is_placeholder,
     plug_afresh,
@@ -59,8 +60,7 @@ def test_readers_get_thirty_composited_frames_a_second(daemon):
     with Reader() as reader:
         reader.until_composited()
         time.sleep(0.5)
-        # whatever else runs on this machine takes from its one processor: the best of three counts
-        measured = [rate(reader) for _ in range(3)]
+        measured = best_of(3, lambda: rate(reader), 29)
     report(f"vivid 640x360 at 30 fps: {', '.join(f'{each:.1f}' for each in measured)} frames a second")
     assert max(measured) >= 24
 
@@ -128,6 +128,34 @@ def test_after_a_sleep_of_the_daemon_a_fresh_frame_comes_at_once_and_no_old_ones
     # a queue of stale frames would come as a burst
     assert len(frames) <= 35
     assert all(is_composited(frame) for _, frame in frames)
+
+
+def test_idling_costs_little(daemon):
+    daemon.wait_until("idle")
+    # by then all buffers of the device hold the placeholder
+    time.sleep(1)
+    began, before = time.monotonic(), daemon.cpu
+    time.sleep(times(30, 4))
+    share = 100 * (daemon.cpu - before) / (time.monotonic() - began)
+    report(f"idle: {share:.2f} % of the guest's processor")
+    # far above what it should be, since whatever else runs on this machine makes it dearer
+    assert share < 2.5
+
+
+def test_when_the_clock_is_set_the_picture_goes_on(daemon):
+    with Reader() as reader:
+        reader.until_composited()
+        now = time.clock_gettime(time.CLOCK_REALTIME)
+        try:
+            for jump in (3600, -7200):
+                time.clock_settime(time.CLOCK_REALTIME, now + jump)
+                frames = reader.for_seconds(0.7)
+                # thirty a second on a machine that is left alone
+                assert len(frames) > 5
+                assert all(is_composited(frame) for _, frame in frames)
+        finally:
+            time.clock_settime(time.CLOCK_REALTIME, now + 1.4)
+    assert daemon.count("degraded") == 0
 
 
 def test_the_process_leaves_with_success_when_it_is_told_to():

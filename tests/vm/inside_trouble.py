@@ -83,6 +83,8 @@ def test_what_is_missing_at_the_start_is_an_error_without_wait():
 def test_devices_that_cannot_be_meant_are_refused_in_words():
     for wanted, words, expected in (
         ({"camera": VCAM}, "cannot be camera and output at once", 2),
+        ({"camera": "vcam"}, "cannot be camera and output at once", 2),
+        ({"camera": "demo", "outputs": [VCAM, "vcam"]}, "fed already by another output of this vcam", 69),
         ({"camera": WEBCAM}, "no program feeds it", 69),
         ({"camera": "demo", "outputs": [CAMERA]}, "is not a virtual camera", 69),
         ({"camera": "/dev/null"}, "is not a video device", 69),

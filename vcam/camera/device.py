@@ -165,14 +165,16 @@ class V4L2Camera:
     def _newest_waiting(self) -> device.FilledBuffer | None:
         """The newest frame that came since the last call, None if none did or all are old.
 
-        A driver that has filled all its buffers drops what comes later, so then even the newest may be stale.
+        A driver that has filled all its buffers drops what comes later, so then even the newest may be stale. The
+        producer of a virtual camera writes on, over the oldest; that of version 0.12 gives no times to judge by.
         """
         before, self._held = self._held, None
         at_the_driver = len(self._maps) - (before is not None)
         newest, taken = self._drain()
         if before is not None:
             device.queue_buffer(self._fd, before)
-        if newest is not None and taken >= at_the_driver and not self._fresh(newest):
+        may_be_stale = taken >= at_the_driver and self._copy is None
+        if newest is not None and may_be_stale and not self._fresh(newest):
             self._dropped += 1
             self._give_back()
             return None

@@ -54,7 +54,7 @@ def _names_a_file(source: str, path: Path) -> bool:
         return False
     if path.is_file():
         return True
-    if path.is_dir():
+    if path.is_dir() and "/" in source:
         raise UsageError(f"{path} is a folder, not a camera", "name a file in it, /dev/videoN, or demo")
     if path.exists():
         return False

@@ -70,6 +70,11 @@ class UrlCamera:
             frame = self._reader.read()
         except InputError as error:
             said = self._reader.messages().replace(self._url, self.description)
+            if "Did you mean file:" in said or "Protocol not found" in said:
+                raise CameraError(
+                    f"ffmpeg knows no {self._url.partition('://')[0]}:// addresses",
+                    "rtsp://, http:// and https:// are usual; ffmpeg -protocols lists all",
+                ) from error
             raise CameraError(f"{self.description} cannot be played: {said}", "check the address") from error
         if frame is None:
             raise CameraError(f"{self.description} has ended", "check that it still sends")

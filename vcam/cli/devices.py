@@ -73,10 +73,12 @@ def _facts(title: str, path: object) -> Any:
     from rich.table import Column, Table
     from rich.text import Text
 
+    heading = Text.assemble("  ", (title, "bold cyan"), f"  {path}")
     return Table(
         Column(width=10, style="dim"),
-        Column(overflow="fold"),
-        title=Text.assemble("  ", (title, "bold cyan"), f"  {path}"),
+        # wide enough for the heading, which a table of a few short words would break
+        Column(overflow="fold", min_width=min(heading.cell_len, 78) - 16),
+        title=heading,
         title_justify="left",
         title_style="",
         show_header=False,

@@ -46,15 +46,12 @@ from vcam.pipeline import Pipeline, give_back_memory, open_pipeline, tune_proces
 from vcam.segment.base import Segmenter
 from vcam.settings import Settings, parse_size
 from vcam.timings import Timings
+from vcam.v4l2.discover import find_node, list_nodes
 
 log = logging.getLogger(__name__)
 
 PLACEHOLDER_INTERVAL = 0.1
 """Seconds between two placeholders: browsers drop a camera that shows less than a few frames a second."""
-
-UNWATCHED_INTERVAL = 0.2
-"""The same while nobody watches. To copy a picture that has left the caches is most of what idling costs; whoever comes
-wakes the loop, and gets one at once."""
 
 LINGER = 2.0
 """Seconds that the camera stays on after the last reader has gone: one that comes back at once, as a reader does that
@@ -109,7 +106,8 @@ class Live:
         self._size = check_size(*parse_size(settings.output.size), "the output")
         if any(_same_device(settings.camera.source, target) for target in settings.output.targets):
             raise UsageError(
-                f"{settings.camera.source} cannot be camera and output at once", "name your real camera with --camera"
+                f"{settings.camera.source} cannot be camera and output at once",
+                "name your real camera with --camera, a virtual one with --output; vcam devices lists them",
             )
         self._fps = settings.output.fps
         self._clock = clock
@@ -133,7 +131,7 @@ class Live:
         self._stopping = self._ready = False
         self._pipeline: Pipeline | None = None
         self._cards: dict[str, Frame] = {}
-        self._alert_until = float("-inf")
+        self._due = float("-inf")
         self._unwatched_since: float | None = None
         self._stalled_since: float | None = None
 
@@ -270,12 +268,11 @@ class Live:
         return f"{self.state.value}: {self.cause}" if self.cause else self.state.value
 
     def _sleep(self) -> None:
-        """Until the next placeholder is due, or somebody may have come; for a moment after that the pace is quick."""
-        idle = self.state is State.IDLE and self._clock() > self._alert_until
-        woken = self.outlets.wait(UNWATCHED_INTERVAL if idle else PLACEHOLDER_INTERVAL, self.mailbox.fileno())
-        # also after the last reader has gone, until its last picture is out of the device's buffers
-        if woken or self.state is not State.IDLE:
-            self._alert_until = self._clock() + 1.0
+        """Until the next placeholder is due, or somebody may have come."""
+        now = self._clock()
+        # counted from when it was due, or what a turn takes would add up
+        self._due = min(max(self._due + PLACEHOLDER_INTERVAL, now), now + PLACEHOLDER_INTERVAL)
+        self.outlets.wait(self._due - now, self.mailbox.fileno())
 
     def _step(self) -> bool:
         """Show a composited frame if there can be one; else False, and the state says why."""
@@ -374,8 +371,17 @@ class Live:
 
 
 def _same_device(source: str, target: str) -> bool:
-    nodes = [f"/dev/video{name}" if name.isdigit() else name for name in (source, target)]
-    return nodes[0].startswith("/dev/") and os.path.realpath(nodes[0]) == os.path.realpath(nodes[1])
+    paths = [_paths(name) for name in (source, target)]
+    return len(paths[0]) == 1 and paths[0] == paths[1]
+
+
+def _paths(name: str) -> set[str]:
+    """The nodes that the name of a camera or an output may mean."""
+    if name.startswith("/dev/") or name.isdigit():
+        return {os.path.realpath(f"/dev/video{name}" if name.isdigit() else name)}
+    if name in ("auto", "demo", "null", "window", "-") or "/" in name:
+        return set()
+    return {str(node.path) for node in find_node(name, list_nodes())}
 
 
 def _distinct(targets: tuple[str, ...]) -> list[str]:

@@ -6,13 +6,13 @@ import logging
 import select
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from vcam.daemon.backoff import Backoff
 from vcam.errors import OutputDeviceError, VcamError
 from vcam.frames import Frame
-from vcam.output.base import Output
+from vcam.output.base import Output, ShowsStills
 from vcam.types import Size
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,10 @@ class _Outlet:
     open: bool = False
     given_up: bool = False
     refusal: str = ""
+    show: Callable[[Frame], None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.show = self.output.show if isinstance(self.output, ShowsStills) else self.output.write
 
 
 class Outlets:
@@ -113,7 +117,7 @@ class Outlets:
         self._write(frame, placeholder=False)
 
     def show(self, placeholder: Frame) -> None:
-        """Deliver a placeholder to the outputs that somebody may be looking at; files are left alone."""
+        """Deliver a picture that never changes to the outputs that somebody may look at; files are left alone."""
         self._write(placeholder, placeholder=True)
 
     def _write(self, frame: Frame, *, placeholder: bool) -> None:
@@ -123,7 +127,7 @@ class Outlets:
             if not outlet.open and not self._reopen(outlet):
                 continue
             try:
-                outlet.output.write(frame)
+                (outlet.show if placeholder else outlet.output.write)(frame)
             except VcamError as error:
                 self._lost(outlet, error)
 

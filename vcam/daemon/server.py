@@ -49,7 +49,8 @@ STUCK = 10.0
 REQUEST_RATE, REQUEST_BURST = 250.0, 150.0
 """Allowance of one client, in requests; each KiB counts as one more."""
 CONNECT_RATE, CONNECT_BURST = 20.0, 250.0
-TICK = 0.5
+TICK, QUIET = 0.5, 60.0
+"""Seconds between two looks at the clients, and where there are none."""
 
 _READ = 16 << 10
 _PROTOCOL_ERRORS = frozenset((PARSE_ERROR, INVALID_REQUEST, UNKNOWN_METHOD))
@@ -97,7 +98,8 @@ class Server:
     """Listens on a socket of the file system; see the module."""
 
     def __init__(self, path: Path, handle: Handler, tick: Callable[[], None] = lambda: None) -> None:
-        """handle: called in the server's thread; tick: called there twice a second. Raises `OSError`.
+        """handle: called in the server's thread; tick: called there twice a second while there are clients. Raises
+        `OSError`.
 
         The caller holds the lock that belongs to the socket: what lies at `path` is of a daemon that is dead.
         """
@@ -172,7 +174,8 @@ class Server:
 
     def _patience(self, ticked: float) -> float:
         now = time.monotonic()
-        ends = [ticked + TICK, *(client.resume_at for client in self.clients if client.resume_at)]
+        tick = TICK if self.clients or not self._accepting else QUIET
+        ends = [ticked + tick, *(client.resume_at for client in self.clients if client.resume_at)]
         return max(0.0, min(ends) - now)
 
     def _ready(self, key: selectors.SelectorKey, mask: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vcam.frames import Frame
 from vcam.types import Size
@@ -66,3 +66,11 @@ class Output(Protocol):
 
     def abort(self) -> None:
         """Let go and leave nothing half-written behind. Never raises; may be called after `close`."""
+
+
+@runtime_checkable
+class ShowsStills(Protocol):
+    """An output to which a picture that does not change costs less than others."""
+
+    def show(self, still: Frame) -> None:
+        """As `Output.write`; the same object means the same picture, but for its time stamp and number."""

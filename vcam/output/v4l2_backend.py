@@ -11,10 +11,23 @@ from typing import Any
 from vcam.errors import OutputDeviceError, VcamError
 from vcam.types import U8, Size
 from vcam.v4l2 import loopback
-from vcam.v4l2.device import Direction, PixelLayout, get_format, open_node, set_format, set_rate, stream_on
+from vcam.v4l2.device import (
+    Direction,
+    PixelLayout,
+    count_output_buffers,
+    get_format,
+    open_node,
+    queue_output_buffer,
+    set_format,
+    set_rate,
+    stream_on,
+)
 from vcam.v4l2.discover import who_holds
 
 NAME = "vcam"
+
+# devices that this process feeds: version 0.12 would let it feed one twice
+_FED: set[Path] = set()
 
 # pyvirtualcam names formats by libyuv's codes
 _V4L2_CODES = {"I420": "YU12", "NV12": "NV12", "YUY2": "YUYV"}
@@ -46,13 +59,17 @@ class LoopbackBackend:
         fourcc: int,
         device: str | None,
         failures: list[VcamError] | None = None,
+        made: list[LoopbackBackend] | None = None,
         **_: Any,
     ) -> None:
-        """device: its path. Raises `OutputDeviceError`, `FormatHeld` if it keeps another format."""
+        """device: its path. made: gets this object. Raises `OutputDeviceError`, `FormatHeld` if it keeps another
+        format.
+        """
         self._fd = -1
         self._fourcc = fourcc
         self._path = Path(device or "")
         self._must_stream = loopback.forgets_output()
+        self._position = self._alike = self._buffers = 0
         try:
             self._open(_code(fourcc), (width, height), fps)
         except VcamError as error:
@@ -60,8 +77,15 @@ class LoopbackBackend:
             if failures is not None:
                 failures.append(error)
             raise
+        if made is not None:
+            made.append(self)
 
     def _open(self, code: str, size: Size, fps: float) -> None:
+        if self._path in _FED:
+            raise OutputDeviceError(
+                f"the virtual camera {self._path} is fed already by another output of this vcam",
+                "name each device once; vcam devices lists them",
+            )
         try:
             loopback.claim(self._path)
             self._fd = open_node(self._path)
@@ -71,9 +95,43 @@ class LoopbackBackend:
             set_rate(self._fd, fps, Direction.OUTPUT)
         except OSError as error:
             raise failure(self._path, error) from error
+        _FED.add(self._path)
 
     def send(self, frame: U8) -> None:
         """Hand over one frame. Raises `OutputDeviceError`. The interpreter's lock is free meanwhile."""
+        self._alike = 0
+        self._write(frame)
+
+    def hold(self, frame: U8, *, same: bool) -> None:
+        """As `send`. Is it the `same` picture as the last one, it is handed over until every buffer of the device holds
+        it; from then on the next buffer is shown as it is.
+
+        To copy a picture that has left the caches is most of what it would cost to show it a few times a second.
+        """
+        if not same:
+            self._alike = 0
+        if self._buffers and self._alike >= self._buffers and self._show_next(frame.size):
+            return
+        self._write(frame)
+        self._alike += 1
+        if self._alike in (1, self._buffers):
+            # readers that come may change their number
+            count = count_output_buffers(self._fd)
+            if self._alike > 1 and count != self._buffers:
+                self._alike = 0
+            self._buffers = count
+
+    def _show_next(self, count: int) -> bool:
+        try:
+            queue_output_buffer(self._fd, self._position % self._buffers, count)
+        except OSError:
+            # if the device is gone, writing to it will tell
+            self._alike = 0
+            return False
+        self._position += 1
+        return True
+
+    def _write(self, frame: U8) -> None:
         try:
             if self._must_stream:
                 # on the same descriptor, so that even a killed producer leaves the device usable
@@ -86,6 +144,7 @@ class LoopbackBackend:
             ) from error
         if written != frame.size:
             raise OutputDeviceError(f"{self._path} took {written} of {frame.size} bytes", _hint(None))
+        self._position += 1
 
     def device(self) -> str:
         return str(self._path)
@@ -98,6 +157,7 @@ class LoopbackBackend:
             with contextlib.suppress(OSError):
                 os.close(self._fd)
             self._fd = -1
+            _FED.discard(self._path)
 
 
 def _code(fourcc: int) -> str:

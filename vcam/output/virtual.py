@@ -7,11 +7,13 @@ import errno
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vcam.errors import OutputDeviceError, VcamError
 from vcam.frames import Frame, PixelFormat, check_size
 from vcam.output.fit import Fit
-from vcam.output.v4l2_backend import NAME, FormatHeld, failure, register
-from vcam.types import Size
+from vcam.output.v4l2_backend import NAME, FormatHeld, LoopbackBackend, failure, register
+from vcam.types import U8, Size
 from vcam.v4l2 import loopback
 from vcam.v4l2.discover import Node, find_node, list_nodes
 from vcam.v4l2.presence import ReaderWatch
@@ -33,7 +35,10 @@ class VirtualCamera:
         self._target = target
         self._node: Node | None = None
         self._camera: Any = None
+        self._backend: LoopbackBackend | None = None
         self._own: Frame | None = None
+        self._still: Frame | None = None
+        self._bytes: U8 = np.empty(0, np.uint8)
         self._fit: Fit | None = None
         self._readers = ReaderWatch()
 
@@ -69,15 +74,15 @@ class VirtualCamera:
 
     def _take(self, node: Node, size: Size, fps: float) -> None:
         try:
-            self._camera = _connect(node.path, PixelFormat.I420, size, fps)
+            self._camera, self._backend = _connect(node.path, PixelFormat.I420, size, fps)
             self._fit = None
         except FormatHeld as held:
             layout = _LAYOUTS.get(held.layout.code)
             if layout is None or any(side % 2 for side in held.layout.size):
                 raise
-            self._camera = _connect(node.path, layout, held.layout.size, fps)
+            self._camera, self._backend = _connect(node.path, layout, held.layout.size, fps)
             self._fit = Fit(size, held.layout.size, layout)
-        self._node = node
+        self._node, self._still = node, None
         # without a watch nobody knows who reads, and then somebody does
         with contextlib.suppress(OSError):
             self._readers.open(node.path)
@@ -85,15 +90,28 @@ class VirtualCamera:
     def write(self, frame: Frame) -> None:
         """Deliver a frame. See `Output.write`."""
         assert self._camera is not None, "write before open"
+        self._still = None
+        self._camera.send(self._packed(frame))
+
+    def show(self, still: Frame) -> None:
+        """Deliver a picture that does not change. See `ShowsStills`."""
+        assert self._backend is not None, "show before open"
+        same = still is self._still
+        if not same:
+            self._still, self._bytes = still, self._packed(still)
+        self._backend.hold(self._bytes, same=same)
+
+    def _packed(self, frame: Frame) -> U8:
+        """The bytes that the device takes; a reused buffer, or the frame's own."""
         if self._fit is not None:
-            self._camera.send(self._fit.render(frame))
-            return
+            return self._fit.render(frame)
         if frame.buffer is None:
             if self._own is None or self._own.size != frame.size:
                 self._own = Frame.allocate(*frame.size)
             self._own.copy_from(frame)
             frame = self._own
-        self._camera.send(frame.buffer)
+        assert frame.buffer is not None
+        return frame.buffer
 
     @property
     def finished(self) -> bool:
@@ -112,18 +130,20 @@ class VirtualCamera:
             self.close()
 
 
-def _connect(path: Path, layout: PixelFormat, size: Size, fps: float) -> Any:
+def _connect(path: Path, layout: PixelFormat, size: Size, fps: float) -> tuple[Any, LoopbackBackend]:
     import pyvirtualcam
 
     register()
     failures: list[VcamError] = []
+    made: list[LoopbackBackend] = []
     kind = pyvirtualcam.PixelFormat[layout.name]
     try:
-        return pyvirtualcam.Camera(*size, fps, fmt=kind, device=str(path), backend=NAME, failures=failures)
+        camera = pyvirtualcam.Camera(*size, fps, fmt=kind, device=str(path), backend=NAME, failures=failures, made=made)
     except RuntimeError as error:
         if failures:
             raise failures[0] from None
         raise OutputDeviceError(f"the virtual camera {path} cannot be used: {error}") from error
+    return camera, made[0]
 
 
 def find_outputs(target: str) -> list[Node]:

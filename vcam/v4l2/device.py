@@ -292,6 +292,26 @@ def queue_buffer(fd: int, index: int) -> None:
     raw.ioctl(fd, raw.VIDIOC_QBUF, raw.Buffer(index=index, type=Direction.CAPTURE, memory=raw.V4L2_MEMORY_MMAP))
 
 
+def queue_output_buffer(fd: int, index: int, count: int) -> None:
+    """Give an output buffer to the driver as it is, `count` bytes long, to be shown now."""
+    buffer = raw.Buffer(index=index, type=Direction.OUTPUT, bytesused=count, memory=raw.V4L2_MEMORY_MMAP)
+    raw.ioctl(fd, raw.VIDIOC_QBUF, buffer)
+
+
+def count_output_buffers(fd: int) -> int:
+    """How many different output buffers there are, 0 if the driver does not tell."""
+    for index in range(32):
+        buffer = raw.Buffer(index=index, type=Direction.OUTPUT, memory=raw.V4L2_MEMORY_MMAP)
+        try:
+            raw.ioctl(fd, raw.VIDIOC_QUERYBUF, buffer)
+        except OSError:
+            return index
+        # v4l2loopback before 0.14 answers for numbers beyond the last one, as if it counted round
+        if index and not buffer.m.offset:
+            return index
+    return 32
+
+
 def dequeue_buffer(fd: int) -> FilledBuffer | None:
     """The oldest filled capture buffer; None if there is none yet and the descriptor does not block."""
     answer = raw.Buffer(type=Direction.CAPTURE, memory=raw.V4L2_MEMORY_MMAP)

@@ -121,6 +121,11 @@ def holders(path: Path, *, but: int | None = None) -> list[Holder]:
     ]
 
 
+def holds(pid: int, path: Path) -> bool:
+    """Whether one process has a node open, as far as permission allows. Much cheaper than `holders`."""
+    return _holds(f"{PROC}/{pid}", os.path.realpath(path))
+
+
 def _holds(process: str, target: str) -> bool:
     folder = f"{process}/fd"
     try:

@@ -20,15 +20,17 @@ import time
 from pathlib import Path
 
 from vcam.v4l2.device import dequeue_event, open_node, subscribe_event
-from vcam.v4l2.discover import PROC, holders
+from vcam.v4l2.discover import PROC, holders, holds
 
 _CLIENT_USAGE = (0x10E00001, 0x08000000)
 
 # an event may be lost: how long an answer is believed without asking afresh
 _BELIEVED_SECONDS = 30.0
 
-# without events: how often /proc is looked at, and how long a process must have held the node to be a reader
+# without events: how often /proc is looked at while somebody has the node open, and while nobody has and inotify
+# would tell; and how long a process must have held the node to be a reader
 _LOOK_SECONDS = 1.0
+_QUIET_LOOK_SECONDS = 15.0
 _SETTLED_SECONDS = 0.15
 
 _IN_CLOSE_WRITE, _IN_CLOSE_NOWRITE, _IN_OPEN = 0x08, 0x10, 0x20
@@ -159,7 +161,7 @@ class _OpenWatch:
         self._path = path
         self._opens = 0
         self._answer: bool | None = False
-        self._looked = float("-inf")
+        self._looked, self._heard = float("-inf"), False
         self._since: dict[int, float] = {}
         libc = ctypes.CDLL(None, use_errno=True)
         self._fd = int(libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
@@ -173,14 +175,25 @@ class _OpenWatch:
 
     def readers(self) -> bool | None:
         now = time.monotonic()
-        # a look costs 4 ms: more often only while something goes on
-        pause = _SETTLED_SECONDS if self._since and not self._answer else _LOOK_SECONDS
-        if self._drain() or now - self._looked >= pause:
-            self._looked = now
+        heard = self._drain()
+        if heard or now - self._looked >= self._pause():
+            self._looked, self._heard = now, heard
             self._answer = self._look(now)
         return self._answer
 
+    def _pause(self) -> float:
+        """How long a look is good for if nothing is heard. One costs some milliseconds, more with many processes."""
+        if self._heard:
+            # the kernel tells of an open a moment before /proc shows it
+            return _SETTLED_SECONDS
+        if not self._since:
+            return _QUIET_LOOK_SECONDS if self._answer is False else _LOOK_SECONDS
+        return _LOOK_SECONDS if self._answer else _SETTLED_SECONDS
+
     def _look(self, now: float) -> bool | None:
+        settled = [pid for pid, since in self._since.items() if now - since >= _SETTLED_SECONDS]
+        if any(holds(pid, self._path) for pid in settled):
+            return True
         held = [holder.pid for holder in holders(self._path, but=os.getpid())]
         self._since = {pid: self._since.get(pid, now) for pid in held}
         if any(now - since >= _SETTLED_SECONDS for since in self._since.values()):
