@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.server
+import os
 import shutil
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,10 @@ import pytest
 
 from vcam.ffmpeg import find_ffmpeg
 from vcam.frames import Frame
+from vcam.output.stream import StreamOutput, StreamState
+from vcam.settings import StreamSettings
 
+SIZE = (320, 180)
 MODULES = Path("/usr/lib/nginx/modules")
 
 
@@ -38,11 +43,20 @@ def until(condition: Callable[[], object], seconds: float = 20.0, what: object =
 class Nginx:
     """nginx with an RTMP application LiveApp, as Ant Media names it; `tls` adds an rtmps port in front of it."""
 
-    def __init__(self, folder: Path, *, on_publish: str = "", tls: tuple[Path, Path] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        on_publish: str = "",
+        tls: tuple[Path, Path] | None = None,
+        cable: Cable | None = None,
+    ) -> None:
+        """cable: be at its other end."""
         for module in ("ngx_rtmp_module.so", *(("ngx_stream_module.so",) if tls else ())):
             if not shutil.which("nginx", path="/usr/sbin:/usr/bin") or not (MODULES / module).exists():
                 pytest.skip("nginx with its rtmp and stream modules is not installed")
         self.folder, self.port, self.tls_port = folder, free_port(), free_port()
+        self.host, self._within = (cable.far, cable.within) if cable else ("127.0.0.1", [])
         self.log = folder / "nginx.log"
         self._process: subprocess.Popen[bytes] | None = None
         publish = f"on_publish {on_publish};" if on_publish else ""
@@ -55,24 +69,28 @@ class Nginx:
             load_module {MODULES}/ngx_rtmp_module.so;
             {f"load_module {MODULES}/ngx_stream_module.so;" if tls else ""}
             events {{ worker_connections 64; }}
-            rtmp {{ server {{ listen 127.0.0.1:{self.port}; chunk_size 4096;
+            rtmp {{ server {{ listen {self.host}:{self.port}; chunk_size 4096;
                 application LiveApp {{ live on; record off; {publish} }} }} }}
             {front}""")
 
     def url(self, name: str, application: str = "LiveApp") -> str:
-        return f"rtmp://127.0.0.1:{self.port}/{application}/{name}"
+        return f"rtmp://{self.host}:{self.port}/{application}/{name}"
 
     def start(self) -> Nginx:
-        command = [str(shutil.which("nginx", path="/usr/sbin:/usr/bin")), "-p", str(self.folder)]
+        command = [*self._within, str(shutil.which("nginx", path="/usr/sbin:/usr/bin")), "-p", str(self.folder)]
         command += ["-c", str(self.folder / "nginx.conf"), "-e", str(self.log)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(lambda: self._answers() or self._process is None or self._process.poll() is not None, 10)
-        assert self._answers(), self.log.read_text()
+        try:
+            until(lambda: self._answers() or self._process is None or self._process.poll() is not None, 10)
+            assert self._answers(), self.log.read_text()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def _answers(self) -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            return probe.connect_ex((self.host, self.port)) == 0
 
     def kill(self) -> None:
         if self._process is not None:
@@ -83,6 +101,83 @@ class Nginx:
     def pause(self, signal: int) -> None:
         assert self._process is not None
         self._process.send_signal(signal)
+
+
+class Cable:
+    """A network cable to a network namespace, which can be cut: packets vanish, nothing says that it is over."""
+
+    def __init__(self) -> None:
+        self._name = f"vcam{os.getpid() % 100_000}"
+        # of the network for benchmarks, RFC 2544
+        self.near, self.far = "198.18.77.1", "198.18.77.2"
+        self.within = ["ip", "netns", "exec", self._name]
+
+    def __enter__(self) -> Cable:
+        near, far = f"{self._name}n", f"{self._name}f"
+        try:
+            used = self._ip("-4 address") + self._ip("-4 route")
+            if "198.18." in used:
+                pytest.skip("this machine uses 198.18.0.0/15 itself")
+            self._ip(f"netns add {self._name}")
+            self._ip(f"link add {near} type veth peer name {far} netns {self._name}")
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.__exit__()
+            pytest.skip(f"no network namespace can be made here: {error}")
+        self._ip(f"address add {self.near}/30 dev {near}")
+        self._ip(f"link set {near} up")
+        self._ip(f"-n {self._name} address add {self.far}/30 dev {far}")
+        self.mend()
+        return self
+
+    def cut(self) -> None:
+        self._ip(f"-n {self._name} link set {self._name}f down")
+
+    def mend(self) -> None:
+        self._ip(f"-n {self._name} link set {self._name}f up")
+
+    def _ip(self, words: str) -> str:
+        command = ["ip", *words.split()]
+        done = subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, text=True)
+        return done.stdout
+
+    def __exit__(self, *exc: object) -> None:
+        for words in (f"link del {self._name}n", f"netns del {self._name}"):
+            with suppress(OSError, subprocess.CalledProcessError):
+                self._ip(words)
+
+
+class Relay:
+    """Passes connections on to a port of this machine, each after `delay` seconds: a server that is far away."""
+
+    def __init__(self, port: int, delay: float) -> None:
+        self._port, self._delay = port, delay
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                peer = self._listener.accept()[0]
+                threading.Thread(target=self._connect, args=(peer,), daemon=True).start()
+
+    def _connect(self, peer: socket.socket) -> None:
+        time.sleep(self._delay)
+        with peer, socket.create_connection(("127.0.0.1", self._port)) as server:
+            back = threading.Thread(target=self._pass, args=(server, peer), daemon=True)
+            back.start()
+            self._pass(peer, server)
+            back.join()
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._listener.close()
 
 
 class Doorkeeper:
@@ -144,3 +239,65 @@ def pull(
 def psnr(one: np.ndarray, other: np.ndarray) -> float:
     error = np.mean((one.astype(np.float64) - other) ** 2)
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+class Pushing:
+    """Frames into a stream at the pace of a camera, from a thread; `worst` is the longest that a `write` took."""
+
+    def __init__(self, output: StreamOutput, size: tuple[int, int] = SIZE, fps: float = 30.0) -> None:
+        self.output, self.size, self.fps = output, size, fps
+        self.worst, self.written = 0.0, 0
+        self.pictures = [self._picture(number) for number in range(8)]
+        self.picture_at: Callable[[float], Frame] = lambda now: self.pictures[self.written % len(self.pictures)]
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _picture(self, number: int) -> Frame:
+        frame = Frame.allocate(*self.size)
+        frame.y[:] = np.linspace(30, 220, self.size[0]).astype(np.uint8)
+        frame.y[:32, number * 16 : number * 16 + 32] = 126
+        frame.u[:], frame.v[:] = 100, 150
+        return frame
+
+    def _run(self) -> None:
+        begun = time.monotonic()
+        while not self._ending.is_set():
+            now = time.monotonic()
+            frame = self.picture_at(now)
+            frame.timestamp = now
+            self.output.write(frame)
+            self.worst = max(self.worst, time.monotonic() - frame.timestamp)
+            self.written += 1
+            time.sleep(max(0.0, begun + self.written / self.fps - time.monotonic()))
+
+    def __enter__(self) -> Pushing:
+        self.output.open(self.size, self.fps)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._ending.set()
+        self._thread.join(5)
+        self.output.close()
+        assert self.output.state is StreamState.STOPPED
+        assert not children(), "an ffmpeg was left behind"
+
+    def until(self, *states: StreamState, seconds: float = 20.0) -> float:
+        return until(lambda: self.output.state in states, seconds, self.output.status)
+
+
+def children() -> list[str]:
+    """The ffmpegs among this process's children, zombies too."""
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        # threads and processes end while this looks
+        with suppress(OSError):
+            for pid in (task / "children").read_text().split():
+                with suppress(OSError):
+                    if Path(f"/proc/{pid}/comm").read_text().startswith("ffmpeg"):
+                        found.append(pid)
+    return found
+
+
+def stream(url: str, **settings: object) -> StreamOutput:
+    return StreamOutput(url, StreamSettings(**{"bitrate": 1500, **settings}))

@@ -205,6 +205,7 @@ class RecordOutput(AlwaysWatched):
             session, self._session = self._session, None
         if session is not None:
             session.abort()
+        self._begun = time.monotonic()
         self._failure = error
 
     def _watch(self, session: Session, path: Path) -> bool | None:
@@ -214,6 +215,9 @@ class RecordOutput(AlwaysWatched):
             if self._stopping.is_set():
                 return None
             self._check_space(path)
+            if session.apart:
+                log.warning("the clock was set: %s ends, and another file begins, in step again", path)
+                return True
             if self._longest and time.monotonic() - begun >= self._longest:
                 return True
             if self._largest and path.stat().st_size >= self._largest:
