@@ -91,6 +91,7 @@ def test_every_key_of_the_window_means_something() -> None:
         ("color-transfer", "filters: grey, color-transfer"),
         ("smoother", "smoothing: 0.6"),
         ("background", "background: pixelate"),
+        ("frame-skip", "frame skip: on, while nothing moves"),
     ],
 )
 def test_what_a_key_has_done_is_said(name: str, words: str) -> None:

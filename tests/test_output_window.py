@@ -166,9 +166,17 @@ def test_keys_are_told_by_name_and_the_help_line_comes_and_goes(pygame: Any) -> 
     now[0] = INTRODUCTION + 0.1
     plain = screen()
     assert (introduced != plain).any()
-    for character in ("c", "s", "m", "b", "+", "-", "x"):
+    for character in ("c", "s", "m", "b", "+", "-", "f", "x"):
         np.testing.assert_array_equal(screen(character), plain)
-    assert pressed == ["color-transfer", "seamless-clone", "smoothstep", "background", "smoother", "livelier"]
+    assert pressed == [
+        "color-transfer",
+        "seamless-clone",
+        "smoothstep",
+        "background",
+        "smoother",
+        "livelier",
+        "frame-skip",
+    ]
     np.testing.assert_array_equal(screen("h"), introduced)
     np.testing.assert_array_equal(screen("h"), plain)
     assert not window.finished

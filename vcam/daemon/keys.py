@@ -40,6 +40,8 @@ class Keys:
             wish = self._next_background
         elif name in ("smoother", "livelier"):
             wish = self._smooth(STEP if name == "smoother" else -STEP)
+        elif name == "frame-skip":
+            wish = _toggle_skip
         else:
             return
         self._change(wish).add_done_callback(self._tell)
@@ -88,6 +90,11 @@ def backgrounds(first: str) -> list[str]:
     return [*(beside if first in beside else [first, *beside]), *_WORDS]
 
 
+def _toggle_skip(settings: Settings) -> Settings:
+    """While nothing moves the network may rest, or may not any more."""
+    return settings.replace(segment__skip_still=not settings.segment.skip_still)
+
+
 def words_of(key: str, value: object) -> str:
     """A setting that a key has changed, as one says it."""
     if key == "filters.chain" and isinstance(value, tuple):
@@ -96,4 +103,6 @@ def words_of(key: str, value: object) -> str:
         return f"background: {Path(str(value)).name}"
     if key == "matte.temporal":
         return f"smoothing: {value:g}"
+    if key == "segment.skip_still":
+        return f"frame skip: {'on, while nothing moves' if value else 'off'}"
     return f"{key}: {value}"

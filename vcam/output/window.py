@@ -26,6 +26,7 @@ KEYS = {
     "s": "seamless-clone",
     "m": "smoothstep",
     "b": "background",
+    "f": "frame-skip",
     "+": "smoother",
     "=": "smoother",
     "-": "livelier",
@@ -38,7 +39,10 @@ INTRODUCTION = 8.0
 SAID = 2.5
 """Seconds for which words are shown."""
 
-HELP = "C colour transfer   S seamless clone   M smoothstep   B next background   + - smoothing   H help   Q quit"
+HELP = (
+    "C colour transfer   S seamless clone   M smoothstep   B next background   "
+    "+ - smoothing   F frame skip   H help   Q quit"
+)
 
 
 def has_display() -> bool:
