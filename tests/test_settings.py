@@ -44,7 +44,7 @@ def test_precedence_is_option_then_set_then_environment_then_profile_then_file_t
     ("text", "said"),
     [
         ("[matte]\nedge = 99\n", "a number from -30 to 30"),
-        ("[output]\nsize = 'large'\n", "Width and height of the picture that vcam serves; both even. For example: "),
+        ("[output]\nsize = 'large'\n", "both even. For example: 1280x720"),
         ("[camera]\nexposure = 'fast'\n", "auto, or a number"),
         ("[matte]\nedgy = 1\n", "did you mean matte.edge"),
         ("[matte]\nedge = 'wide'\n", "matte.edge"),
