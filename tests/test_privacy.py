@@ -33,6 +33,7 @@ from vcam.types import F32, U8
 SIZE = (128, 64)
 PERSON = 110
 AMPLITUDE = 60
+ROOM_COLOUR = (80, 170)
 FRAMES = 10_000
 SETTINGS = Settings().replace(
     output__size="128x64", output__targets=("null",), background__spec="color:#204080", camera__source="one",
@@ -49,12 +50,18 @@ def shows_the_room(picture: Frame) -> bool:
     return bool(np.abs(contrast).max() > 0.5 * AMPLITUDE)
 
 
-def room(place: int, size: tuple[int, int] = SIZE) -> Frame:
-    """The room with the person, 32 pixels wide, at column `place`; the person is of one even grey."""
+def room(place: int, size: tuple[int, int] = SIZE, top: int = 0) -> Frame:
+    """The room with the person, 32 pixels wide, at column `place` and from row `top` down.
+
+    The person is of one even grey, the room is not.
+    """
     frame = Frame.allocate(*size)
     rows, columns = np.indices(frame.y.shape)
     frame.y[...] = 120 + AMPLITUDE * np.where((rows + columns) % 2, 1, -1)
-    frame.y[:, place : place + 32] = PERSON
+    frame.y[top:, place : place + 32] = PERSON
+    for plane, colour in zip((frame.u, frame.v), ROOM_COLOUR, strict=True):
+        plane[...] = colour
+        plane[top // 2 :, place // 2 : place // 2 + 16] = 128
     return frame
 
 
@@ -71,9 +78,9 @@ class Faults:
         "engine error", "engine bug", "engine NaN", "engine shape", "engine type", "engine hangs", "engine no memory",
         "matte bug", "matte no memory", "matte of an older frame", "matte of another size", "background bug",
         "background gone", "blend no memory", "camera size", "camera lost", "camera stalls", "camera bug",
-        "output lost",
+        "output lost", "engine below zero",
     )  # fmt: skip
-    PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 251, 257, 263, 269)
+    PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 251, 257, 263, 269, 127)
 
     def __init__(self) -> None:
         self.now = 0
@@ -145,6 +152,9 @@ class Network:
         if due("engine hangs"):
             time.sleep(0.005)
         probability = the_person(frame)
+        if due("engine below zero"):
+            # logits, say, where probabilities were meant
+            probability -= 1
         if due("engine NaN"):
             probability[3, 3] = np.nan
         if due("engine shape"):
@@ -239,14 +249,18 @@ class FaultyBlender(PlanarBlender):
             raise MemoryError
 
 
+Wishes = Callable[[], Iterator[tuple[str, object]]]
+
+
 class Trial(Daemon):
     """A daemon with every fault there is, whose settings are changed as fast as they can be."""
 
     pipeline_class: type[Pipeline] = Pipeline
     composer_class: type[PlateComposer] = PlateComposer
+    faults_class: type[Faults] = Faults
 
     def __init__(self) -> None:
-        self.faults = Faults()
+        self.faults = self.faults_class()
         super().__init__(
             SETTINGS,
             background=lambda spec, settings: FaultyBackground(self.faults, spec, settings),
@@ -275,12 +289,12 @@ class Trial(Daemon):
             camera, self.network(settings.segment, SIZE), self.parts.matte(settings.matte), composer, outputs
         )
 
-    def judge(self, frames: int, *, enough: int | None = None) -> int:
+    def judge(self, frames: int, *, enough: int | None = None, wishes: Wishes | None = None) -> int:
         """Run for so many frames, or until `enough` pictures show the room; how many do."""
         self.made: dict[str, int] = {}
         self.refused = 0
         with self:
-            for key, value in itertools.cycle(list(wishes())):
+            for key, value in itertools.cycle(list((wishes or every_wish)())):
                 if self.faults.now >= frames or not self.thread.is_alive():
                     break
                 if enough is not None and len(self.screen.guilty) >= enough:
@@ -294,7 +308,7 @@ class Trial(Daemon):
         return len(self.screen.guilty)
 
 
-def wishes() -> Iterator[tuple[str, object]]:
+def every_wish() -> Iterator[tuple[str, object]]:
     """Values for every setting that may change live, good and bad ones, and the way back."""
     words = {
         "background.spec": ["blur", "none", "color:#c02020", "none", "pixelate", "nosuch.png", "blur:100", "green"],

@@ -295,7 +295,7 @@ def open_pipeline(
         if background.needs_alpha:
             # a device by the name it was asked for with: the one it has depends on whether it is open
             source = settings.camera.source if camera.live else camera.description
-            segmenter = open_segmenter(settings.segment, size, source)
+            segmenter = open_segmenter(settings.segment, size, _room(settings, source))
         composer = PlateComposer(background, size)
         composer.set_filters(make_effects(settings.filters, settings.overlay, still=still))
     except BaseException:
@@ -304,6 +304,15 @@ def open_pipeline(
     matte = make_matte(settings.matte, still=still)
     framing = None if still else AutoFraming(settings.framing)
     return Pipeline(camera, segmenter, matte, composer, outputs, framing=framing)
+
+
+def _room(settings: Settings, source: str) -> str:
+    """What tells the room from others, for a segmenter that learns it; empty for all others."""
+    if settings.segment.backend != "subtraction":
+        return ""
+    from vcam.segment.roomfile import room_name
+
+    return room_name(settings, source)
 
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3

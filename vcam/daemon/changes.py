@@ -22,6 +22,7 @@ from vcam.errors import CameraError, UsageError, VcamError
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.segment.base import Segmenter
+from vcam.segment.roomfile import ROOM_KEYS, room_name
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import FIELDS, BackgroundSettings, CameraSettings, Layer, MatteSettings, Settings, build, flatten
 from vcam.types import Size
@@ -127,9 +128,9 @@ def prepare(
             prepared.background = parts.background(new.background.spec, new.background)
             prepared.background.prepare(now.size)
         needs_network = prepared.background is not None and prepared.background.needs_alpha and not now.has_segmenter
-        # what was learnt of a room belongs to its camera
-        room = (new.camera.source,) if new.segment.backend == "subtraction" else ()
-        if "segment" in sections or needs_network or (room and "camera.source" in keys):
+        # what was learnt of a room belongs to the camera and to the part of it that is seen
+        room = (room_name(new, new.camera.source),) if new.segment.backend == "subtraction" else ()
+        if "segment" in sections or needs_network or (room and keys & ROOM_KEYS):
             prepared.segmenter = parts.segmenter(new.segment, now.size, *room)
         if "matte" in sections or prepared.segmenter is not None:
             # what another network saw must not weigh in
