@@ -250,6 +250,12 @@ def looks(cube: Path) -> Iterator[tuple[str, object]]:
     yield from (("overlay.text", "hello"), ("overlay.front", str(asset("dusk.jpg"))), ("overlay.clock", True))
     yield from (("overlay.text", ""), ("overlay.front", ""), ("overlay.clock", False), ("filters.light_wrap", 0))
     yield from (("framing.auto", False), ("framing.auto", True))
+    yield from (
+        ("output.size", "64x32"),
+        ("framing.auto", False),
+        ("output.size", "256x128"),
+        ("output.size", "128x64"),
+    )
 
 
 @pytest.fixture

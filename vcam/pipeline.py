@@ -151,17 +151,19 @@ class Pipeline:
         matte: Matte | None = None,
         background: Background | None = None,
         effects: Chain | None = None,
+        size: Size | None = None,
     ) -> list[Camera | Segmenter | Background]:
         """Go on with other parts from the next frame on; to be called between two frames.
 
-        The camera is open already and the background is prepared for the same size. Returns what was replaced, the
+        The camera is open already and the background is prepared for the size. size: of the frames to come, if it is
+        another one; background and effects have to come with it. Returns what was replaced, the
         caller's to close, which may take a while. Raises `UsageError` if the composer's background cannot be replaced.
         """
         if (background or effects) is not None and not isinstance(self.composer, PlateComposer):
             raise UsageError("this pipeline's background cannot be exchanged", "give it a PlateComposer")
         old: list[Camera | Segmenter | Background] = []
         if background is not None and isinstance(self.composer, PlateComposer):
-            old.append(self.composer.exchange(background))
+            old.append(self.composer.exchange(background, size))
         if effects is not None and isinstance(self.composer, PlateComposer):
             self.composer.set_filters(effects)
         if camera is not None:

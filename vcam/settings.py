@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from vcam.errors import ConfigError, UsageError, VcamError
-from vcam.settings_look import FilterSettings, FramingSettings, OverlaySettings
+from vcam.settings_look import SEPARATORS, FilterSettings, FramingSettings, OverlaySettings
 from vcam.settings_stream import StreamSettings
 from vcam.settings_stream import setting as _meta
 from vcam.tomlfile import KeyPath, key_lines, parse, read_text
@@ -50,21 +50,21 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
         bool, _meta("At the start, wait for a missing camera or output instead of giving up.", option="--wait")
     ] = False
     timeout: Annotated[
-        float, _meta("A camera that sends nothing for so long is opened anew.", unit="s", ge=0.2, le=60)
+        float, _meta("A camera that sends nothing for so long is opened anew.", live=True, unit="s", ge=0.2, le=60)
     ] = 3.0
     exposure: Annotated[
-        str, _meta("The camera's exposure time: auto, or a number from vcam devices --controls.", pattern=_AUTO)
+        str, _meta("The camera's exposure: auto, or a number from vcam devices --controls.", live=True, pattern=_AUTO)
     ] = ""
-    focus: Annotated[str, _meta("The camera's focus: auto, or a number.", pattern=_AUTO)] = ""
+    focus: Annotated[str, _meta("The camera's focus: auto, or a number.", live=True, pattern=_AUTO)] = ""
     white_balance: Annotated[
-        str, _meta("The camera's white balance: auto, or a number, usually in kelvin.", pattern=_AUTO)
+        str, _meta("The camera's white balance: auto, or a number, usually in kelvin.", live=True, pattern=_AUTO)
     ] = ""
-    gain: Annotated[str, _meta("The camera's gain: auto, or a number.", pattern=_AUTO)] = ""
-    zoom: Annotated[str, _meta("The camera's own zoom: a number.", pattern=_AUTO)] = ""
+    gain: Annotated[str, _meta("The camera's gain: auto, or a number.", live=True, pattern=_AUTO)] = ""
+    zoom: Annotated[str, _meta("The camera's own zoom: a number.", live=True, pattern=_AUTO)] = ""
     controls: Annotated[
         str,
         _meta("Other controls of the camera, NAME=VALUE, separated by commas; vcam devices --controls lists them.",
-              pattern=r"^\s*([a-z0-9_]+\s*=[^,=]+(,\s*[a-z0-9_]+\s*=[^,=]+)*)?$"),
+              live=True, pattern=r"^\s*([a-z0-9_]+\s*=[^,=]+(,\s*[a-z0-9_]+\s*=[^,=]+)*)?$"),
     ] = ""  # fmt: skip
 
 
@@ -85,7 +85,7 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
         _meta("auto (by the shape of the picture), a model's name, or the path of a network with its card.",
               live=True, option="--model", min_length=1),
     ] = "auto"  # fmt: skip
-    threads: Annotated[int, _meta("Threads of the network on the CPU.", unit="threads", ge=1, le=64)] = 1
+    threads: Annotated[int, _meta("Threads of the network on the CPU.", live=True, unit="threads", ge=1, le=64)] = 1
     subtraction: Annotated[
         Literal["static", "mog2"],
         _meta("How subtraction knows the empty room: static, by one picture, or mog2, which follows the light.",
@@ -163,8 +163,8 @@ class OutputSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ("auto",)  # fmt: skip
     size: Annotated[
         str,
-        _meta("Width and height of the picture that vcam serves; both even.", unit="px", option="--size",
-              pattern=r"^\d{1,5}x\d{1,5}$"),
+        _meta("Width and height of the picture that vcam serves; both even.", live=True, unit="px",
+              option="--size", pattern=r"^\d{1,5}x\d{1,5}$"),
     ] = "1280x720"  # fmt: skip
     fps: Annotated[float, _meta("Frames a second.", unit="1/s", option="--fps", ge=1, le=240)] = 30.0
     always_on: Annotated[bool, _meta("Keep the camera on while nobody watches.", live=True, option="--always-on")] = (
@@ -294,7 +294,7 @@ def build(layers: Sequence[Layer]) -> Loaded:
 
 def _convert(field: Field, value: Any, layer: Layer) -> Any:
     if get_origin(field.type) is tuple and isinstance(value, str):
-        separator = ";" if field.key == "filters.chain" else ","
+        separator = SEPARATORS.get(field.key, ",")
         value = [part.strip() for part in value.split(separator) if part.strip()]
     if field.type is str and type(value) is int and abs(value) < 1 << 63:
         # TOML tells 2 from "2"; for a name or a control they mean the same
@@ -329,7 +329,7 @@ def _allowed(field: Field, error: str) -> str:
         return f"a number from {field.minimum:g} to {field.maximum:g}{unit}"
     if field.type is bool:
         return "true or false"
-    return field.help if "pattern" in error or "length" in error else error.split(" - ")[0].lower()
+    return field.help if "regex" in error or "length" in error else error.split(" - ")[0].lower()
 
 
 def _did_you_mean(key: str) -> str:

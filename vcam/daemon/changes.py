@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vcam.camera.base import Camera
+from vcam.camera.controls import CONTROL_NAMES, wishes
 from vcam.camera.factory import make_camera
 from vcam.camera.geometry import Framing, Reframed
 from vcam.compose.base import Background
@@ -19,18 +20,30 @@ from vcam.compose.effects import make_effects
 from vcam.compose.factory import parse_background
 from vcam.compose.filters.chain import Chain
 from vcam.errors import CameraError, UsageError, VcamError
+from vcam.frames import check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.segment.base import Segmenter
 from vcam.segment.roomfile import ROOM_KEYS, room_name
 from vcam.segment.segmenter import open_segmenter
-from vcam.settings import FIELDS, BackgroundSettings, CameraSettings, Layer, MatteSettings, Settings, build, flatten
+from vcam.settings import (
+    FIELDS,
+    BackgroundSettings,
+    CameraSettings,
+    Layer,
+    MatteSettings,
+    Settings,
+    build,
+    flatten,
+    parse_size,
+)
 from vcam.types import Size
 
 FRAMING = frozenset(("camera.mirror", "camera.crop"))
+CONTROLS = frozenset(f"camera.{name}" for name in CONTROL_NAMES)
 """Settings of the camera that do not need it to be opened anew."""
 
-ONLY_READ = frozenset(("output.always_on",))
+ONLY_READ = frozenset(("output.always_on", "camera.timeout"))
 """Settings that the loop looks up for every frame."""
 
 
@@ -53,6 +66,8 @@ class Situation:
     has_segmenter: bool
     size: Size
     fps: float
+    unchangeable: tuple[str, ...] = ()
+    """The outputs that cannot go over to another size."""
 
 
 @dataclass(slots=True)
@@ -67,6 +82,7 @@ class Prepared:
     camera: Camera | None = None
     camera_on: bool = False
     framing: tuple[Reframed, Framing] | None = None
+    size: Size | None = None
 
     def discard(self) -> None:
         """Close what was made ready in vain."""
@@ -123,6 +139,12 @@ def prepare(
     keys = frozenset(difference(old, new))
     sections = {key.split(".")[0] for key in keys - ONLY_READ} | renew
     prepared = Prepared(new)
+    if "output.size" in keys:
+        prepared.size = _another_size(new, now)
+        now = replace(now, size=prepared.size)
+        # the model, too, is chosen by the size; and a learnt room has its shape
+        depends = new.segment.model == "auto" or new.segment.backend == "subtraction"
+        sections |= {"background", "filters", "camera"} | ({"segment"} if depends and now.has_segmenter else set())
     try:
         if "background" in sections:
             prepared.background = parts.background(new.background.spec, new.background)
@@ -146,10 +168,23 @@ def prepare(
     return prepared
 
 
+def _another_size(new: Settings, now: Situation) -> Size:
+    size = check_size(*parse_size(new.output.size), "the output")
+    if now.unchangeable:
+        raise UsageError(
+            f"output.size cannot change while {', '.join(now.unchangeable)} is being written: its size is fixed",
+            "vcam record stop or vcam stream stop ends what was started by those; or vcam stop, and start anew",
+        )
+    return size
+
+
 def _prepare_camera(prepared: Prepared, old: Settings, keys: set[str], now: Situation, parts: Parts) -> None:
     settings = prepared.settings.camera
-    if keys <= FRAMING and now.camera_on and isinstance(now.camera, Reframed):
-        prepared.framing = (now.camera, now.camera.plan(settings.mirror, settings.crop))
+    if keys <= FRAMING | CONTROLS and now.camera_on and isinstance(now.camera, Reframed):
+        prepared.framing = (now.camera, now.camera.plan(settings.mirror, settings.crop, now.size))
+        if keys & CONTROLS:
+            # last of all, since the camera obeys at once
+            now.camera.adjust(wishes(settings))
         return
     prepared.camera = parts.camera(settings, now.size, now.fps)
     if not now.camera_on:
@@ -164,7 +199,7 @@ def _prepare_camera(prepared: Prepared, old: Settings, keys: set[str], now: Situ
             raise
         prepared.camera = None
         if isinstance(now.camera, Reframed):
-            prepared.framing = (now.camera, now.camera.plan(settings.mirror, settings.crop))
+            prepared.framing = (now.camera, now.camera.plan(settings.mirror, settings.crop, now.size))
         return
     prepared.camera_on = True
 

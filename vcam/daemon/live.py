@@ -213,11 +213,16 @@ class Live:
 
     def situation(self, pipeline: Pipeline) -> Situation:
         """For the worker that makes changes."""
-        has_network = pipeline.segmenter is not None
-        return Situation(self._keeper.camera, self._keeper.ready, has_network, self._size, self._fps)
+        has_network, keeper = pipeline.segmenter is not None, self._keeper
+        fixed = tuple(self.outlets.unchangeable)
+        return Situation(keeper.camera, keeper.ready, has_network, self._size, self._fps, fixed)
 
     def swap(self, pipeline: Pipeline, prepared: Prepared) -> Replaced:
         """Between two frames: go on with other parts. Returns those to close; the keeper closes a camera itself."""
+        if prepared.size is not None:
+            self._size = prepared.size
+            self._cards.clear()
+            self.outlets.resize(prepared.size)
         if prepared.framing is not None:
             camera, framing = prepared.framing
             camera.use(framing)
@@ -230,6 +235,7 @@ class Live:
             matte=prepared.matte,
             background=prepared.background,
             effects=prepared.effects,
+            size=prepared.size,
         )
         if pipeline.framing:
             pipeline.framing.use(prepared.settings.framing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vcam.frames import Frame
 from vcam.types import Size
@@ -18,6 +18,15 @@ class AlwaysWatched:
 
     def fileno(self) -> int | None:
         return None
+
+
+@runtime_checkable
+class Resizable(Protocol):
+    """An output whose consumer need not know the size of the picture beforehand, or takes it scaled."""
+
+    def resize(self, size: Size) -> None:
+        """Take frames of another size from the next one on; it is open. Raises as `Output.open` does, and is then to
+        be opened anew."""
 
 
 class Output(Protocol):
