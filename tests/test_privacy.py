@@ -287,9 +287,15 @@ class Trial(Daemon):
     def pipeline(self, settings: Settings, camera: Any, size: Any, outputs: list[Any]) -> Pipeline:
         background = self.parts.background(settings.background.spec, settings.background)
         composer = self.composer_class(background, SIZE)
-        blender = FaultyBlender(SIZE)
-        blender.faults = self.faults
-        composer._blender = blender
+        fit = composer._fit
+
+        def fit_faultily(size: tuple[int, int]) -> None:
+            fit(size)
+            composer._blender = blender = FaultyBlender(size)
+            blender.faults = self.faults
+
+        composer._fit = fit_faultily  # type: ignore[method-assign]
+        fit_faultily(SIZE)
         return self.pipeline_class(
             camera, self.network(settings.segment, SIZE), self.parts.matte(settings.matte), composer, outputs
         )
