@@ -260,6 +260,13 @@ def test_what_a_profile_has_is_saved_in_the_profile(steered: Steered) -> None:
     assert (steered.settings["camera.mirror"], steered.settings["matte.edge"]) == (True, 2.0)
 
 
+def test_settings_of_streams_count_for_those_to_come(steered: Steered) -> None:
+    told = run("set", "stream.bitrate=3000", "stream.split=10min")
+    assert "stream.bitrate = 3000" in told.output
+    assert "from now on" in told.output
+    assert "vcam stop" in run("set", "stream.record=x.mkv").exception.hint
+
+
 def test_one_key_can_pause_and_resume(steered: Steered) -> None:
     run("pause", "--toggle")
     assert "paused" in run("status").output

@@ -258,5 +258,7 @@ def _tell(result: dict[str, Any], as_json: bool) -> None:
 
     for key, value in result.get("changed", {}).items():
         click.echo(f"{key} = {as_text(key, value)}")
+    if any(key.startswith("stream.") for key in result.get("changed", ())):
+        click.echo("vcam: this counts for streams and recordings that begin from now on", err=True)
     if restart := result.get("restart"):
         click.echo(f"vcam: these take effect after vcam stop and vcam start: {', '.join(restart)}", err=True)

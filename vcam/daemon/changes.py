@@ -43,8 +43,10 @@ FRAMING = frozenset(("camera.mirror", "camera.crop"))
 CONTROLS = frozenset(f"camera.{name}" for name in CONTROL_NAMES)
 """Settings of the camera that do not need it to be opened anew."""
 
-ONLY_READ = frozenset(("output.always_on", "camera.timeout"))
-"""Settings that the loop looks up for every frame."""
+ONLY_READ = frozenset(
+    ("output.always_on", "camera.timeout", *(key for key, field in FIELDS.items() if key.startswith("stream.")))
+)
+"""Settings that are looked up when they are needed: for every frame, or when a stream or recording begins."""
 
 
 @dataclass(frozen=True, slots=True)
