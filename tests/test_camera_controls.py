@@ -117,8 +117,11 @@ def test_wishes_that_cannot_be_met_are_refused_and_the_earlier_ones_hold(webcam)
     first = wishes(CameraSettings(exposure="200", controls="nosuch=1"))
     first.apply(3, "Webcam")
     with pytest.raises(UsageError, match="from 0 to 1000"):
-        wishes(CameraSettings(exposure="2000", controls="nosuch=1")).replace(first, 3, "Webcam")
+        wishes(CameraSettings(exposure="2000", white_balance="4000", controls="nosuch=1")).replace(first, 3, "Webcam")
     assert webcam.controls["exposure_time_absolute"].value == 200
+    # not wished for before, but not to be changed by what is refused either
+    assert webcam.controls["white_balance_automatic"].value == 1
+    assert webcam.controls["white_balance_temperature"].value == 0
     # what was known to be impossible before does not stand in the way of something else
     wishes(CameraSettings(exposure="300", controls="nosuch=1")).replace(first, 3, "Webcam")
     assert webcam.controls["exposure_time_absolute"].value == 300

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -169,3 +170,16 @@ def test_the_patience_with_a_camera_is_looked_up_for_every_frame(sized: Sized) -
     sized.set(camera__timeout=0.5)
     assert sized.life.settings.camera.timeout == 0.5
     assert len(sized.cameras) == 1
+
+
+def test_an_output_that_came_while_the_size_was_made_ready_is_not_overlooked(sized: Sized) -> None:
+    def late(settings: Any, size: Size, *room: str) -> FakeSegmenter:
+        fixed = RecordingOutput()
+        fixed.open(*sized.life.outlets.shape)
+        sized.life.mailbox.post(lambda: sized.life.outlets.add(fixed)).result(5)
+        return FakeSegmenter()
+
+    sized.life._changer._parts = replace(sized.parts, segmenter=late)
+    assert "recording" in refused(sized, output__size="192x128").message
+    assert sized.life.settings == SETTINGS
+    assert sized.more()[-1].size == SIZE

@@ -23,7 +23,6 @@ from guest import (
     times,
 )
 
-from vcam.daemon.client import ControlClient
 from vcam.errors import UsageError
 from vcam.v4l2.presence import ReaderWatch
 
@@ -136,26 +135,26 @@ def test_the_size_changes_while_somebody_reads_and_while_nobody_does(daemon):
     with Reader() as reader:
         reader.until_composited()
         told = reader.size
-        with ControlClient() as client:
+        with daemon.client() as client:
             client.call("set", {"output.size": "320x180"})
         frames = reader.for_seconds(1.0)
         assert len(frames) > 10
         assert all(is_composited(frame) for _, frame in frames)
         assert reader.size == told
     daemon.wait_until("idle")
-    with ControlClient() as client:
+    with daemon.client() as client:
         client.call("set", {"output.size": "640x480"})
     with Reader() as reader:
         reader.until_composited()
         report(f"a reader that was there was told {told}, one that came {reader.size}")
         assert reader.size == (640, 480)
     daemon.wait_until("idle")
-    with ControlClient() as client:
+    with daemon.client() as client:
         client.call("set", {"output.size": f"{told[0]}x{told[1]}"})
 
 
 def test_the_cameras_controls_are_set_while_it_runs_and_what_it_cannot_do_is_refused(daemon):
-    with Reader() as reader, ControlClient() as client:
+    with Reader() as reader, daemon.client() as client:
         reader.until_composited()
         client.call("set", {"camera.controls": "brightness=90"})
         assert control_of(CAMERA, "brightness") == 90

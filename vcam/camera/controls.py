@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -62,11 +63,12 @@ class ControlWishes:
     def replace(self, earlier: ControlWishes, fd: int, name: str) -> None:
         """Tell the camera these wishes in place of earlier ones.
 
-        Raises `UsageError` for what it will not do and was not told of before; the earlier ones hold again then.
+        Raises `UsageError` for what it will not do and was not told of before; all controls are as they were then.
         """
+        before = list(list_controls(fd))
         complaints = self._tell(fd)
         if new := [complaint for complaint in complaints if complaint not in earlier._complaints]:
-            earlier._tell(fd)
+            _restore(fd, before)
             raise UsageError(f"{name} {new[0]}", "vcam devices --controls lists what it can do")
         self._complaints.update(complaints)
 
@@ -89,6 +91,16 @@ def wishes(settings: CameraSettings) -> ControlWishes:
     known = {key: getattr(settings, key) for key in _KNOWN if getattr(settings, key)}
     pairs = (part.partition("=") for part in settings.controls.split(",") if part.strip())
     return ControlWishes(known, {key.strip(): value.strip() for key, _, value in pairs})
+
+
+def _restore(fd: int, before: Iterable[Control]) -> None:
+    """Give controls their values back; twice, since an automatic that is on does not let its value be set."""
+    for _ in range(2):
+        now = {control.id: control.value for control in list_controls(fd)}
+        for control in before:
+            if control.writable and control.value is not None and now.get(control.id) != control.value:
+                with suppress(OSError):
+                    write_control(fd, control, control.value)
 
 
 def _apply_known(fd: int, wanted: Mapping[str, str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ that are ready for the next frame or raises, having left everything as it was. T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -130,6 +130,15 @@ def refuse_fixed(keys: tuple[str, ...]) -> None:
         )
 
 
+def refuse_unchangeable(outputs: Sequence[str]) -> None:
+    """Raise `UsageError` if there are outputs that cannot go over to another size."""
+    if outputs:
+        raise UsageError(
+            f"output.size cannot change while {', '.join(outputs)} is being written: its size is fixed",
+            "vcam record stop or vcam stream stop ends what was started by those; or vcam stop, and start anew",
+        )
+
+
 def prepare(
     old: Settings, new: Settings, now: Situation, parts: Parts, *, renew: frozenset[str] = frozenset()
 ) -> Prepared:
@@ -172,11 +181,7 @@ def prepare(
 
 def _another_size(new: Settings, now: Situation) -> Size:
     size = check_size(*parse_size(new.output.size), "the output")
-    if now.unchangeable:
-        raise UsageError(
-            f"output.size cannot change while {', '.join(now.unchangeable)} is being written: its size is fixed",
-            "vcam record stop or vcam stream stop ends what was started by those; or vcam stop, and start anew",
-        )
+    refuse_unchangeable(now.unchangeable)
     return size
 
 

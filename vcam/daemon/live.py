@@ -29,7 +29,7 @@ from vcam.camera.base import Camera
 from vcam.camera.factory import make_camera
 from vcam.compose.placeholder import placeholder
 from vcam.daemon.changer import Changer, Replaced, Wish
-from vcam.daemon.changes import Change, Parts, Prepared, Situation
+from vcam.daemon.changes import Change, Parts, Prepared, Situation, refuse_unchangeable
 from vcam.daemon.keeper import CameraKeeper
 from vcam.daemon.keys import Keys
 from vcam.daemon.mailbox import Mailbox
@@ -220,15 +220,9 @@ class Live:
     def swap(self, pipeline: Pipeline, prepared: Prepared) -> Replaced:
         """Between two frames: go on with other parts. Returns those to close; the keeper closes a camera itself."""
         if prepared.size is not None:
-            self._size = prepared.size
-            self._cards.clear()
-            self.outlets.resize(prepared.size)
-        if prepared.framing is not None:
-            camera, framing = prepared.framing
-            camera.use(framing)
+            # one may have been added meanwhile
+            refuse_unchangeable(self.outlets.unchangeable)
         replaced_camera = pipeline.camera
-        if prepared.camera is not None:
-            self._keeper.exchange(prepared.camera, on=prepared.camera_on)
         replaced = pipeline.exchange(
             camera=prepared.camera,
             segmenter=prepared.segmenter,
@@ -237,6 +231,15 @@ class Live:
             effects=prepared.effects,
             size=prepared.size,
         )
+        if prepared.size is not None:
+            self._size = prepared.size
+            self._cards.clear()
+            self.outlets.resize(prepared.size)
+        if prepared.framing is not None:
+            camera, framing = prepared.framing
+            camera.use(framing)
+        if prepared.camera is not None:
+            self._keeper.exchange(prepared.camera, on=prepared.camera_on)
         if pipeline.framing:
             pipeline.framing.use(prepared.settings.framing)
         self.settings = prepared.settings
