@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from vcam.assets import asset
 from vcam.camera.geometry import Reframed
@@ -70,6 +71,7 @@ def moving_person(frame: Frame) -> F32:
     return probability
 
 
+@pytest.mark.timeout(300 + FRAMES / 30)
 def test_memory_descriptors_and_threads_stay_flat(tmp_path: Path) -> None:
     encoded = encode_frames([pattern_frame(SIZE, number) for number in range(6)], PixelFormat.I420)
 

@@ -56,6 +56,8 @@ NONSENSE_REST = 0.02
 WORK_RATE, WORK_BURST = 0.25, 0.0006
 """Allowance of the thread, in seconds of CPU: a frame that is being made is held up for no longer than a burst."""
 LONGEST_REST = 0.004
+NOTICES, NOTICE_INTERVAL = 4, 0.005
+"""So many are sent at once, and seconds to the next: a hundred in a row would be felt by the frame being made."""
 TICK = 0.5
 
 _READ = 16 << 10
@@ -97,6 +99,7 @@ class Server:
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._posted: deque[Callable[[], None]] = deque()
         self._noticed: deque[Client] = deque()
+        self._notify_at = 0.0
         self._connects = Allowance(CONNECT_RATE, CONNECT_BURST)
         self._work, self._worked = Allowance(WORK_RATE, WORK_BURST), 0.0
         self._accepting = True
@@ -151,9 +154,12 @@ class Server:
                     self._ready(key, mask)
                     self._rest()
                 self._run_posted()
-                self._notify_one()
-                self._rest()
                 now = time.monotonic()
+                if self._noticed and now >= self._notify_at:
+                    self._notify_at = now + NOTICE_INTERVAL
+                    for _ in range(min(NOTICES, len(self._noticed))):
+                        self._notify_one()
+                    self._rest()
                 self._resume(now)
                 if now - ticked >= TICK:
                     ticked = now
@@ -180,8 +186,6 @@ class Server:
             time.sleep(min(self._work.wait, LONGEST_REST))
 
     def _notify_one(self) -> None:
-        if not self._noticed:
-            return
         client = self._noticed.popleft()
         if client.gone:
             return
@@ -191,10 +195,10 @@ class Server:
             self._noticed.append(client)
 
     def _patience(self, ticked: float) -> float:
-        if self._noticed:
-            return 0.0
         now = time.monotonic()
         ends = [ticked + TICK, *(client.resume_at for client in self.clients if client.resume_at)]
+        if self._noticed:
+            ends.append(self._notify_at)
         return max(0.0, min(ends) - now)
 
     def _ready(self, key: selectors.SelectorKey, mask: int) -> None:
