@@ -104,3 +104,24 @@ def test_a_wish_that_is_none_is_refused(key, value):
 
 def test_a_bare_number_in_the_config_file_is_a_wish():
     assert Settings().replace(camera__exposure=200).camera.exposure == "200"
+
+
+def test_other_wishes_take_the_place_of_earlier_ones(webcam):
+    first, second = (wishes(CameraSettings(exposure=value)) for value in ("200", "300"))
+    first.apply(3, "Webcam")
+    second.replace(first, 3, "Webcam")
+    assert webcam.controls["exposure_time_absolute"].value == 300
+
+
+def test_wishes_that_cannot_be_met_are_refused_and_the_earlier_ones_hold(webcam):
+    first = wishes(CameraSettings(exposure="200", controls="nosuch=1"))
+    first.apply(3, "Webcam")
+    with pytest.raises(UsageError, match="from 0 to 1000"):
+        wishes(CameraSettings(exposure="2000", white_balance="4000", controls="nosuch=1")).replace(first, 3, "Webcam")
+    assert webcam.controls["exposure_time_absolute"].value == 200
+    # not wished for before, but not to be changed by what is refused either
+    assert webcam.controls["white_balance_automatic"].value == 1
+    assert webcam.controls["white_balance_temperature"].value == 0
+    # what was known to be impossible before does not stand in the way of something else
+    wishes(CameraSettings(exposure="300", controls="nosuch=1")).replace(first, 3, "Webcam")
+    assert webcam.controls["exposure_time_absolute"].value == 300

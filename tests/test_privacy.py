@@ -37,6 +37,7 @@ from vcam.types import F32, U8, Size
 SIZE = (128, 64)
 PERSON = 110
 AMPLITUDE = 60
+ROOM_COLOUR = (80, 170)
 FRAMES = 10_000
 SETTINGS = Settings().replace(
     output__size="128x64", output__targets=("null",), background__spec="color:#204080", camera__source="one",
@@ -53,12 +54,18 @@ def shows_the_room(picture: Frame) -> bool:
     return bool(np.abs(contrast).max() > 0.5 * AMPLITUDE)
 
 
-def room(place: int, size: tuple[int, int] = SIZE) -> Frame:
-    """The room with the person, 32 pixels wide, at column `place`; the person is of one even grey."""
+def room(place: int, size: tuple[int, int] = SIZE, top: int = 0) -> Frame:
+    """The room with the person, 32 pixels wide, at column `place` and from row `top` down.
+
+    The person is of one even grey, the room is not.
+    """
     frame = Frame.allocate(*size)
     rows, columns = np.indices(frame.y.shape)
     frame.y[...] = 120 + AMPLITUDE * np.where((rows + columns) % 2, 1, -1)
-    frame.y[:, place : place + 32] = PERSON
+    frame.y[top:, place : place + 32] = PERSON
+    for plane, colour in zip((frame.u, frame.v), ROOM_COLOUR, strict=True):
+        plane[...] = colour
+        plane[top // 2 :, place // 2 : place // 2 + 16] = 128
     return frame
 
 
@@ -75,9 +82,11 @@ class Faults:
         "engine error", "engine bug", "engine NaN", "engine shape", "engine type", "engine hangs", "engine no memory",
         "matte bug", "matte no memory", "matte of an older frame", "matte of another size", "background bug",
         "background gone", "blend no memory", "camera size", "camera lost", "camera stalls", "camera bug",
-        "output lost", "map of an older frame", "map of no part",
+        "output lost", "map of an older frame", "map of no part", "engine below zero",
     )  # fmt: skip
-    PRIMES = (53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 251, 257, 263, 269, 127, 131)
+    PRIMES = (
+        53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 251, 257, 263, 269, 127, 131, 137,
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.now = self.skipped = self.parts = 0
@@ -157,6 +166,9 @@ class PerfectEngine:
         if due("engine hangs"):
             time.sleep(0.005)
         probability = the_person(picture)
+        if due("engine below zero"):
+            # logits, say, where probabilities were meant
+            probability -= 1
         if due("engine NaN"):
             probability[3, 3] = np.nan
         if due("engine shape"):
@@ -273,13 +285,18 @@ class Witness(Screen):
         self.seen = 0
         self.guilty: list[tuple[int, U8]] = []
         self.innocent: Callable[[], bool] = lambda: True
+        self.size = SIZE
+
+    def resize(self, size: tuple[int, int]) -> None:
+        self.size = size
 
     def write(self, frame: Frame) -> None:
         if self._faults.due("output lost"):
             raise OutputDeviceError("the module was unloaded")
         self.seen += 1
-        assert frame.size == SIZE
-        if shows_the_room(frame) and self.innocent():
+        assert frame.size == self.size
+        # at another size the chequerboard is lost, and the colours tell: see test_privacy_effects
+        if frame.size == SIZE and shows_the_room(frame) and self.innocent():
             self.guilty.append((frame.seq, frame.y.copy()))
 
 
@@ -294,6 +311,9 @@ class FaultyBlender(PlanarBlender):
             raise MemoryError
 
 
+Wishes = Callable[[], Iterator[tuple[str, object]]]
+
+
 class Trial(Daemon):
     """A daemon with every fault there is, whose settings are changed as fast as they can be."""
 
@@ -301,9 +321,10 @@ class Trial(Daemon):
     composer_class: type[PlateComposer] = PlateComposer
     tracker_class: type[RegionTracker] = RegionTracker
     check_class: type[StillCheck] = StillCheck
+    faults_class: type[Faults] = Faults
 
     def __init__(self) -> None:
-        self.faults = Faults()
+        self.faults = self.faults_class()
         super().__init__(
             SETTINGS,
             background=lambda spec, settings: FaultyBackground(self.faults, spec, settings),
@@ -325,19 +346,25 @@ class Trial(Daemon):
     def pipeline(self, settings: Settings, camera: Any, size: Any, outputs: list[Any]) -> Pipeline:
         background = self.parts.background(settings.background.spec, settings.background)
         composer = self.composer_class(background, SIZE)
-        blender = FaultyBlender(SIZE)
-        blender.faults = self.faults
-        composer._blender = blender
+        fit = composer._fit
+
+        def fit_faultily(size: tuple[int, int]) -> None:
+            fit(size)
+            composer._blender = blender = FaultyBlender(size)
+            blender.faults = self.faults
+
+        composer._fit = fit_faultily  # type: ignore[method-assign]
+        fit_faultily(SIZE)
         return self.pipeline_class(
             camera, self.network(settings.segment, SIZE), self.parts.matte(settings.matte), composer, outputs
         )
 
-    def judge(self, frames: int, *, enough: int | None = None) -> int:
+    def judge(self, frames: int, *, enough: int | None = None, wishes: Wishes | None = None) -> int:
         """Run for so many frames, or until `enough` pictures show the room; how many do."""
         self.made: dict[str, int] = {}
         self.refused = 0
         with self:
-            for key, value in itertools.cycle(list(wishes())):
+            for key, value in itertools.cycle(list((wishes or every_wish)())):
                 if self.faults.now >= frames or not self.thread.is_alive():
                     break
                 if enough is not None and len(self.screen.guilty) >= enough:
@@ -351,7 +378,7 @@ class Trial(Daemon):
         return len(self.screen.guilty)
 
 
-def wishes() -> Iterator[tuple[str, object]]:
+def every_wish() -> Iterator[tuple[str, object]]:
     """Values for every setting that may change live, good and bad ones, and the way back."""
     words = {
         "background.spec": ["blur", "none", "color:#c02020", "none", "pixelate", "nosuch.png", "blur:100", "green"],
@@ -359,6 +386,7 @@ def wishes() -> Iterator[tuple[str, object]]:
         "camera.crop": ["64x32+0+0", "128x64+64+0", ""],
         "segment.model": ["broken", "other", "auto"],
         "filters.chain": ["nosuch", "grey", ""],
+        "output.size": ["64x32", "127x64", "128x64"],
         "overlay.text": ["hello", ""],
     }
     for key, known in FIELDS.items():

@@ -206,6 +206,35 @@ def test_a_held_format_is_served(loopback_with, busy):
     assert (lines[:, 33:96:2] == (81, 240)).all()
 
 
+def test_another_size_is_set_while_nobody_reads(loopback_with, monkeypatch):
+    pytest.importorskip("pyvirtualcam")
+    device, path = loopback_with()
+    camera = virtual.VirtualCamera("auto")
+    monkeypatch.setattr(camera, "watched", lambda: False)
+    camera.open((64, 32), 25)
+    device.size = (128, 64)
+    camera.resize((128, 64))
+    frame = picture((128, 64), (81, 90, 240))
+    camera.write(frame)
+    camera.close()
+    assert path.read_bytes() == frame.buffer.tobytes()
+    assert device.interval == (1, 25)
+
+
+def test_another_size_is_fitted_into_the_one_that_a_reader_was_told(loopback_with, monkeypatch):
+    pytest.importorskip("pyvirtualcam")
+    _, path = loopback_with()
+    camera = virtual.VirtualCamera("auto")
+    monkeypatch.setattr(camera, "watched", lambda: True)
+    camera.open((64, 32), 25)
+    camera.resize((128, 64))
+    camera.write(picture((128, 64), (81, 90, 240)))
+    camera.resize((64, 32))
+    camera.write(picture((64, 32), (81, 90, 240)))
+    camera.close()
+    assert path.read_bytes() == picture((64, 32), (81, 90, 240)).buffer.tobytes() * 2
+
+
 def test_a_held_format_that_cannot_be_served_is_an_error_that_names_it(loopback_with):
     pytest.importorskip("pyvirtualcam")
     loopback_with(code="RGB3")

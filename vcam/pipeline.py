@@ -151,17 +151,19 @@ class Pipeline:
         matte: Matte | None = None,
         background: Background | None = None,
         effects: Chain | None = None,
+        size: Size | None = None,
     ) -> list[Camera | Segmenter | Background]:
         """Go on with other parts from the next frame on; to be called between two frames.
 
-        The camera is open already and the background is prepared for the same size. Returns what was replaced, the
+        The camera is open already and the background is prepared for the size. size: of the frames to come, if it is
+        another one; background and effects have to come with it. Returns what was replaced, the
         caller's to close, which may take a while. Raises `UsageError` if the composer's background cannot be replaced.
         """
         if (background or effects) is not None and not isinstance(self.composer, PlateComposer):
             raise UsageError("this pipeline's background cannot be exchanged", "give it a PlateComposer")
         old: list[Camera | Segmenter | Background] = []
         if background is not None and isinstance(self.composer, PlateComposer):
-            old.append(self.composer.exchange(background))
+            old.append(self.composer.exchange(background, size))
         if effects is not None and isinstance(self.composer, PlateComposer):
             self.composer.set_filters(effects)
         if camera is not None:
@@ -296,7 +298,7 @@ def open_pipeline(
         if background.needs_alpha:
             # a device by the name it was asked for with: the one it has depends on whether it is open
             source = settings.camera.source if camera.live else camera.description
-            segmenter = open_segmenter(settings.segment, size, source)
+            segmenter = open_segmenter(settings.segment, size, _room(settings, source))
         composer = PlateComposer(background, size)
         composer.set_filters(make_effects(settings.filters, settings.overlay, still=still))
     except BaseException:
@@ -307,6 +309,15 @@ def open_pipeline(
     if settings.framing.auto and not background.needs_alpha:
         log.warning("nobody is looked for with the background none, so auto-framing does nothing")
     return Pipeline(camera, segmenter, matte, composer, outputs, framing=framing)
+
+
+def _room(settings: Settings, source: str) -> str:
+    """What tells the room from others, for a segmenter that learns it; empty for all others."""
+    if settings.segment.backend != "subtraction":
+        return ""
+    from vcam.segment.roomfile import room_name
+
+    return room_name(settings, source)
 
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3

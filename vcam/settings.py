@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from vcam.errors import ConfigError, UsageError, VcamError
-from vcam.settings_look import FilterSettings, FramingSettings, OverlaySettings
+from vcam.settings_look import SEPARATORS, FilterSettings, FramingSettings, OverlaySettings
 from vcam.settings_segment import SegmentSettings
 from vcam.settings_stream import StreamSettings
 from vcam.settings_stream import setting as _meta
@@ -51,21 +51,21 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
         bool, _meta("At the start, wait for a missing camera or output instead of giving up.", option="--wait")
     ] = False
     timeout: Annotated[
-        float, _meta("A camera that sends nothing for so long is opened anew.", unit="s", ge=0.2, le=60)
+        float, _meta("A camera that sends nothing for so long is opened anew.", live=True, unit="s", ge=0.2, le=60)
     ] = 3.0
     exposure: Annotated[
-        str, _meta("The camera's exposure time: auto, or a number from vcam devices --controls.", pattern=_AUTO)
+        str, _meta("The camera's exposure: auto, or a number from vcam devices --controls.", live=True, pattern=_AUTO)
     ] = ""
-    focus: Annotated[str, _meta("The camera's focus: auto, or a number.", pattern=_AUTO)] = ""
+    focus: Annotated[str, _meta("The camera's focus: auto, or a number.", live=True, pattern=_AUTO)] = ""
     white_balance: Annotated[
-        str, _meta("The camera's white balance: auto, or a number, usually in kelvin.", pattern=_AUTO)
+        str, _meta("The camera's white balance: auto, or a number, usually in kelvin.", live=True, pattern=_AUTO)
     ] = ""
-    gain: Annotated[str, _meta("The camera's gain: auto, or a number.", pattern=_AUTO)] = ""
-    zoom: Annotated[str, _meta("The camera's own zoom: a number.", pattern=_AUTO)] = ""
+    gain: Annotated[str, _meta("The camera's gain: auto, or a number.", live=True, pattern=_AUTO)] = ""
+    zoom: Annotated[str, _meta("The camera's own zoom: a number.", live=True, pattern=_AUTO)] = ""
     controls: Annotated[
         str,
         _meta("Other controls of the camera, NAME=VALUE, separated by commas; vcam devices --controls lists them.",
-              pattern=r"^\s*([a-z0-9_]+\s*=[^,=]+(,\s*[a-z0-9_]+\s*=[^,=]+)*)?$"),
+              live=True, pattern=r"^\s*([a-z0-9_]+\s*=[^,=]+(,\s*[a-z0-9_]+\s*=[^,=]+)*)?$"),
     ] = ""  # fmt: skip
 
 
@@ -127,8 +127,8 @@ class OutputSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ("auto",)  # fmt: skip
     size: Annotated[
         str,
-        _meta("Width and height of the picture that vcam serves, as 1280x720; both even.", unit="px", option="--size",
-              pattern=r"^\d{1,5}x\d{1,5}$"),
+        _meta("Width and height of the picture that vcam serves; both even.", live=True, unit="px",
+              option="--size", pattern=r"^\d{1,5}x\d{1,5}$"),
     ] = "1280x720"  # fmt: skip
     fps: Annotated[float, _meta("Frames a second.", unit="1/s", option="--fps", ge=1, le=240)] = 30.0
     always_on: Annotated[bool, _meta("Keep the camera on while nobody watches.", live=True, option="--always-on")] = (
@@ -260,7 +260,7 @@ def build(layers: Sequence[Layer]) -> Loaded:
 
 def _convert(field: Field, value: Any, layer: Layer) -> Any:
     if get_origin(field.type) is tuple and isinstance(value, str):
-        separator = ";" if field.key == "filters.chain" else ","
+        separator = SEPARATORS.get(field.key, ",")
         value = [part.strip() for part in value.split(separator) if part.strip()]
     if field.type is str and type(value) is int and abs(value) < 1 << 63:
         # TOML tells 2 from "2"; for a name or a control they mean the same

@@ -13,6 +13,7 @@ from typing import Any
 
 from vcam.errors import ConfigError, OutputError, VcamError
 from vcam.settings import FIELDS, Layer, Settings, build, environment_layer, flatten, read_profiles
+from vcam.settings_look import SEPARATORS
 from vcam.tomlfile import KeyPath, parse, read_text, statements
 
 
@@ -39,6 +40,13 @@ def save(path: Path, changes: Mapping[str, Any], profile: str = "") -> None:
         section, name = key.split(".")
         text = _put(text, (*prefix, section, name), _plain(checked[key]) if key in wanted else None, path)
     replace_file(path, text.replace("\n", "\r\n") if windows else text)
+
+
+def as_text(key: str, value: Any) -> str:
+    """A value as it is written after `KEY=`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return SEPARATORS.get(key, ",").join(value) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,9 @@ Spot: TypeAlias = Literal[
 ]
 """A place in the picture."""
 
+SEPARATORS = {"filters.chain": ";"}
+"""What stands between the values of a list in a text, where it is no comma."""
+
 
 class FilterSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What is done to the matte, the person, the background and the finished picture."""

@@ -26,7 +26,7 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
         setting("auto (by the shape of the picture), a model's name, or the path of a network with its card.",
               live=True, option="--model", min_length=1),
     ] = "auto"  # fmt: skip
-    threads: Annotated[int, setting("Threads of the network on the CPU.", unit="threads", ge=1, le=64)] = 1
+    threads: Annotated[int, setting("Threads of the network on the CPU.", live=True, unit="threads", ge=1, le=64)] = 1
     subtraction: Annotated[
         Literal["static", "mog2"],
         setting("How subtraction knows the empty room: static, by one picture, or mog2, which follows the light.",

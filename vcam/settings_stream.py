@@ -27,7 +27,10 @@ class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
               option="--record"),
     ] = ""  # fmt: skip
     key_file: Annotated[
-        str, setting("A file with the stream key, for URLs that end with the application.", option="--rtmp-key-file")
+        str,
+        setting(
+            "A file with the stream key, for URLs that end with the application.", live=True, option="--rtmp-key-file"
+        ),
     ] = ""
     bitrate: Annotated[
         int,
@@ -49,7 +52,7 @@ class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
               live=True, min_length=1),
     ] = "system"  # fmt: skip
     codec: Annotated[Literal["h264", "hevc", "av1"], setting("What recordings are encoded as.", live=True)] = "h264"
-    overwrite: Annotated[bool, setting("Record over a file that exists.", option="--overwrite")] = False
+    overwrite: Annotated[bool, setting("Record over a file that exists.", live=True, option="--overwrite")] = False
     split: Annotated[
         str,
         setting("Begin a new file after so much: 30s, 10min, 1h, 500MB, 2GB; empty for never.",

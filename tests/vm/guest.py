@@ -15,7 +15,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from vcam.daemon.client import ControlClient
 from vcam.ffmpeg import find_ffmpeg
 from vcam.frames import Frame
 from vcam.v4l2 import device
@@ -58,6 +60,7 @@ class Daemon:
             command += ["--output", str(output)]
         self.started = time.monotonic()
         self.lines = []
+        self._runtime = os.environ.get("XDG_RUNTIME_DIR", "")
         self.process = subprocess.Popen(
             [*command, "--size", f"{size[0]}x{size[1]}", *options], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
@@ -116,6 +119,12 @@ class Daemon:
         """Resident memory in MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+    def client(self):
+        """A client of its control socket, wherever a test's own sockets would be."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_RUNTIME_DIR", self._runtime)
+            return ControlClient()
 
     def send(self, number):
         self.process.send_signal(number)

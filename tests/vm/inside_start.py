@@ -24,6 +24,7 @@ from guest import (
     times,
 )
 
+from vcam.errors import UsageError
 from vcam.v4l2.presence import ReaderWatch
 
 
@@ -156,6 +157,48 @@ def test_when_the_clock_is_set_the_picture_goes_on(daemon):
         finally:
             time.clock_settime(time.CLOCK_REALTIME, now + 1.4)
     assert daemon.count("degraded") == 0
+
+
+def test_the_size_changes_while_somebody_reads_and_while_nobody_does(daemon):
+    with Reader() as reader:
+        reader.until_composited()
+        told = reader.size
+        with daemon.client() as client:
+            client.call("set", {"output.size": "320x180"})
+        frames = reader.for_seconds(1.0)
+        assert len(frames) > 10
+        assert all(is_composited(frame) for _, frame in frames)
+        assert reader.size == told
+    daemon.wait_until("idle")
+    with daemon.client() as client:
+        client.call("set", {"output.size": "640x480"})
+    with Reader() as reader:
+        reader.until_composited()
+        report(f"a reader that was there was told {told}, one that came {reader.size}")
+        assert reader.size == (640, 480)
+    daemon.wait_until("idle")
+    with daemon.client() as client:
+        client.call("set", {"output.size": f"{told[0]}x{told[1]}"})
+
+
+def test_the_cameras_controls_are_set_while_it_runs_and_what_it_cannot_do_is_refused(daemon):
+    with Reader() as reader, daemon.client() as client:
+        reader.until_composited()
+        client.call("set", {"camera.controls": "brightness=90"})
+        assert control_of(CAMERA, "brightness") == 90
+        with pytest.raises(UsageError, match="brightness"):
+            client.call("set", {"camera.controls": "brightness=9000"})
+        assert control_of(CAMERA, "brightness") == 90
+        assert client.call("get", {"key": "camera.controls"}) == {"camera.controls": "brightness=90"}
+        client.call("set", {"camera.controls": "brightness=128"})
+        assert all(is_composited(frame) for _, frame in reader.for_seconds(1.0))
+        assert daemon.holds(CAMERA)
+
+
+def control_of(path, name):
+    words = ["v4l2-ctl", "-d", str(path), "--get-ctrl", name]
+    told = subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True).stdout
+    return int(told.split(":")[1])
 
 
 def test_the_process_leaves_with_success_when_it_is_told_to():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vcam.frames import Frame
 from vcam.types import Size
@@ -54,3 +54,11 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Let go of the source (the light goes off). Never raises; may be called twice."""
+
+
+@runtime_checkable
+class TakesWishes(Protocol):
+    """A camera with several modes."""
+
+    def wish(self, size: Size) -> None:
+        """Take the mode that is nearest to this size when it is opened the next time."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
+from vcam.errors import UsageError
 from vcam.settings import CameraSettings
 from vcam.v4l2.controls import Control, list_controls, write_control
 
@@ -38,6 +41,9 @@ _KNOWN = {
     "zoom": _Known((0x009A090D,)),
 }
 
+CONTROL_NAMES = (*_KNOWN, "controls")
+"""The settings of the section `camera` that are controls."""
+
 
 @dataclass(slots=True)
 class ControlWishes:
@@ -49,12 +55,35 @@ class ControlWishes:
 
     def apply(self, fd: int, name: str) -> None:
         """Tell the camera; `name` is what to call it. What it will not do is a warning, given once."""
-        if not self.known and not self.others:
-            return
-        for complaint in [*_apply_known(fd, self.known), *_apply_others(fd, self.others)]:
+        for complaint in self._tell(fd):
             if complaint not in self._complaints:
                 self._complaints.add(complaint)
                 _log.warning("%s %s", name, complaint)
+
+    def replace(self, earlier: ControlWishes, fd: int, name: str) -> None:
+        """Tell the camera these wishes in place of earlier ones.
+
+        Raises `UsageError` for what it will not do and was not told of before; all controls are as they were then.
+        """
+        before = list(list_controls(fd))
+        complaints = self._tell(fd)
+        if new := [complaint for complaint in complaints if complaint not in earlier._complaints]:
+            _restore(fd, before)
+            raise UsageError(f"{name} {new[0]}", "vcam devices --controls lists what it can do")
+        self._complaints.update(complaints)
+
+    def _tell(self, fd: int) -> list[str]:
+        if not self.known and not self.others:
+            return []
+        return [*_apply_known(fd, self.known), *_apply_others(fd, self.others)]
+
+
+@runtime_checkable
+class Adjustable(Protocol):
+    """A camera with controls."""
+
+    def adjust(self, controls: ControlWishes) -> None:
+        """See `vcam.camera.geometry.Reframed.adjust`."""
 
 
 def wishes(settings: CameraSettings) -> ControlWishes:
@@ -62,6 +91,16 @@ def wishes(settings: CameraSettings) -> ControlWishes:
     known = {key: getattr(settings, key) for key in _KNOWN if getattr(settings, key)}
     pairs = (part.partition("=") for part in settings.controls.split(",") if part.strip())
     return ControlWishes(known, {key.strip(): value.strip() for key, _, value in pairs})
+
+
+def _restore(fd: int, before: Iterable[Control]) -> None:
+    """Give controls their values back; twice, since an automatic that is on does not let its value be set."""
+    for _ in range(2):
+        now = {control.id: control.value for control in list_controls(fd)}
+        for control in before:
+            if control.writable and control.value is not None and now.get(control.id) != control.value:
+                with suppress(OSError):
+                    write_control(fd, control, control.value)
 
 
 def _apply_known(fd: int, wanted: Mapping[str, str]) -> Iterator[str]:

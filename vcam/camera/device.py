@@ -90,6 +90,25 @@ class V4L2Camera:
     def dropped(self) -> int:
         return self._dropped
 
+    def wish(self, size: Size) -> None:
+        """See `vcam.camera.base.TakesWishes`."""
+        self._wanted_size = size
+
+    def adjust(self, controls: ControlWishes) -> None:
+        """See `vcam.camera.controls.Adjustable`."""
+        node = self._node
+        if node is not None:
+            # a descriptor of its own: the camera may be closed meanwhile
+            try:
+                fd = device.open_node(node.path)
+            except OSError as error:
+                raise failure(node, error) from error
+            try:
+                controls.replace(self._controls, fd, f"{node.card} ({node.path})")
+            finally:
+                os.close(fd)
+        self._controls = controls
+
     def check(self) -> None:
         """Find the camera."""
         self._node = resolve(self._source, self._node)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import cv2
 
-from vcam.camera.base import Camera
+from vcam.camera.base import Camera, TakesWishes
+from vcam.camera.controls import Adjustable, ControlWishes
 from vcam.errors import UsageError
 from vcam.frames import MIN_SIDE, Box, Frame, check_size
 from vcam.types import U8, Size
@@ -57,6 +58,7 @@ class Framing:
 
     mirror: bool
     crop: str
+    size: Size
     part: Box | None = None
     scaled: Frame | None = None
     mirrored: Frame | None = None
@@ -72,8 +74,8 @@ class Reframed:
 
     def __init__(self, camera: Camera, size: Size, mirror: bool = False, crop: str = "") -> None:
         """size: (width, height) of the frames given out; crop: "WxH+X+Y" in the camera's pixels, or empty."""
-        self._camera, self._size = camera, size
-        self._framing = Framing(mirror, crop)
+        self._camera = camera
+        self._framing = Framing(mirror, crop, size)
 
     @property
     def description(self) -> str:
@@ -84,7 +86,7 @@ class Reframed:
 
     @property
     def size(self) -> Size:
-        return self._size
+        return self._framing.size
 
     @property
     def fps(self) -> float:
@@ -100,7 +102,7 @@ class Reframed:
 
     def open(self) -> None:
         """Open the camera and get buffers. Raises what the camera raises, and `UsageError` for an impossible crop."""
-        check_size(*self._size)
+        check_size(*self.size)
         self._camera.open()
         try:
             self._framing = self.plan(self._framing.mirror, self._framing.crop)
@@ -108,27 +110,39 @@ class Reframed:
             self._camera.close()
             raise
 
-    def plan(self, mirror: bool, crop: str) -> Framing:
+    def plan(self, mirror: bool, crop: str, size: Size | None = None) -> Framing:
         """Another framing for the open camera, ready to `use`. Raises `UsageError` for an impossible crop.
 
-        Touches nothing that `read` uses, so it may be made in another thread.
+        size: of the frames, if it is to be another one. Touches nothing that `read` uses, so it may be made in another
+        thread.
         """
-        source = self._camera.size
-        box = cover(parse_crop(crop, source), self._size)
+        source, size = self._camera.size, size or self.size
+        box = cover(parse_crop(crop, source), size)
         width, height = box.x1 - box.x0, box.y1 - box.y0
         return Framing(
             mirror,
             crop,
+            size,
             None if box == Box(0, 0, *source) else box,
-            None if (width, height) == self._size else Frame.allocate(*self._size),
-            Frame.allocate(*self._size) if mirror else None,
+            None if (width, height) == size else Frame.allocate(*size),
+            Frame.allocate(*size) if mirror else None,
             # linear interpolation skips samples only when it shrinks by more than two
-            width > 2 * self._size[0] or height > 2 * self._size[1],
+            width > 2 * size[0] or height > 2 * size[1],
         )
 
     def use(self, framing: Framing) -> None:
         """Take over a framing from the next frame on; it stays when the camera is opened again."""
+        if framing.size != self.size and isinstance(self._camera, TakesWishes):
+            self._camera.wish(framing.size)
         self._framing = framing
+
+    def adjust(self, controls: ControlWishes) -> None:
+        """Set the controls of an open camera, in any thread; they stay when it is opened again.
+
+        Raises `UsageError` for what the camera will not do; all controls are then as they were.
+        """
+        if isinstance(self._camera, Adjustable):
+            self._camera.adjust(controls)
 
     def read(self) -> Frame | None:
         """The camera's next frame in the new shape; None at its end."""
@@ -147,7 +161,7 @@ class Reframed:
     def close(self) -> None:
         """Close the camera and let the buffers go."""
         self._camera.close()
-        self._framing = Framing(self._framing.mirror, self._framing.crop)
+        self._framing = Framing(self._framing.mirror, self._framing.crop, self.size)
 
     def _scale(self, source: U8, target: U8) -> None:
         way = cv2.INTER_AREA if self._framing.shrinks else cv2.INTER_LINEAR

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_MAY_BE_FILES = ("background.spec", "camera.source", "segment.model", "overlay.front", "overlay.back")
+
 
 def _common(command: F) -> F:
     command = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")(command)
@@ -85,14 +87,16 @@ def _watch_status(name: str, as_json: bool) -> int:
 @_common
 def get(key: str, name: str, as_json: bool) -> int:
     """Print the setting KEY of the running vcam, or all of them."""
+    from vcam.settings_file import as_text
+
     values = _call(name, "get", {"key": key})
     if as_json:
         click.echo(json.dumps(values[key] if key else values, indent=2))
     elif key:
-        click.echo(_text(values[key]))
+        click.echo(as_text(key, values[key]))
     else:
         for known, value in values.items():
-            click.echo(f"{known}={_text(value)}")
+            click.echo(f"{known}={as_text(known, value)}")
     return 0
 
 
@@ -110,20 +114,31 @@ def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> i
     from vcam.settings import parse_assignments
 
     changes = parse_assignments(assignments)
-    for key in ("background.spec", "camera.source"):
-        if key in changes:
+    for key in _MAY_BE_FILES:
+        if changes.get(key):
             changes[key] = _absolute(changes[key])
     with _connect(name) as daemon:
         result = daemon.call("set", changes)
-        place = daemon.call("status")["config"] if save else ""
-    if save:
-        from vcam import settings_file
-
-        settings_file.save(Path(place), changes)
+        status = daemon.call("status") if save else {}
+    place = _save(Path(status["config"]), changes, status["profile"]) if save else ""
     _tell(result, as_json)
     if save and not as_json:
         click.echo(f"saved in {place}")
     return 0
+
+
+def _save(path: Path, changes: dict[str, Any], profile: str) -> str:
+    """Write settings where they count: those that the profile in use has are its own. Where that is, for people."""
+    from vcam import settings_file
+    from vcam.settings import read_profiles
+
+    profiles = read_profiles(path)[1]
+    own = {key: value for key, value in changes.items() if profile in profiles and key in profiles[profile].values}
+    common = {key: value for key, value in changes.items() if key not in own}
+    for part, name in ((own, profile), (common, "")):
+        if part:
+            settings_file.save(path, part, name)
+    return f"{path} [profiles.{profile}]" if own else str(path)
 
 
 @click.command()
@@ -145,10 +160,14 @@ def profile(profile_name: str, name: str, as_json: bool) -> int:
 
 
 @click.command()
+@click.option("--toggle", is_flag=True, help="If it is paused already, end the pause: for a single key.")
 @_common
-def pause(name: str, as_json: bool) -> int:
+def pause(toggle: bool, name: str, as_json: bool) -> int:
     """Switch the camera off and show a placeholder, whoever watches."""
-    _tell(_call(name, "pause"), as_json)
+    with _connect(name) as daemon:
+        paused = toggle and daemon.call("status")["state"] == "paused"
+        result = daemon.call("resume" if paused else "pause")
+    _tell(result, as_json)
     return 0
 
 
@@ -205,17 +224,15 @@ def _event(event: str, contents: dict[str, Any], as_json: bool) -> None:
         click.echo(f"{now} {contents['fps_out']:g} frames a second, {sum(contents['cpu_ms'].values()):.1f} ms CPU each")
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return ",".join(value) if isinstance(value, list) else str(value)
-
-
 def _tell(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result))
         return
+    from vcam.settings_file import as_text
+
     for key, value in result.get("changed", {}).items():
-        click.echo(f"{key} = {_text(value)}")
+        click.echo(f"{key} = {as_text(key, value)}")
+    if any(key.startswith("stream.") for key in result.get("changed", ())):
+        click.echo("vcam: this counts for streams and recordings that begin from now on", err=True)
     if restart := result.get("restart"):
         click.echo(f"vcam: these take effect after vcam stop and vcam start: {', '.join(restart)}", err=True)

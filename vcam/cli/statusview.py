@@ -20,7 +20,8 @@ def status_table(status: dict[str, Any]) -> Table:
         table.add_row(name, value if isinstance(value, Text) else Text(value))
 
     state = status["state"]
-    row("state", Text.assemble((state, _COLOURS.get(state, "")), f", {_span(status['since_s'])}: {status['cause']}"))
+    since = ": ".join(part for part in (_span(status["since_s"]), status["cause"]) if part)
+    row("state", Text.assemble((state, _COLOURS.get(state, "")), f", {since}"))
     row("readers", "somebody watches" if status["watched"] else "nobody watches")
     camera = status["camera"]
     row("camera", f"{camera['description']}, {'on' if camera['on'] else 'off'}")

@@ -25,6 +25,14 @@ class PlateComposer:
     """
 
     def __init__(self, background: Background, size: Size) -> None:
+        self._fit(size)
+        background.prepare(size)
+        self._background = background
+        self._filters: Chain | None = None
+        self._forget()
+
+    def _fit(self, size: Size) -> None:
+        """Get buffers for pictures of a size."""
         width, height = check_size(*size)
         self._size = size
         self._whole = Box(0, 0, width, height)
@@ -33,10 +41,6 @@ class PlateComposer:
         self._placeholder: Frame | None = None
         empty = np.zeros((height, width), np.uint8)
         self._nobody = Alpha(empty, empty[::2, ::2], empty[:1, :1], NOTHING, 0)
-        background.prepare(size)
-        self._background = background
-        self._filters: Chain | None = None
-        self._forget()
 
     def _forget(self) -> None:
         self._shown: int | None = None
@@ -71,14 +75,21 @@ class PlateComposer:
         if background is not self._background:
             self.exchange(background).close()
 
-    def exchange(self, background: Background) -> Background:
-        """As `set_background`, but the old one is given back for the caller to close: a film takes its time to end."""
+    def exchange(self, background: Background, size: Size | None = None) -> Background:
+        """As `set_background`, but the old one is given back for the caller to close: a film takes its time to end.
+
+        size: of the frames from here on, if it is another one; the filters are to be set anew then.
+        """
+        size = size or self._size
         try:
-            background.prepare(self._size)
+            background.prepare(size)
         except BaseException:
             background.close()
             raise
         old, self._background = self._background, background
+        if size != self._size:
+            self._fit(size)
+            self._filters = None
         self._forget()
         return old
 

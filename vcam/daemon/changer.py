@@ -17,6 +17,7 @@ from vcam.errors import VcamError
 from vcam.pipeline import Pipeline
 from vcam.segment.base import Segmenter
 from vcam.settings import Settings
+from vcam.settings_file import as_text
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class Changer:
                 part.close()
         changed = difference(old, new)
         for key, value in changed.items():
-            log.info("changed: %s = %s", key, value)
+            log.info("changed: %s = %s", key, as_text(key, value))
         return Change(changed, fixed)
 
 

@@ -6,12 +6,13 @@ that are ready for the next frame or raises, having left everything as it was. T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vcam.camera.base import Camera
+from vcam.camera.controls import CONTROL_NAMES, wishes
 from vcam.camera.factory import make_camera
 from vcam.camera.geometry import Framing, Reframed
 from vcam.compose.base import Background
@@ -19,18 +20,31 @@ from vcam.compose.effects import make_effects
 from vcam.compose.factory import parse_background
 from vcam.compose.filters.chain import Chain
 from vcam.errors import CameraError, UsageError, VcamError
+from vcam.frames import check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.segment.base import Segmenter
+from vcam.segment.roomfile import ROOM_KEYS, room_name
 from vcam.segment.segmenter import open_segmenter
-from vcam.settings import FIELDS, BackgroundSettings, CameraSettings, Layer, MatteSettings, Settings, build, flatten
+from vcam.settings import (
+    FIELDS,
+    BackgroundSettings,
+    CameraSettings,
+    Layer,
+    MatteSettings,
+    Settings,
+    build,
+    flatten,
+    parse_size,
+)
 from vcam.types import Size
 
 FRAMING = frozenset(("camera.mirror", "camera.crop"))
+CONTROLS = frozenset(f"camera.{name}" for name in CONTROL_NAMES)
 """Settings of the camera that do not need it to be opened anew."""
 
-ONLY_READ = frozenset(("output.always_on", *(key for key in FIELDS if key.startswith("stream."))))
-"""Settings that nothing is made ready for: the loop looks them up for every frame, or each new stream at its start."""
+ONLY_READ = frozenset(("output.always_on", "camera.timeout", *(key for key in FIELDS if key.startswith("stream."))))
+"""Settings that nothing is made ready for: looked up for every frame, or when a stream or recording begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,8 @@ class Situation:
     has_segmenter: bool
     size: Size
     fps: float
+    unchangeable: tuple[str, ...] = ()
+    """The outputs that cannot go over to another size."""
 
 
 @dataclass(slots=True)
@@ -66,6 +82,7 @@ class Prepared:
     camera: Camera | None = None
     camera_on: bool = False
     framing: tuple[Reframed, Framing] | None = None
+    size: Size | None = None
 
     def discard(self) -> None:
         """Close what was made ready in vain."""
@@ -111,6 +128,15 @@ def refuse_fixed(keys: tuple[str, ...]) -> None:
         )
 
 
+def refuse_unchangeable(outputs: Sequence[str]) -> None:
+    """Raise `UsageError` if there are outputs that cannot go over to another size."""
+    if outputs:
+        raise UsageError(
+            f"output.size cannot change while {', '.join(outputs)} is being written: its size is fixed",
+            "vcam record stop or vcam stream stop ends what was started by those; or vcam stop, and start anew",
+        )
+
+
 def prepare(
     old: Settings, new: Settings, now: Situation, parts: Parts, *, renew: frozenset[str] = frozenset()
 ) -> Prepared:
@@ -122,14 +148,20 @@ def prepare(
     keys = frozenset(difference(old, new))
     sections = {key.split(".")[0] for key in keys - ONLY_READ} | renew
     prepared = Prepared(new)
+    if "output.size" in keys:
+        prepared.size = _another_size(new, now)
+        now = replace(now, size=prepared.size)
+        # the model, too, is chosen by the size; and a learnt room has its shape
+        depends = new.segment.model == "auto" or new.segment.backend == "subtraction"
+        sections |= {"background", "filters", "camera"} | ({"segment"} if depends and now.has_segmenter else set())
     try:
         if "background" in sections:
             prepared.background = parts.background(new.background.spec, new.background)
             prepared.background.prepare(now.size)
         needs_network = prepared.background is not None and prepared.background.needs_alpha and not now.has_segmenter
-        # what was learnt of a room belongs to its camera
-        room = (new.camera.source,) if new.segment.backend == "subtraction" else ()
-        if "segment" in sections or needs_network or (room and "camera.source" in keys):
+        # what was learnt of a room belongs to the camera and to the part of it that is seen
+        room = (room_name(new, new.camera.source),) if new.segment.backend == "subtraction" else ()
+        if "segment" in sections or needs_network or (room and keys & ROOM_KEYS):
             prepared.segmenter = parts.segmenter(new.segment, now.size, *room)
         if "matte" in sections or prepared.segmenter is not None:
             # what another network saw must not weigh in
@@ -145,10 +177,19 @@ def prepare(
     return prepared
 
 
+def _another_size(new: Settings, now: Situation) -> Size:
+    size = check_size(*parse_size(new.output.size), "the output")
+    refuse_unchangeable(now.unchangeable)
+    return size
+
+
 def _prepare_camera(prepared: Prepared, old: Settings, keys: set[str], now: Situation, parts: Parts) -> None:
     settings = prepared.settings.camera
-    if keys <= FRAMING and now.camera_on and isinstance(now.camera, Reframed):
-        prepared.framing = (now.camera, now.camera.plan(settings.mirror, settings.crop))
+    if keys <= FRAMING | CONTROLS and now.camera_on and isinstance(now.camera, Reframed):
+        prepared.framing = (now.camera, now.camera.plan(settings.mirror, settings.crop, now.size))
+        if keys & CONTROLS:
+            # last of all, since the camera obeys at once
+            now.camera.adjust(wishes(settings))
         return
     prepared.camera = parts.camera(settings, now.size, now.fps)
     if not now.camera_on:
@@ -163,7 +204,7 @@ def _prepare_camera(prepared: Prepared, old: Settings, keys: set[str], now: Situ
             raise
         prepared.camera = None
         if isinstance(now.camera, Reframed):
-            prepared.framing = (now.camera, now.camera.plan(settings.mirror, settings.crop))
+            prepared.framing = (now.camera, now.camera.plan(settings.mirror, settings.crop, now.size))
         return
     prepared.camera_on = True
 

@@ -108,4 +108,5 @@ class CameraKeeper:
             closing.result(timeout=2.0)
         except Exception as error:
             log.debug("closing the camera: %s", error)
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        # one that hangs is left alone with its thread
+        self._worker.shutdown(wait=closing.done(), cancel_futures=True)

@@ -29,7 +29,7 @@ from vcam.camera.base import Camera
 from vcam.camera.factory import make_camera
 from vcam.compose.placeholder import placeholder
 from vcam.daemon.changer import Changer, Replaced, Wish
-from vcam.daemon.changes import Change, Parts, Prepared, Situation
+from vcam.daemon.changes import Change, Parts, Prepared, Situation, refuse_unchangeable
 from vcam.daemon.keeper import CameraKeeper
 from vcam.daemon.keys import Keys
 from vcam.daemon.mailbox import Mailbox
@@ -211,24 +211,33 @@ class Live:
 
     def situation(self, pipeline: Pipeline) -> Situation:
         """For the worker that makes changes."""
-        has_network = pipeline.segmenter is not None
-        return Situation(self._keeper.camera, self._keeper.ready, has_network, self._size, self._fps)
+        has_network, keeper = pipeline.segmenter is not None, self._keeper
+        fixed = tuple(self.outlets.unchangeable)
+        return Situation(keeper.camera, keeper.ready, has_network, self._size, self._fps, fixed)
 
     def swap(self, pipeline: Pipeline, prepared: Prepared) -> Replaced:
         """Between two frames: go on with other parts. Returns those to close; the keeper closes a camera itself."""
-        if prepared.framing is not None:
-            camera, framing = prepared.framing
-            camera.use(framing)
+        if prepared.size is not None:
+            # one may have been added meanwhile
+            refuse_unchangeable(self.outlets.unchangeable)
         replaced_camera = pipeline.camera
-        if prepared.camera is not None:
-            self._keeper.exchange(prepared.camera, on=prepared.camera_on)
         replaced = pipeline.exchange(
             camera=prepared.camera,
             segmenter=prepared.segmenter,
             matte=prepared.matte,
             background=prepared.background,
             effects=prepared.effects,
+            size=prepared.size,
         )
+        if prepared.size is not None:
+            self._size = prepared.size
+            self._cards.clear()
+            self.outlets.resize(prepared.size)
+        if prepared.framing is not None:
+            camera, framing = prepared.framing
+            camera.use(framing)
+        if prepared.camera is not None:
+            self._keeper.exchange(prepared.camera, on=prepared.camera_on)
         if pipeline.framing:
             pipeline.framing.use(prepared.settings.framing)
         self.settings = prepared.settings

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from vcam.daemon.backoff import Backoff
 from vcam.errors import OutputDeviceError, VcamError
 from vcam.frames import Frame
-from vcam.output.base import Output, ShowsStills
+from vcam.output.base import Output, Resizable, ShowsStills
 from vcam.types import Size
 
 log = logging.getLogger(__name__)
@@ -95,6 +95,25 @@ class Outlets:
     def outputs(self) -> list[Output]:
         """All of them, open or not."""
         return [outlet.output for outlet in self._outlets]
+
+    @property
+    def unchangeable(self) -> list[str]:
+        """Those that cannot go over to another size, for people."""
+        return [
+            outlet.output.description
+            for outlet in self._outlets
+            if not outlet.given_up and not isinstance(outlet.output, Resizable)
+        ]
+
+    def resize(self, size: Size) -> None:
+        """Go over to frames of another size, between two frames. One that refuses counts as lost and is tried again."""
+        self._size = size
+        for outlet in self._outlets:
+            if outlet.open and isinstance(outlet.output, Resizable):
+                try:
+                    outlet.output.resize(size)
+                except VcamError as error:
+                    self._lost(outlet, error)
 
     @property
     def shape(self) -> tuple[Size, float]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -87,7 +89,11 @@ class MetricsServer:
         except OSError as error:
             raise UsageError(f"port {port} cannot be used for metrics: {error.strerror}", "choose another") from error
         self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, name="vcam-metrics", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="vcam-metrics", daemon=True)
+
+    def _serve(self) -> None:
+        # asleep until somebody comes; the end comes as a visitor, too
+        self._server.serve_forever(poll_interval=3600)
 
     def __enter__(self) -> MetricsServer:
         self._thread.start()
@@ -95,6 +101,12 @@ class MetricsServer:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._server.shutdown()
+        # it only returns once the thread has looked up, which it does when somebody connects
+        ending = threading.Thread(target=self._server.shutdown)
+        ending.start()
+        while ending.is_alive():
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), 0.5).close()
+            ending.join(0.05)
         self._server.server_close()
         self._thread.join()

@@ -1,8 +1,9 @@
 """The control socket: many clients, one thread, everything bounded.
 
-The thread shares Python's lock with the frame loop, so it does little at a time: one read for each client in turn, each
-with an allowance of its own. A client that sends faster is not read until its allowance has grown again; one that sends
-nonsense is answered a few times and closed; one that does not read its answers is dropped.
+The thread shares Python's lock with the frame loop, so it does little at a time, one message for each client in turn,
+and rests between: all clients together have a quarter of a core. Each has an allowance of its own as well. A client
+that sends faster is not read until its allowance has grown again; one that sends nonsense is answered a few times,
+slowly, and closed; one that does not read its answers is dropped.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from vcam.daemon.allowance import Allowance
 from vcam.daemon.protocol import (
     INVALID_REQUEST,
     MAX_LINE,
@@ -49,31 +51,18 @@ STUCK = 10.0
 REQUEST_RATE, REQUEST_BURST = 250.0, 150.0
 """Allowance of one client, in requests; each KiB counts as one more."""
 CONNECT_RATE, CONNECT_BURST = 20.0, 250.0
+NONSENSE_REST = 0.02
+"""Seconds until the next message is taken of a client whose last one was nonsense."""
+WORK_RATE, WORK_BURST = 0.25, 0.0006
+"""Allowance of the thread, in seconds of CPU: a frame that is being made is held up for no longer than a burst."""
+LONGEST_REST = 0.004
+NOTICES, NOTICE_INTERVAL = 4, 0.005
+"""So many are sent at once, and seconds to the next: a hundred in a row would be felt by the frame being made."""
 TICK, QUIET = 0.5, 60.0
 """Seconds between two looks at the clients, and where there are none."""
 
 _READ = 16 << 10
 _PROTOCOL_ERRORS = frozenset((PARSE_ERROR, INVALID_REQUEST, UNKNOWN_METHOD))
-
-
-class Allowance:
-    """A token bucket: grows by `rate` a second up to `burst`."""
-
-    __slots__ = ("_burst", "_rate", "_seen", "left")
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self._rate, self._burst, self.left, self._seen = rate, burst, burst, time.monotonic()
-
-    def grow(self, now: float) -> bool:
-        """Take the time passed into account; whether there is something left to spend."""
-        self.left = min(self._burst, self.left + (now - self._seen) * self._rate)
-        self._seen = now
-        return self.left > 0
-
-    @property
-    def wait(self) -> float:
-        """Seconds until it is worth looking again: a tenth of a burst, not a single request."""
-        return (0.1 * self._burst - self.left) / self._rate
 
 
 class Client:
@@ -82,6 +71,7 @@ class Client:
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self.inbox, self.outbox = bytearray(), bytearray()
+        self.notices: deque[bytes] = deque()
         self.allowance = Allowance(REQUEST_RATE, REQUEST_BURST)
         self.events: frozenset[str] = frozenset()
         self.pending = self.nonsense = 0
@@ -110,7 +100,10 @@ class Server:
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._posted: deque[Callable[[], None]] = deque()
+        self._noticed: deque[Client] = deque()
+        self._notify_at = 0.0
         self._connects = Allowance(CONNECT_RATE, CONNECT_BURST)
+        self._work, self._worked = Allowance(WORK_RATE, WORK_BURST), 0.0
         self._accepting = True
         self._stopping = False
         self.clients: set[Client] = set()
@@ -140,23 +133,35 @@ class Server:
         return any(event in client.events for client in self.clients)
 
     def publish(self, event: str, line: bytes, *, droppable: bool = False) -> None:
-        """Send to all that have asked for it; for the server's thread.
+        """Send to all that have asked for it, to one after the other in the time that comes; for the server's thread.
 
         droppable: a client that has not yet taken what was sent before is left out.
         """
         for client in list(self.clients):
-            if event in client.events and not (droppable and client.outbox):
-                self._send(client, line)
-                self._settle(client)
+            if event not in client.events or (droppable and (client.outbox or client.notices)):
+                continue
+            if len(client.notices) * len(line) > MAX_UNSENT:
+                self._give_up(client)
+                continue
+            if not client.notices:
+                self._noticed.append(client)
+            client.notices.append(line)
 
     def _run(self) -> None:
         ticked = time.monotonic()
+        self._worked = time.thread_time()
         while not self._stopping:
             try:
                 for key, mask in self._selector.select(self._patience(ticked)):
                     self._ready(key, mask)
+                    self._rest()
                 self._run_posted()
                 now = time.monotonic()
+                if self._noticed and now >= self._notify_at:
+                    self._notify_at = now + NOTICE_INTERVAL
+                    for _ in range(min(NOTICES, len(self._noticed))):
+                        self._notify_one()
+                    self._rest()
                 self._resume(now)
                 if now - ticked >= TICK:
                     ticked = now
@@ -167,15 +172,36 @@ class Server:
                 log.exception("the control socket")
                 time.sleep(0.1)
         self._run_posted()
+        while self._noticed:
+            self._notify_one()
         for client in list(self.clients):
             self._drop(client)
         self._listener.close()
         self._selector.close()
 
+    def _rest(self) -> None:
+        """Leave Python to the frame loop for a moment if this thread has had its share."""
+        worked = time.thread_time()
+        self._work.left -= worked - self._worked
+        self._worked = worked
+        if not self._work.grow(time.monotonic()):
+            time.sleep(min(self._work.wait, LONGEST_REST))
+
+    def _notify_one(self) -> None:
+        client = self._noticed.popleft()
+        if client.gone:
+            return
+        self._send(client, client.notices.popleft())
+        self._settle(client)
+        if client.notices:
+            self._noticed.append(client)
+
     def _patience(self, ticked: float) -> float:
         now = time.monotonic()
         tick = TICK if self.clients or not self._accepting else QUIET
         ends = [ticked + tick, *(client.resume_at for client in self.clients if client.resume_at)]
+        if self._noticed:
+            ends.append(self._notify_at)
         return max(0.0, min(ends) - now)
 
     def _ready(self, key: selectors.SelectorKey, mask: int) -> None:
@@ -231,23 +257,23 @@ class Server:
         self._advance(client)
 
     def _advance(self, client: Client) -> None:
-        """Work off the lines that have come, as far as the allowance goes."""
+        """Take one of the lines that have come, if the allowance has something left; the next has its turn later."""
         client.resume_at = 0.0
-        while not (client.closing or client.gone) and client.pending < MAX_PENDING:
-            if not client.allowance.grow(time.monotonic()):
-                client.resume_at = time.monotonic() + client.allowance.wait
-                break
-            end = client.inbox.find(b"\n", 0, MAX_LINE + 1)
-            if end < 0:
-                if len(client.inbox) > MAX_LINE:
-                    self._refuse(client, None, RpcError(INVALID_REQUEST, f"a line may have {MAX_LINE} bytes"))
-                    client.closing = True
-                break
-            line = bytes(client.inbox[:end])
-            del client.inbox[: end + 1]
-            client.allowance.left -= 1
-            if line.strip():
-                self._take(client, line)
+        if not (client.closing or client.gone) and client.pending < MAX_PENDING:
+            now = time.monotonic()
+            if not client.allowance.grow(now):
+                client.resume_at = now + client.allowance.wait
+            elif (end := client.inbox.find(b"\n", 0, MAX_LINE + 1)) >= 0:
+                line = bytes(client.inbox[:end])
+                del client.inbox[: end + 1]
+                client.allowance.left -= 1
+                # set before, since an answer may be what lets the client go
+                client.resume_at = now if client.inbox else 0.0
+                if line.strip():
+                    self._take(client, line)
+            elif len(client.inbox) > MAX_LINE:
+                self._refuse(client, None, RpcError(INVALID_REQUEST, f"a line may have {MAX_LINE} bytes"))
+                client.closing = True
         self._settle(client)
 
     def _settle(self, client: Client) -> None:
@@ -301,6 +327,7 @@ class Server:
     def _refuse(self, client: Client, id_: Any, error: RpcError) -> None:
         if error.code in _PROTOCOL_ERRORS:
             client.nonsense += 1
+            client.resume_at = time.monotonic() + NONSENSE_REST
             client.closing = client.closing or client.nonsense >= MAX_NONSENSE
         if id_ is not UNSET:
             self._send(client, refusal(id_, error))
@@ -309,8 +336,7 @@ class Server:
         if client.gone:
             return
         if len(client.outbox) + len(line) > MAX_UNSENT:
-            log.info("a client of the control socket does not read and is dropped")
-            self._drop(client)
+            self._give_up(client)
             return
         waiting = bool(client.outbox)
         client.outbox += line
@@ -338,12 +364,16 @@ class Server:
         for client in list(self.clients):
             if client.resume_at and client.resume_at <= now:
                 self._advance(client)
+                self._rest()
 
     def _drop_stuck(self, now: float) -> None:
         for client in list(self.clients):
             if client.stuck_since is not None and now - client.stuck_since > STUCK:
-                log.info("a client of the control socket does not read and is dropped")
-                self._drop(client)
+                self._give_up(client)
+
+    def _give_up(self, client: Client) -> None:
+        log.info("a client of the control socket does not read and is dropped")
+        self._drop(client)
 
     def _drop(self, client: Client) -> None:
         client.gone = True

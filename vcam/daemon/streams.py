@@ -109,9 +109,17 @@ class Streams:
 
         def work() -> dict[str, Any]:
             output = make()
-            output.open(*self._life.outlets.shape)
+            outlets = self._life.outlets
+            shape = outlets.shape
+            output.open(*shape)
+
+            def hand_over() -> None:
+                if outlets.shape != shape:
+                    raise VcamError("the size of the picture has changed meanwhile", "try it again")
+                outlets.add(output)
+
             try:
-                self._life.mailbox.post(lambda: self._life.outlets.add(output)).result()
+                self._life.mailbox.post(hand_over).result()
             except BaseException:
                 output.abort()
                 raise

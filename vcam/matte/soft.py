@@ -32,6 +32,10 @@ CENTRE = 0.55
 """The probability that counts as the edge. The networks see people a little larger than they are (docs/quality.md)."""
 
 
+_TOLERANCE = 1e-3
+"""Beyond 0 and 1, for networks that round."""
+
+
 def soft_step(softness: float) -> U8:
     """The curve from probability to matte as a table, uint8 (256,), centred on `CENTRE`.
 
@@ -205,9 +209,9 @@ def _check(probability: F32) -> None:
     # OpenCV drops a `dst` that does not fit without a word: the matte would stay that of an earlier frame
     if probability.ndim != 2 or not probability.size or probability.dtype != np.float32:
         raise ValueError(f"a probability map cannot be {probability.dtype} {probability.shape}")
-    # the sum is finite only if every sample is, and costs a tenth of looking at each
-    if not math.isfinite(float(probability.sum())):
-        raise ValueError("the probability map holds samples that are no numbers")
+    # NaN fails both comparisons. What lies below zero would become a person: the way to bytes drops the sign
+    if not (float(probability.min()) >= -_TOLERANCE and float(probability.max()) <= 1 + _TOLERANCE):
+        raise ValueError("the probability map holds samples that are no probabilities")
 
 
 def _check_place(seen: Map, frame: Frame) -> None:

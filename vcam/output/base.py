@@ -20,6 +20,15 @@ class AlwaysWatched:
         return None
 
 
+@runtime_checkable
+class Resizable(Protocol):
+    """An output whose consumer need not know the size of the picture beforehand, or takes it scaled."""
+
+    def resize(self, size: Size) -> None:
+        """Take frames of another size from the next one on; it is open. Raises as `Output.open` does, and is then to
+        be opened anew."""
+
+
 class Output(Protocol):
     """A sink: virtual camera, file, stream, window, standard output or nothing.
 

@@ -16,6 +16,9 @@ class NullOutput(AlwaysWatched):
     def open(self, size: Size, fps: float) -> None:
         check_size(*size)
 
+    def resize(self, size: Size) -> None:
+        check_size(*size)
+
     def write(self, frame: Frame) -> None:
         """Nothing is read of `frame`."""
 
@@ -42,6 +45,9 @@ class MemoryOutput(AlwaysWatched):
     def open(self, size: Size, fps: float) -> None:
         self.frame = Frame.allocate(*size)
         self.frames = 0
+
+    def resize(self, size: Size) -> None:
+        self.frame = Frame.allocate(*size)
 
     def write(self, frame: Frame) -> None:
         """Raises `ValueError` for a frame of another size, or before `open`."""

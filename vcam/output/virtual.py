@@ -40,6 +40,8 @@ class VirtualCamera:
         self._still: Frame | None = None
         self._bytes: U8 = np.empty(0, np.uint8)
         self._fit: Fit | None = None
+        self._held: tuple[PixelFormat, Size] = (PixelFormat.I420, (0, 0))
+        self._fps = 0.0
         self._readers = ReaderWatch()
 
     @property
@@ -72,16 +74,28 @@ class VirtualCamera:
                 errors.append(error)
         raise errors[0]
 
+    def resize(self, size: Size) -> None:
+        """Take the new size over, or fit it into the old one while somebody reads, who has been told that."""
+        assert self._node is not None, "resize before open"
+        if not self.watched():
+            self.abort()
+            self._take(self._node, size, self._fps)
+            return
+        layout, held = self._held
+        self._still = None
+        self._fit = None if (layout, held) == (PixelFormat.I420, size) else Fit(size, held, layout)
+
     def _take(self, node: Node, size: Size, fps: float) -> None:
+        self._fps = fps
         try:
             self._camera, self._backend = _connect(node.path, PixelFormat.I420, size, fps)
-            self._fit = None
+            self._fit, self._held = None, (PixelFormat.I420, size)
         except FormatHeld as held:
             layout = _LAYOUTS.get(held.layout.code)
             if layout is None or any(side % 2 for side in held.layout.size):
                 raise
             self._camera, self._backend = _connect(node.path, layout, held.layout.size, fps)
-            self._fit = Fit(size, held.layout.size, layout)
+            self._fit, self._held = Fit(size, held.layout.size, layout), (layout, held.layout.size)
         self._node, self._still = node, None
         # without a watch nobody knows who reads, and then somebody does
         with contextlib.suppress(OSError):

@@ -116,6 +116,13 @@ class WindowOutput(AlwaysWatched):
         """Show words for a moment where the line of help stands. May be called from any thread."""
         self._said = (words, self._clock() + SAID)
 
+    def resize(self, size: Size) -> None:
+        """Show pictures of another size in the window as it is."""
+        self._size = size
+        self._picture = np.empty((size[1], size[0], 4), np.uint8)
+        if self._pygame is not None:
+            self._pygame.display.get_surface().fill((0, 0, 0))
+
     def write(self, frame: Frame) -> None:
         """Show one frame and see what the person at the window did."""
         pygame = self._pygame

@@ -14,12 +14,33 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vcam.errors import UsageError
+from vcam.settings import Settings
 from vcam.types import F32, U8, Size
 
 _log = logging.getLogger(__name__)
 
 _RESTLESS = 0.005
 """Share of the picture in which something moves, from which on the room is not taken to be empty."""
+
+
+def room_name(settings: Settings, source: str) -> str:
+    """What tells the room as these settings show it from all others: the camera, and how its picture is cut.
+
+    Raises `UsageError` if the picture moves by itself: all of the room would differ, and be shown as a person.
+    """
+    if settings.framing.auto:
+        raise UsageError(
+            "background subtraction and auto-framing do not go together: the room must stand still",
+            "framing.auto=false, or segment.backend=auto",
+        )
+    camera = settings.camera
+    parts = (source, "mirrored" if camera.mirror else "", camera.crop, camera.zoom)
+    return " ".join(part for part in parts if part)
+
+
+ROOM_KEYS = frozenset(("camera.source", "camera.mirror", "camera.crop", "camera.zoom", "framing.auto"))
+"""The settings that `room_name` looks at."""
 
 
 class RoomLearner:

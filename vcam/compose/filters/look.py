@@ -79,7 +79,7 @@ class Hologram:
 
     def prepare(self, size: Size) -> None:
         self._tint.prepare(size)
-        self._scratch = Scratch(size)
+        self._scratch, self._mask = Scratch(size), Scratch(size)
         self._shift = max(1, round(_SHIFT * size[1] / LINES))
         self._pitch = max(2, round(_PITCH * size[1] / LINES))
         self._thick = max(1, self._pitch // 3)
@@ -87,10 +87,13 @@ class Hologram:
     def change(self, picture: Frame, box: Box, scene: Scene | None) -> None:
         part = picture.view(box)
         luma, copy = part.y, self._scratch.like(part.y)
-        cv2.LUT(luma, self._bright, dst=copy)
-        np.copyto(luma, copy)
+        np.copyto(copy, luma)
+        if scene is not None:
+            self._cover_room(copy, box, scene)
+        for plane in (luma, copy):
+            cv2.LUT(plane, self._bright, dst=plane)
         shift = min(self._shift, luma.shape[1] - 1)
-        cv2.addWeighted(copy[:, shift:], 1 - self._ghost, copy[:, :-shift], self._ghost, 0, dst=luma[:, shift:])
+        cv2.addWeighted(luma[:, shift:], 1 - self._ghost, copy[:, :-shift], self._ghost, 0, dst=luma[:, shift:])
         for line in range(self._thick):
             # counted from the top of the picture, so that lines stand still while the box moves
             first = (line - box.y0) % self._pitch
@@ -98,6 +101,17 @@ class Hologram:
             if len(rows):
                 cv2.LUT(rows, self._dark, dst=rows)
         self._tint.change(picture, box, scene)
+
+    def _cover_room(self, luma: U8, box: Box, scene: Scene) -> None:
+        """Put the new background where the person is not: the ghost must not carry the room into the figure."""
+        inner = scene.alpha.box
+        room = self._mask.like(luma)
+        room.fill(255)
+        where = slice(inner.y0 - box.y0, inner.y1 - box.y0), slice(inner.x0 - box.x0, inner.x1 - box.x0)
+        cv2.threshold(
+            scene.alpha.full[inner.y0 : inner.y1, inner.x0 : inner.x1], 127, 255, cv2.THRESH_BINARY_INV, dst=room[where]
+        )
+        cv2.copyTo(scene.plate.view(box).y, room, luma)
 
 
 KINDS = (
