@@ -110,6 +110,7 @@ class Cable:
         self._name = f"vcam{os.getpid() % 100_000}"
         # of the network for benchmarks, RFC 2544
         self.near, self.far = "198.18.77.1", "198.18.77.2"
+        self._nowhere = "blackhole 198.18.77.0/30 metric 9999"
         self.within = ["ip", "netns", "exec", self._name]
 
     def __enter__(self) -> Cable:
@@ -118,6 +119,8 @@ class Cable:
             used = self._ip("-4 address") + self._ip("-4 route")
             if "198.18." in used:
                 pytest.skip("this machine uses 198.18.0.0/15 itself")
+            # without the cable nothing may go out by this machine's own way to the network
+            self._ip(f"route add {self._nowhere}")
             self._ip(f"netns add {self._name}")
             self._ip(f"link add {near} type veth peer name {far} netns {self._name}")
         except (OSError, subprocess.CalledProcessError) as error:
@@ -141,7 +144,7 @@ class Cable:
         return done.stdout
 
     def __exit__(self, *exc: object) -> None:
-        for words in (f"link del {self._name}n", f"netns del {self._name}"):
+        for words in (f"link del {self._name}n", f"netns del {self._name}", f"route del {self._nowhere}"):
             with suppress(OSError, subprocess.CalledProcessError):
                 self._ip(words)
 

@@ -287,7 +287,7 @@ say() {{ echo "$1=$2"; }}
 mkdir -p ~/.config/systemd/user/{NAME}.d
 printf '[Service]\\nRestartSec=0.2\\nWatchdogSec=2\\nTimeoutAbortSec=1\\n' > ~/.config/systemd/user/{NAME}.d/quick.conf
 
-vcam service install --camera demo --output null --always-on --size 320x180 --backend openvino --background 'color:#204080'
+vcam service install --camera demo --output null --always-on --size 320x180 --backend openvino --background green
 until_it_is StatusText 'live: *'
 pid=$(show MainPID)
 say secured "$(grep -cE '^(NoNewPrivs:.1|Seccomp:.2|CapEff:.0000000000000000)$' /proc/$pid/status)"
