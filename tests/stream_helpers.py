@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.server
+import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +43,20 @@ def until(condition: Callable[[], object], seconds: float = 20.0, what: object =
 class Nginx:
     """nginx with an RTMP application LiveApp, as Ant Media names it; `tls` adds an rtmps port in front of it."""
 
-    def __init__(self, folder: Path, *, on_publish: str = "", tls: tuple[Path, Path] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        on_publish: str = "",
+        tls: tuple[Path, Path] | None = None,
+        cable: Cable | None = None,
+    ) -> None:
+        """cable: be at its other end."""
         for module in ("ngx_rtmp_module.so", *(("ngx_stream_module.so",) if tls else ())):
             if not shutil.which("nginx", path="/usr/sbin:/usr/bin") or not (MODULES / module).exists():
                 pytest.skip("nginx with its rtmp and stream modules is not installed")
         self.folder, self.port, self.tls_port = folder, free_port(), free_port()
+        self.host, self._within = (cable.far, cable.within) if cable else ("127.0.0.1", [])
         self.log = folder / "nginx.log"
         self._process: subprocess.Popen[bytes] | None = None
         publish = f"on_publish {on_publish};" if on_publish else ""
@@ -55,24 +69,28 @@ class Nginx:
             load_module {MODULES}/ngx_rtmp_module.so;
             {f"load_module {MODULES}/ngx_stream_module.so;" if tls else ""}
             events {{ worker_connections 64; }}
-            rtmp {{ server {{ listen 127.0.0.1:{self.port}; chunk_size 4096;
+            rtmp {{ server {{ listen {self.host}:{self.port}; chunk_size 4096;
                 application LiveApp {{ live on; record off; {publish} }} }} }}
             {front}""")
 
     def url(self, name: str, application: str = "LiveApp") -> str:
-        return f"rtmp://127.0.0.1:{self.port}/{application}/{name}"
+        return f"rtmp://{self.host}:{self.port}/{application}/{name}"
 
     def start(self) -> Nginx:
-        command = [str(shutil.which("nginx", path="/usr/sbin:/usr/bin")), "-p", str(self.folder)]
+        command = [*self._within, str(shutil.which("nginx", path="/usr/sbin:/usr/bin")), "-p", str(self.folder)]
         command += ["-c", str(self.folder / "nginx.conf"), "-e", str(self.log)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(lambda: self._answers() or self._process is None or self._process.poll() is not None, 10)
-        assert self._answers(), self.log.read_text()
+        try:
+            until(lambda: self._answers() or self._process is None or self._process.poll() is not None, 10)
+            assert self._answers(), self.log.read_text()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def _answers(self) -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            return probe.connect_ex((self.host, self.port)) == 0
 
     def kill(self) -> None:
         if self._process is not None:
@@ -83,6 +101,174 @@ class Nginx:
     def pause(self, signal: int) -> None:
         assert self._process is not None
         self._process.send_signal(signal)
+
+
+class Cable:
+    """A network cable to a network namespace, which can be cut: packets vanish, nothing says that it is over."""
+
+    def __init__(self) -> None:
+        self._name = f"vcam{os.getpid() % 100_000}"
+        # of the network for benchmarks, RFC 2544
+        self.near, self.far = "198.18.77.1", "198.18.77.2"
+        self.within = ["ip", "netns", "exec", self._name]
+
+    def __enter__(self) -> Cable:
+        near, far = f"{self._name}n", f"{self._name}f"
+        try:
+            used = self._ip("-4 address") + self._ip("-4 route")
+            if "198.18." in used:
+                pytest.skip("this machine uses 198.18.0.0/15 itself")
+            self._ip(f"netns add {self._name}")
+            self._ip(f"link add {near} type veth peer name {far} netns {self._name}")
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.__exit__()
+            pytest.skip(f"no network namespace can be made here: {error}")
+        self._ip(f"address add {self.near}/30 dev {near}")
+        self._ip(f"link set {near} up")
+        self._ip(f"-n {self._name} address add {self.far}/30 dev {far}")
+        self.mend()
+        return self
+
+    def cut(self) -> None:
+        self._ip(f"-n {self._name} link set {self._name}f down")
+
+    def mend(self) -> None:
+        self._ip(f"-n {self._name} link set {self._name}f up")
+
+    def _ip(self, words: str) -> str:
+        command = ["ip", *words.split()]
+        done = subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, text=True)
+        return done.stdout
+
+    def __exit__(self, *exc: object) -> None:
+        for words in (f"link del {self._name}n", f"netns del {self._name}"):
+            with suppress(OSError, subprocess.CalledProcessError):
+                self._ip(words)
+
+
+class Relay:
+    """Passes connections on to a port of this machine, each after `delay` seconds: a server that is far away."""
+
+    def __init__(self, port: int, delay: float) -> None:
+        self._port, self._delay = port, delay
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                peer = self._listener.accept()[0]
+                threading.Thread(target=self._connect, args=(peer,), daemon=True).start()
+
+    def _connect(self, peer: socket.socket) -> None:
+        time.sleep(self._delay)
+        with peer, socket.create_connection(("127.0.0.1", self._port)) as server:
+            back = threading.Thread(target=self._pass, args=(server, peer), daemon=True)
+            back.start()
+            self._pass(peer, server)
+            back.join()
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+class Microphone:
+    """A PulseAudio of its own with one source, which hears a click at each full second after `begun`.
+
+    Its clock is `too_fast` by that fraction, as those of sound cards are by some: it gives more samples than it should.
+    """
+
+    RATE = 44100
+
+    def __init__(self, folder: Path, too_fast: float = 0.0) -> None:
+        if not shutil.which("pulseaudio"):
+            pytest.skip("pulseaudio is not installed")
+        self.device, self.begun = "pulse:vcam-clicks", 0.0
+        self._folder, self._rate = folder, self.RATE * (1 + too_fast)
+        self._socket, self._pipe = folder / "pulse.socket", folder / "samples"
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._click)
+
+    def __enter__(self) -> Microphone:
+        source = f"module-pipe-source source_name=vcam-clicks file={self._pipe} format=s16le channels=1"
+        command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
+        command += ["-L", f"{source} rate={self.RATE}"]
+        command += ["-L", f"module-native-protocol-unix auth-anonymous=1 socket={self._socket}"]
+        home = {"HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder), "PATH": os.environ["PATH"]}
+        self._process = subprocess.Popen(
+            command, env=home, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until(lambda: self._socket.exists() and self._pipe.exists(), 20)
+        self._server = os.environ.get("PULSE_SERVER")
+        os.environ["PULSE_SERVER"] = f"unix:{self._socket}"
+        self.begun = time.monotonic()
+        self._thread.start()
+        return self
+
+    def _click(self) -> None:
+        descriptor, sample, chunk = os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK), 0, self.RATE // 100
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 16384)
+        while not self._ending.is_set():
+            at = (sample + np.arange(chunk)) / self._rate % 1.0
+            tone = np.where(at < 0.02, 20_000 * np.sin(2 * np.pi * 1000 * at), 0.0).astype("<i2")
+            sample += chunk
+            time.sleep(max(0.0, self.begun + sample / self._rate - time.monotonic()))
+            # what nobody takes is gone, as in the air
+            with suppress(BlockingIOError, BrokenPipeError):
+                os.write(descriptor, tone.tobytes())
+        os.close(descriptor)
+
+    def __exit__(self, *exc: object) -> None:
+        self._ending.set()
+        self._thread.join(5)
+        self._process.kill()
+        self._process.wait()
+        if self._server is None:
+            del os.environ["PULSE_SERVER"]
+        else:
+            os.environ["PULSE_SERVER"] = self._server
+
+
+class Recorder:
+    """Keeps what a viewer gets, picture and sound, as it came."""
+
+    def __init__(self, url: str, path: Path) -> None:
+        self.path = path
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", url, "-c", "copy", str(path)]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(20)
+
+
+def flashes(path: Path) -> np.ndarray:
+    """The moments, in seconds, at which a recording's picture turns from dark to bright."""
+    said = _filtered(path, "-vf", "scale=16:16,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-")
+    times = np.array(re.findall(r"pts_time:(-?[\d.]+)", said), float)
+    bright = np.array(re.findall(r"YAVG=([\d.]+)", said), float) > 128
+    # what was there already at the beginning did not rise
+    return times[1:][bright[1:] & ~bright[:-1]]
+
+
+def clicks(path: Path) -> np.ndarray:
+    """The moments, in seconds, at which a recording's sound turns from silent to loud."""
+    said = _filtered(path, "-af", "silencedetect=n=-20dB:d=0.3,ametadata=print:key=lavfi.silence_end:file=-")
+    return np.array(re.findall(r"silence_end=([\d.]+)", said), float)
+
+
+def _filtered(path: Path, kind: str, chain: str) -> str:
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-copyts", "-i", str(path), "-vn" if kind == "-af" else "-an"]
+    command += [kind, chain, "-f", "null", "-"]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
 
 
 class Doorkeeper:

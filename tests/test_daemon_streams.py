@@ -104,12 +104,18 @@ def test_a_stream_alone_needs_no_virtual_camera_and_can_be_steered(nginx: Nginx,
         assert (found["watched"], found["camera"]["on"]) == (True, True)
         assert "secret-key" not in json.dumps(found) + daemon.vcam("get", "stream.rtmp")
 
+        told = " ".join(daemon.vcam("status").split())
+        assert "streaming for" in told
+        assert "libx264, sound: silent" in told
+        assert "frames sent" in told
+
+        daemon.vcam("set", "stream.audio=silent", "stream.keep_free=1")
         film = tmp_path / "film.mkv"
         daemon.vcam("record", "start", str(film))
         assert "exists" in daemon.vcam("record", "start", str(film), check=False)
         until(lambda: film.stat().st_size > 1000, 30)
         daemon.vcam("record", "stop")
-        assert probe(film).size == SIZE
+        assert (probe(film).size, probe(film).has_audio) == (SIZE, True)
 
         daemon.vcam("stream", "stop")
         assert "nothing to stop" in daemon.vcam("stream", "stop", check=False)

@@ -9,13 +9,26 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
-from stream_helpers import Doorkeeper, Nginx, free_port, psnr, pull, until
+from stream_helpers import (
+    Cable,
+    Doorkeeper,
+    Microphone,
+    Nginx,
+    Recorder,
+    Relay,
+    clicks,
+    flashes,
+    free_port,
+    psnr,
+    pull,
+    until,
+)
 
 from vcam.compose.composer import PlateComposer
 from vcam.compose.factory import parse_background
@@ -36,6 +49,8 @@ pytestmark = pytest.mark.process
 
 SIZE = (320, 180)
 KILLS = int(os.environ.get("VCAM_TEST_SERVER_KILLS", "5"))
+CUT = float(os.environ.get("VCAM_TEST_NETWORK_CUT", "6"))
+"""Seconds."""
 
 
 @pytest.fixture
@@ -52,6 +67,7 @@ class Pushing:
         self.output, self.size, self.fps = output, size, fps
         self.worst, self.written = 0.0, 0
         self.pictures = [self._picture(number) for number in range(8)]
+        self.picture_at: Callable[[float], Frame] = lambda now: self.pictures[self.written % len(self.pictures)]
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -65,8 +81,9 @@ class Pushing:
     def _run(self) -> None:
         begun = time.monotonic()
         while not self._ending.is_set():
-            frame = self.pictures[self.written % len(self.pictures)]
-            frame.timestamp = time.monotonic()
+            now = time.monotonic()
+            frame = self.picture_at(now)
+            frame.timestamp = now
             self.output.write(frame)
             self.worst = max(self.worst, time.monotonic() - frame.timestamp)
             self.written += 1
@@ -212,6 +229,19 @@ def test_a_server_that_comes_later_is_found(nginx: Nginx) -> None:
         assert pushing.output.watched()
 
 
+def test_a_server_that_takes_its_time_to_answer_gets_the_stream_at_the_first_try(nginx: Nginx) -> None:
+    nginx.start()
+    relay = Relay(nginx.port, 3.0)
+    try:
+        with Pushing(stream(f"rtmp://127.0.0.1:{relay.port}/LiveApp/far")) as pushing:
+            pushing.until(StreamState.STREAMING)
+            assert pull(nginx.url("far"), 30, SIZE)
+            status = pushing.output.status()
+            assert (status["state"], status["connections"], status["error"]) == ("streaming", 1, "")
+    finally:
+        relay.close()
+
+
 def test_a_server_that_is_killed_again_and_again_has_the_stream_back_within_seconds(nginx: Nginx) -> None:
     took = []
     nginx.start()
@@ -231,6 +261,57 @@ def test_a_server_that_is_killed_again_and_again_has_the_stream_back_within_seco
     assert pushing.output.status()["connections"] == KILLS + 1
     # the loop was never held up for as long as two frames
     assert pushing.worst < 2 / 30
+
+
+def test_a_network_that_is_gone_for_a_while_holds_up_nothing_and_the_stream_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if CUT < stream_module.STALL_PATIENCE + 2:
+        monkeypatch.setattr(stream_module, "STALL_PATIENCE", CUT / 3)
+    with Cable() as cable:
+        server = Nginx(tmp_path, cable=cable).start()
+        try:
+            with Pushing(stream(server.url("cut"))) as pushing:
+                pushing.until(StreamState.STREAMING)
+                before = resident_mb()
+                cable.cut()
+                begun = time.monotonic()
+                until(lambda: pushing.output.state is not StreamState.STREAMING, 30)
+                assert pushing.output.status()["error"]
+                time.sleep(max(0.0, CUT - (time.monotonic() - begun)))
+                assert len(children()) <= 1
+                assert resident_mb() - before < 50
+                cable.mend()
+                took = pushing.until(StreamState.STREAMING)
+                pulled = pull(server.url("cut"), 30, SIZE)
+                assert max(psnr(pulled[-1].y, picture.y) for picture in pushing.pictures) > 30
+        finally:
+            server.kill()
+    print(f"cut for {CUT:g} s, back after {took:.1f} s; slowest write {pushing.worst * 1e3:.1f} ms")
+    assert pushing.worst < 2 / 30
+
+
+def test_sound_and_picture_of_the_same_moment_arrive_together(nginx: Nginx, tmp_path: Path) -> None:
+    """Of a microphone whose clock is off by more than that of any sound card."""
+    nginx.start()
+    folder = tmp_path / "pulse"
+    folder.mkdir()
+    dark, bright = Frame.allocate(*SIZE), Frame.allocate(*SIZE)
+    bright.fill(235, 128, 128)
+    with Microphone(folder, 5e-4) as microphone:
+        output = stream(nginx.url("clap"), audio=microphone.device)
+        with Pushing(output) as pushing:
+            pushing.picture_at = lambda now: bright if (now - microphone.begun) % 1.0 < 0.1 else dark
+            pushing.until(StreamState.STREAMING)
+            assert output.status()["sound"] == microphone.device
+            recorder = Recorder(nginx.url("clap"), tmp_path / "pulled.mkv")
+            time.sleep(8)
+            recorder.stop()
+    seen, heard = flashes(recorder.path), clicks(recorder.path)
+    assert len(seen) >= 4
+    apart = [float(heard[np.abs(heard - at).argmin()] - at) for at in seen]
+    # a flash is at the next frame after its moment
+    assert abs(np.median(apart)) < 0.07
 
 
 def test_a_server_that_accepts_and_never_reads_is_given_up_without_holding_up_the_loop(
@@ -289,6 +370,15 @@ def test_an_ffmpeg_that_is_killed_is_replaced(nginx: Nginx) -> None:
         os.kill(int(children()[0]), signal.SIGKILL)
         until(lambda: pushing.output.status()["connections"] == 2, 15, pushing.output.status)
         pushing.until(StreamState.STREAMING)
+
+
+def test_the_encoder_stands_back_behind_the_loop(nginx: Nginx) -> None:
+    nginx.start()
+    with Pushing(stream(nginx.url("meek"))) as pushing:
+        pushing.until(StreamState.STREAMING)
+        encoder = int(children()[0])
+        for task in Path(f"/proc/{encoder}/task").iterdir():
+            assert os.getpriority(os.PRIO_PROCESS, int(task.name)) > os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def test_closing_says_goodbye_to_the_server_at_once(nginx: Nginx) -> None:

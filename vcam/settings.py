@@ -329,7 +329,7 @@ def _allowed(field: Field, error: str) -> str:
         return f"a number from {field.minimum:g} to {field.maximum:g}{unit}"
     if field.type is bool:
         return "true or false"
-    return field.help if "pattern" in error or "length" in error else error.split(" - ")[0].lower()
+    return field.help if "regex" in error or "length" in error else error.split(" - ")[0].lower()
 
 
 def _did_you_mean(key: str) -> str:

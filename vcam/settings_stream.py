@@ -13,7 +13,10 @@ def setting(help_: str, *, live: bool = False, unit: str = "", option: str = "",
 
 
 class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the picture is sent or recorded, beside the outputs."""
+    """Where the picture is sent or recorded, beside the outputs.
+
+    What may change live holds for streams and recordings that begin afterwards.
+    """
 
     rtmp: Annotated[
         tuple[str, ...],
@@ -31,29 +34,30 @@ class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     bitrate: Annotated[
         int,
-        setting("Bit rate of the picture; 0 to go by its size.", unit="kbit/s", option="--bitrate", ge=0, le=200_000),
-    ] = 0
+        setting("Bit rate of the picture; 0 to go by its size.", live=True, unit="kbit/s", option="--bitrate", ge=0,
+                le=200_000),
+    ] = 0  # fmt: skip
     audio: Annotated[
         str,
         setting("Sound: none, silent, default (the microphone that programs get), a PulseAudio or ALSA device, or auto "
-              "(silent for RTMP, else none).", option="--audio", min_length=1),
+              "(silent for RTMP, else none).", live=True, option="--audio", min_length=1),
     ] = "auto"  # fmt: skip
     encoder: Annotated[
         Literal["auto", "libx264", "h264_vaapi", "h264_qsv", "h264_nvenc", "libopenh264"],
-        setting("The encoder of streams; auto takes the first that works."),
+        setting("The encoder of streams; auto takes the first that works.", live=True),
     ] = "auto"
     tls: Annotated[
         str,
         setting("Whose certificates rtmps believes: system, any (do not check), or a file of certificates.",
-              min_length=1),
+              live=True, min_length=1),
     ] = "system"  # fmt: skip
-    codec: Annotated[Literal["h264", "hevc", "av1"], setting("What recordings are encoded as.")] = "h264"
+    codec: Annotated[Literal["h264", "hevc", "av1"], setting("What recordings are encoded as.", live=True)] = "h264"
     overwrite: Annotated[bool, setting("Record over a file that exists.", option="--overwrite")] = False
     split: Annotated[
         str,
         setting("Begin a new file after so much: 30s, 10min, 1h, 500MB, 2GB; empty for never.",
-              pattern=r"^(\d{1,6}(\.\d+)?(s|min|h|MB|GB))?$"),
+              live=True, pattern=r"^(\d{1,6}(\.\d+)?(s|min|h|MB|GB))?$"),
     ] = ""  # fmt: skip
     keep_free: Annotated[
-        float, setting("Recording ends when less than this is left on the disk.", unit="MB", ge=0, le=1e9)
+        float, setting("Recording ends when less than this is left on the disk.", live=True, unit="MB", ge=0, le=1e9)
     ] = 500.0

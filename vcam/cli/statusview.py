@@ -46,7 +46,25 @@ def status_table(status: dict[str, Any]) -> Table:
 
 def _output(output: dict[str, Any]) -> str:
     how = "given up" if output["given_up"] else "" if output["open"] else "not there at the moment"
-    return f"{output['description']}, {how}" if how else str(output["description"])
+    parts = [str(output["description"]), *([how] if how else [])]
+    if output.get("kind") in ("stream", "record"):
+        parts += _sent(output)
+    return ", ".join(parts)
+
+
+def _sent(output: dict[str, Any]) -> list[str]:
+    """What becomes of the picture of a stream or recording."""
+    parts = [f"{output['state']} for {_span(output['since_s'])}"]
+    parts += [output[name] for name in ("error", "encoder") if output[name]]
+    parts.append(f"sound: {output['sound']}")
+    if output["kind"] == "record":
+        parts.append(f"{output['written_kb'] / 1000:.1f} MB")
+    elif "frames" in output:
+        parts += [f"{output['bitrate_kbit']} kbit/s", f"{output['frames']} frames sent"]
+        parts += [f"{output[name]} {what}" for name, what in (("doubled", "doubled"), ("left_out", "left out"))]
+    if output["dropped"]:
+        parts.append(f"{output['dropped']} dropped")
+    return parts
 
 
 def _lost(status: dict[str, Any]) -> str:

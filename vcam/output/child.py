@@ -16,6 +16,9 @@ from vcam.errors import OutputError
 from vcam.ffmpeg import last_line
 from vcam.secrets import redact_text
 
+NICER = 5
+"""How much encoders stand back behind vcam: on a busy machine a stream loses frames rather than the virtual camera."""
+
 _PIPE_BYTES = 1 << 20
 _KEPT_LINES = 20
 _LONGEST_LINE = 400
@@ -58,6 +61,9 @@ class Ffmpeg:
         finally:
             if hidden >= 0:
                 os.close(hidden)
+        with suppress(OSError):
+            # before it has threads, which inherit this
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, os.getpriority(os.PRIO_PROCESS, 0) + NICER)
         assert self._process.stdin is not None
         self.descriptor = self._process.stdin.fileno()
         with suppress(OSError):

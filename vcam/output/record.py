@@ -205,6 +205,7 @@ class RecordOutput(AlwaysWatched):
             session, self._session = self._session, None
         if session is not None:
             session.abort()
+        self._begun = time.monotonic()
         self._failure = error
 
     def _watch(self, session: Session, path: Path) -> bool | None:

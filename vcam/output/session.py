@@ -55,7 +55,7 @@ class Session:
         arguments = [*_INPUT, *sound.input, "-map", "0:v"]
         if sound.input:
             # sound never ends by itself; it must not be held back for long by a picture that is late, nor the reverse
-            arguments += ["-map", "1:a", *sound.output, "-shortest", "-max_interleave_delta", "1000000"]
+            arguments += ["-map", "1:a", *sound.output, "-shortest"]
         filters = ["setparams=" + ":".join(f"{name}={value}" for name, value in COLOUR.items()), *encoder.filters]
         arguments += ["-vf", ",".join(filters)]
         arguments += ["-fps_mode", "cfr", "-r", str(rate)] if constant else ["-fps_mode", "vfr"]
