@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stream_helpers import Nginx
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -26,3 +28,11 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no test data at {SHARED}")
     return SHARED
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[Nginx]:
+    """An RTMP server that is not started yet."""
+    server = Nginx(tmp_path)
+    yield server
+    server.kill()

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from stream_helpers import Cable, Microphone, Nginx, Recorder, clicks, flashes, until
+from clap_helpers import Microphone, Recorder, clicks, flashes
+from stream_helpers import Cable, Nginx, until
 
 from vcam.bench import demo_frames
 from vcam.camera.memory import MemoryCamera

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import http.server
 import os
-import re
 import shutil
-import signal
 import socket
 import subprocess
 import threading
@@ -21,7 +18,10 @@ import pytest
 
 from vcam.ffmpeg import find_ffmpeg
 from vcam.frames import Frame
+from vcam.output.stream import StreamOutput, StreamState
+from vcam.settings import StreamSettings
 
+SIZE = (320, 180)
 MODULES = Path("/usr/lib/nginx/modules")
 
 
@@ -180,97 +180,6 @@ class Relay:
         self._listener.close()
 
 
-class Microphone:
-    """A PulseAudio of its own with one source, which hears a click at each full second after `begun`.
-
-    Its clock is `too_fast` by that fraction, as those of sound cards are by some: it gives more samples than it should.
-    """
-
-    RATE = 44100
-
-    def __init__(self, folder: Path, too_fast: float = 0.0) -> None:
-        if not shutil.which("pulseaudio"):
-            pytest.skip("pulseaudio is not installed")
-        self.device, self.begun = "pulse:vcam-clicks", 0.0
-        self._folder, self._rate = folder, self.RATE * (1 + too_fast)
-        self._socket, self._pipe = folder / "pulse.socket", folder / "samples"
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._click)
-
-    def __enter__(self) -> Microphone:
-        source = f"module-pipe-source source_name=vcam-clicks file={self._pipe} format=s16le channels=1"
-        command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
-        command += ["-L", f"{source} rate={self.RATE}"]
-        command += ["-L", f"module-native-protocol-unix auth-anonymous=1 socket={self._socket}"]
-        home = {"HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder), "PATH": os.environ["PATH"]}
-        self._process = subprocess.Popen(
-            command, env=home, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        until(lambda: self._socket.exists() and self._pipe.exists(), 20)
-        self._server = os.environ.get("PULSE_SERVER")
-        os.environ["PULSE_SERVER"] = f"unix:{self._socket}"
-        self.begun = time.monotonic()
-        self._thread.start()
-        return self
-
-    def _click(self) -> None:
-        descriptor, sample, chunk = os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK), 0, self.RATE // 100
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 16384)
-        while not self._ending.is_set():
-            at = (sample + np.arange(chunk)) / self._rate % 1.0
-            tone = np.where(at < 0.02, 20_000 * np.sin(2 * np.pi * 1000 * at), 0.0).astype("<i2")
-            sample += chunk
-            time.sleep(max(0.0, self.begun + sample / self._rate - time.monotonic()))
-            # what nobody takes is gone, as in the air
-            with suppress(BlockingIOError, BrokenPipeError):
-                os.write(descriptor, tone.tobytes())
-        os.close(descriptor)
-
-    def __exit__(self, *exc: object) -> None:
-        self._ending.set()
-        self._thread.join(5)
-        self._process.kill()
-        self._process.wait()
-        if self._server is None:
-            del os.environ["PULSE_SERVER"]
-        else:
-            os.environ["PULSE_SERVER"] = self._server
-
-
-class Recorder:
-    """Keeps what a viewer gets, picture and sound, as it came."""
-
-    def __init__(self, url: str, path: Path) -> None:
-        self.path = path
-        command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", url, "-c", "copy", str(path)]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-
-    def stop(self) -> None:
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait(20)
-
-
-def flashes(path: Path) -> np.ndarray:
-    """The moments, in seconds, at which a recording's picture turns from dark to bright."""
-    said = _filtered(path, "-vf", "scale=16:16,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-")
-    times = np.array(re.findall(r"pts_time:(-?[\d.]+)", said), float)
-    bright = np.array(re.findall(r"YAVG=([\d.]+)", said), float) > 128
-    # what was there already at the beginning did not rise
-    return times[1:][bright[1:] & ~bright[:-1]]
-
-
-def clicks(path: Path) -> np.ndarray:
-    """The moments, in seconds, at which a recording's sound turns from silent to loud."""
-    said = _filtered(path, "-af", "silencedetect=n=-20dB:d=0.3,ametadata=print:key=lavfi.silence_end:file=-")
-    return np.array(re.findall(r"silence_end=([\d.]+)", said), float)
-
-
-def _filtered(path: Path, kind: str, chain: str) -> str:
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-copyts", "-i", str(path), "-vn" if kind == "-af" else "-an"]
-    command += [kind, chain, "-f", "null", "-"]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
-
-
 class Doorkeeper:
     """Answers nginx's question whether a name may publish: 403, unless it is in `welcome`."""
 
@@ -330,3 +239,65 @@ def pull(
 def psnr(one: np.ndarray, other: np.ndarray) -> float:
     error = np.mean((one.astype(np.float64) - other) ** 2)
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+class Pushing:
+    """Frames into a stream at the pace of a camera, from a thread; `worst` is the longest that a `write` took."""
+
+    def __init__(self, output: StreamOutput, size: tuple[int, int] = SIZE, fps: float = 30.0) -> None:
+        self.output, self.size, self.fps = output, size, fps
+        self.worst, self.written = 0.0, 0
+        self.pictures = [self._picture(number) for number in range(8)]
+        self.picture_at: Callable[[float], Frame] = lambda now: self.pictures[self.written % len(self.pictures)]
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _picture(self, number: int) -> Frame:
+        frame = Frame.allocate(*self.size)
+        frame.y[:] = np.linspace(30, 220, self.size[0]).astype(np.uint8)
+        frame.y[:32, number * 16 : number * 16 + 32] = 126
+        frame.u[:], frame.v[:] = 100, 150
+        return frame
+
+    def _run(self) -> None:
+        begun = time.monotonic()
+        while not self._ending.is_set():
+            now = time.monotonic()
+            frame = self.picture_at(now)
+            frame.timestamp = now
+            self.output.write(frame)
+            self.worst = max(self.worst, time.monotonic() - frame.timestamp)
+            self.written += 1
+            time.sleep(max(0.0, begun + self.written / self.fps - time.monotonic()))
+
+    def __enter__(self) -> Pushing:
+        self.output.open(self.size, self.fps)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._ending.set()
+        self._thread.join(5)
+        self.output.close()
+        assert self.output.state is StreamState.STOPPED
+        assert not children(), "an ffmpeg was left behind"
+
+    def until(self, *states: StreamState, seconds: float = 20.0) -> float:
+        return until(lambda: self.output.state in states, seconds, self.output.status)
+
+
+def children() -> list[str]:
+    """The ffmpegs among this process's children, zombies too."""
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        # threads and processes end while this looks
+        with suppress(OSError):
+            for pid in (task / "children").read_text().split():
+                with suppress(OSError):
+                    if Path(f"/proc/{pid}/comm").read_text().startswith("ffmpeg"):
+                        found.append(pid)
+    return found
+
+
+def stream(url: str, **settings: object) -> StreamOutput:
+    return StreamOutput(url, StreamSettings(**{"bitrate": 1500, **settings}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from stream_helpers import psnr, until
 
 from vcam.errors import OutputError, UsageError
-from vcam.ffmpeg import VideoReader, local_url, probe
+from vcam.ffmpeg import VideoReader, find_ffmpeg, local_url, probe
 from vcam.frames import Frame
 from vcam.output.encoding import ENCODERS, find_encoder
 from vcam.output.record import RecordOutput, parse_split
@@ -202,6 +203,9 @@ def test_other_codecs_are_recorded_where_ffmpeg_has_them(tmp_path: Path, codec: 
     frames = frames_in(tmp_path / "r.mp4")
     assert len(frames) >= 10
     assert psnr(frames[-1].y[40:], picture().y[40:]) > 30
+    command = [find_ffmpeg(), "-hide_banner", "-nostdin", "-i", str(tmp_path / "r.mp4")]
+    told = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False).stderr
+    assert re.search(r"yuv420p\(tv, smpte170m/bt709/bt709", told), told
     assert output.status()["encoder"] in ENCODERS[codec]
 
 

@@ -215,6 +215,9 @@ class RecordOutput(AlwaysWatched):
             if self._stopping.is_set():
                 return None
             self._check_space(path)
+            if session.apart:
+                log.warning("the clock was set: %s ends, and another file begins, in step again", path)
+                return True
             if self._longest and time.monotonic() - begun >= self._longest:
                 return True
             if self._largest and path.stat().st_size >= self._largest:

@@ -17,6 +17,9 @@ from vcam.output.sound import Sound
 from vcam.output.writer import FrameWriter
 from vcam.types import Size
 
+APART = 0.04
+"""Seconds by which sound and picture may differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -28,6 +31,17 @@ class Start:
     @classmethod
     def now(cls) -> Start:
         return cls(time.monotonic(), time.time())
+
+    def clock_was_set(self) -> bool:
+        """Whether the clock of the day has been set since then, or the machine was suspended: they differ otherwise.
+
+        What NTP does little by little, it does to both.
+        """
+        # this thread may be held up between the two readings, but hardly three times
+        return all(abs(self._differ(Start.now())) > APART for _ in range(3))
+
+    def _differ(self, other: Start) -> float:
+        return (other.of_day - self.of_day) - (other.monotonic - self.monotonic)
 
 
 class Session:
@@ -65,6 +79,7 @@ class Session:
         self.child = Ffmpeg(
             encoder.program, ["-copyts", *encoder.device, *arguments, *target], private=private, secrets=secrets
         )
+        self._start, self._by_day = start, sound.by_day
         stamps = CaptureStamps(size, start.monotonic)
         self._writer = FrameWriter(
             self.child.descriptor, size, blocking=False, prefix=stamps, prefix_bytes=stamps.length, splice=True
@@ -81,6 +96,11 @@ class Session:
     def dropped(self) -> int:
         """Frames that had to make room for newer ones."""
         return self._writer.dropped
+
+    @property
+    def apart(self) -> bool:
+        """Whether the sound no longer fits the picture, because the clock that stamps it was set."""
+        return self._by_day and self._start.clock_was_set()
 
     def write(self, frame: Frame) -> None:
         """Queue a copy of a frame; never waits, never raises for an ffmpeg that is gone: `pump` shows that."""

@@ -18,11 +18,15 @@ _ENCODED = ("-c:a", "aac", "-ar", "44100", "-ac", "2")
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """ffmpeg's options for a second input and for its encoding; both empty for no sound."""
+    """ffmpeg's options for a second input and for its encoding; both empty for no sound.
+
+    by_day: its time stamps are those of the clock of the day, which may be set.
+    """
 
     description: str
     input: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
+    by_day: bool = False
 
 
 NONE = Sound("none")
@@ -48,7 +52,7 @@ def captured(device: str, program: str, since: float) -> Sound:
             # the pipe's clock and that of the sound card differ: samples are stretched rather than left to drift
             output = (*_ENCODED, "-b:a", "128k", "-af", "aresample=async=1000")
             source = ("-itsoffset", f"{-since:.6f}", "-thread_queue_size", "1024", "-f", kind, "-i", name)
-            return Sound(f"{kind}:{name}", source, output)
+            return Sound(f"{kind}:{name}", source, output, by_day=True)
         said.append(f"{kind}: {failure}")
     reason = "; ".join(said) or "this ffmpeg records neither from PulseAudio nor from ALSA"
     raise OutputError(f"nothing can be heard from {device}: {reason}", "see pactl list short sources, or arecord -L")

@@ -238,6 +238,8 @@ class StreamOutput:
                 return True, "the server takes no picture"
             if streaming:
                 retry.accepted(now)
+            if session.apart:
+                return True, "the clock was set, which parts sound and picture"
             if session.child.number("frame") != frames:
                 frames, moved_at, offered = session.child.number("frame"), now, session.offered
             elif streaming and now - moved_at > STALL_PATIENCE and session.offered - offered > _FEW:
