@@ -14,6 +14,8 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 import numpy as np
 
@@ -80,12 +82,11 @@ class FrameWriter:
         self._rest = memoryview(b"")
         depth = 1 if blocking else min(max(QUEUE_BYTES // (size[0] * size[1] * 3 // 2), 3), 8)
         shared = splice and prefix_bytes + size[0] * size[1] * 3 // 2 >= _pipe_bytes(descriptor)
-        self._free = [_Packet(size, prefix_bytes, shared) for _ in range(depth)]
+        self._free = deque(_Packet(size, prefix_bytes, shared) for _ in range(depth))
         self._sending: _Packet | None = None
         self._in_pipe: _Packet | None = None
-        self._queue: deque[_Packet] = deque()
-        self._changed = threading.Condition()
-        self._ending = False
+        # not a condition: waking its waiter costs ten times as much
+        self._queue: SimpleQueue[_Packet | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         if not blocking:
             # a daemon: a consumer that hangs for ever must not keep the process alive
@@ -103,16 +104,21 @@ class FrameWriter:
             packet.fill(self._prefix(frame), frame)
             self._send(packet)
             return
-        with self._changed:
-            if self._free:
-                packet = self._free.pop()
-            else:
-                packet = self._queue.popleft()
-                self.dropped += 1
+        packet = self._take()
         packet.fill(self._prefix(frame), frame)
-        with self._changed:
-            self._queue.append(packet)
-            self._changed.notify_all()
+        self._queue.put(packet)
+
+    def _take(self) -> _Packet:
+        """One to fill: free, or else the oldest that waits. The thread holds two at most, so there is one."""
+        while True:
+            with suppress(IndexError):
+                # the latest, which the caches may still hold
+                return self._free.pop()
+            with suppress(Empty):
+                packet = self._queue.get_nowait()
+                assert packet is not None, "written to after its end"
+                self.dropped += 1
+                return packet
 
     def drain(self, timeout: float | None = None) -> bool:
         """Wait until all is sent and end the thread; False if that took longer than `timeout` seconds.
@@ -123,9 +129,7 @@ class FrameWriter:
             # Ctrl-C may have come in the middle of a frame
             self._push()
         else:
-            with self._changed:
-                self._ending = True
-                self._changed.notify_all()
+            self._queue.put(None)
             self._thread.join(timeout)
             if self._thread.is_alive():
                 return False
@@ -136,32 +140,25 @@ class FrameWriter:
     def abandon(self) -> None:
         """Forget what is queued and let the thread end. The caller first makes the consumer go away."""
         self._rest = memoryview(b"")
-        with self._changed:
-            self._ending = True
-            self._queue.clear()
-            self._changed.notify_all()
+        with suppress(Empty):
+            while True:
+                self._queue.get_nowait()
+        self._queue.put(None)
         if self._thread is not None:
             self._thread.join(2.0)
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._queue and not self._ending:
-                    self._changed.wait()
-                if not self._queue:
-                    return
-                packet: _Packet | None = self._queue.popleft()
-            assert packet is not None
+        while (packet := self._queue.get()) is not None:
             try:
                 self._send(packet)
             except OSError:
                 return
+            sent: _Packet | None = packet
             if packet.file >= 0:
                 # its end may still be in the pipe, which cannot hold more than one
-                packet, self._in_pipe = self._in_pipe, packet
-            if packet is not None:
-                with self._changed:
-                    self._free.append(packet)
+                sent, self._in_pipe = self._in_pipe, packet
+            if sent is not None:
+                self._free.append(sent)
 
     def _send(self, packet: _Packet) -> None:
         self._rest, self._sending = packet.data, packet
