@@ -13,10 +13,7 @@ def setting(help_: str, *, live: bool = False, unit: str = "", option: str = "",
 
 
 class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the picture is sent or recorded, beside the outputs.
-
-    What may change live holds for streams and recordings that begin afterwards.
-    """
+    """Where the picture is sent or recorded, beside the outputs; what changes live is for those that begin afterwards."""
 
     rtmp: Annotated[
         tuple[str, ...],

@@ -29,8 +29,8 @@ from vcam.types import Size
 FRAMING = frozenset(("camera.mirror", "camera.crop"))
 """Settings of the camera that do not need it to be opened anew."""
 
-ONLY_READ = frozenset(("output.always_on",))
-"""Settings that the loop looks up for every frame."""
+ONLY_READ = frozenset(("output.always_on", *(key for key in FIELDS if key.startswith("stream."))))
+"""Settings that nothing is made ready for: the loop looks them up for every frame, or each new stream at its start."""
 
 
 @dataclass(frozen=True, slots=True)
