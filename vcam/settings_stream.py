@@ -13,7 +13,7 @@ def setting(help_: str, *, live: bool = False, unit: str = "", option: str = "",
 
 
 class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the picture is sent or recorded, beside the outputs; live changes are for those that begin afterwards."""
+    """Where the picture is sent or recorded, beside the outputs; live changes are for what begins afterwards."""
 
     rtmp: Annotated[
         tuple[str, ...],

@@ -85,10 +85,10 @@ class CaptureStamps:
     """Seconds that a picture may have taken from the camera to here."""
 
     def __init__(self, size: Size, start: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stamps, self._start, self._clock = FrameStamps(size, clock), start, clock
+        self._stamps, self.start, self._clock = FrameStamps(size, clock), start, clock
         self.length = self._stamps.length
 
     def __call__(self, frame: Frame) -> bytes:
         now = self._clock()
         captured = frame.timestamp if 0 <= now - frame.timestamp < self.LATEST else now
-        return self._stamps.at(captured - self._start)
+        return self._stamps.at(captured - self.start)

@@ -38,6 +38,9 @@ PATIENCE = 20.0
 """Seconds that an encoder may take to finish its file."""
 
 _LOOK = 0.5
+_START = 5.0
+"""Seconds that an encoder may take to start."""
+
 _FAILURES = 3
 """Times in a row that an encoder may end by itself before the recording is given up."""
 
@@ -249,6 +252,8 @@ class RecordOutput(AlwaysWatched):
             ["-y", *tag, *self._options, "-flush_packets", "1", "-f", self._muxer, local_url(path)],
             bitrate=bitrate, sound=self._sound, start=start, constant=False,
         )  # fmt: skip
+        # until then the old one takes the frames, of which the new one could keep only a few
+        session.wait_until_open(_START)
         self.files.append(path)
         with self._swap:
             self._session = session

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import termios
 import time
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +19,8 @@ from vcam.output.matroska import CaptureStamps, stream_header
 from vcam.output.sound import Sound
 from vcam.output.writer import FrameWriter
 from vcam.types import Size
+
+_LOOK = 0.02
 
 APART = 0.04
 """Seconds by which sound and picture may differ."""
@@ -80,7 +85,7 @@ class Session:
             encoder.program, ["-copyts", *encoder.device, *arguments, *target], private=private, secrets=secrets
         )
         self._start, self._by_day = start, sound.by_day
-        stamps = CaptureStamps(size, start.monotonic)
+        self._stamps = stamps = CaptureStamps(size, start.monotonic)
         self._writer = FrameWriter(
             self.child.descriptor, size, blocking=False, prefix=stamps, prefix_bytes=stamps.length, splice=True
         )
@@ -96,6 +101,20 @@ class Session:
     def dropped(self) -> int:
         """Frames that had to make room for newer ones."""
         return self._writer.dropped
+
+    def wait_until_open(self, seconds: float) -> None:
+        """Stay until ffmpeg has read the header, so that it soon reads frames, or for at most so long.
+
+        Times count from then, but for sound that is captured, whose offset is fixed. No frame was written yet.
+        """
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.child.pump(_LOOK):
+            waiting = array("i", [0])
+            fcntl.ioctl(self.child.descriptor, termios.FIONREAD, waiting)
+            if not waiting[0]:
+                break
+        if not self._by_day:
+            self._stamps.start = time.monotonic()
 
     @property
     def apart(self) -> bool:
