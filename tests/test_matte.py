@@ -299,7 +299,7 @@ def test_a_map_of_an_earlier_frame_is_worked_out_after(after: str) -> None:
     if after == "a reset":
         matte.reset()
     else:
-        with pytest.raises(ValueError, match="no numbers"):
+        with pytest.raises(ValueError, match="no probabilities"):
             matte.update(Map(np.full((144, 256), np.nan, np.float32), area, 1, 1), frame)
     frame.seq = 2
     expected = whole(SoftMatte(MatteSettings(temporal=0)).update(again, frame), frame)

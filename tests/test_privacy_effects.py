@@ -29,7 +29,7 @@ from vcam.compose.filters.chain import Chain
 from vcam.compose.filters.registry import KINDS
 from vcam.daemon import live as live_module
 from vcam.errors import UsageError
-from vcam.frames import NOTHING, Alpha, Box, Frame
+from vcam.frames import NOTHING, Alpha, Box, Frame, Map
 from vcam.matte import soft
 from vcam.matte.factory import make_matte
 from vcam.pipeline import Pipeline
@@ -86,7 +86,7 @@ def composed(settings: Settings, phase: int, *, clear: bool = False) -> Frame:
     frame = in_phase(phase)
     composer = PlateComposer(parse_background(settings.background.spec, settings.background), SIZE)
     composer.set_filters(make_effects(settings.filters, settings.overlay))
-    alpha = make_matte(settings.matte).update(the_person(frame), frame)
+    alpha = make_matte(settings.matte).update(Map.whole(the_person(frame), frame), frame)
     if clear:
         alpha.box = NOTHING
         alpha.small.fill(0)
