@@ -116,7 +116,7 @@ def test_completion_scripts_name_the_program(shell: str) -> None:
         (["bench", "--frames", "3"], 2, "too few"),
         (["models", "show", "no-such"], 2, "no-such"),
         (["apply", "good.png", "out.png", "--edge", "99"], 2, "--edge: matte.edge"),
-        (["bench", "--size", "12"], 2, "as 1280x720"),
+        (["bench", "--size", "12"], 2, "For example: 1280x720"),
         (["aply", "good.png", "out.png"], 2, "Did you mean apply?"),
         (["apply", "bomb.png", "out.png"], 1, "scale it below"),
     ],

@@ -6,7 +6,7 @@ import logging
 import select
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from vcam.daemon.backoff import Backoff
@@ -33,10 +33,12 @@ class _Outlet:
     open: bool = False
     given_up: bool = False
     refusal: str = ""
-    show: Callable[[Frame], None] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.show = self.output.show if isinstance(self.output, ShowsStills) else self.output.write
+    def show(self, still: Frame) -> None:
+        if isinstance(self.output, ShowsStills):
+            self.output.show(still)
+        else:
+            self.output.write(still)
 
 
 class Outlets:
