@@ -232,7 +232,11 @@ class Live:
         if prepared.size is not None:
             self._size = prepared.size
             self._cards.clear()
+            # drawn before: a device that is opened anew lets nobody read until it is fed
+            card = self._card()
             self.outlets.resize(prepared.size)
+            if self.state is not State.LIVE:
+                self.outlets.show(card)
         if prepared.framing is not None:
             camera, framing = prepared.framing
             camera.use(framing)
