@@ -162,8 +162,16 @@ class ColourWitness(Witness):
         super().__init__(trial.faults)
         self._trial = trial
         self.looked = self.zoomed = 0
+        self.circumstances: list[str] = []
 
     def write(self, frame: Frame) -> None:
+        before = len(self.guilty)
+        self._judge(frame)
+        if len(self.guilty) > before:
+            life = self._trial.life
+            self.circumstances.append(f"frame {frame.seq} of {frame.size}, {life.state}: {life.settings}")
+
+    def _judge(self, frame: Frame) -> None:
         super().write(frame)
         settings = self._trial.life.settings
         plain = {text.partition(":")[0] for text in settings.filters.chain} <= KEEP_COLOURS
@@ -268,7 +276,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick")
 def test_every_look_with_every_fault_never_shows_the_room(cube: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trial = EffectsTrial(monkeypatch)
-    assert trial.judge(6000, wishes=lambda: looks(cube)) == 0
+    assert trial.judge(6000, wishes=lambda: looks(cube)) == 0, trial.screen.circumstances
     assert min(trial.faults.met.values()) > 5, trial.faults.met
     assert trial.screen.looked > 1000
     assert trial.screen.zoomed > 500
