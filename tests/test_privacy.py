@@ -287,6 +287,10 @@ class Witness(Screen):
         self.innocent: Callable[[], bool] = lambda: True
         self.size = SIZE
 
+    def open(self, size: tuple[int, int], fps: float) -> None:
+        super().open(size, fps)
+        self.size = size
+
     def resize(self, size: tuple[int, int]) -> None:
         self.size = size
 
