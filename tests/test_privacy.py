@@ -223,7 +223,8 @@ class Network(AutoSegmenter):
         if older is not None and faults.due("map of an older frame"):
             return older
         if faults.due("map of no part"):
-            return replace(seen, box=seen.box.moved(SIZE[0], 0))
+            # by the frame's own width: of a larger frame than usual, it could be another part instead of none
+            return replace(seen, box=seen.box.moved(frame.width, 0))
         return seen
 
 
