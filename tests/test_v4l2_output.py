@@ -15,6 +15,7 @@ from vcam.errors import OutputDeviceError
 from vcam.frames import Box, Frame, PixelFormat
 from vcam.output import v4l2_backend, virtual
 from vcam.output.fit import Fit, inner_box
+from vcam.testing import FakeClock
 from vcam.v4l2 import discover, loopback, raw
 from vcam.v4l2.device import Capabilities
 from vcam.v4l2.discover import Node, holders, list_nodes, who_holds
@@ -233,6 +234,32 @@ def test_another_size_is_fitted_into_the_one_that_a_reader_was_told(loopback_wit
     camera.write(picture((64, 32), (81, 90, 240)))
     camera.close()
     assert path.read_bytes() == picture((64, 32), (81, 90, 240)).buffer.tobytes() * 2
+
+
+@pytest.mark.parametrize("still", [False, True], ids=["write", "show"])
+def test_when_the_reader_that_held_the_size_has_gone_the_wanted_one_is_taken(loopback_with, monkeypatch, still):
+    pytest.importorskip("pyvirtualcam")
+    device, path = loopback_with()
+    clock, watched = FakeClock(), [True]
+    camera = virtual.VirtualCamera("auto", clock=clock)
+    monkeypatch.setattr(camera, "watched", lambda: watched[0])
+    camera.open((64, 32), 25)
+    device.size = (128, 64)
+    frame = picture((128, 64), (81, 90, 240))
+    deliver = camera.show if still else camera.write
+    camera.resize((128, 64))
+    sizes = []
+    for gone, passed in ((False, 60), (True, 0.5), (True, 2.0)):
+        watched[0] = not gone
+        clock.now += passed
+        path.write_bytes(b"")
+        deliver(frame)
+        sizes.append(path.stat().st_size)
+    camera.close()
+    # fitted while somebody reads, and a little longer, since readers often come back at once
+    small, large = 64 * 32 * 3 // 2, 128 * 64 * 3 // 2
+    assert sizes == [small, 2 * small, large]
+    assert path.read_bytes() == frame.buffer.tobytes()
 
 
 def test_a_held_format_that_cannot_be_served_is_an_error_that_names_it(loopback_with):

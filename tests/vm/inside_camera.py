@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from guest import strict
 
 from vcam.camera import device as camera_module
 from vcam.camera.device import V4L2Camera
@@ -184,7 +185,8 @@ def test_an_unplugged_camera_is_an_error_at_once_and_is_found_again(webcam, repl
     (DRIVER / "unbind").write_text("vivid.0")
     with pytest.raises(CameraError, match="was unplugged"):
         read_many(webcam)
-    assert time.monotonic() - began < 0.5
+    # far less than the two seconds after which it would count as hung
+    assert time.monotonic() - began < strict(0.5, 1.5)
     webcam.close()
     with pytest.raises(CameraError, match="no camera was found"):
         webcam.open()
@@ -278,7 +280,7 @@ def test_a_jpeg_webcam_gives_full_range_frames_in_time(jpeg_webcam):
     while time.monotonic() - began < 2:
         frame = jpeg_webcam.read()
         frames += 1
-    assert frames >= 54
+    assert frames >= strict(54, 25)
     assert frame.full_range
     # 0xC82814 by JFIF's equations; the encoder rounds
     colour = [float(plane.mean()) for plane in frame.planes]

@@ -12,7 +12,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from guest import WEBCAM, Daemon, JpegWebcam, Reader, best_of, captures, is_composited, make_jpeg_clip, report, until
+from guest import (
+    WEBCAM,
+    Daemon,
+    JpegWebcam,
+    Reader,
+    best_of,
+    captures,
+    is_composited,
+    make_jpeg_clip,
+    report,
+    strict,
+    until,
+)
 
 from vcam.camera.device import V4L2Camera
 from vcam.errors import CameraStalled
@@ -114,7 +126,7 @@ def test_a_jpeg_webcam_gives_thirty_composited_frames_a_second(clip):
         time.sleep(1)
         measured = best_of(3, lambda: rate(reader), 29)
     report(f"JPEG 1280x720 at 30 fps: {', '.join(f'{each:.1f}' for each in measured)} frames a second")
-    assert max(measured) >= 20
+    assert max(measured) >= strict(27, 10)
 
 
 def rate(reader):

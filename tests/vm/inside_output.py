@@ -43,6 +43,8 @@ class Feeder:
     def __init__(self, size, colour, fps=30.0):
         self.camera = VirtualCamera("auto")
         self.camera.open(size, fps)
+        # without the kernel's event readers are found in /proc, but for those of the process itself, as here
+        self.camera.watched = lambda: True
         self._frame = Frame.allocate(*size)
         self.show(colour)
         self._stop = threading.Event()

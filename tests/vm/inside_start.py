@@ -11,16 +11,19 @@ import time
 import pytest
 from guest import (
     CAMERA,
+    SIZE,
     VCAM,
     Daemon,
     Reader,
     best_of,
+    between_bars,
     is_composited,
     is_placeholder,
     plug_afresh,
     report,
     set_control,
     spread,
+    strict,
     times,
 )
 
@@ -63,7 +66,7 @@ def test_readers_get_thirty_composited_frames_a_second(daemon):
         time.sleep(0.5)
         measured = best_of(3, lambda: rate(reader), 29)
     report(f"vivid 640x360 at 30 fps: {', '.join(f'{each:.1f}' for each in measured)} frames a second")
-    assert max(measured) >= 24
+    assert max(measured) >= strict(27, 12)
 
 
 def rate(reader):
@@ -83,8 +86,8 @@ def test_a_reader_gets_a_placeholder_at_once_and_a_composited_frame_within_half_
             assert is_placeholder(frame)
             composited.append(reader.until_composited())
     report(f"reader to first frame: {spread(first)} s; to first composited: {spread(composited)} s")
-    assert statistics.median(first) < 0.15
-    assert statistics.median(composited) < 0.5
+    assert statistics.median(first) < strict(0.15, 0.6)
+    assert statistics.median(composited) < strict(0.5, 1.8)
 
 
 def test_the_camera_goes_off_when_the_last_reader_has_gone(daemon):
@@ -124,23 +127,29 @@ def test_after_a_sleep_of_the_daemon_a_fresh_frame_comes_at_once_and_no_old_ones
         daemon.send(signal.SIGCONT)
         reader.read()
         report(f"first frame after a sleep of 3 s: {time.monotonic() - woken:.3f} s")
-        assert time.monotonic() - woken < 0.3
+        assert time.monotonic() - woken < strict(0.3, 1.2)
         frames = reader.for_seconds(1.0)
     # a queue of stale frames would come as a burst
     assert len(frames) <= 35
     assert all(is_composited(frame) for _, frame in frames)
 
 
-def test_idling_costs_little(daemon):
+def test_while_idle_it_wakes_for_its_placeholders_and_for_nothing_else(daemon):
     daemon.wait_until("idle")
     # by then all buffers of the device hold the placeholder
     time.sleep(1)
-    began, before = time.monotonic(), daemon.cpu
-    time.sleep(times(30, 4))
-    share = 100 * (daemon.cpu - before) / (time.monotonic() - began)
-    report(f"idle: {share:.2f} % of the guest's processor")
-    # far above what it should be, since whatever else runs on this machine makes it dearer
-    assert share < 2.5
+    seconds, before, cpu = times(30, 4), daemon.waits(), daemon.cpu
+    began = time.monotonic()
+    time.sleep(seconds)
+    lasted = time.monotonic() - began
+    main, everywhere = daemon.process.pid, daemon.waits()
+    count = everywhere[main] - before[main]
+    others = sum(everywhere.values()) - sum(before.values()) - count
+    report(f"idle: {count / lasted:.1f} + {others / lasted:.1f} waits a second")
+    report(f"idle: {100 * (daemon.cpu - cpu) / lasted:.2f} % of the guest's processor")
+    # it waits once for each of ten placeholders a second; one that spins never waits, a busy one does so all the time
+    assert 2 * seconds < count < 12 * lasted + 5
+    assert others < 5 * lasted
 
 
 def test_when_the_clock_is_set_the_picture_goes_on(daemon):
@@ -159,26 +168,54 @@ def test_when_the_clock_is_set_the_picture_goes_on(daemon):
     assert daemon.count("degraded") == 0
 
 
-def test_the_size_changes_while_somebody_reads_and_while_nobody_does(daemon):
+def set_size(daemon, size):
+    with daemon.client() as client:
+        client.call("set", {"output.size": f"{size[0]}x{size[1]}"})
+
+
+def told_a_new_reader(daemon):
+    """The size that a reader finds which comes while nobody reads; it gets composited pictures of it, without bars."""
+    daemon.wait_until("idle")
+    with Reader() as reader:
+        reader.until_composited()
+        daemon.wait_until("live")
+        return reader.size
+
+
+def test_a_reader_keeps_its_size_and_when_it_has_gone_the_wanted_one_is_taken(daemon):
     with Reader() as reader:
         reader.until_composited()
         told = reader.size
-        with daemon.client() as client:
-            client.call("set", {"output.size": "320x180"})
-        frames = reader.for_seconds(1.0)
-        assert len(frames) > 10
-        assert all(is_composited(frame) for _, frame in frames)
+        set_size(daemon, (640, 480))
+        frames = [frame for _, frame in reader.for_seconds(1.0)]
+        assert all(is_composited(between_bars(frame)) for frame in frames)
+        # the last one stands between bars: the picture of 640x480 is narrower
+        assert between_bars(frames[-1]).size == (480, 360)
         assert reader.size == told
+    daemon.wait_for(r"pictures of 640x480 are fitted into I420 640x360, which is held by \S+ \(process")
+    # nobody tells it to
+    daemon.wait_for("pictures of 640x480 are shown as they are")
+    assert told_a_new_reader(daemon) == (640, 480)
     daemon.wait_until("idle")
-    with daemon.client() as client:
-        client.call("set", {"output.size": "640x480"})
-    with Reader() as reader:
-        reader.until_composited()
-        report(f"a reader that was there was told {told}, one that came {reader.size}")
-        assert reader.size == (640, 480)
+    set_size(daemon, told)
+    assert told_a_new_reader(daemon) == told
+
+
+def test_a_program_that_has_the_device_open_without_reading_does_not_keep_the_size(daemon, has_event):
     daemon.wait_until("idle")
-    with daemon.client() as client:
-        client.call("set", {"output.size": f"{told[0]}x{told[1]}"})
+    fd = os.open(VCAM, os.O_RDWR)
+    try:
+        if not has_event:
+            # there it counts as a reader, since nothing tells it from one
+            daemon.wait_until("live")
+        set_size(daemon, (320, 180))
+        if has_event:
+            assert told_a_new_reader(daemon) == (320, 180)
+    finally:
+        os.close(fd)
+    assert told_a_new_reader(daemon) == (320, 180)
+    daemon.wait_until("idle")
+    set_size(daemon, SIZE)
 
 
 def test_the_cameras_controls_are_set_while_it_runs_and_what_it_cannot_do_is_refused(daemon):

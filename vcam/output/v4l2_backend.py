@@ -20,6 +20,7 @@ from vcam.v4l2.device import (
     queue_output_buffer,
     set_format,
     set_rate,
+    stream_off,
     stream_on,
 )
 from vcam.v4l2.discover import who_holds
@@ -154,6 +155,10 @@ class LoopbackBackend:
 
     def close(self) -> None:
         if self._fd >= 0:
+            if self._position and not loopback.forgets_output():
+                # 0.13 and later else keep the format until every program that has the device open has closed it
+                with contextlib.suppress(OSError):
+                    stream_off(self._fd, Direction.OUTPUT)
             with contextlib.suppress(OSError):
                 os.close(self._fd)
             self._fd = -1

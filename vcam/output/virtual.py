@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +18,32 @@ from vcam.output.fit import Fit
 from vcam.output.v4l2_backend import NAME, FormatHeld, LoopbackBackend, failure, register
 from vcam.types import U8, Size
 from vcam.v4l2 import loopback
-from vcam.v4l2.discover import Node, find_node, list_nodes
+from vcam.v4l2.discover import Node, find_node, list_nodes, who_holds
 from vcam.v4l2.presence import ReaderWatch
+
+log = logging.getLogger(__name__)
 
 _LOAD = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=vcam video_nr=20"
 _INSTALL = "sudo apt install v4l2loopback-dkms, then " + _LOAD
 
 _LAYOUTS = {"YU12": PixelFormat.I420, "NV12": PixelFormat.NV12, "YUYV": PixelFormat.YUYV}
 
+# A device that keeps another format is taken anew when nobody has read it for so long, since readers often come back at
+# once. Does it still keep it, it is tried after twice as long, and so on: each try leaves it without a producer for a
+# moment.
+_FIRST_PAUSE = 2.0
+
 
 class VirtualCamera:
     """A v4l2loopback device as `vcam.output.base.Output` has it.
 
-    target: "auto" (the first one that is free), a path, a number, or part of the card's label. If a reader already
-    holds the device in another size or layout, frames are fitted into that.
+    target: "auto" (the first one that is free), a path, a number, or part of the card's label. If a reader holds the
+    device in another size or layout, frames are fitted into that until it has gone.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._target = target
+        self._clock = clock
         self._node: Node | None = None
         self._camera: Any = None
         self._backend: LoopbackBackend | None = None
@@ -40,7 +51,10 @@ class VirtualCamera:
         self._still: Frame | None = None
         self._bytes: U8 = np.empty(0, np.uint8)
         self._fit: Fit | None = None
+        self._size: Size = (0, 0)
         self._held: tuple[PixelFormat, Size] = (PixelFormat.I420, (0, 0))
+        self._told = ""
+        self._due, self._pause = 0.0, _FIRST_PAUSE
         self._fps = 0.0
         self._readers = ReaderWatch()
 
@@ -65,6 +79,7 @@ class VirtualCamera:
         """Find the device, set its format, and keep it. See `Output.open`."""
         check_size(*size)
         self.abort()
+        self._due, self._pause = self._clock() + _FIRST_PAUSE, _FIRST_PAUSE
         errors: list[VcamError] = []
         for node in find_outputs(self._target):
             try:
@@ -77,39 +92,67 @@ class VirtualCamera:
     def resize(self, size: Size) -> None:
         """Take the new size over, or fit it into the old one while somebody reads, who has been told that."""
         assert self._node is not None, "resize before open"
-        if not self.watched():
-            self.abort()
-            self._take(self._node, size, self._fps)
-            return
-        layout, held = self._held
-        self._still = None
-        self._fit = None if (layout, held) == (PixelFormat.I420, size) else Fit(size, held, layout)
+        self._size, self._still = size, None
+        if self.watched():
+            self._fit_in(*self._held)
+        else:
+            self._retake()
 
     def _take(self, node: Node, size: Size, fps: float) -> None:
-        self._fps = fps
+        self._size, self._fps, self._still = size, fps, None
+        layout, held = PixelFormat.I420, size
         try:
-            self._camera, self._backend = _connect(node.path, PixelFormat.I420, size, fps)
-            self._fit, self._held = None, (PixelFormat.I420, size)
-        except FormatHeld as held:
-            layout = _LAYOUTS.get(held.layout.code)
-            if layout is None or any(side % 2 for side in held.layout.size):
+            self._camera, self._backend = _connect(node.path, layout, held, fps)
+        except FormatHeld as error:
+            if error.layout.code not in _LAYOUTS or any(side % 2 for side in error.layout.size):
                 raise
-            self._camera, self._backend = _connect(node.path, layout, held.layout.size, fps)
-            self._fit, self._held = Fit(size, held.layout.size, layout), (layout, held.layout.size)
-        self._node, self._still = node, None
+            layout, held = _LAYOUTS[error.layout.code], error.layout.size
+            self._camera, self._backend = _connect(node.path, layout, held, fps)
+        self._node = node
+        self._fit_in(layout, held)
         # without a watch nobody knows who reads, and then somebody does
         with contextlib.suppress(OSError):
             self._readers.open(node.path)
 
+    def _retake(self) -> None:
+        """The same device anew. It lets nobody read until it is fed, so whoever calls this feeds it at once."""
+        assert self._node is not None
+        self._due, self._pause = self._clock() + self._pause, 2 * self._pause
+        self.abort()
+        self._take(self._node, self._size, self._fps)
+
+    def _settle(self) -> None:
+        """Take the wanted format over, if the device keeps another one and nobody reads it any more."""
+        if self._fit is None:
+            return
+        if self.watched():
+            self._due, self._pause = self._clock() + _FIRST_PAUSE, _FIRST_PAUSE
+        elif self._clock() >= self._due:
+            self._retake()
+
+    def _fit_in(self, layout: PixelFormat, held: Size) -> None:
+        """The device has that format, whatever size the frames are; it is logged if they have to be fitted in."""
+        self._held = (layout, held)
+        self._fit = None if (layout, held) == (PixelFormat.I420, self._size) else Fit(self._size, held, layout)
+        told = f"pictures of {_text(self._size)} are fitted into {layout.name} {_text(held)}" if self._fit else ""
+        if told and told != self._told:
+            assert self._node is not None
+            log.info("%s: %s, which is held by %s", self.description, told, who_holds(self._node.path))
+        elif self._told and not told:
+            log.info("%s: pictures of %s are shown as they are", self.description, _text(held))
+        self._told = told
+
     def write(self, frame: Frame) -> None:
         """Deliver a frame. See `Output.write`."""
         assert self._camera is not None, "write before open"
+        self._settle()
         self._still = None
         self._camera.send(self._packed(frame))
 
     def show(self, still: Frame) -> None:
         """Deliver a picture that does not change. See `ShowsStills`."""
         assert self._backend is not None, "show before open"
+        self._settle()
         same = still is self._still
         if not same:
             self._still, self._bytes = still, self._packed(still)
@@ -142,6 +185,10 @@ class VirtualCamera:
         """Let go; nothing is left behind."""
         with contextlib.suppress(VcamError):
             self.close()
+
+
+def _text(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _connect(path: Path, layout: PixelFormat, size: Size, fps: float) -> tuple[Any, LoopbackBackend]:
