@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from vcam.frames import Box, Frame, Map
 from vcam.matte.factory import make_matte
 from vcam.matte.soft import CENTRE, SoftMatte, soft_step
+from vcam.segment.prepare import Preparer
 from vcam.settings import MatteSettings
 from vcam.types import F32
 
@@ -304,3 +305,25 @@ def test_a_map_of_an_earlier_frame_is_worked_out_after(after: str) -> None:
     frame.seq = 2
     expected = whole(SoftMatte(MatteSettings(temporal=0)).update(again, frame), frame)
     assert np.array_equal(whole(matte.update(again, frame), frame), expected)
+
+
+@pytest.mark.parametrize("size", [(640, 360), (1280, 720), (1920, 1080), (854, 480)], ids=str)
+@pytest.mark.parametrize("part", [False, True], ids=["whole", "part"])
+def test_what_the_segmenter_has_reduced_gives_the_matte_that_the_frame_gives(size, part) -> None:
+    rows, columns = np.indices((size[1], size[0]))
+    inside = np.hypot(columns / size[0] - 0.5, rows / size[1] - 0.6) < 0.25
+    quarter = (size[0] // 8 * 2, size[1] // 8 * 2)
+    box = Box(*quarter, *(3 * side for side in quarter)) if part else Box(0, 0, *size)
+    mattes = [make_matte(MatteSettings()) for _ in range(2)]
+    for seq in range(3):
+        frame = Frame.allocate(*size)
+        frame.y[...] = np.where(np.roll(inside, 4 * seq, axis=1), 180, 60)
+        frame.u[...] = np.where(np.roll(inside, 4 * seq, axis=1)[::2, ::2], 110, 150)
+        frame.seq = seq
+        preparer = Preparer((256, 144), "RGB")
+        preparer.prepare(frame.view(box))
+        found = (preparer.pyramid[-1][0] > 120).astype(np.float32)
+        plain = whole(mattes[0].update(Map(found, box, seq, seq), frame), frame).astype(int)
+        shared = whole(mattes[1].update(Map(found, box, seq, seq, preparer.pyramid), frame), frame)
+        assert 0.05 < shared.mean() / 255 < 0.4
+        assert np.mean(np.abs(plain - shared) > 16) < 0.002

@@ -192,7 +192,7 @@ class Unscaled:
         return self.picture()
 
     def shrink(self, frame: Frame) -> Any:
-        self._frame = frame
+        self._frame, self.pyramid = frame, (frame.planes,)
         return frame.planes
 
     def picture(self) -> Any:

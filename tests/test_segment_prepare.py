@@ -81,3 +81,17 @@ def test_the_frame_itself_is_left_alone():
     before = frame.packed().copy()
     Preparer((256, 144), "RGB").prepare(frame)
     np.testing.assert_array_equal(frame.packed(), before)
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("size", [(1280, 720), (640, 360), (1918, 1078)], ids=str)
+def test_the_pyramid_is_the_frame_that_was_shrunk_last_in_its_own_range(size, full_range):
+    preparer = Preparer((256, 144), "RGB")
+    for levels in ((235, 90, 170), (40, 200, 60)):
+        frame = Frame.allocate(*size)
+        frame.fill(*levels)
+        frame.full_range = full_range
+        preparer.prepare(frame)
+        assert preparer.pyramid[-1][0].shape == (144, 256)
+        for planes in preparer.pyramid:
+            assert [(plane.min(), plane.max()) for plane in planes] == [(level, level) for level in levels]

@@ -172,6 +172,10 @@ class Frame:
         return np.concatenate([plane.reshape(-1) for plane in self.planes])
 
 
+Planes = tuple[U8, U8, U8]
+"""Luma, and the two chroma planes at half of its size, uint8."""
+
+
 @dataclass(frozen=True, slots=True)
 class Map:
     """Where the network saw people in one frame.
@@ -179,12 +183,15 @@ class Map:
     probability: float32 (height, width), 0..1, at the network's size; `box`, whose bounds are even, is the part of the
     frame that it covers: nobody is outside. `seq` is the number of the frame that it holds for: a matte refuses any
     other. `origin` is that of the frame it was made from, an earlier one if the two were compared and found alike.
+    `pyramid`: what the box shows in frame `seq`, reduced, in the frame's range, from the largest to the network's size;
+    for whoever needs it small, too. It may be empty, and it belongs to the segmenter until the next frame.
     """
 
     probability: F32
     box: Box
     seq: int
     origin: int
+    pyramid: tuple[Planes, ...] = ()
 
     @classmethod
     def whole(cls, probability: F32, frame: Frame) -> Map:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from vcam.frames import Planes
 from vcam.types import F32, U8, Size
 
 EPSILON = 1e-3
@@ -36,9 +37,6 @@ RADIUS = 3
 REACH = 2 * RADIUS
 """Pixels of the network's map around a person that the refinement may still give them."""
 
-Planes = tuple[U8, U8, U8]
-"""Luma at working size, and the two chroma planes at half of it."""
-
 
 class GuidedFilter:
     """Refines mattes of boxes of any shape; its large buffers grow to the largest box seen and are reused."""
@@ -46,15 +44,17 @@ class GuidedFilter:
     def __init__(self) -> None:
         self._pools: dict[str, F32] = {}
 
-    def refine(self, matte: U8, planes: Planes, target: U8, radius: int = RADIUS) -> None:
+    def refine(
+        self, matte: U8, planes: Planes, target: U8, radius: int = RADIUS, *, reduced: Planes | None = None
+    ) -> None:
         """Write the refined matte of a box into `target`.
 
         matte: uint8 (h, w), 0..255, at the network's size; planes: uint8 (H, W) and twice (H/2, W/2), the same part of
         the picture at working size; target: uint8 (H, W), overwritten. Pixels outside of the box count as those on its
-        border.
+        border. reduced: the same planes at a size between, if somebody has them.
         """
         small: Size = (max(matte.shape[1] // 2, 1), max(matte.shape[0] // 2, 1))
-        guide = [self._reduce(plane, small, str(index)) for index, plane in enumerate(planes)]
+        guide = [self._reduce(plane, small, str(index)) for index, plane in enumerate(reduced or planes)]
         slopes, offset = _model(self._reduce(matte, small, "matte"), guide, radius)
         self._apply(slopes, offset, planes, target)
 

@@ -6,12 +6,13 @@ All decisions are taken on the small map, where a pass costs microseconds; only 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from vcam.frames import NOTHING, Alpha, Box, Frame, Map
+from vcam.frames import NOTHING, Alpha, Box, Frame, Map, Planes
 from vcam.images import place_map
 from vcam.matte.guided import RADIUS, REACH, GuidedFilter
 from vcam.matte.islands import IslandFilter
@@ -100,12 +101,14 @@ class SoftMatte:
         if self._layout != layout:
             self._allocate(*layout)
         part = frame.view(seen.box)
+        # what the segmenter has reduced already need not be reduced again
+        luma = seen.pyramid[-1][0] if seen.pyramid else part.y
         # to bytes: 1/255 is finer than the network is sure of, and tables and morphology are cheap on bytes
-        cv2.convertScaleAbs(self._temporal.update(probability, part.y), dst=self._bytes, alpha=255.0)
+        cv2.convertScaleAbs(self._temporal.update(probability, luma), dst=self._bytes, alpha=255.0)
         cv2.LUT(self._bytes, self._step, dst=self._small)
         self._islands.apply(self._small)
         self._move_edge()
-        box = self._scale_up(part)
+        box = self._scale_up(part, seen.pyramid)
         if self._alpha.small is not self._small:
             place_map(self._small, seen.box, frame.size, self._alpha.small)
         self._alpha.box = NOTHING if box.empty else box.moved(seen.box.x0, seen.box.y0)
@@ -134,7 +137,12 @@ class SoftMatte:
         self._scale = working_scale(frame[1]) if self._guided else 1
         self._grid = Grid.between(small, full, 2 * self._scale)
         self._working = np.zeros((height // self._scale, width // self._scale), np.uint8) if self._scale > 1 else None
-        self._planes = [np.zeros((height // by, width // by), np.uint8) for by in self._scale * np.array((1, 2, 2))]
+        sides = [(height // by, width // by) for by in (self._scale, 2 * self._scale, 2 * self._scale)]
+        self._planes: Planes = (
+            np.zeros(sides[0], np.uint8),
+            np.zeros(sides[1], np.uint8),
+            np.zeros(sides[2], np.uint8),
+        )
         # an offset of a whole number of small pixels is a dilation; the rest is a mixture of two of them
         radius = abs(self._edge) * h / REFERENCE_LINES * frame[1] / height
         self._whole, self._rest = int(radius), radius - int(radius)
@@ -154,7 +162,7 @@ class SoftMatte:
             grow(self._small, nearer, dst=self._moved)
             np.copyto(self._small, self._moved)
 
-    def _scale_up(self, frame: Frame) -> Box:
+    def _scale_up(self, frame: Frame, pyramid: Sequence[Planes]) -> Box:
         x, y, w, h = cv2.boundingRect(self._small)
         if not w:
             return NOTHING
@@ -171,30 +179,53 @@ class SoftMatte:
         if self._guided is None:
             cv2.resize(small, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
         else:
-            self._refine(self._guided, small, frame.view(box), full, box)
+            self._refine(self._guided, small, frame, full, (source, box), pyramid)
         half = box.half()
         # averaging the full-size matte is cheaper than scaling the small one up again, and exact
         target = self._half[half.y0 : half.y1, half.x0 : half.x1]
         cv2.resize(full, target.shape[::-1], dst=target, interpolation=cv2.INTER_AREA)
         return box
 
-    def _refine(self, guided: GuidedFilter, small: U8, part: Frame, full: U8, box: Box) -> None:
+    def _refine(
+        self, guided: GuidedFilter, small: U8, frame: Frame, full: U8, boxes: tuple[Box, Box], pyramid: Sequence[Planes]
+    ) -> None:
+        """boxes: where the person is, in the map and in the frame."""
+        source, box = boxes
+        part, rows = frame.view(box), self._small.shape[0]
         # where the person or the map is small, wide windows would blur their outline away
-        rows = self._small.shape[0]
         radius = min(RADIUS if 2 * small.shape[0] >= rows else RADIUS // 2, max(rows // REFERENCE_ROWS, 1))
+        guide = _of_size(pyramid, self._small.shape, source)
         if self._working is None:
-            guided.refine(small, part.planes, full, radius)
+            guided.refine(small, part.planes, full, radius, reduced=guide)
             return
-        reduced = []
-        for plane, buffer, by in zip(part.planes, self._planes, (1, 2, 2), strict=True):
-            scale = self._scale * by
-            smaller = buffer[box.y0 // scale : box.y1 // scale, box.x0 // scale : box.x1 // scale]
-            cv2.resize(plane, smaller.shape[::-1], dst=smaller, interpolation=cv2.INTER_AREA)
-            reduced.append(smaller)
-        scale = self._scale
-        working = self._working[box.y0 // scale : box.y1 // scale, box.x0 // scale : box.x1 // scale]
-        guided.refine(small, (reduced[0], reduced[1], reduced[2]), working, radius)
+        inner = Box(*(bound // self._scale for bound in box))
+        planes = _of_size(pyramid, self._working.shape, inner)
+        if planes is None:
+            planes = _cut(self._planes, inner)
+            for plane, smaller in zip(part.planes, planes, strict=True):
+                cv2.resize(plane, smaller.shape[::-1], dst=smaller, interpolation=cv2.INTER_AREA)
+        working = self._working[inner.y0 : inner.y1, inner.x0 : inner.x1]
+        guided.refine(small, planes, working, radius, reduced=guide)
         cv2.resize(working, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
+
+
+def _of_size(pyramid: Sequence[Planes], shape: tuple[int, ...], box: Box) -> Planes | None:
+    """That part of the step whose luma has this shape; None if there is none, or the box does not fit its chroma."""
+    if any(bound % 2 for bound in box):
+        return None
+    half = (shape[0] // 2, shape[1] // 2)
+    fitting = (planes for planes in pyramid if [plane.shape for plane in planes] == [shape, half, half])
+    return next((_cut(planes, box) for planes in fitting), None)
+
+
+def _cut(planes: Planes, box: Box) -> Planes:
+    half = box.half()
+    luma, u, v = planes
+    return (
+        luma[box.y0 : box.y1, box.x0 : box.x1],
+        u[half.y0 : half.y1, half.x0 : half.x1],
+        v[half.y0 : half.y1, half.x0 : half.x1],
+    )
 
 
 def working_scale(height: int) -> int:

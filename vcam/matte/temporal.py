@@ -55,7 +55,7 @@ class TemporalFilter:
     def update(self, probability: F32, luma: U8) -> F32:
         """The filtered map, float32 of the map's shape, 0..1; it belongs to the filter until the next call.
 
-        luma: uint8 (any height, any width), the picture that the map was made from.
+        luma: uint8 (any height, any width), the picture that the map was made from, reduced or not.
         """
         if self._floor == 1.0:
             return probability

@@ -11,7 +11,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from vcam.frames import Frame
+from vcam.frames import Frame, Planes
 from vcam.types import U8, Size
 
 NEARLY = 1.75
@@ -30,11 +30,15 @@ class Preparer:
         self._packed: U8 = np.empty((even[1] * 3 // 2, even[0]), np.uint8)
         flat = self._packed.reshape(-1)
         half = (even[1] // 2, even[0] // 2)
-        self._planes: tuple[U8, U8, U8] = (
+        self._planes: Planes = (
             flat[:luma].reshape(even[1], even[0]),
             flat[luma : luma + luma // 4].reshape(half),
             flat[luma + luma // 4 :].reshape(half),
         )
+        # the planes of frames of full range, before they are limited
+        self._full: Planes = (np.empty(even[::-1], np.uint8), np.empty(half, np.uint8), np.empty(half, np.uint8))
+        self.pyramid: tuple[Planes, ...] = ()
+        """The frame that was shrunk last, reduced, in its own range, from the largest step to the network's size."""
         self._even: U8 = np.empty((even[1], even[0], 3), np.uint8)
         self._picture: U8 = self._even if even == size else np.empty((height, width, 3), np.uint8)
         self._code = cv2.COLOR_YUV2RGB_I420 if channels == "RGB" else cv2.COLOR_YUV2BGR_I420
@@ -49,12 +53,13 @@ class Preparer:
         self.shrink(frame)
         return self.picture()
 
-    def shrink(self, frame: Frame) -> tuple[U8, U8, U8]:
-        """The planes, limited range, at the network's size made even; the preparer's own until the next call."""
+    def shrink(self, frame: Frame) -> Planes:
+        """The planes in the frame's range at the network's size made even; the preparer's own until the next call."""
         if frame.size != self._source:
             self._ladders = [_ladder(s.shape, t.shape) for s, t in zip(frame.planes, self._planes, strict=True)]
             self._source = frame.size
-        for source, ladder, target in zip(frame.planes, self._ladders, self._planes, strict=True):
+        targets = self._full if frame.full_range else self._planes
+        for source, ladder, target in zip(frame.planes, self._ladders, targets, strict=True):
             for step in ladder:
                 # halving one axis alone, linear gives the same means as area and is ten times as fast
                 both = step.shape[0] < source.shape[0] and step.shape[1] < source.shape[1]
@@ -64,7 +69,10 @@ class Preparer:
             cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
         if frame.full_range:
             self._limit_range()
-        return self._planes
+        # a chroma plane whose sides cannot be halved as often has a ladder of its own
+        steps = zip(*self._ladders, strict=False)
+        self.pyramid = (*((luma, u, v) for luma, u, v in steps), targets)
+        return targets
 
     def picture(self) -> U8:
         """What `prepare` gives, of the frame that was shrunk last."""
@@ -76,10 +84,9 @@ class Preparer:
 
     def _limit_range(self) -> None:
         """Full range to BT.601 limited, which is what OpenCV takes I420 to be."""
-        luma, *chroma = self._planes
-        cv2.convertScaleAbs(luma, dst=luma, alpha=219 / 255, beta=16)
-        for plane in chroma:
-            cv2.convertScaleAbs(plane, dst=plane, alpha=224 / 255, beta=128 - 128 * 224 / 255)
+        for index, (full, limited) in enumerate(zip(self._full, self._planes, strict=True)):
+            scale, offset = (224 / 255, 128 - 128 * 224 / 255) if index else (219 / 255, 16)
+            cv2.convertScaleAbs(full, dst=limited, alpha=scale, beta=offset)
 
 
 def _ladder(source: tuple[int, ...], target: tuple[int, ...]) -> list[U8]:

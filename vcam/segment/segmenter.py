@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from vcam.errors import EngineError, VcamError
-from vcam.frames import Box, Frame, Map
+from vcam.frames import NOTHING, Box, Frame, Map
 from vcam.segment.base import Engine, Segmenter
 from vcam.segment.cards import ModelCard, find_model
 from vcam.segment.prepare import Preparer
@@ -172,20 +172,25 @@ class AutoSegmenter:
             self._size = frame.size
         shrunk = self._preparer.shrink(frame) if self._still else None
         if self._still and shrunk and self._map and self._still.may_skip(shrunk):
-            self._map = replace(self._map, seq=frame.seq)
+            self._map = replace(self._map, seq=frame.seq, pyramid=self._preparer.pyramid)
             return self._map
         self._map = None
         whole = Box(0, 0, *frame.size)
 
+        seen = NOTHING
+
         def look(part: Box) -> F32:
             if part != whole:
+                nonlocal seen
+                seen = part
                 return self._infer(self._partial.prepare(frame.view(part)))
             return self._infer(self._preparer.picture() if shrunk else self._preparer.prepare(frame))
 
         probability, box = self._tracker.find(frame.size, look) if self._tracker else (look(whole), whole)
         if self._still and shrunk:
             self._still.remember(shrunk)
-        self._map = Map(probability, box, frame.seq, frame.seq)
+        pyramids = {seen: self._partial.pyramid, whole: self._preparer.pyramid}
+        self._map = Map(probability, box, frame.seq, frame.seq, pyramids.get(box, ()))
         return self._map
 
     def _infer(self, picture: U8) -> F32:
