@@ -82,6 +82,32 @@ def test_an_empty_room_stays_empty() -> None:
             assert covered(matting) == WHOLE
 
 
+@pytest.mark.parametrize("share", [0.4, 1.1], ids=["small", "close up"])
+def test_what_comes_reduced_with_a_map_is_its_own_part_of_its_own_frame(share: float) -> None:
+    origin, offered = Frame.allocate(*SIZE), 0
+    origin.copy_from(next(iter(synthetic_clip(SIZE, 1, seed=1, motion="still", share=share)))[0])
+    with Matting(SETTINGS.replace(segment__skip_still=True), SIZE) as matting:
+        skipped = 0
+        for seq in range(SETTLE + MOST_SKIPPED + EVERY):
+            frame = Frame.allocate(*SIZE)
+            frame.copy_from(origin)
+            frame.seq = seq
+            # a little brighter each time, so that an older frame would be told from this one
+            cv2.add(origin.y, seq % 3 + 1, dst=frame.y)
+            seen = matting.segmenter.segment(frame)
+            skipped += seen.origin != seen.seq
+            for luma, u, v in seen.pyramid:
+                offered += 1
+                part = frame.view(seen.box)
+                for reduced, plane in ((luma, part.y), (u, part.u), (v, part.v)):
+                    wanted = cv2.resize(plane, reduced.shape[::-1], interpolation=cv2.INTER_AREA)
+                    assert abs(float(reduced.mean()) - float(wanted.mean())) < 0.3
+                    assert np.mean(np.abs(reduced.astype(int) - wanted)) < 3
+        assert skipped
+        assert (covered(matting) == WHOLE) is (share > 1)
+    assert offered
+
+
 class Sitting:
     """A camera before somebody who sits still; `picture` may be changed."""
 

@@ -170,14 +170,13 @@ class AutoSegmenter:
         if frame.size != self._size:
             self._forget()
             self._size = frame.size
+        whole, seen = Box(0, 0, *frame.size), NOTHING
         shrunk = self._preparer.shrink(frame) if self._still else None
         if self._still and shrunk and self._map and self._still.may_skip(shrunk):
-            self._map = replace(self._map, seq=frame.seq, pyramid=self._preparer.pyramid)
+            pyramid = self._preparer.pyramid if self._map.box == whole else ()
+            self._map = replace(self._map, seq=frame.seq, pyramid=pyramid)
             return self._map
         self._map = None
-        whole = Box(0, 0, *frame.size)
-
-        seen = NOTHING
 
         def look(part: Box) -> F32:
             if part != whole:
