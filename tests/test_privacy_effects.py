@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from daemon_helpers import Daemon, refused
-from test_privacy import CHEQUERS, ROOM_COLOUR, SETTINGS, SIZE, Faults, Room, Trial, Witness, room, the_person
+from privacy_helpers import CHEQUERS, ROOM_COLOUR, SETTINGS, SIZE, Faults, Room, Trial, Witness, room, the_person
 
 from vcam.assets import asset
 from vcam.camera.framing import AutoFraming
@@ -230,7 +230,7 @@ class EffectsTrial(Trial):
         self.screen.innocent = lambda: self.life.settings.background.spec != "none"
         stumbling = [Placed(Stumbling(self.faults, place), place, False) for place in Place]
         monkeypatch.setattr("vcam.compose.effects.Chain", lambda placed: Chain([*placed, *stumbling]))
-        monkeypatch.setattr("test_privacy.the_person", by_colour)
+        monkeypatch.setattr("privacy_helpers.the_person", by_colour)
 
     def camera(self, settings: Any, size: Any, fps: float) -> Any:
         return Reframed(SmallPerson(self.faults, settings.source), SIZE, settings.mirror, settings.crop)
@@ -278,6 +278,7 @@ def test_every_look_with_every_fault_never_shows_the_room(cube: Path, monkeypatc
     trial = EffectsTrial(monkeypatch)
     assert trial.judge(6000, wishes=lambda: looks(cube)) == 0, trial.screen.circumstances
     assert min(trial.faults.met.values()) > 5, trial.faults.met
+    assert trial.complete > 0.5
     assert trial.screen.looked > 1000
     assert trial.screen.zoomed > 500
 
