@@ -187,7 +187,7 @@ class Unscaled:
         return self.picture()
 
     def shrink(self, frame: Frame) -> Any:
-        self._frame, self.pyramid = frame, (frame.planes,)
+        self._frame, self.pyramid = frame, (frame,)
         return frame.planes
 
     def picture(self) -> Any:

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from filter_helpers import WHOLE, H, Still, W, assert_legal, compose, disc, extremes, matte, plate, write_cube
 
 from vcam.assets import asset
 from vcam.camera.demo import DemoScene
-from vcam.compose.base import Plate
 from vcam.compose.composer import PlateComposer
 from vcam.compose.filters.base import Place
 from vcam.compose.filters.chain import Chain
 from vcam.compose.filters.clone import clone, interpolate
 from vcam.compose.filters.registry import KINDS, parse_filter, parse_filters
 from vcam.compose.static import ImageBackground
-from vcam.errors import InputError, UsageError
+from vcam.errors import UsageError
 from vcam.frames import NOTHING, Alpha, Box, Frame
-from vcam.images import bgr_to_frame, frame_to_bgr
+from vcam.images import frame_to_bgr
 from vcam.testing import pattern_frame
 
-W, H = 160, 96
-WHOLE = Box(0, 0, W, H)
 GOLDEN = Path(__file__).parent / "golden"
-
-
-def write_cube(path: Path, side: int = 5, curve=lambda colour: colour) -> Path:
-    steps = np.linspace(0, 1, side)
-    lines = [f"LUT_3D_SIZE {side}"]
-    lines += ["{:.6f} {:.6f} {:.6f}".format(*curve((r, g, b))) for b in steps for g in steps for r in steps]
-    path.write_text('TITLE "test"\n# made by a test\n' + "\n".join(lines) + "\n")
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -50,75 +39,6 @@ def spec(name: str, cube: Path, on: str = "") -> str:
     if on and len(KINDS[name].places) > 1:
         words.append(f"on={on}")
     return f"{name}:{','.join(words)}" if words else name
-
-
-class Still:
-    """A background with a plate that is handed to it."""
-
-    description, needs_alpha = "still", True
-
-    def __init__(self, frame: Frame) -> None:
-        self.plate = Plate(frame, 0)
-
-    def prepare(self, size: tuple[int, int]) -> None: ...
-
-    def render(self, frame: Frame, alpha: Alpha, now: float) -> Plate:
-        return self.plate
-
-    def without_person(self, now: float) -> Plate:
-        return self.plate
-
-    def close(self) -> None: ...
-
-
-def plate(seed: int = 3) -> Frame:
-    picture = np.random.default_rng(seed).integers(0, 256, (6, 10, 3), np.uint8)
-    return bgr_to_frame(cv2.resize(picture, (W, H), interpolation=cv2.INTER_CUBIC).astype(np.uint8))
-
-
-def matte(full: np.ndarray, box: Box = WHOLE, seq: int = 0) -> Alpha:
-    half = cv2.resize(full, (full.shape[1] // 2, full.shape[0] // 2), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    return Alpha(full, half, half[::2, ::2].copy(), box, seq)
-
-
-def disc(radius: int = 30) -> np.ndarray:
-    mask = np.zeros((H, W), np.uint8)
-    cv2.circle(mask, (W // 2, H - 20), radius, 255, -1)
-    return cv2.GaussianBlur(mask, (9, 9), 0).astype(np.uint8)
-
-
-def compose(chain: list[str], frame: Frame, alpha: Alpha, behind: Frame, times: int = 1) -> Frame:
-    composer = PlateComposer(Still(behind), behind.size)
-    composer.set_filters(Chain(parse_filters(chain)))
-    out = behind
-    for index in range(times):
-        out = composer.compose(frame, alpha, index / 30)
-    return out
-
-
-def assert_legal(frame: Frame) -> None:
-    assert not frame.full_range
-    assert frame.y.min() >= 16
-    assert frame.y.max() <= 235
-    for plane in (frame.u, frame.v):
-        assert plane.min() >= 16
-        assert plane.max() <= 240
-
-
-def extremes(full_range: bool) -> Frame:
-    """Noise and corners of what samples may be."""
-    rng = np.random.default_rng(1)
-    low, luma, chroma = (0, 256, 256) if full_range else (16, 236, 241)
-    frame = Frame.allocate(W, H)
-    frame.y[...] = rng.integers(low, luma, frame.y.shape)
-    frame.u[...] = rng.integers(low, chroma, frame.u.shape)
-    frame.v[...] = rng.integers(low, chroma, frame.v.shape)
-    for index, value in enumerate((low, luma - 1)):
-        frame.y[index * 20 : index * 20 + 16, :40] = value
-        frame.u[index * 10 : index * 10 + 8, :40] = value
-        frame.v[:20, index * 20 : index * 20 + 16] = chroma - 1
-    frame.full_range = full_range
-    return frame
 
 
 @pytest.mark.parametrize("full_range", [False, True])
@@ -369,71 +289,6 @@ def test_still_pictures_get_the_best_quality_unless_one_says_otherwise() -> None
     assert full is not type(parse_filter("seamless-clone:quality=live", still=True).filter)
 
 
-@pytest.mark.parametrize("side", [2, 17, 33])
-def test_an_identity_lut_leaves_every_sample(side: int, tmp_path: Path) -> None:
-    path = write_cube(tmp_path / "identity.cube", side)
-    frame, full = extremes(False), matte(np.full((H, W), 255, np.uint8))
-    out = compose([f"lut:{path}"], frame, full, plate())
-    np.testing.assert_array_equal(out.packed(), frame.packed())
-
-
-@pytest.mark.parametrize(
-    "curve",
-    [
-        lambda c: (c[0] ** 0.8, c[1], c[2] ** 1.2),
-        lambda c: (0.9 * c[0] + 0.1, c[1], 0.7 * c[2] + 0.1),
-        lambda c: (0.5 * (c[0] + c[1]), 0.5 * (c[1] + c[2]), 0.5 * (c[2] + c[0])),
-    ],
-    ids=["curves", "tint", "mix"],
-)
-def test_a_lut_is_near_its_exact_values(curve, tmp_path: Path) -> None:
-    path = write_cube(tmp_path / "look.cube", 17, curve)
-    room = cv2.imread(str(asset("room.jpg")))
-    picture = cv2.resize(room, (W, H), interpolation=cv2.INTER_AREA)
-    rgb = picture[..., ::-1] / 255.0
-    exact = np.dstack(curve(tuple(np.moveaxis(rgb, 2, 0))))[..., ::-1] * 255
-    wanted = bgr_to_frame(np.rint(exact.clip(0, 255)).astype(np.uint8))
-    out = compose([f"lut:{path}"], bgr_to_frame(picture.astype(np.uint8)), matte(SHAPES["everything"]), plate())
-    for plane, goal in zip(out.planes, wanted.planes, strict=True):
-        error = np.abs(plane.astype(int) - goal)
-        assert error.mean() < 1.5
-        assert np.percentile(error, 99) <= 8
-
-
-BROKEN = {
-    "empty": ("", "no line LUT_3D_SIZE"),
-    "short": ("LUT_3D_SIZE 2\n0 0 0\n", "1 lines of colours"),
-    "long": ("LUT_3D_SIZE 2\n" + "0 0 0\n" * 9, "more than the 8"),
-    "words": ("LUT_3D_SIZE 2\n" + "0 0 0\n" * 7 + "0 0 zero\n", "colour 8"),
-    "columns": ("LUT_3D_SIZE 2\n" + "0 0 0\n" * 7 + "0 0\n", "colour 8"),
-    "nan": ("LUT_3D_SIZE 2\n" + "0 0 0\n" * 7 + "0 0 nan\n", "colour 8"),
-    "nan first": ("LUT_3D_SIZE 2\n" + "0 0 0\n" * 7 + "nan 0 0\n", "line 9"),
-    "huge side": ("LUT_3D_SIZE 4096\n", "from 2 to 129"),
-    "no side": ("LUT_3D_SIZE many\n", "from 2 to 129"),
-    "one dimension": ("LUT_1D_SIZE 2\n0 0 0\n1 1 1\n", "one dimension"),
-    "domain": ("LUT_3D_SIZE 2\nDOMAIN_MIN 1 1 1\n" + "0 0 0\n" * 8, "DOMAIN_MIN"),
-    "binary": ("\0\1\2" * 99, "no .cube file"),
-}
-
-
-@pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_lut_is_refused_in_words(kind: str, tmp_path: Path) -> None:
-    text, message = BROKEN[kind]
-    path = tmp_path / "broken.cube"
-    path.write_text(text)
-    with pytest.raises(InputError, match=message) as caught:
-        parse_filter(f"lut:{path}")
-    assert caught.value.hint
-
-
-def test_a_huge_lut_is_refused_unread(tmp_path: Path) -> None:
-    path = tmp_path / "huge.cube"
-    with path.open("wb") as file:
-        file.truncate(65 << 20)
-    with pytest.raises(InputError, match="64 MB"):
-        parse_filter(f"lut:{path}")
-
-
 GOLDEN_CHAINS = {
     "blend": ["alpha:6", "color-transfer:0.8"],
     "clone": ["seamless-clone:0.8", "light-wrap:1", "decontaminate"],
@@ -461,31 +316,3 @@ def test_the_demo_scene_looks_as_it_did(name: str) -> None:
     error = np.abs(picture.astype(int) - golden)
     assert error.mean() < 1
     assert np.percentile(error, 99.9) <= 12
-
-
-def test_the_page_names_every_filter_and_parameter() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "filters.md").read_text()
-    for kind in KINDS.values():
-        row = next((line for line in page.splitlines() if line.startswith(f"| `{kind.name}` {kind.help}")), "")
-        for parameter in kind.parameters:
-            assert f"`{parameter.name}` {parameter.help}" in row, (kind.name, parameter.name)
-            if isinstance(parameter.default, float):
-                assert f"default {parameter.default:g}" in row
-
-
-def test_the_gallery_has_its_pictures_and_they_are_small() -> None:
-    docs = Path(__file__).parents[1] / "docs"
-    page = (docs / "gallery.md").read_text()
-    names = re.findall(r"\((images/gallery/[^)]+)\)", page)
-    assert len(names) > 20
-    for name in names:
-        assert 2000 < (docs / name).stat().st_size < 40_000, name
-    for name in KINDS:
-        assert f"`--filter {name}" in page or f"`--{name}" in page, name
-
-
-def test_the_cost_of_every_filter_stands_in_the_page_of_performance() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "performance.md").read_text()
-    rows = page.partition("## Filters\n")[2]
-    for name in KINDS:
-        assert f"| `{name}` | " in rows, name

@@ -12,6 +12,7 @@ import pytest
 
 from vcam.cli.main import cli
 from vcam.cli.reference import RENEW, write
+from vcam.compose.filters.registry import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -117,3 +118,31 @@ def test_the_reference_pages_are_those_of_this_program(name: str, tmp_path: Path
     write(tmp_path)
     page = ROOT / "docs/reference" / name
     assert page.read_text("utf-8") == (tmp_path / name).read_text("utf-8"), f"out of date; renew it: {RENEW}"
+
+
+def test_the_page_names_every_filter_and_parameter() -> None:
+    page = (ROOT / "docs" / "filters.md").read_text()
+    for kind in KINDS.values():
+        row = next((line for line in page.splitlines() if line.startswith(f"| `{kind.name}` {kind.help}")), "")
+        for parameter in kind.parameters:
+            assert f"`{parameter.name}` {parameter.help}" in row, (kind.name, parameter.name)
+            if isinstance(parameter.default, float):
+                assert f"default {parameter.default:g}" in row
+
+
+def test_the_gallery_has_its_pictures_and_they_are_small() -> None:
+    docs = ROOT / "docs"
+    page = (docs / "gallery.md").read_text()
+    names = re.findall(r"\((images/gallery/[^)]+)\)", page)
+    assert len(names) > 20
+    for name in names:
+        assert 2000 < (docs / name).stat().st_size < 40_000, name
+    for name in KINDS:
+        assert f"`--filter {name}" in page or f"`--{name}" in page, name
+
+
+def test_the_cost_of_every_filter_stands_in_the_page_of_performance() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text()
+    rows = page.partition("## Filters\n")[2]
+    for name in KINDS:
+        assert f"| `{name}` | " in rows, name

@@ -322,7 +322,7 @@ def test_what_the_segmenter_has_reduced_gives_the_matte_that_the_frame_gives(siz
         frame.seq = seq
         preparer = Preparer((256, 144), "RGB")
         preparer.prepare(frame.view(box))
-        found = (preparer.pyramid[-1][0] > 120).astype(np.float32)
+        found = (preparer.pyramid[-1].y > 120).astype(np.float32)
         plain = whole(mattes[0].update(Map(found, box, seq, seq), frame), frame).astype(int)
         shared = whole(mattes[1].update(Map(found, box, seq, seq, preparer.pyramid), frame), frame)
         assert 0.05 < shared.mean() / 255 < 0.4

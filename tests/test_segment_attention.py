@@ -96,10 +96,9 @@ def test_what_comes_reduced_with_a_map_is_its_own_part_of_its_own_frame(share: f
             cv2.add(origin.y, seq % 3 + 1, dst=frame.y)
             seen = matting.segmenter.segment(frame)
             skipped += seen.origin != seen.seq
-            for luma, u, v in seen.pyramid:
+            for step in seen.pyramid:
                 offered += 1
-                part = frame.view(seen.box)
-                for reduced, plane in ((luma, part.y), (u, part.u), (v, part.v)):
+                for reduced, plane in zip(step.planes, frame.view(seen.box).planes, strict=True):
                     wanted = cv2.resize(plane, reduced.shape[::-1], interpolation=cv2.INTER_AREA)
                     assert abs(float(reduced.mean()) - float(wanted.mean())) < 0.3
                     assert np.mean(np.abs(reduced.astype(int) - wanted)) < 3

@@ -92,6 +92,7 @@ def test_the_pyramid_is_the_frame_that_was_shrunk_last_in_its_own_range(size, fu
         frame.fill(*levels)
         frame.full_range = full_range
         preparer.prepare(frame)
-        assert preparer.pyramid[-1][0].shape == (144, 256)
-        for planes in preparer.pyramid:
-            assert [(plane.min(), plane.max()) for plane in planes] == [(level, level) for level in levels]
+        assert preparer.pyramid[-1].y.shape == (144, 256)
+        for step in preparer.pyramid:
+            assert step.full_range == full_range
+            assert [(plane.min(), plane.max()) for plane in step.planes] == [(level, level) for level in levels]

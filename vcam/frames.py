@@ -83,6 +83,10 @@ def even_size(size: Size) -> Size:
     return size[0] - size[0] % 2, size[1] - size[1] % 2
 
 
+Planes = tuple[U8, U8, U8]
+"""Luma, and the two chroma planes at half of its size, uint8."""
+
+
 @dataclass(slots=True)
 class Frame:
     """One picture as three planes.
@@ -136,7 +140,7 @@ class Frame:
         return self.width, self.height
 
     @property
-    def planes(self) -> tuple[U8, U8, U8]:
+    def planes(self) -> Planes:
         return self.y, self.u, self.v
 
     def fill(self, y: int, u: int, v: int) -> None:
@@ -172,10 +176,6 @@ class Frame:
         return np.concatenate([plane.reshape(-1) for plane in self.planes])
 
 
-Planes = tuple[U8, U8, U8]
-"""Luma, and the two chroma planes at half of its size, uint8."""
-
-
 @dataclass(frozen=True, slots=True)
 class Map:
     """Where the network saw people in one frame.
@@ -184,14 +184,15 @@ class Map:
     frame that it covers: nobody is outside. `seq` is the number of the frame that it holds for: a matte refuses any
     other. `origin` is that of the frame it was made from, an earlier one if the two were compared and found alike.
     `pyramid`: what the box shows in frame `seq`, reduced, in the frame's range, from the largest to the network's size;
-    for whoever needs it small, too. It may be empty, and it belongs to the segmenter until the next frame.
+    for whoever needs it small, too. Only the samples count. It may be empty, and it belongs to the segmenter until the
+    next frame.
     """
 
     probability: F32
     box: Box
     seq: int
     origin: int
-    pyramid: tuple[Planes, ...] = ()
+    pyramid: tuple[Frame, ...] = ()
 
     @classmethod
     def whole(cls, probability: F32, frame: Frame) -> Map:

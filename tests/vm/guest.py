@@ -33,15 +33,10 @@ START = "from vcam.daemon import logs; logs.ALLOWED = 10**9; from vcam.cli.main 
 FULL = os.environ.get("VCAM_VM_FULL") == "1"
 
 
-def times(full, quick):
-    """How often a test of endurance repeats: `VCAM_VM_FULL=1` asks for the full count."""
-    return full if FULL else quick
+def if_full(full, quick):
+    """`full` with `VCAM_VM_FULL=1`, which is for a machine that is left alone; else `quick`.
 
-
-def strict(full, quick):
-    """A limit of time or rate: the promised one with `VCAM_VM_FULL=1`, on a machine that is left alone.
-
-    Else one that only a fault goes beyond, since whatever else runs on the machine makes it slower.
+    How often a test of endurance repeats; and limits of time and rate, promised ones and ones that only a fault passes.
     """
     return full if FULL else quick
 

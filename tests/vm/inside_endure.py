@@ -6,7 +6,7 @@ import os
 import time
 
 import pytest
-from guest import CAMERA, Daemon, KilledReader, Reader, plug, plug_afresh, report, set_control, spread, times, until
+from guest import CAMERA, Daemon, KilledReader, Reader, if_full, plug, plug_afresh, report, set_control, spread, until
 
 
 @pytest.fixture(autouse=True)
@@ -58,11 +58,11 @@ def test_readers_come_and_go():
         for _ in range(5):
             see(5)
         growth = Growth(daemon)
-        took = [see(2) for _ in range(times(200, 20))]
+        took = [see(2) for _ in range(if_full(200, 20))]
         report(f"{len(took)} readers, one after the other: to the first composited frame {spread(took)} s")
         growth.check(f"{len(took)} readers")
         took = []
-        for _ in range(times(20, 4)):
+        for _ in range(if_full(20, 4)):
             daemon.wait_until("idle")
             time.sleep(0.5)
             took.append(see(2))
@@ -73,7 +73,7 @@ def test_readers_are_killed():
     with Daemon() as daemon:
         see(5)
         growth = Growth(daemon)
-        for _ in range(times(20, 5)):
+        for _ in range(if_full(20, 5)):
             reader = KilledReader()
             reader.wait_for_frames(5)
             reader.kill()
@@ -87,7 +87,7 @@ def test_the_webcam_is_pulled_and_plugged_in():
         took = []
         with Reader() as reader:
             reader.until_composited()
-            for _ in range(times(50, 6)):
+            for _ in range(if_full(50, 6)):
                 plug(False)
                 reader.until_placeholder(3.0)
                 plug()
@@ -99,7 +99,7 @@ def test_the_webcam_is_pulled_and_plugged_in():
         growth = Growth(daemon)
         with Reader() as reader:
             reader.until_composited()
-            for _ in range(times(10, 3)):
+            for _ in range(if_full(10, 3)):
                 plug(False)
                 reader.until_placeholder(3.0)
                 # a descriptor that somebody holds keeps the number taken
@@ -142,7 +142,7 @@ def test_the_daemon_is_restarted_under_a_waiting_reader():
         reader.until_composited()
     took = []
     with reader:
-        for _ in range(times(50, 3)):
+        for _ in range(if_full(50, 3)):
             reader.drain()
             with Daemon(ready=False) as daemon:
                 reader.until_composited(20.0)
@@ -155,7 +155,7 @@ def test_the_daemon_is_restarted_under_a_waiting_reader():
 
 def test_the_daemon_is_killed():
     took = []
-    for _ in range(times(20, 2)):
+    for _ in range(if_full(20, 2)):
         with Daemon(ready=False) as daemon:
             until(lambda daemon=daemon: daemon.state, 20, lambda daemon=daemon: daemon.log)
             took.append(time.monotonic() - daemon.started)
@@ -170,7 +170,7 @@ def test_the_daemon_is_killed_under_a_reader():
         reader.until_composited()
         daemon.kill()
     with reader:
-        for _ in range(times(10, 1)):
+        for _ in range(if_full(10, 1)):
             reader.drain()
             with Daemon(ready=False) as daemon:
                 reader.until_composited(20.0)

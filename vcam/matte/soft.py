@@ -102,7 +102,7 @@ class SoftMatte:
             self._allocate(*layout)
         part = frame.view(seen.box)
         # what the segmenter has reduced already need not be reduced again
-        luma = seen.pyramid[-1][0] if seen.pyramid else part.y
+        luma = (seen.pyramid[-1] if seen.pyramid else part).y
         # to bytes: 1/255 is finer than the network is sure of, and tables and morphology are cheap on bytes
         cv2.convertScaleAbs(self._temporal.update(probability, luma), dst=self._bytes, alpha=255.0)
         cv2.LUT(self._bytes, self._step, dst=self._small)
@@ -137,12 +137,9 @@ class SoftMatte:
         self._scale = working_scale(frame[1]) if self._guided else 1
         self._grid = Grid.between(small, full, 2 * self._scale)
         self._working = np.zeros((height // self._scale, width // self._scale), np.uint8) if self._scale > 1 else None
-        sides = [(height // by, width // by) for by in (self._scale, 2 * self._scale, 2 * self._scale)]
-        self._planes: Planes = (
-            np.zeros(sides[0], np.uint8),
-            np.zeros(sides[1], np.uint8),
-            np.zeros(sides[2], np.uint8),
-        )
+        by = self._scale
+        u, v = (np.zeros((height // by // 2, width // by // 2), np.uint8) for _ in range(2))
+        self._reduced = Frame(np.zeros((height // by, width // by), np.uint8), u, v)
         # an offset of a whole number of small pixels is a dilation; the rest is a mixture of two of them
         radius = abs(self._edge) * h / REFERENCE_LINES * frame[1] / height
         self._whole, self._rest = int(radius), radius - int(radius)
@@ -162,7 +159,7 @@ class SoftMatte:
             grow(self._small, nearer, dst=self._moved)
             np.copyto(self._small, self._moved)
 
-    def _scale_up(self, frame: Frame, pyramid: Sequence[Planes]) -> Box:
+    def _scale_up(self, frame: Frame, pyramid: Sequence[Frame]) -> Box:
         x, y, w, h = cv2.boundingRect(self._small)
         if not w:
             return NOTHING
@@ -187,7 +184,7 @@ class SoftMatte:
         return box
 
     def _refine(
-        self, guided: GuidedFilter, small: U8, frame: Frame, full: U8, boxes: tuple[Box, Box], pyramid: Sequence[Planes]
+        self, guided: GuidedFilter, small: U8, frame: Frame, full: U8, boxes: tuple[Box, Box], pyramid: Sequence[Frame]
     ) -> None:
         """boxes: where the person is, in the map and in the frame."""
         source, box = boxes
@@ -201,7 +198,7 @@ class SoftMatte:
         inner = Box(*(bound // self._scale for bound in box))
         planes = _of_size(pyramid, self._working.shape, inner)
         if planes is None:
-            planes = _cut(self._planes, inner)
+            planes = self._reduced.view(inner).planes
             for plane, smaller in zip(part.planes, planes, strict=True):
                 cv2.resize(plane, smaller.shape[::-1], dst=smaller, interpolation=cv2.INTER_AREA)
         working = self._working[inner.y0 : inner.y1, inner.x0 : inner.x1]
@@ -209,23 +206,11 @@ class SoftMatte:
         cv2.resize(working, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
 
 
-def _of_size(pyramid: Sequence[Planes], shape: tuple[int, ...], box: Box) -> Planes | None:
+def _of_size(pyramid: Sequence[Frame], shape: tuple[int, ...], box: Box) -> Planes | None:
     """That part of the step whose luma has this shape; None if there is none, or the box does not fit its chroma."""
     if any(bound % 2 for bound in box):
         return None
-    half = (shape[0] // 2, shape[1] // 2)
-    fitting = (planes for planes in pyramid if [plane.shape for plane in planes] == [shape, half, half])
-    return next((_cut(planes, box) for planes in fitting), None)
-
-
-def _cut(planes: Planes, box: Box) -> Planes:
-    half = box.half()
-    luma, u, v = planes
-    return (
-        luma[box.y0 : box.y1, box.x0 : box.x1],
-        u[half.y0 : half.y1, half.x0 : half.x1],
-        v[half.y0 : half.y1, half.x0 : half.x1],
-    )
+    return next((step.view(box).planes for step in pyramid if step.y.shape == shape), None)
 
 
 def working_scale(height: int) -> int:

@@ -92,7 +92,7 @@ class VirtualCamera:
     def resize(self, size: Size) -> None:
         """Take the new size over, or fit it into the old one while somebody reads, who has been told that."""
         assert self._node is not None, "resize before open"
-        self._size, self._still = size, None
+        self._size, self._still, self._pause = size, None, _FIRST_PAUSE
         if self.watched():
             self._fit_in(*self._held)
         else:

@@ -37,13 +37,14 @@ class Preparer:
         )
         # the planes of frames of full range, before they are limited
         self._full: Planes = (np.empty(even[::-1], np.uint8), np.empty(half, np.uint8), np.empty(half, np.uint8))
-        self.pyramid: tuple[Planes, ...] = ()
+        self._targets = self._planes
+        self.pyramid: tuple[Frame, ...] = ()
         """The frame that was shrunk last, reduced, in its own range, from the largest step to the network's size."""
         self._even: U8 = np.empty((even[1], even[0], 3), np.uint8)
         self._picture: U8 = self._even if even == size else np.empty((height, width, 3), np.uint8)
         self._code = cv2.COLOR_YUV2RGB_I420 if channels == "RGB" else cv2.COLOR_YUV2BGR_I420
         self._ladders: list[list[U8]] = []
-        self._source: Size = (0, 0)
+        self._source: tuple[Size, bool] | None = None
 
     def prepare(self, frame: Frame) -> U8:
         """The frame as uint8 (height, width, 3), full range, stretched to the network's size.
@@ -55,11 +56,9 @@ class Preparer:
 
     def shrink(self, frame: Frame) -> Planes:
         """The planes in the frame's range at the network's size made even; the preparer's own until the next call."""
-        if frame.size != self._source:
-            self._ladders = [_ladder(s.shape, t.shape) for s, t in zip(frame.planes, self._planes, strict=True)]
-            self._source = frame.size
-        targets = self._full if frame.full_range else self._planes
-        for source, ladder, target in zip(frame.planes, self._ladders, targets, strict=True):
+        if self._source != (frame.size, frame.full_range):
+            self._fit(frame)
+        for source, ladder, target in zip(frame.planes, self._ladders, self._targets, strict=True):
             for step in ladder:
                 # halving one axis alone, linear gives the same means as area and is ten times as fast
                 both = step.shape[0] < source.shape[0] and step.shape[1] < source.shape[1]
@@ -69,10 +68,16 @@ class Preparer:
             cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
         if frame.full_range:
             self._limit_range()
-        # a chroma plane whose sides cannot be halved as often has a ladder of its own
-        steps = zip(*self._ladders, strict=False)
-        self.pyramid = (*((luma, u, v) for luma, u, v in steps), targets)
-        return targets
+        return self._targets
+
+    def _fit(self, frame: Frame) -> None:
+        """Get buffers for frames of this size and range."""
+        self._source = frame.size, frame.full_range
+        self._targets = self._full if frame.full_range else self._planes
+        self._ladders = [_ladder(s.shape, t.shape) for s, t in zip(frame.planes, self._planes, strict=True)]
+        # where the sides of a chroma plane cannot be halved as often, its steps fit no luma
+        steps = [(luma, u, v) for luma, u, v in zip(*self._ladders, strict=False) if _fitting(luma, u, v)]
+        self.pyramid = tuple(Frame(*planes, full_range=frame.full_range) for planes in [*steps, self._targets])
 
     def picture(self) -> U8:
         """What `prepare` gives, of the frame that was shrunk last."""
@@ -87,6 +92,10 @@ class Preparer:
         for index, (full, limited) in enumerate(zip(self._full, self._planes, strict=True)):
             scale, offset = (224 / 255, 128 - 128 * 224 / 255) if index else (219 / 255, 16)
             cv2.convertScaleAbs(full, dst=limited, alpha=scale, beta=offset)
+
+
+def _fitting(luma: U8, u: U8, v: U8) -> bool:
+    return all(luma.shape == (2 * plane.shape[0], 2 * plane.shape[1]) for plane in (u, v))
 
 
 def _ladder(source: tuple[int, ...], target: tuple[int, ...]) -> list[U8]:

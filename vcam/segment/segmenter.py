@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from vcam.errors import EngineError, VcamError
-from vcam.frames import NOTHING, Box, Frame, Map
+from vcam.frames import Box, Frame, Map
 from vcam.segment.base import Engine, Segmenter
 from vcam.segment.cards import ModelCard, find_model
 from vcam.segment.prepare import Preparer
@@ -170,7 +170,7 @@ class AutoSegmenter:
         if frame.size != self._size:
             self._forget()
             self._size = frame.size
-        whole, seen = Box(0, 0, *frame.size), NOTHING
+        whole = Box(0, 0, *frame.size)
         shrunk = self._preparer.shrink(frame) if self._still else None
         if self._still and shrunk and self._map and self._still.may_skip(shrunk):
             pyramid = self._preparer.pyramid if self._map.box == whole else ()
@@ -178,18 +178,20 @@ class AutoSegmenter:
             return self._map
         self._map = None
 
+        shown: dict[Preparer, Box] = {}
+
         def look(part: Box) -> F32:
-            if part != whole:
-                nonlocal seen
-                seen = part
-                return self._infer(self._partial.prepare(frame.view(part)))
-            return self._infer(self._preparer.picture() if shrunk else self._preparer.prepare(frame))
+            preparer = self._preparer if part == whole else self._partial
+            shown[preparer] = part
+            ready = shrunk and part == whole
+            return self._infer(preparer.picture() if ready else preparer.prepare(frame.view(part)))
 
         probability, box = self._tracker.find(frame.size, look) if self._tracker else (look(whole), whole)
         if self._still and shrunk:
             self._still.remember(shrunk)
-        pyramids = {seen: self._partial.pyramid, whole: self._preparer.pyramid}
-        self._map = Map(probability, box, frame.seq, frame.seq, pyramids.get(box, ()))
+        # what a preparer holds is what it showed last
+        pyramid = next((preparer.pyramid for preparer, part in shown.items() if part == box), ())
+        self._map = Map(probability, box, frame.seq, frame.seq, pyramid)
         return self._map
 
     def _infer(self, picture: U8) -> F32:
