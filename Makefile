@@ -40,18 +40,21 @@ gallery: $(VENV)/.vcam
 models: $(VENV)/.vcam-test
 	$(BIN)/python -m vcam.segment.convert --all models
 
-# Each set of packages has its stamp, renewed when the list in pyproject.toml changes. The larger sets hold the smaller.
-$(VENV)/.vcam: pyproject.toml | $(BIN)/python
+# Each set of packages has its stamp, renewed when the list in pyproject.toml or a compiled loop changes. The larger
+# sets hold the smaller.
+BUILT_FROM := pyproject.toml hatch_build.py $(wildcard vcam/native/*.c vcam/native/*.h vcam/native/build.py)
+
+$(VENV)/.vcam: $(BUILT_FROM) | $(BIN)/python
 	@echo "installing vcam and what it needs into $(VENV); the first time takes a minute or two"
 	$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.vcam-test: pyproject.toml | $(BIN)/python
+$(VENV)/.vcam-test: $(BUILT_FROM) | $(BIN)/python
 	@echo "installing vcam and its test tools into $(VENV); the first time takes a minute or two"
 	$(PIP) --editable '.[test]'
 	@touch $(VENV)/.vcam $@
 
-$(VENV)/.vcam-dev: pyproject.toml | $(BIN)/python
+$(VENV)/.vcam-dev: $(BUILT_FROM) | $(BIN)/python
 	@echo "installing vcam and its tools into $(VENV); the first time takes a minute or two"
 	$(PIP) --editable '.[dev]'
 	@touch $(VENV)/.vcam $(VENV)/.vcam-test $@
@@ -73,5 +76,5 @@ $(BIN)/python:
 	fi; exit 1
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis vcam-demo.mp4
+	rm -rf $(VENV) build dist vcam/native/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis vcam-demo.mp4
 	find vcam tests -name __pycache__ -type d -exec rm -rf {} +

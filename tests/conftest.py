@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from stream_helpers import Nginx
 
+from vcam import native
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # a shell that starts the suite in the background has it ignore Ctrl-C, and every program that a test starts would too
@@ -36,3 +38,14 @@ def nginx(tmp_path: Path) -> Iterator[Nginx]:
     server = Nginx(tmp_path)
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="module", params=["compiled", "opencv"])
+def both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What asks for it runs twice: with the compiled loops, if they were built, and with OpenCV in their place."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "opencv":
+            patch.setenv("VCAM_NATIVE", "0")
+        elif native.kernels() is None:
+            pytest.skip("the compiled loops were not built: sudo apt install gcc libc6-dev, then install vcam anew")
+        yield

@@ -18,7 +18,7 @@ FLOORS = {
     "types": GROUND, "errors": GROUND, "frames": GROUND, "settings": GROUND, "images": GROUND, "ffmpeg": GROUND,
     "assets": GROUND, "v4l2": GROUND, "timings": GROUND, "signals": GROUND,
     "secrets": GROUND, "settings_stream": GROUND, "settings_look": GROUND, "settings_segment": GROUND,
-    "tomlfile": GROUND, "settings_file": GROUND,
+    "tomlfile": GROUND, "settings_file": GROUND, "native": GROUND,
     "camera": ROOMS, "segment": ROOMS, "matte": ROOMS, "compose": ROOMS, "output": ROOMS,
     "pipeline": LOOP, "testing": LOOP, "batch": LOOP, "library": LOOP, "bench": LOOP, "baseline": LOOP, "quality": LOOP,
     "daemon": DAEMON,

@@ -17,6 +17,8 @@ from vcam.compose.static import ColorBackground
 from vcam.errors import InputError
 from vcam.frames import NOTHING, Alpha, Box, Frame
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 W, H = 48, 32
 WHOLE = Box(0, 0, W, H)
 

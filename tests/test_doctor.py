@@ -54,6 +54,7 @@ class World:
             (loopback(),),
             (EngineEntry("OpenVINO", "CPU", "Some CPU"), EngineEntry("ONNX Runtime", "CPU", "CPUExecutionProvider")),
             "0.13.2",
+            compiled=True,
         )
         self.write("/sys/module/v4l2loopback/version", "0.13.2")
         self.write(f"/lib/modules/{RELEASE}/modules.dep", "updates/dkms/v4l2loopback.ko: kernel/videodev.ko")
@@ -80,6 +81,7 @@ class World:
             changes.get("virtual", self.inventory.virtual),
             changes.get("engines", self.inventory.engines),
             changes.get("module", self.inventory.module),
+            changes.get("compiled", self.inventory.compiled),
         )
 
     def no_module(self, **changes):
@@ -372,6 +374,11 @@ def test_a_missing_jpeg_library_is_a_warning(world):
     assert world.only()[1] == ("sudo apt install libturbojpeg0",)
     world.write("/etc/os-release", "ID=ubuntu\nID_LIKE=debian")
     assert world.only()[1] == ("sudo apt install libturbojpeg",)
+
+
+def test_loops_that_were_not_compiled_are_a_warning(world):
+    world.has(compiled=False)
+    assert world.only()[1] == ("sudo apt install gcc libc6-dev", "then install vcam anew")
 
 
 CPU = "/sys/devices/system/cpu/cpu0/cpufreq"

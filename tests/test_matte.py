@@ -12,6 +12,8 @@ from vcam.segment.prepare import Preparer
 from vcam.settings import MatteSettings
 from vcam.types import F32
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 PLAIN = MatteSettings(temporal=0, edge=0, softness=0.6, refine=False)
 
 

@@ -15,6 +15,8 @@ from vcam.matte.temporal import TemporalFilter
 from vcam.settings import MatteSettings
 from vcam.types import F32, U8
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 SIZE = (256, 144)
 DEFAULT = MatteSettings().temporal
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -11,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from vcam.native.build import COMPILERS, LIBRARY
 
 pytestmark = pytest.mark.process
 
@@ -77,6 +80,31 @@ def test_the_wheel_holds_the_licences_and_nothing_that_is_not_vcam(wheel: Path) 
     assert {name.rsplit("/", 1)[-1] for name in held if ".dist-info/licenses/" in name} >= {"LICENSE", "NOTICE"}
     assert {name.split("/")[0] for name in held if ".dist-info/" not in name} == {"vcam"}
     assert not [name for name in held if "__pycache__" in name]
+
+
+def test_the_wheel_carries_the_compiled_loops_for_machines_like_this_one(
+    wheel: Path, python: Path, tmp_path: Path
+) -> None:
+    if not any(shutil.which(name) for name in COMPILERS):
+        pytest.skip("no C compiler: sudo apt install gcc libc6-dev")
+    assert f"vcam/native/{LIBRARY}" in zipfile.ZipFile(wheel).namelist()
+    assert wheel.stem.endswith(f"-py3-none-{sysconfig.get_platform().replace('-', '_')}")
+    script = "import sys, vcam.native as native; assert native.__file__.startswith(sys.prefix); print(native.kernels())"
+    assert "Kernels" in run(python, "-c", script, folder=tmp_path)
+
+
+def test_a_compiler_that_fails_does_not_fail_the_installation(tmp_path: Path) -> None:
+    for package in ("build", "hatchling"):
+        if find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    environment = {**os.environ, "CC": str(tmp_path / "missing-cc")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "without its compiled loops" in done.stdout + done.stderr
+    (built,) = tmp_path.glob("*.whl")
+    assert built.stem.endswith("-py3-none-any")
+    assert not [name for name in zipfile.ZipFile(built).namelist() if name.endswith(".so")]
 
 
 def test_the_installed_wheel_finds_its_models_and_cards(python: Path, tmp_path: Path) -> None:

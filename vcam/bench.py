@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vcam import native
 from vcam.baseline import NaiveLoop
 from vcam.camera.demo import DemoScene
 from vcam.camera.memory import MemoryCamera, encode_frames
@@ -178,6 +179,7 @@ def _report(
         "input": bench.source.name.lower(),
         "background": settings.background.spec,
         "segmenter": pipeline.segmenter.description if pipeline.segmenter else "none",
+        "compiled": native.kernels() is not None,
         "paced": bench.paced,
         "frames": ours.frames,
         "cpu_ms_per_frame": ours.cpu_ms,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vcam import native
 from vcam.camera.modes import KNOWN, Mode, choose_mode, list_modes
 from vcam.camera.sources import failure as camera_failure
 from vcam.errors import EngineError
@@ -81,12 +82,16 @@ class EngineEntry:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """`module` is v4l2loopback's version, "before 0.13" for those that do not tell, "" while it is not loaded."""
+    """`module` is v4l2loopback's version, "before 0.13" for those that do not tell, "" while it is not loaded.
+
+    `compiled` is whether the compiled loops are there.
+    """
 
     cameras: tuple[CameraEntry, ...] = ()
     virtual: tuple[VirtualEntry, ...] = ()
     engines: tuple[EngineEntry, ...] = ()
     module: str = ""
+    compiled: bool = False
 
 
 def take_inventory(size: Size, fps: float) -> Inventory:
@@ -97,6 +102,7 @@ def take_inventory(size: Size, fps: float) -> Inventory:
         tuple(_virtual(node) for node in nodes if node.is_loopback or _closed(node, virtual=True)),
         tuple(list_engines()),
         module_version(),
+        native.kernels() is not None,
     )
 
 

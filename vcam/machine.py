@@ -35,6 +35,7 @@ _PACKAGES = {
         "apt": "libturbojpeg0", "ubuntu": "libturbojpeg", "dnf": "turbojpeg", "pacman": "libjpeg-turbo",
         "zypper": "libturbojpeg0",
     },
+    "compiler": {"apt": "gcc libc6-dev", "dnf": "gcc", "pacman": "gcc", "zypper": "gcc"},
     "headers": {
         "apt": "linux-headers-{release}", "dnf": "kernel-devel-{release}", "pacman": "linux-headers",
         "zypper": "kernel-default-devel",

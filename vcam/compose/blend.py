@@ -10,6 +10,8 @@ conversion rides in the scale of a multiplication, P - lift is kept from frame t
 taken from P and nothing added, so the plate stays as it is to the bit.
 
 Each product is rounded once. Both are monotone in their sample, so legal samples never give an illegal one.
+
+The compiled loop, where there is one, takes the form on the left in a single pass and rounds once.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from vcam import native
 from vcam.frames import NOTHING, Alpha, Box, Frame
 from vcam.types import U8, Size
 
@@ -32,13 +35,16 @@ class PlanarBlender:
 
     def __init__(self, size: Size) -> None:
         width, height = size
+        self._kernels = native.kernels()
+        self._whole = Box(0, 0, width, height)
+        self.forget()
+        if self._kernels is not None:
+            return
         self._person = np.empty(width * height, np.uint8)
         self._taken = np.empty(width * height, np.uint8)
         self._lowered = Frame.allocate(width, height)
         # OpenCV takes a scalar for a column where the plane has just as many rows
         self._lift = np.full(width * height, LIFT, np.uint8)
-        self._whole = Box(0, 0, width, height)
-        self.forget()
 
     def forget(self) -> None:
         """Plates are numbered anew from here on: another background."""
@@ -54,19 +60,27 @@ class PlanarBlender:
         box = alpha.box
         if box.empty:
             return
-        plates, scales = plate.view(box), (1.0, 1.0, 1.0)
-        lowered = plates
-        if frame.full_range:
-            self._lower(plate, version, box)
-            lowered, scales = self._lowered.view(box), (LUMA_SCALE, CHROMA_SCALE, CHROMA_SCALE)
         half = box.half()
         luma = alpha.full[box.y0 : box.y1, box.x0 : box.x1]
         chroma = alpha.half[half.y0 : half.y1, half.x0 : half.x1]
-        source, target = frame.view(box), out.view(box)
-        for mask, sample, behind, low, result, scale in zip(
-            (luma, chroma, chroma), source.planes, plates.planes, lowered.planes, target.planes, scales, strict=True
+        masks, source, behind, target = (luma, chroma, chroma), frame.view(box), plate.view(box), out.view(box)
+        scales, lift = (1.0, 1.0, 1.0), 0
+        if frame.full_range:
+            scales, lift = (LUMA_SCALE, CHROMA_SCALE, CHROMA_SCALE), LIFT
+        if self._kernels is not None:
+            for mask, sample, below, result, scale in zip(
+                masks, source.planes, behind.planes, target.planes, scales, strict=True
+            ):
+                self._kernels.blend(mask, sample, below, result, scale=scale, lift=lift)
+            return
+        lowered = behind
+        if lift:
+            self._lower(plate, version, box)
+            lowered = self._lowered.view(box)
+        for mask, sample, below, low, result, scale in zip(
+            masks, source.planes, behind.planes, lowered.planes, target.planes, scales, strict=True
         ):
-            self._plane(mask, sample, behind, low, result, scale / 255)
+            self._plane(mask, sample, below, low, result, scale / 255)
 
     def _plane(self, mask: U8, sample: U8, behind: U8, low: U8, result: U8, scale: float) -> None:
         person = self._person[: mask.size].reshape(mask.shape)

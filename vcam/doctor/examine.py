@@ -35,6 +35,7 @@ def examine(
     yield from speed.check_engines(inventory)
     yield from speed.check_accelerators(machine, inventory)
     yield from speed.check_decoder(machine)
+    yield from speed.check_loops(machine, inventory)
     yield from speed.check_clock(machine)
     yield from software.check_ffmpeg(machine)
 

@@ -1,4 +1,4 @@
-"""Checks of what makes vcam slow: the JPEG decoder, accelerators without a driver, a slowed processor."""
+"""Checks of what makes vcam slow: JPEG decoder, compiled loops, accelerators without a driver, a slowed processor."""
 
 from __future__ import annotations
 
@@ -88,6 +88,19 @@ def check_decoder(machine: Machine) -> Iterator[Finding]:
             "JPEG decoder",
             "libturbojpeg is missing: cameras that send JPEG cost more CPU",
             machine.install("libturbojpeg"),
+        )
+
+
+def check_loops(machine: Machine, inventory: Inventory) -> Iterator[Finding]:
+    """Whether the compiled loops were built when vcam was installed."""
+    if inventory.compiled:
+        yield ok("compiled loops", "they are used")
+    else:
+        yield warning(
+            "compiled loops",
+            "they were not built when vcam was installed: every frame costs more CPU",
+            machine.install("compiler"),
+            "then install vcam anew",
         )
 
 

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from vcam import native
 from vcam.frames import Planes
 from vcam.types import F32, U8, Size
 
@@ -43,6 +44,7 @@ class GuidedFilter:
 
     def __init__(self) -> None:
         self._pools: dict[str, F32] = {}
+        self._kernels = native.kernels()
 
     def refine(
         self, matte: U8, planes: Planes, target: U8, radius: int = RADIUS, *, reduced: Planes | None = None
@@ -55,8 +57,14 @@ class GuidedFilter:
         """
         small: Size = (max(matte.shape[1] // 2, 1), max(matte.shape[0] // 2, 1))
         guide = [self._reduce(plane, small, str(index)) for index, plane in enumerate(reduced or planes)]
-        slopes, offset = _model(self._reduce(matte, small, "matte"), guide, radius)
-        self._apply(slopes, offset, planes, target)
+        matte = self._reduce(matte, small, "matte")
+        if self._kernels is None or not _are_i420(planes) or min(small) < 2:
+            self._apply(*_model(matte, guide, radius), planes, target)
+            return
+        maps = self._array("maps", (4 * small[1], small[0])).reshape(4, small[1], small[0])
+        y, u, v = guide
+        self._kernels.model(matte, (y, u, v), maps, radius, epsilon=EPSILON * 255 * 255, blind=BLIND, contrast=CONTRAST)
+        self._kernels.apply(maps, planes, target)
 
     def _reduce(self, plane: U8, small: Size, name: str) -> U8:
         """A plane at the model's size: exact halves first, which are cheap, then less than a factor of two."""
@@ -103,6 +111,11 @@ class GuidedFilter:
         """The same for bytes: a buffer of floats holds four times as many."""
         count = shape[0] * shape[1]
         return self._array(name, (1, -(-count // 4))).reshape(-1).view(np.uint8)[:count].reshape(shape)
+
+
+def _are_i420(planes: Planes) -> bool:
+    y, u, v = planes
+    return y.shape == (2 * u.shape[0], 2 * u.shape[1]) and u.shape == v.shape
 
 
 def _model(p: U8, guide: Sequence[U8], radius: int) -> tuple[list[F32], F32]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from vcam import native
 from vcam.frames import NOTHING, Alpha, Box, Frame, Map, Planes
 from vcam.images import place_map
 from vcam.matte.guided import RADIUS, REACH, GuidedFilter
@@ -84,6 +85,7 @@ class SoftMatte:
         self._islands = IslandFilter(settings.islands)
         self._edge = settings.edge
         self._guided = GuidedFilter() if settings.refine else None
+        self._kernels = native.kernels()
         self._layout: tuple[Size, Size, Box] | None = None
         self._origin: int | None = None
 
@@ -143,13 +145,13 @@ class SoftMatte:
         # an offset of a whole number of small pixels is a dilation; the rest is a mixture of two of them
         radius = abs(self._edge) * h / REFERENCE_LINES * frame[1] / height
         self._whole, self._rest = int(radius), radius - int(radius)
-        self._kernels = [_disc(self._whole), _disc(self._whole + 1)]
+        self._discs = [_disc(self._whole), _disc(self._whole + 1)]
 
     def _move_edge(self) -> None:
         if self._edge == 0:
             return
         grow = cv2.dilate if self._edge > 0 else cv2.erode
-        nearer, further = self._kernels
+        nearer, further = self._discs
         if self._rest:
             grow(self._small, further, dst=self._moved)
             if self._whole:
@@ -173,20 +175,26 @@ class SoftMatte:
         box = self._grid.scaled(cells, self._grid.pixels)
         small = self._small[source.y0 : source.y1, source.x0 : source.x1]
         full = self._full[box.y0 : box.y1, box.x0 : box.x1]
-        if self._guided is None:
-            cv2.resize(small, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
-        else:
-            self._refine(self._guided, small, frame, full, (source, box), pyramid)
         half = box.half()
+        means = self._half[half.y0 : half.y1, half.x0 : half.x1]
+        if self._guided is not None:
+            small = self._refine(self._guided, small, frame, full, (source, box), pyramid)
+        if self._kernels is not None and small.shape == means.shape:
+            self._kernels.enlarge(small, full, means)
+            return box
+        if small is not full:
+            cv2.resize(small, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
         # averaging the full-size matte is cheaper than scaling the small one up again, and exact
-        target = self._half[half.y0 : half.y1, half.x0 : half.x1]
-        cv2.resize(full, target.shape[::-1], dst=target, interpolation=cv2.INTER_AREA)
+        cv2.resize(full, means.shape[::-1], dst=means, interpolation=cv2.INTER_AREA)
         return box
 
     def _refine(
         self, guided: GuidedFilter, small: U8, frame: Frame, full: U8, boxes: tuple[Box, Box], pyramid: Sequence[Frame]
-    ) -> None:
-        """boxes: where the person is, in the map and in the frame."""
+    ) -> U8:
+        """The box's refined matte at working size, which is `full` itself where that is the frame's.
+
+        boxes: where the person is, in the map and in the frame.
+        """
         source, box = boxes
         part, rows = frame.view(box), self._small.shape[0]
         # where the person or the map is small, wide windows would blur their outline away
@@ -194,7 +202,7 @@ class SoftMatte:
         guide = _of_size(pyramid, self._small.shape, source)
         if self._working is None:
             guided.refine(small, part.planes, full, radius, reduced=guide)
-            return
+            return full
         inner = Box(*(bound // self._scale for bound in box))
         planes = _of_size(pyramid, self._working.shape, inner)
         if planes is None:
@@ -203,7 +211,7 @@ class SoftMatte:
                 cv2.resize(plane, smaller.shape[::-1], dst=smaller, interpolation=cv2.INTER_AREA)
         working = self._working[inner.y0 : inner.y1, inner.x0 : inner.x1]
         guided.refine(small, planes, working, radius, reduced=guide)
-        cv2.resize(working, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
+        return working
 
 
 def _of_size(pyramid: Sequence[Frame], shape: tuple[int, ...], box: Box) -> Planes | None:

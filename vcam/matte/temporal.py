@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from vcam import native
 from vcam.types import F32, U8, Size
 
 STILL = 0.25
@@ -47,8 +48,10 @@ class TemporalFilter:
         self._floor = 1.0 - 0.9 * strength
         self._slope = (1.0 - self._floor) / (MOVING - STILL)
         self._flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._kernels = native.kernels()
         self._steps: dict[Size, U8] = {}
         self._mean: F32 | None = None
+        self._warped: F32 = np.zeros((0, 0), np.float32)
         self._luma, self._before = np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.uint8)
         self._follows = False
 
@@ -69,6 +72,9 @@ class TemporalFilter:
         if cv2.norm(self._luma, self._before, cv2.NORM_L1) > CUT * self._luma.size:
             np.copyto(self._mean, probability)
             return self._mean
+        if self._follows and self._kernels is not None and _is_twice(probability, self._luma):
+            self._mean = self._follow(self._kernels, np.ascontiguousarray(probability), self._mean)
+            return self._mean
         change, gain = self._change, self._gain
         moved = self._move(self._mean) if self._follows else self._mean
         cv2.subtract(probability, moved, dst=change)
@@ -80,6 +86,15 @@ class TemporalFilter:
         cv2.multiply(change, gain, dst=change)
         cv2.add(moved, change, dst=self._mean)
         return self._mean
+
+    def _follow(self, kernels: native.Kernels, probability: F32, mean: F32) -> F32:
+        """All of it at once; the average of before becomes the scratch of the next."""
+        flow = self._flow_of.calc(self._luma, self._before, None)  # type: ignore[call-overload]
+        terms = {"floor": self._floor, "slope": self._slope, "still": STILL}
+        pictures = (self._luma, self._before)
+        result, self._warped = self._warped, mean
+        kernels.follow(probability, mean, result, flow, pictures, **terms, doubt=(SAME, OTHER))
+        return result
 
     def reset(self) -> None:
         """Forget the past: the next map is taken as it is."""
@@ -127,6 +142,10 @@ class TemporalFilter:
             cv2.resize(luma[: 2 * half[1], : 2 * half[0]], half, dst=step, interpolation=cv2.INTER_AREA)
             luma = step
         cv2.resize(luma, (columns, rows), dst=target, interpolation=cv2.INTER_LINEAR)
+
+
+def _is_twice(large: F32, small: U8) -> bool:
+    return large.shape == (2 * small.shape[0], 2 * small.shape[1])
 
 
 def _positions(shape: tuple[int, ...]) -> F32:

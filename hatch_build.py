@@ -1,0 +1,33 @@
+"""What hatchling does beside packing files: it has the compiled loops built, where there is a compiler."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class CompiledLoops(BuildHookInterface):
+    """Builds vcam/native/_kernels.so into the wheel, or beside its sources for an editable installation.
+
+    vcam is whole without it, so nothing that fails here fails the installation.
+    """
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        folder = Path(self.root, "vcam", "native")
+        if os.environ.get("VCAM_NATIVE") == "0":
+            return
+        native = runpy.run_path(str(folder / "build.py"))
+        try:
+            library = native["build"](folder)
+        except native["BuildError"] as error:
+            self.app.display_warning(f"vcam is installed without its compiled loops, frames cost more: {error}")
+            return
+        if version != "editable":
+            build_data["force_include"][str(library)] = f"vcam/native/{library.name}"
+            build_data["pure_python"] = False
+            build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"

@@ -1,0 +1,243 @@
+"""The compiled loops give what the rooms' passes of OpenCV give; they are built where there is a compiler."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vcam import native
+from vcam.compose.blend import CHROMA_SCALE, LIFT, LUMA_SCALE
+from vcam.matte import guided
+from vcam.matte.temporal import TemporalFilter
+from vcam.native import build
+from vcam.types import F32, U8
+
+COMPILER = next((path for name in build.COMPILERS if (path := shutil.which(name))), None)
+SOURCE = Path(native.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> native.Kernels:
+    """Of the sources as they are now; those of the installation, if these are."""
+    loaded = native.load(SOURCE / build.LIBRARY)
+    if loaded is None and COMPILER is None:
+        pytest.skip("no C compiler: sudo apt install gcc libc6-dev")
+    loaded = loaded or native.load(build.build(target=tmp_path_factory.mktemp("built") / build.LIBRARY))
+    assert loaded is not None
+    return loaded
+
+
+def noise(seed: int, height: int, width: int, low: int = 0, high: int = 256, margin: int = 3) -> U8:
+    """A plane that is a part of a wider one, as the box of a person is."""
+    plane = np.random.default_rng(seed).integers(low, high, (height, width + 2 * margin), dtype=np.uint8)
+    return plane[:, margin : margin + width]
+
+
+def difference(a: U8, b: U8) -> int:
+    return int(np.abs(a.astype(int) - b).max())
+
+
+@given(height=st.integers(1, 9), width=st.integers(1, 200), seed=st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_a_blend_is_rounded_once_and_exact_at_both_ends(kernels, height: int, width: int, seed: int) -> None:
+    mask, sample = noise(seed, height, width), noise(seed + 1, height, width, 16, 236)
+    behind = noise(seed + 2, height, width, 16, 236)
+    mask[0, 0], mask[-1, -1] = 0, 255
+    out, exact = behind.copy(), (mask * 1.0 * sample + (255.0 - mask) * behind) / 255
+    kernels.blend(mask, sample, out, out)
+    assert np.abs(out - exact).max() <= 0.5
+    assert (out[mask == 0] == behind[mask == 0]).all()
+    assert (out[mask == 255] == sample[mask == 255]).all()
+
+
+@pytest.mark.parametrize(("scale", "middle"), [(LUMA_SCALE, 0), (CHROMA_SCALE, 128)])
+def test_a_blend_limits_a_full_range_sample(kernels, scale: float, middle: int) -> None:
+    sample = np.arange(256, dtype=np.uint8).reshape(1, 256)
+    out = np.zeros_like(sample)
+    kernels.blend(np.full_like(sample, 255), sample, out, out, scale=scale, lift=LIFT)
+    steps, start = (224, 128) if middle else (219, LIFT)
+    exact = start + (sample.astype(float) - middle) * steps / 255
+    assert np.abs(out - exact).max() <= 1
+    assert 16 <= out.min() <= out.max() <= (240 if middle else 235)
+    assert (np.diff(out.astype(int)) >= 0).all()
+    if middle:
+        assert out[0, 128] == 128
+
+
+def test_a_blend_writes_nothing_outside_of_its_box(kernels) -> None:
+    out = noise(5, 20, 80)
+    before = out.copy()
+    part = np.s_[4:9, 13:50]
+    planes = [noise(seed, 5, 37) for seed in range(3)]
+    kernels.blend(*planes, out[part])
+    changed = out != before
+    changed[part] = False
+    assert not changed.any()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 17), (5, 2), (36, 64), (63, 131)])
+def test_twice_the_size_is_what_opencv_makes_of_it(kernels, size: tuple[int, int]) -> None:
+    matte = noise(1, *size)
+    full, half = noise(2, 2 * size[0], 2 * size[1]), noise(3, *size)
+    kernels.enlarge(matte, full, half)
+    expected = cv2.resize(matte, (2 * size[1], 2 * size[0]), interpolation=cv2.INTER_LINEAR)
+    assert difference(full, expected) <= 1
+    means = full.astype(int).reshape(size[0], 2, size[1], 2).sum(axis=(1, 3))
+    assert (half == (means + 2) // 4).all()
+
+
+def scene(height: int, width: int, seed: int) -> tuple[U8, tuple[U8, U8, U8]]:
+    """A matte with soft edges, and planes that follow it here and there."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    distance = np.hypot((x - 0.45 * width) / (0.3 * width), (y - 0.6 * height) / (0.4 * height))
+    inside = 1 / (1 + np.exp(8 * (distance - 1)))
+    matte = np.rint(255 * inside).astype(np.uint8)
+    planes = []
+    for index in range(3):
+        texture = cv2.resize(rng.random((6, 9), np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        plane = 60 + 120 * texture + (index - 1) * 50 * inside + rng.normal(0, 3, (height, width))
+        planes.append(np.clip(plane, 0, 255).astype(np.uint8))
+    return matte, (planes[0], planes[1], planes[2])
+
+
+@pytest.mark.parametrize("size", [(2, 2), (3, 40), (72, 128), (56, 61)])
+@pytest.mark.parametrize("radius", [1, guided.RADIUS])
+def test_the_model_is_that_of_the_guided_filter(kernels, size: tuple[int, int], radius: int) -> None:
+    matte, planes = scene(*size, seed=1)
+    maps = np.full((4, *size), np.nan, np.float32)
+    terms = {"epsilon": guided.EPSILON * 255 * 255, "blind": guided.BLIND, "contrast": 1.0}
+    kernels.model(matte, planes, maps, radius, **terms)
+    slopes, offset = guided._model(matte, planes, radius)
+    for mine, expected in zip(maps, [*slopes, offset], strict=True):
+        assert np.abs(mine - expected).max() <= 2e-4 * max(float(np.abs(expected).max()), 1.0)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_flat_guide_keeps_the_matte(kernels, level: int) -> None:
+    matte, _ = scene(40, 60, seed=2)
+    flat = np.full_like(matte, level)
+    maps = np.zeros((4, 40, 60), np.float32)
+    kernels.model(matte, (flat, flat, flat), maps, 3, epsilon=65.0, blind=guided.BLIND, contrast=1.0)
+    assert np.abs(maps[3] + maps[:3].sum(axis=0) * level - matte).max() < 0.1
+
+
+@pytest.mark.parametrize("small", [(2, 2), (7, 30), (36, 64), (90, 160)])
+@pytest.mark.parametrize("size", [(36, 64), (90, 162), (2, 2)])
+def test_applying_the_model_gives_what_opencv_gives(kernels, small: tuple[int, int], size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    maps = rng.normal(0, 0.4, (4, *small)).astype(np.float32)
+    maps[3] = 100 * maps[3] + 90
+    planes = (noise(4, 2 * size[0], 2 * size[1]), noise(5, *size), noise(6, *size))
+    mine, expected = noise(7, 2 * size[0], 2 * size[1]), np.zeros((2 * size[0], 2 * size[1]), np.uint8)
+    kernels.apply(maps, planes, mine)
+    unscaled = maps / np.float32(guided.CONTRAST)
+    offset = (maps[3] - np.float32(255 * (0.5 - 0.5 * guided.CONTRAST))) / np.float32(guided.CONTRAST)
+    guided.GuidedFilter()._apply(unscaled[:3], offset, planes, expected)
+    assert difference(mine, expected) <= 1
+
+
+def moving(count: int, height: int, width: int) -> list[tuple[F32, U8]]:
+    """Maps and pictures of something that goes down and to the left."""
+    rng = np.random.default_rng(4)
+    ground = cv2.resize(rng.integers(90, 160, (40, 60), dtype=np.uint8), (2 * width, 2 * height))
+    frames = []
+    y, x = np.mgrid[:height, :width]
+    for index in range(count):
+        luma = ground[index : index + height, 2 * index : 2 * index + width] + rng.normal(0, 2, (height, width))
+        distance = np.hypot((x - width / 2 + 2 * index) / (0.3 * width), (y - height / 2 + index) / (0.3 * height))
+        person = 1 / (1 + np.exp(9 * (distance - 1))) + rng.normal(0, 0.03, (height, width))
+        frames.append((np.clip(person, 0, 1).astype(np.float32), np.clip(luma, 0, 255).astype(np.uint8)))
+    return frames
+
+
+@pytest.mark.parametrize("size", [(144, 256), (64, 100)])
+def test_the_average_along_the_motion_is_the_temporal_filters(kernels, size: tuple[int, int], monkeypatch) -> None:
+    monkeypatch.setattr(native, "kernels", lambda: kernels)
+    compiled = TemporalFilter(0.8)
+    monkeypatch.setattr(native, "kernels", lambda: None)
+    plain = TemporalFilter(0.8)
+    for probability, luma in moving(12, *size):
+        mine, expected = compiled.update(probability, luma), plain.update(probability, luma)
+        # OpenCV takes places in steps of a 32nd of a pixel
+        assert np.abs(mine - expected).max() < 0.02
+        assert np.abs(mine - expected).mean() < 0.0005
+    assert np.abs(mine - probability).max() > 0.05
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+def test_places_outside_of_the_picture_have_its_borders_values(kernels, strength: float) -> None:
+    height, width = 20, 30
+    mean = np.random.default_rng(5).random((2 * height, 2 * width), np.float32)
+    luma = np.full((height, width), 90, np.uint8)
+    flow = np.full((height, width, 2), 1000, np.float32)
+    result = np.zeros_like(mean)
+    terms = {"floor": 1 - strength, "slope": 0.0, "still": 0.0}
+    kernels.follow(np.zeros_like(mean), mean, result, flow, (luma, luma), **terms, doubt=(4, 14))
+    assert np.allclose(result, strength * mean[-1, -1], atol=1e-6)
+
+
+def test_a_library_of_other_sources_is_not_used(kernels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert native.load(tmp_path / "missing.so") is None
+    (tmp_path / "text.so").write_text("no library")
+    assert native.load(tmp_path / "text.so") is None
+    other = tmp_path / "sources"
+    other.mkdir()
+    for name in ("blend.c", "common.h"):
+        shutil.copy(SOURCE / name, other)
+    before = build.fingerprint(other)
+    with (other / "common.h").open("a") as file:
+        file.write("/* newer */\n")
+    assert build.fingerprint(other) != before
+    if (SOURCE / build.LIBRARY).exists():
+        monkeypatch.setattr(native, "fingerprint", lambda: before)
+        assert native.load(SOURCE / build.LIBRARY) is None
+
+
+def test_the_environment_can_leave_the_loops_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VCAM_NATIVE", "0")
+    assert native.kernels() is None
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_without_a_compiler_the_cure_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(build.BuildError, match="apt install gcc"):
+        build.build(target=tmp_path / "out.so")
+    monkeypatch.setenv("CC", str(tmp_path / "nowhere"))
+    with pytest.raises(build.BuildError, match="nowhere cannot be run"):
+        build.build(target=tmp_path / "out.so")
+
+
+@pytest.mark.process
+def test_a_compiler_that_fails_leaves_the_old_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    target = tmp_path / "out.so"
+    target.write_text("old")
+    monkeypatch.setenv("CC", str(script(tmp_path / "cc", "echo 'blend.c:1: it is Monday' >&2; exit 1")))
+    with pytest.raises(build.BuildError, match="it is Monday"):
+        build.build(target=target)
+    assert target.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cc", "out.so"]
+
+
+@pytest.mark.process
+def test_a_compiler_without_variants_builds_one_for_all_processors(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if COMPILER is None:
+        pytest.skip("no C compiler: sudo apt install gcc libc6-dev")
+    refusing = f'case "$*" in *VCAM_VARIANTS*) exit 1;; esac; exec {COMPILER} "$@"'
+    monkeypatch.setenv("CC", str(script(tmp_path / "cc", refusing)))
+    assert native.load(build.build(target=tmp_path / "out.so")) is not None

@@ -1,0 +1,68 @@
+"""Build the compiled loops beside their sources: `python -m vcam.native.build`. An installation does it by itself.
+
+Needs a C compiler and nothing else; hatch_build.py runs this file by its path, before there is a vcam to import.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+LIBRARY = "_kernels.so"
+COMPILERS = ("cc", "gcc", "clang")
+FLAGS = ["-std=gnu11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
+# a variant for each level of x86-64; not every compiler knows how to put them into one library
+VARIANTS = ["-DVCAM_VARIANTS"]
+
+
+class BuildError(Exception):
+    """There is no compiler, or it fails."""
+
+
+def fingerprint(folder: Path = FOLDER) -> int:
+    """What a library says of the sources that it was built from: it is not used with others."""
+    value = 0
+    for path in sorted([*folder.glob("*.c"), *folder.glob("*.h")]):
+        value = zlib.crc32(path.read_bytes(), value)
+    return value
+
+
+def build(folder: Path = FOLDER, target: Path | None = None) -> Path:
+    """Compile the sources of a folder into one library and return where it is. Raises `BuildError`."""
+    wanted = os.environ.get("CC", "").split()
+    compiler = wanted or next(([path] for name in COMPILERS if (path := shutil.which(name))), [])
+    if not compiler:
+        raise BuildError("no C compiler was found: sudo apt install gcc libc6-dev")
+    target = target or folder / LIBRARY
+    # written beside it and renamed: somebody may be running the old one
+    beside = target.with_name(f"{target.name}.{os.getpid()}")
+    sources = [str(path) for path in sorted(folder.glob("*.c"))]
+    flags = [*FLAGS, f"-DVCAM_FINGERPRINT={fingerprint(folder)}u"]
+    said = ""
+    try:
+        for variants in (VARIANTS, []) if platform.machine() in ("x86_64", "AMD64") else ([],):
+            command = [*compiler, *flags, *variants, "-o", str(beside), *sources]
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+            except OSError as error:
+                raise BuildError(f"{compiler[0]} cannot be run: {error.strerror}") from error
+            if not done.returncode:
+                beside.replace(target)
+                return target
+            said = said or done.stderr.strip()
+    finally:
+        beside.unlink(missing_ok=True)
+    raise BuildError(f"{compiler[0]} failed: {said.splitlines()[0] if said else 'without a word'}")
+
+
+if __name__ == "__main__":
+    try:
+        print(build())
+    except BuildError as error:
+        sys.exit(f"vcam.native.build: {error}")

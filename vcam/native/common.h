@@ -1,0 +1,43 @@
+/* What the compiled loops share.
+ *
+ * They do in one pass what takes OpenCV several. All of it is optional: without a compiler at installation the rooms take
+ * the passes of OpenCV, whose results these equal within one level (tests/test_native.py). So the formulas and their
+ * sources stand in the Python file that each loop is named after, and here only what differs.
+ *
+ * Strides count samples; rows are dense. No function keeps a pointer, allocates, or fails.
+ */
+
+#ifndef VCAM_COMMON_H
+#define VCAM_COMMON_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint8_t u8;
+typedef int16_t i16;
+typedef uint16_t u16;
+typedef int32_t i32;
+
+#define EXPORT_ONE __attribute__((visibility("default")))
+
+/* One library for all processors of a kind: its loader takes the variant that this one runs fastest. */
+#ifdef VCAM_VARIANTS
+#define EXPORT EXPORT_ONE __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define EXPORT EXPORT_ONE
+#endif
+
+/* becomes part of each variant */
+#define INLINE static inline __attribute__((always_inline))
+
+#ifdef __clang__
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+INLINE i32 clamped(i32 value, i32 most) { return value < 0 ? 0 : value > most ? most : value; }
+
+INLINE float within(float value, float most) { return value < 0.0f ? 0.0f : value > most ? most : value; }
+
+#endif
