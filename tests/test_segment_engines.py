@@ -11,7 +11,7 @@ from segment_helpers import as_input, card_of, iou, portraits, tiny_network
 from vcam.errors import EngineError, ModelError
 from vcam.segment.cards import find_model
 from vcam.segment.onnxruntime_engine import OnnxRuntimeEngine
-from vcam.segment.openvino_engine import OpenVinoEngine
+from vcam.segment.openvino_engine import OpenVinoEngine, import_openvino, narrow_broadcasts
 
 pytestmark = pytest.mark.engine
 
@@ -190,6 +190,71 @@ def test_a_network_that_gives_nan_is_an_engine_error(engine_of, tmp_path):
     picture[5, 5] = 255
     with pytest.raises(EngineError, match="not numbers"):
         engine.infer(picture)
+
+
+def _interpolations(engine):
+    """How many enlargements the compiled graph holds."""
+    nodes = engine._request.get_compiled_model().get_runtime_model().get_ops()
+    return [node.get_rt_info()["layerType"].astype(str) for node in nodes].count("Interpolate")
+
+
+def test_openvino_is_spared_the_repetition_of_single_values(shipped, tmp_path):
+    # the enlargements that stay are the decoder's three; the second engine takes the first one's from the cache
+    for _ in range(2):
+        engine = OpenVinoEngine(shipped, cache=tmp_path)
+        assert _interpolations(engine) == 3
+
+
+WIDE = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "left"),
+    [
+        ([("Mul", ["grey", "wide"], ["y"], {})], 0),
+        ([("Add", ["wide", "grey"], ["y"], {})], 0),
+        ([("Mul", ["grey", "wide"], ["t"], {}), ("Max", ["t", "wide"], ["y"], {})], 1),
+        ([("Mul", ["wide", "wide"], ["y"], {})], 1),
+        ([("Mul", ["wide", "top"], ["y"], {})], 1),
+        ([("Mul", ["grey", "squares"], ["y"], {})], 1),
+    ],
+    ids=["product", "sum", "product-and-more", "square", "two-single-values", "real-enlargement"],
+)
+def test_only_what_a_product_or_sum_repeats_by_itself_is_left_out(tmp_path, nodes, left):
+    network = tiny_network(
+        tmp_path / "wide.onnx",
+        [
+            ("ReduceMean", ["x"], ["grey"], {"axes": [1], "keepdims": 1}),
+            ("GlobalAveragePool", ["grey"], ["mean"], {}),
+            ("GlobalMaxPool", ["grey"], ["most"], {}),
+            ("AveragePool", ["grey"], ["quarters"], {"kernel_shape": [SIDE // 2] * 2, "strides": [SIDE // 2] * 2}),
+            ("Resize", ["mean", "", "", "whole"], ["wide"], WIDE),
+            ("Resize", ["most", "", "", "whole"], ["top"], WIDE),
+            ("Resize", ["quarters", "", "", "whole"], ["squares"], WIDE),
+            *nodes,
+        ],
+        PICTURE,
+        RESULT,
+        {"whole": np.array([1, 1, SIDE, SIDE], np.int64)},
+    )
+    card = card_of(tmp_path, network, input_=INPUT.replace("[1, 1, 1]", "[510, 510, 510]"), output=MAP)
+    one, other = OpenVinoEngine(card, cache=tmp_path / "cache"), OnnxRuntimeEngine(card)
+    picture = np.random.default_rng(1).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
+    assert one.infer(picture) == pytest.approx(other.infer(picture), abs=1e-5)
+    assert _interpolations(one) == left
+
+
+@pytest.mark.parametrize(("padding", "broadcast"), [(1, "numpy"), (0, "none")])
+def test_an_enlargement_stays_that_adds_zeros_or_whose_product_cannot_repeat(padding, broadcast):
+    openvino = import_openvino()
+    build = openvino.opset13
+    value = build.parameter([1, 1, 1, 1], np.float32)
+    sizes, axes = (build.constant(np.array(sides, np.int64)) for sides in ([4, 4], [2, 3]))
+    wide = build.interpolate(value, sizes, "nearest", "sizes", [0, 0, 0, 0], [0, 0, padding, padding], axes=axes)
+    picture = build.parameter([1, 1, 4, 4], np.float32)
+    model = openvino.Model([build.multiply(picture, wide, broadcast)], [value, picture], "padded")
+    narrow_broadcasts(model)
+    assert "Interpolate" in [node.get_type_name() for node in model.get_ops()]
 
 
 def test_a_device_that_is_not_here_is_an_engine_error_naming_those_that_are(shipped, tmp_path):

@@ -140,6 +140,7 @@ class OpenVinoEngine:
         check_shape(card, "the picture", _sides(port), input_shape(card))
         if port.get_partial_shape().is_dynamic:
             model.reshape({self._ports.picture: ov.PartialShape(list(input_shape(card)))})
+        narrow_broadcasts(model)
         steps = PrePostProcessor(model)
         entry = steps.input(self._ports.picture)
         entry.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
@@ -218,6 +219,42 @@ class OpenVinoEngine:
         self._request = self._result = None
         self._states = []
         self._tensors = []
+
+
+def narrow_broadcasts(model: Any) -> None:
+    """Let products and sums take a single value for each channel as it is, where the network repeats it beforehand.
+
+    vcam's own networks do so for ONNX Runtime's sake (see `tflite_onnx`). OpenVINO repeats it as it goes, in every
+    layout; the enlarged map would only cost it memory.
+    """
+    for node in model.get_ops():
+        if not _only_repeats(node):
+            continue
+        narrow = node.input_value(0)
+        for taker in node.output(0).get_target_inputs():
+            operation = taker.get_node()
+            if operation.get_type_name() not in ("Multiply", "Add"):
+                continue
+            if operation.get_attributes()["auto_broadcast"] != "numpy":
+                continue
+            other = operation.input_value(1 - taker.get_index()).get_partial_shape()
+            # the other operand alone must give the result its size
+            if other.is_static and other == operation.output(0).get_partial_shape():
+                taker.replace_source_output(narrow)
+
+
+def _only_repeats(node: Any) -> bool:
+    """Whether an operation enlarges sides of 1 only, by taking the nearest value."""
+    if node.get_type_name() != "Interpolate":
+        return False
+    attributes = node.get_attributes()
+    padded = any(attributes["pads_begin"]) or any(attributes["pads_end"])
+    if attributes["mode"] != "nearest" or padded:
+        return False
+    before, after = _sides(node.input_value(0)), _sides(node.output(0))
+    if not before or len(before) != len(after) or -1 in before + after:
+        return False
+    return all(old in (1, new) for old, new in zip(before, after, strict=True))
 
 
 def _sides(port: Any) -> list[int]:
