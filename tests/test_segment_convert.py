@@ -44,6 +44,30 @@ def test_conversion_gives_the_committed_bytes(original):
     assert to_onnx(path.read_bytes(), name) == (data_folder("models") / f"{name}.onnx").read_bytes()
 
 
+def test_no_product_repeats_a_single_value_over_a_map(original):
+    import onnx
+
+    name, path = original
+    network = onnx.shape_inference.infer_shapes(onnx.load_from_string(to_onnx(path.read_bytes(), name)))
+    shapes = {
+        value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in network.graph.value_info
+    }
+    products = [node for node in network.graph.node if node.op_type == "Mul"]
+    assert products
+    for node in products:
+        one, other = (shapes[entry] for entry in node.input)
+        # ONNX Runtime has no blocked kernel for the repetition, nor for a Resize that rounds in another way
+        assert one == other, node.name
+    resizes = [
+        {a.name: onnx.helper.get_attribute_value(a) for a in n.attribute}
+        for n in network.graph.node
+        if n.op_type == "Resize"
+    ]
+    nearest = [attributes for attributes in resizes if attributes["mode"] == b"nearest"]
+    assert len(nearest) == len(products)
+    assert {(a["coordinate_transformation_mode"], a["nearest_mode"]) for a in nearest} == {(b"asymmetric", b"floor")}
+
+
 def _package(folder, shared, *, damage=b""):
     tarball = folder / "package.tgz"
     with tarfile.open(tarball, "w:gz") as archive:

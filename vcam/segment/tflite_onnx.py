@@ -241,16 +241,31 @@ class _Translator:
             inputs = []
             for tensor in operator.inputs:
                 values = self._constant(tensor)
-                if values is not None:
-                    # fewer dimensions count from the last one, which is the channel in TFLite
-                    values = values.reshape([1] * (4 - values.ndim) + list(values.shape)).transpose(0, 3, 1, 2)
-                    self._initializer(self._name(tensor), values)
-                inputs.append(self._name(tensor))
+                if values is None:
+                    inputs.append(self._widened(tensor, operator.outputs[0]))
+                    continue
+                # fewer dimensions count from the last one, which is the channel in TFLite
+                values = values.reshape([1] * (4 - values.ndim) + list(values.shape)).transpose(0, 3, 1, 2)
+                inputs.append(self._initializer(self._name(tensor), values))
             output, activate = self._activated(operator, self._options(operator, options).FusedActivationFunction())
             self._node(kind, inputs, output)
             activate()
 
         return add
+
+    def _widened(self, tensor: int, result: int) -> str:
+        """An operand in the size of the result, where it is computed and one value for each channel; else as it is.
+
+        ONNX would repeat that value by itself. But ONNX Runtime keeps pictures in blocks of channels, has no kernel
+        for the repetition in this layout, and so would bring the whole picture into the plain layout and back. It has
+        one for the enlargement.
+        """
+        shape = self._shape(tensor)
+        if len(shape) != 4 or shape[1:3] != [1, 1] or self._shape(result)[1:3] == [1, 1]:
+            return self._name(tensor)
+        wide, sides = f"{self._name(result)}_wide", [*self._nchw(tensor)[:2], *self._nchw(result)[2:]]
+        self._enlarge(self._name(tensor), wide, sides, "nearest", "asymmetric")
+        return wide
 
     def _conv(self, operator: _Operator) -> None:
         # OHWI -> OIHW
@@ -364,9 +379,12 @@ class _Translator:
             mode = "align_corners"
         elif options.HalfPixelCenters():
             mode = "half_pixel"
-        output = self._name(result)
-        sizes = self._initializer(f"{output}_size", np.array(self._nchw(result), np.int64))
+        self._enlarge(source, self._name(result), self._nchw(result), "linear", mode)
+
+    def _enlarge(self, source: str, output: str, shape: list[int], mode: str, places: str) -> None:
+        sizes = self._initializer(f"{output}_size", np.array(shape, np.int64))
+        # rounding counts for "nearest" only; with the default, ONNX Runtime has no kernel in its blocked layout
+        rounding = {"nearest_mode": "floor"} if mode == "nearest" else {}
         self._node(
-            "Resize", [source, "", "", sizes], output, mode="linear",
-            coordinate_transformation_mode=mode,
-        )  # fmt: skip
+            "Resize", [source, "", "", sizes], output, mode=mode, coordinate_transformation_mode=places, **rounding
+        )
