@@ -10,6 +10,8 @@ from vcam.compose.composer import PlateComposer
 from vcam.compose.fromframe import BlurBackground, NoBackground, PixelateBackground
 from vcam.frames import NOTHING, Alpha, Box, Frame
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 GREY = (120, 128, 128)
 RED = (81, 90, 240)
 

@@ -92,6 +92,18 @@ def test_twice_the_size_is_what_opencv_makes_of_it(kernels, size: tuple[int, int
     assert (half == (means + 2) // 4).all()
 
 
+@pytest.mark.parametrize("factor", native.MAGNIFIED)
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (6, 1), (45, 80), (9, 33)])
+def test_a_plane_at_a_multiple_of_its_size_is_what_opencv_makes_of_it(
+    kernels, size: tuple[int, int], factor: int
+) -> None:
+    small, full = noise(8, *size), noise(9, factor * size[0], factor * size[1])
+    small[0, 0], small[-1, -1] = 255, 0
+    kernels.magnify(small, full, factor)
+    expected = cv2.resize(small, (factor * size[1], factor * size[0]), interpolation=cv2.INTER_LINEAR)
+    assert difference(full, expected) <= 1
+
+
 def scene(height: int, width: int, seed: int) -> tuple[U8, tuple[U8, U8, U8]]:
     """A matte with soft edges, and planes that follow it here and there."""
     rng = np.random.default_rng(seed)

@@ -20,6 +20,9 @@ from vcam.types import F32, U8
 MAX_RADIUS = 8
 """Of a window, half a side."""
 
+MAGNIFIED = (2, 4, 8, 16)
+"""How many times a plane can be enlarged."""
+
 
 class Kernels:
     """The loops of one library. Planes are uint8 with dense rows, which may lie any distance apart.
@@ -32,14 +35,15 @@ class Kernels:
         """Raises `AttributeError` if it is another library."""
         pointer, integer, number, count = ctypes.c_void_p, ctypes.c_int32, ctypes.c_float, ctypes.c_ssize_t
         plane = (pointer, count)
-        self._blend, self._enlarge = library.vcam_blend, library.vcam_enlarge
+        self._blend, self._enlarge, self._magnify = library.vcam_blend, library.vcam_enlarge, library.vcam_magnify
         self._model, self._apply, self._follow = library.vcam_model, library.vcam_apply, library.vcam_follow
         self._blend.argtypes = [*plane * 4, *[integer] * 4]
         self._enlarge.argtypes = [*plane * 3, integer, integer, pointer]
+        self._magnify.argtypes = [*plane * 2, *[integer] * 3, pointer]
         self._model.argtypes = [*plane * 4, pointer, pointer, *[integer] * 3, number, integer, number]
         self._apply.argtypes = [pointer, integer, integer, *plane * 4, integer, integer, pointer]
         self._follow.argtypes = [*[pointer] * 6, integer, integer, *[number] * 3, integer, integer, pointer]
-        for function in (self._blend, self._enlarge, self._model, self._apply, self._follow):
+        for function in (self._blend, self._enlarge, self._magnify, self._model, self._apply, self._follow):
             function.restype = None
         self._model_scratch, self._apply_scratch = library.vcam_model_scratch, library.vcam_apply_scratch
         self._follow_scratch = library.vcam_follow_scratch
@@ -60,6 +64,12 @@ class Kernels:
         """Write the matte (h, w) into `full` (2h, 2w), bilinear, and the means of its fours into `half` (h, w)."""
         height, width = matte.shape
         self._enlarge(*_plane(matte), *_plane(full), *_plane(half), width, height, self._scratch(width + 2))
+
+    def magnify(self, small: U8, full: U8, factor: int) -> None:
+        """Write a plane (h, w), bilinear, into `full` (factor * h, factor * w); factor: of `MAGNIFIED`."""
+        height, width = small.shape
+        room = self._scratch(factor * width)
+        self._magnify(*_plane(small), *_plane(full), width, height, factor, room)
 
     def model(
         self, matte: U8, guide: Planes, maps: F32, radius: int, *, epsilon: float, blind: int, contrast: float
