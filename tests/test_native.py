@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -41,6 +43,15 @@ def noise(seed: int, height: int, width: int, low: int = 0, high: int = 256, mar
 
 def difference(a: U8, b: U8) -> int:
     return int(np.abs(a.astype(int) - b).max())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 7), (144, 256)])
+def test_a_picture_is_split_into_scaled_planes(kernels, size: tuple[int, int]) -> None:
+    picture = np.ascontiguousarray(noise(1, size[0], 3 * size[1])).reshape(*size, 3)
+    factors, offsets = np.float32([1 / 255, 1 / 127.5, 2]), np.float32([0, -1, 0.5])
+    planes = np.full((3, *size), np.nan, np.float32)
+    kernels.scale(picture, planes, factors, offsets)
+    assert np.allclose(planes, (picture * factors + offsets).transpose(2, 0, 1), rtol=1e-6, atol=1e-6)
 
 
 @given(height=st.integers(1, 9), width=st.integers(1, 200), seed=st.integers(0, 99))
@@ -193,6 +204,54 @@ def test_places_outside_of_the_picture_have_its_borders_values(kernels, strength
     terms = {"floor": 1 - strength, "slope": 0.0, "still": 0.0}
     kernels.follow(np.zeros_like(mean), mean, result, flow, (luma, luma), **terms, doubt=(4, 14))
     assert np.allclose(result, strength * mean[-1, -1], atol=1e-6)
+
+
+def refusals(kernels: native.Kernels) -> dict[str, Callable[[], None]]:
+    plane, small, maps = noise(1, 8, 12), noise(2, 4, 6), np.zeros((8, 12), np.float32)
+    pictures, flow = (np.zeros((4, 6), np.uint8), np.zeros((4, 6), np.uint8)), np.zeros((4, 6, 2), np.float32)
+    terms = {"floor": 0.3, "slope": 1.0, "still": 0.2, "doubt": (4, 14)}
+    model = {"epsilon": 65.0, "blind": 6, "contrast": 1.8}
+    four = np.zeros((4, 4, 6), np.float32)
+    return {
+        "another shape": lambda: kernels.blend(plane, plane, plane[:-1], plane),
+        "another type": lambda: kernels.blend(plane, plane, plane, plane.astype(np.uint16)),
+        "columns apart": lambda: kernels.blend(small, small, small, plane[::2, ::2]),
+        "too small a target": lambda: kernels.enlarge(small, plane[:, :-2], small),
+        "no such factor": lambda: kernels.magnify(small, noise(3, 12, 18), 3),
+        "another factor": lambda: kernels.magnify(small, plane, 4),
+        "a wide window": lambda: kernels.model(small, (small, small, small), four, native.MAX_RADIUS + 1, **model),
+        "maps of bytes": lambda: kernels.model(small, (small, small, small), four.astype(np.uint8), 3, **model),
+        "chroma of another size": lambda: kernels.apply(four, (plane, small, plane), plane),
+        "one row of maps": lambda: kernels.apply(four[:, :1], (plane, small, small), plane),
+        "maps that are not dense": lambda: kernels.follow(maps.T.copy().T, maps, maps, flow, pictures, **terms),
+        "motion of another size": lambda: kernels.follow(maps, maps, maps, flow[1:], pictures, **terms),
+        "luma of another size": lambda: kernels.follow(maps, maps, maps, flow, (plane, plane), **terms),
+        "a grey picture": lambda: kernels.scale(plane[..., None], maps, maps, maps),
+        "two factors": lambda: kernels.scale(
+            np.zeros((8, 12, 3), np.uint8), np.zeros((3, 8, 12), np.float32), *flow[:2, 0]
+        ),
+    }
+
+
+def test_threads_do_not_disturb_each_other(kernels) -> None:
+    def magnified(seed: int) -> U8:
+        full = np.zeros((180, 320), np.uint8)
+        kernels.magnify(noise(seed, 45, 80), full, 4)
+        return full
+
+    def is_steady(seed: int) -> bool:
+        return all(np.array_equal(magnified(seed), expected[seed]) for _ in range(200))
+
+    expected = [magnified(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(is_steady, range(4)))
+
+
+def test_arrays_that_do_not_fit_are_refused(kernels) -> None:
+    for what, call in refusals(kernels).items():
+        with pytest.raises(ValueError, match=r"instead of|no |nothing|too small|not dense"):
+            call()
+            pytest.fail(what)
 
 
 def test_a_library_of_other_sources_is_not_used(kernels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

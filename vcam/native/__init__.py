@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,29 +29,43 @@ MAGNIFIED = (2, 4, 8, 16)
 class Kernels:
     """The loops of one library. Planes are uint8 with dense rows, which may lie any distance apart.
 
-    Sizes are not checked, and what does not fit is written elsewhere: callers pass views that they have cut themselves.
-    For one thread at a time. The GIL is released meanwhile.
+    All raise `ValueError` for an array of another shape or type than they say, before anything is written, and may be
+    called from any thread. The GIL is released meanwhile.
     """
 
     def __init__(self, library: ctypes.CDLL) -> None:
         """Raises `AttributeError` if it is another library."""
         pointer, integer, number, count = ctypes.c_void_p, ctypes.c_int32, ctypes.c_float, ctypes.c_ssize_t
         plane = (pointer, count)
-        self._blend, self._enlarge, self._magnify = library.vcam_blend, library.vcam_enlarge, library.vcam_magnify
-        self._model, self._apply, self._follow = library.vcam_model, library.vcam_apply, library.vcam_follow
-        self._blend.argtypes = [*plane * 4, *[integer] * 4]
-        self._enlarge.argtypes = [*plane * 3, integer, integer, pointer]
-        self._magnify.argtypes = [*plane * 2, *[integer] * 3, pointer]
-        self._model.argtypes = [*plane * 4, pointer, pointer, *[integer] * 3, number, integer, number]
-        self._apply.argtypes = [pointer, integer, integer, *plane * 4, integer, integer, pointer]
-        self._follow.argtypes = [*[pointer] * 6, integer, integer, *[number] * 3, integer, integer, pointer]
-        for function in (self._blend, self._enlarge, self._magnify, self._model, self._apply, self._follow):
-            function.restype = None
-        self._model_scratch, self._apply_scratch = library.vcam_model_scratch, library.vcam_apply_scratch
-        self._follow_scratch = library.vcam_follow_scratch
-        for function, sides in ((self._model_scratch, 3), (self._apply_scratch, 1), (self._follow_scratch, 2)):
+        terms: dict[str, list[Any]] = {
+            "scale": [pointer, pointer, integer, pointer, pointer],
+            "blend": [*plane * 4, *[integer] * 4],
+            "enlarge": [*plane * 3, integer, integer, pointer],
+            "magnify": [*plane * 2, *[integer] * 3, pointer],
+            "model": [*plane * 4, pointer, pointer, *[integer] * 3, number, integer, number],
+            "apply": [pointer, integer, integer, *plane * 4, integer, integer, pointer],
+            "follow": [*[pointer] * 6, integer, integer, *[number] * 3, integer, integer, pointer],
+        }
+        for name, types in terms.items():
+            function = getattr(library, f"vcam_{name}")
+            function.argtypes, function.restype = types, None
+        for name, sides in {"model": 3, "apply": 1, "follow": 2}.items():
+            function = getattr(library, f"vcam_{name}_scratch")
             function.argtypes, function.restype = [integer] * sides, count
-        self._room: F32 = np.zeros(0, np.float32)
+        self._library = library
+        self._rooms = threading.local()
+
+    def scale(self, picture: U8, planes: F32, factors: F32, offsets: F32) -> None:
+        """Write factor * sample + offset of each channel of a picture (h, w, 3) into `planes` (3, h, w).
+
+        Both dense; factors and offsets: float32 (3,).
+        """
+        height, width, _ = picture.shape
+        if not (picture.flags.c_contiguous and picture.dtype == np.uint8 and picture.shape[2] == 3):
+            raise ValueError(f"no picture: {picture.dtype} {picture.shape}")
+        to = _numbers(planes, (3, height, width))
+        terms = _numbers(factors, (3,)), _numbers(offsets, (3,))
+        self._library.vcam_scale(picture.ctypes.data, to, height * width, *terms)
 
     def blend(self, mask: U8, sample: U8, behind: U8, out: U8, *, scale: float = 1.0, lift: int = 0) -> None:
         """out = m * (scale * sample + lift) + (1 - m) * behind, m = mask / 255; `out` may be `behind`.
@@ -58,18 +74,23 @@ class Kernels:
         """
         height, width = mask.shape
         factor = 0 if scale == 1.0 else round(scale * (1 << 14))
-        self._blend(*_plane(mask), *_plane(sample), *_plane(behind), *_plane(out), width, height, factor, lift)
+        planes = (part for plane in (mask, sample, behind, out) for part in _plane(plane, height, width))
+        self._library.vcam_blend(*planes, width, height, factor, lift)
 
     def enlarge(self, matte: U8, full: U8, half: U8) -> None:
         """Write the matte (h, w) into `full` (2h, 2w), bilinear, and the means of its fours into `half` (h, w)."""
         height, width = matte.shape
-        self._enlarge(*_plane(matte), *_plane(full), *_plane(half), width, height, self._scratch(width + 2))
+        source, target = _plane(matte, height, width), _plane(full, 2 * height, 2 * width)
+        means = _plane(half, height, width)
+        self._library.vcam_enlarge(*source, *target, *means, width, height, self._scratch(width + 2))
 
     def magnify(self, small: U8, full: U8, factor: int) -> None:
         """Write a plane (h, w), bilinear, into `full` (factor * h, factor * w); factor: of `MAGNIFIED`."""
         height, width = small.shape
-        room = self._scratch(factor * width)
-        self._magnify(*_plane(small), *_plane(full), width, height, factor, room)
+        if factor not in MAGNIFIED:
+            raise ValueError(f"nothing is enlarged {factor} times")
+        source, target = _plane(small, height, width), _plane(full, factor * height, factor * width)
+        self._library.vcam_magnify(*source, *target, width, height, factor, self._scratch(factor * width))
 
     def model(
         self, matte: U8, guide: Planes, maps: F32, radius: int, *, epsilon: float, blind: int, contrast: float
@@ -80,10 +101,12 @@ class Kernels:
         them. radius: 1 to `MAX_RADIUS`; epsilon: in squared levels; blind: see `vcam.matte.guided`.
         """
         height, width = matte.shape
-        room = self._scratch(self._model_scratch(width, height, radius))
-        y, u, v = (_plane(plane) for plane in guide)
-        shape = width, height, radius
-        self._model(*_plane(matte), *y, *u, *v, maps.ctypes.data, room, *shape, epsilon, blind, contrast)
+        if not 1 <= radius <= MAX_RADIUS:
+            raise ValueError(f"no radius: {radius}")
+        planes = (part for plane in (matte, *guide) for part in _plane(plane, height, width))
+        to = _numbers(maps, (4, height, width))
+        room = self._scratch(self._library.vcam_model_scratch(width, height, radius))
+        self._library.vcam_model(*planes, to, room, width, height, radius, epsilon, blind, contrast)
 
     def apply(self, maps: F32, planes: Planes, target: U8) -> None:
         """Write what the model gives for planes of I420, (2h, 2w) and twice (h, w), into `target` (2h, 2w).
@@ -91,9 +114,13 @@ class Kernels:
         maps: as `model` writes them, of any size from (4, 2, 2).
         """
         (height, width), (_, rows, columns) = planes[1].shape, maps.shape
-        y, u, v = (_plane(plane) for plane in planes)
-        room = self._scratch(self._apply_scratch(width))
-        self._apply(maps.ctypes.data, columns, rows, *y, *u, *v, *_plane(target), width, height, room)
+        if rows < 2 or columns < 2:
+            raise ValueError(f"maps are too small: {maps.shape}")
+        y, to = (_plane(plane, 2 * height, 2 * width) for plane in (planes[0], target))
+        u, v = (_plane(plane, height, width) for plane in planes[1:])
+        source = _numbers(maps, (4, rows, columns))
+        room = self._scratch(self._library.vcam_apply_scratch(width))
+        self._library.vcam_apply(source, columns, rows, *y, *u, *v, *to, width, height, room)
 
     def follow(
         self,
@@ -113,16 +140,21 @@ class Kernels:
         All arrays dense; flow: float32 (h, w, 2), to where each pixel was, in its own pixels; pictures: the luma of now
         and of before, (h, w), from 2 by 2; the rest: see `vcam.matte.temporal`.
         """
-        (luma, before), (height, width) = pictures, flow.shape[:2]
-        maps = (array.ctypes.data for array in (probability, mean, result, flow, luma, before))
-        room = self._scratch(self._follow_scratch(width, height))
-        self._follow(*maps, width, height, floor, slope, still, *doubt, room)
+        height, width = flow.shape[:2]
+        if height < 2 or width < 2 or any(_plane(luma, height, width)[1] != width for luma in pictures):
+            raise ValueError("the pictures are too small, or not dense")
+        maps = (_numbers(numbers, (2 * height, 2 * width)) for numbers in (probability, mean, result))
+        lumas = (luma.ctypes.data for luma in pictures)
+        moved = _numbers(flow, (height, width, 2))
+        room = self._scratch(self._library.vcam_follow_scratch(width, height))
+        self._library.vcam_follow(*maps, moved, *lumas, width, height, floor, slope, still, *doubt, room)
 
     def _scratch(self, numbers: int) -> int:
-        """The address of room for so many numbers of four bytes."""
-        if self._room.size < numbers:
-            self._room = np.zeros(numbers, np.float32)
-        return self._room.ctypes.data
+        """The address of room for so many numbers of four bytes; the thread's own until its next call."""
+        room: F32 | None = getattr(self._rooms, "room", None)
+        if room is None or room.size < numbers:
+            room = self._rooms.room = np.zeros(numbers, np.float32)
+        return room.ctypes.data
 
 
 def load(path: Path) -> Kernels | None:
@@ -145,5 +177,15 @@ def kernels() -> Kernels | None:
     return None if os.environ.get("VCAM_NATIVE") == "0" else _built()
 
 
-def _plane(plane: U8) -> tuple[int, int]:
+def _plane(plane: U8, height: int, width: int) -> tuple[int, int]:
+    """Address and distance of rows."""
+    if plane.shape != (height, width) or plane.dtype != np.uint8 or (plane.strides[1] != 1 and width > 1):
+        raise ValueError(f"a plane of {plane.dtype} {plane.shape} instead of {(height, width)}")
     return plane.ctypes.data, plane.strides[0]
+
+
+def _numbers(array: F32, shape: tuple[int, ...]) -> int:
+    """The address."""
+    if array.shape != shape or array.dtype != np.float32 or not array.flags.c_contiguous:
+        raise ValueError(f"numbers of {array.dtype} {array.shape} instead of {shape}")
+    return array.ctypes.data

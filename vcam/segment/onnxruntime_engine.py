@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vcam import native
 from vcam.errors import EngineError, ModelError
 from vcam.segment.cards import ModelCard
 from vcam.segment.heads import Head
@@ -119,6 +120,7 @@ class OnnxRuntimeEngine:
         width, height = card.input.size
         self._pixels: U8 = np.zeros((height, width, card.input.depth), np.uint8)
         self._channels: list[U8] = [np.zeros((height, width), np.uint8) for _ in range(card.input.depth)]
+        self._kernels = native.kernels()
         self._picture: npt.NDArray[Any] = np.zeros(input_shape(card), _TYPES[self._entry.type])
         scale = np.array(card.input.scale, np.float32)
         # (x - mean) / scale as one multiplication and one addition
@@ -163,8 +165,7 @@ class OnnxRuntimeEngine:
     def infer(self, picture: U8) -> F32:
         if self._session is None:
             raise EngineError(f"{self._card.name} on ONNX Runtime is closed")
-        fill_picture(self._card, self._pixels, picture, self._head.map)
-        self._scale()
+        self._fill(picture)
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # its failures share no narrower base
@@ -174,8 +175,14 @@ class OnnxRuntimeEngine:
                 np.copyto(values, news)
         return self._head.decode(self._raw)
 
-    def _scale(self) -> None:
-        """The pixels as the network's input."""
+    def _fill(self, picture: U8) -> None:
+        """A picture as the network's input."""
+        entry = self._card.input
+        plain = entry.layout == "NCHW" and entry.depth == 3 and self._picture.dtype == np.float32
+        if self._kernels is not None and plain and picture.flags.c_contiguous and picture.shape == self._pixels.shape:
+            self._kernels.scale(picture, self._picture[0], self._factor, self._offset)
+            return
+        fill_picture(self._card, self._pixels, picture, self._head.map)
         planes = self._picture[0] if self._card.input.layout == "NCHW" else None
         # whole channels multiply twice as fast as interleaved ones
         cv2.split(self._pixels, self._channels)
