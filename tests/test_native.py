@@ -249,9 +249,9 @@ def test_threads_do_not_disturb_each_other(kernels) -> None:
 
 def test_arrays_that_do_not_fit_are_refused(kernels) -> None:
     for what, call in refusals(kernels).items():
+        print(what)
         with pytest.raises(ValueError, match=r"instead of|no |nothing|too small|not dense"):
             call()
-            pytest.fail(what)
 
 
 def test_a_library_of_other_sources_is_not_used(kernels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
