@@ -60,7 +60,8 @@ def written(root, plan):
 def test_every_device_has_its_own_number_label_and_exclusive_caps():
     files = render([Device(20, "vcam"), Device(21, "vcam 2")])
     options = files["/etc/modprobe.d/vcam.conf"].splitlines()[-1]
-    assert options == ('options v4l2loopback devices=2 video_nr=20,21 card_label="vcam,vcam 2" exclusive_caps=1,1')
+    parameters = 'devices=2 video_nr=20,21 card_label="vcam,vcam 2" exclusive_caps=1,1 max_buffers=4'
+    assert options == f"options v4l2loopback {parameters}"
     assert not any("@" in text for text in files.values())
 
 

@@ -53,7 +53,12 @@ def test_a_device_is_found_by_label_number_and_path(monkeypatch):
         ((CAMERA, WAITING), "zoom", "there is no virtual camera 'zoom'", "/dev/video1"),
         ((CAMERA, WAITING), __file__, "is not a video device", "/dev/video1"),
         ((CAMERA, WAITING, None), "2", "you may not open the virtual camera /dev/video2", "usermod"),
-        ((CAMERA,), "auto", "there is no virtual camera on this machine", "modprobe v4l2loopback exclusive_caps=1"),
+        (
+            (CAMERA,),
+            "auto",
+            "there is no virtual camera on this machine",
+            "exclusive_caps=1 max_buffers=4",
+        ),
     ],
 )
 def test_a_device_that_cannot_be_meant_is_refused_with_a_cure(monkeypatch, present, target, words, hint):
@@ -81,11 +86,20 @@ def test_a_missing_device_is_explained_by_the_state_of_the_module(monkeypatch, l
 class FakeLoopback:
     """A device that keeps one format, and writes into a file."""
 
-    def __init__(self, code="YU12", size=(64, 32), busy=False, buffers=2, counts_round=False):
+    def __init__(self, code="YU12", size=(64, 32), busy=False, buffers=2, counts_round=False, before=0):
         self.code, self.size, self.busy = code, size, busy
         self.buffers, self.counts_round = buffers, counts_round
         self.interval = None
         self.shown = []
+        # its count of pictures; those of producers before this one are in it, and a reader that comes clears the list
+        self._before, self.path, self.cleared = before, None, 0
+
+    def count(self):
+        return self._before + self.path.stat().st_size // (self.size[0] * self.size[1] * 3 // 2) + len(self.shown)
+
+    def sequence(self, index):
+        """Of the last picture in a buffer, as if all had been written."""
+        return max((each for each in range(self.cleared, self.count()) if each % self.buffers == index), default=0)
 
     def ioctl(self, fd, request, argument):
         if request == raw.VIDIOC_QUERYCAP:
@@ -103,6 +117,7 @@ class FakeLoopback:
             if argument.index >= self.buffers and not self.counts_round:
                 raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
             argument.m.offset = argument.index % self.buffers * 4096 if self.buffers else 0
+            argument.sequence = self.sequence(argument.index % self.buffers) if self.buffers else 0
             if request == raw.VIDIOC_QBUF:
                 self.shown.append((argument.index % self.buffers, argument.bytesused))
 
@@ -113,6 +128,7 @@ def loopback_with(monkeypatch, tmp_path):
         device = FakeLoopback(**kept)
         path = tmp_path / "video20"
         path.touch()
+        device.path = path
         monkeypatch.setattr(raw, "ioctl", device.ioctl)
         monkeypatch.setattr(loopback, "forgets_output", lambda: False)
         monkeypatch.setattr(virtual, "list_nodes", lambda: [Node(path, 20, "vcam", WAITING)])
@@ -156,6 +172,40 @@ def test_a_still_is_handed_over_until_all_buffers_hold_it_and_then_only_shown(lo
     camera.show(other)
     assert path.read_bytes()[3 * 3072 :] == (other.buffer.tobytes() + card.buffer.tobytes() + other.buffer.tobytes())
     assert len(device.shown) == 4
+    camera.close()
+
+
+def test_a_still_is_shown_from_the_buffer_that_is_next_by_the_drivers_own_count(loopback_with):
+    """Which is the one that the picture after it leaves alone, while a reader may still copy the still."""
+    pytest.importorskip("pyvirtualcam")
+    device, _ = loopback_with(buffers=3, before=1000)
+    camera = virtual.VirtualCamera("vcam")
+    camera.open((64, 32), 30)
+    card = picture((64, 32), (40, 130, 127))
+    for _ in range(3):
+        camera.show(card)
+    for _ in range(4):
+        due = device.count() % 3
+        camera.show(card)
+        assert device.shown[-1][0] == due
+    camera.close()
+
+
+def test_a_reader_that_comes_while_a_still_is_handed_over_does_not_hide_the_place_of_the_next_picture(
+    loopback_with,
+):
+    pytest.importorskip("pyvirtualcam")
+    device, _ = loopback_with(buffers=3, before=1000)
+    camera = virtual.VirtualCamera("vcam")
+    camera.open((64, 32), 30)
+    card = picture((64, 32), (40, 130, 127))
+    camera.show(card)
+    camera.show(card)
+    device.cleared = device.count() + 1
+    while not device.shown:
+        due = device.count() % 3
+        camera.show(card)
+    assert device.shown == [(due, 3072)]
     camera.close()
 
 

@@ -18,12 +18,13 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests" / "vm"
 CACHE = Path(os.environ.get("VCAM_VM_CACHE") or Path.home() / ".cache" / "vcam-vm")
 SKIPPED = "skipped: "
-TWO_LOOPBACKS = ["--loopback-args", "devices=2 video_nr=20,21 card_label=vcam,webcam exclusive_caps=1,1"]
+TWO_BUFFERS = ["--loopback-args", "video_nr=20 card_label=vcam exclusive_caps=1"]
+TWO_LOOPBACKS = ["--loopback-args", "devices=2 video_nr=20,21 card_label=vcam,webcam exclusive_caps=1,1 max_buffers=4"]
 
 GUESTS = {
     "camera": ("inside_camera.py", "bookworm", TWO_LOOPBACKS),
     "loopback-0.12.7": ("inside_output.py", "bookworm", []),
-    "loopback-0.13.2": ("inside_output.py", "bookworm-backports", []),
+    "loopback-0.13.2": ("inside_output.py", "bookworm-backports", TWO_BUFFERS),
     "loopback-0.15.0": ("inside_output.py", "trixie", []),
     "start-0.12.7": ("inside_start.py", "bookworm", TWO_LOOPBACKS),
     "start-0.13.2": ("inside_start.py", "bookworm-backports", TWO_LOOPBACKS),

@@ -22,6 +22,7 @@ from vcam.errors import DeviceError, OutputDeviceError, UsageError, VcamError
 from vcam.machine import Machine
 from vcam.v4l2 import dynamic
 from vcam.v4l2.discover import Node, find_node, list_nodes, who_holds
+from vcam.v4l2.loopback import BUFFERS
 
 FILES = {
     "/etc/modprobe.d/vcam.conf": "modprobe.conf",
@@ -99,6 +100,7 @@ def render(devices: Sequence[Device]) -> dict[str, str]:
         "NUMBERS": ",".join(str(device.number) for device in devices),
         "LABELS": ",".join(device.label for device in devices),
         "CAPS": ",".join("1" for _ in devices),
+        "BUFFERS": str(BUFFERS),
     }
     return {path: _fill(_template(name), values) for path, name in FILES.items()}
 

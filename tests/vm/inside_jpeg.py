@@ -20,11 +20,11 @@ from guest import (
     best_of,
     captures,
     if_full,
-    is_composited,
     make_jpeg_clip,
     report,
     until,
 )
+from shown import is_composited
 
 from vcam.camera.device import V4L2Camera
 from vcam.errors import CameraStalled

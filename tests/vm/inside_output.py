@@ -18,7 +18,7 @@ from vcam.errors import OutputDeviceError
 from vcam.ffmpeg import find_ffmpeg
 from vcam.frames import Frame
 from vcam.output.virtual import VirtualCamera
-from vcam.v4l2.device import get_rate
+from vcam.v4l2.device import dequeue_buffer, get_rate
 from vcam.v4l2.discover import list_nodes
 from vcam.v4l2.presence import ReaderWatch
 
@@ -236,6 +236,76 @@ def test_other_devices_are_refused_in_words():
         with pytest.raises(OutputDeviceError, match=words) as caught:
             VirtualCamera(target).open((640, 360), 30)
         assert DEVICE in caught.value.hint
+
+
+def picture(colour):
+    frame = Frame.allocate(640, 360)
+    frame.fill(*colour)
+    return frame
+
+
+def shows(data, colour):
+    return bool((np.asarray(data)[: 640 * 360 * 3 // 2] == picture(colour).buffer).all())
+
+
+class HoldingReader(DirectReader):
+    """Looks at a picture in the driver's own memory, as most programs do while they convert it."""
+
+    def take(self):
+        filled = None
+        while filled is None:
+            filled = dequeue_buffer(self.fd)
+        return np.frombuffer(self.maps[filled.index], np.uint8)
+
+
+def test_the_next_picture_is_not_written_over_the_one_that_a_reader_has_just_got():
+    """Wherever the driver's count of pictures stands when a producer comes."""
+    holder = os.open(DEVICE, os.O_RDWR)
+    try:
+        # it goes on by 17 each time, and so passes all the places of four buffers
+        for _ in range(4):
+            show_a_card_and_then_a_picture()
+    finally:
+        os.close(holder)
+
+
+def show_a_card_and_then_a_picture():
+    camera, card = VirtualCamera("auto"), picture(BLUE)
+    camera.open((640, 360), 30)
+    camera.watched = lambda: True
+    try:
+        for _ in range(15):
+            camera.show(card)
+        with HoldingReader() as reader:
+            reader.take()
+            camera.show(card)
+            held = reader.take()
+            camera.write(picture(RED))
+            assert shows(held, BLUE)
+            assert shows(reader.take(), RED)
+            del held
+    finally:
+        camera.close()
+
+
+def test_with_the_buffers_that_loopback_setup_asks_for_a_reader_may_be_a_picture_late():
+    """With two, the module's own number, it gets the one that is written next."""
+    buffers = int(Path("/sys/module/v4l2loopback/parameters/max_buffers").read_text())
+    camera = VirtualCamera("auto")
+    camera.open((640, 360), 30)
+    camera.watched = lambda: True
+    try:
+        camera.write(picture(GREEN))
+        with HoldingReader() as reader:
+            reader.take()
+            camera.write(picture(BLUE))
+            camera.write(picture(GREEN))
+            late = reader.take()
+            camera.write(picture(RED))
+            assert shows(late, BLUE if buffers > 2 else RED)
+            del late
+    finally:
+        camera.close()
 
 
 def wait_for(watch, expected):

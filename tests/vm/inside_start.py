@@ -16,15 +16,13 @@ from guest import (
     Daemon,
     Reader,
     best_of,
-    between_bars,
     if_full,
-    is_composited,
-    is_placeholder,
     plug_afresh,
     report,
     set_control,
     spread,
 )
+from shown import between_bars, is_composited, is_placeholder
 
 from vcam.errors import UsageError
 from vcam.v4l2.presence import ReaderWatch

@@ -15,6 +15,7 @@ from vcam.camera.device import V4L2Camera
 from vcam.ffmpeg import find_ffmpeg
 from vcam.settings import Settings
 from vcam.v4l2.discover import list_nodes
+from vcam.v4l2.dynamic import query_device
 from vcam.v4l2.loopback import forgets_output, revive, version
 
 DEVICE = "/dev/video20"
@@ -172,6 +173,7 @@ def test_setting_up_makes_the_devices_and_undoing_leaves_nothing(fresh):
     assert loopbacks() == {"/dev/video20": "my cam", "/dev/video21": "my cam 2"}
     caps = [node.capabilities for node in list_nodes() if node.is_loopback]
     assert not any(capabilities.captures for capabilities in caps)
+    assert Path("/sys/module/v4l2loopback/parameters/max_buffers").read_text().strip() == "4"
     assert "set up already" in vcam("loopback", "setup", "--devices", "2", "--label", "my cam")[1]
     vcam("loopback", "remove", "--all", "--yes")
     assert loopbacks() == {}
@@ -192,6 +194,7 @@ def test_single_devices_come_and_go_or_the_old_module_is_explained(fresh):
         return
     assert vcam("loopback", "add", "--label", "second one")[0] == "/dev/video21 (second one)\n"
     assert vcam("loopback", "add", "--number", "33")[0] == "/dev/video33 (vcam)\n"
+    assert query_device(33).max_buffers == 4
     assert not next(node for node in list_nodes() if node.index == 21).capabilities.captures
     holder = os.open("/dev/video33", os.O_RDWR)
     assert f"(process {os.getpid()})" in vcam("loopback", "remove", "33", status=69)[1]

@@ -11,14 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from guest import (
-    BACKGROUND_YUV,
     CAMERA,
-    PLACEHOLDER_UV,
     VCAM,
     WEBCAM,
     Daemon,
     Reader,
-    colour_at,
     if_full,
     is_plugged,
     plug,
@@ -27,13 +24,14 @@ from guest import (
     set_control,
     until,
 )
+from shown import BACKGROUND_YUV, PLACEHOLDER_UV, colour_at
 
 from vcam.ffmpeg import find_ffmpeg
 from vcam.frames import Frame
 from vcam.v4l2 import device
 
 MODULE = Path("/sys/module/v4l2loopback")
-LOOPBACKS = ["devices=2", "video_nr=20,21", "card_label=vcam,webcam", "exclusive_caps=1,1"]
+LOOPBACKS = ["devices=2", "video_nr=20,21", "card_label=vcam,webcam", "exclusive_caps=1,1", "max_buffers=4"]
 
 
 def load():

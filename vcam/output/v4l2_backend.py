@@ -14,9 +14,9 @@ from vcam.v4l2 import loopback
 from vcam.v4l2.device import (
     Direction,
     PixelLayout,
-    count_output_buffers,
     get_format,
     open_node,
+    output_sequences,
     queue_output_buffer,
     set_format,
     set_rate,
@@ -116,11 +116,20 @@ class LoopbackBackend:
         self._write(frame)
         self._alike += 1
         if self._alike in (1, self._buffers):
-            # readers that come may change their number
-            count = count_output_buffers(self._fd)
-            if self._alike > 1 and count != self._buffers:
-                self._alike = 0
-            self._buffers = count
+            self._look_at_buffers()
+
+    def _look_at_buffers(self) -> None:
+        """Learn their number, which readers that come may change, and the place of the next picture.
+
+        The driver's count of pictures outlives a producer, and `write` goes by it. Was a picture shown from elsewhere,
+        the next one might be written over it while it is read.
+        """
+        sequences = output_sequences(self._fd)
+        newest = max(sequences, default=0)
+        # a reader that asks for buffers may clear the numbers, too
+        if self._alike > 1 and (len(sequences) != self._buffers or not newest):
+            self._alike = 0
+        self._buffers, self._position = len(sequences), newest + 1
 
     def _show_next(self, count: int) -> bool:
         try:

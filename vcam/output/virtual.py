@@ -23,7 +23,7 @@ from vcam.v4l2.presence import ReaderWatch
 
 log = logging.getLogger(__name__)
 
-_LOAD = "sudo modprobe v4l2loopback exclusive_caps=1 card_label=vcam video_nr=20"
+_LOAD = f"sudo modprobe v4l2loopback exclusive_caps=1 max_buffers={loopback.BUFFERS} card_label=vcam video_nr=20"
 _INSTALL = "sudo apt install v4l2loopback-dkms, then " + _LOAD
 
 _LAYOUTS = {"YU12": PixelFormat.I420, "NV12": PixelFormat.NV12, "YUYV": PixelFormat.YUYV}

@@ -298,18 +298,20 @@ def queue_output_buffer(fd: int, index: int, count: int) -> None:
     raw.ioctl(fd, raw.VIDIOC_QBUF, buffer)
 
 
-def count_output_buffers(fd: int) -> int:
-    """How many different output buffers there are, 0 if the driver does not tell."""
+def output_sequences(fd: int) -> list[int]:
+    """The sequence numbers of what was written last into each output buffer; empty if the driver does not tell."""
+    found: list[int] = []
     for index in range(32):
         buffer = raw.Buffer(index=index, type=Direction.OUTPUT, memory=raw.V4L2_MEMORY_MMAP)
         try:
             raw.ioctl(fd, raw.VIDIOC_QUERYBUF, buffer)
         except OSError:
-            return index
+            break
         # v4l2loopback before 0.14 answers for numbers beyond the last one, as if it counted round
         if index and not buffer.m.offset:
-            return index
-    return 32
+            break
+        found.append(buffer.sequence)
+    return found
 
 
 def dequeue_buffer(fd: int) -> FilledBuffer | None:

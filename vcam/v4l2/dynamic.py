@@ -16,6 +16,8 @@ from ctypes import Structure, c_char, c_int32, c_uint32
 from pathlib import Path
 from typing import ClassVar
 
+from vcam.v4l2.loopback import BUFFERS
+
 CONTROL = Path("/dev/v4l2loopback")
 
 MAX_LABEL = 31
@@ -56,7 +58,7 @@ def add_device(label: str, number: int = -1) -> int:
     has it, the kernel gives a higher one, or the module answers EEXIST. Raises `OSError`: ENOENT where the module
     has no such thing, EACCES without permission.
     """
-    config = LoopbackConfig(output_nr=number, unused=number, card_label=label.encode())
+    config = LoopbackConfig(output_nr=number, unused=number, card_label=label.encode(), max_buffers=BUFFERS)
     with _control() as fd:
         return _call(fd, _ADD, config)
 

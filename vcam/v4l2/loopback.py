@@ -18,6 +18,10 @@ from vcam.v4l2.device import Capabilities, Direction, opened, query_capabilities
 
 MODULE = Path("/sys/module/v4l2loopback")
 
+BUFFERS = 4
+"""How many a virtual camera should have. With two, which is the module's own number, a reader that is one picture late
+copies the buffer that is being written: the upper part of one picture, the lower part of another."""
+
 # a producer slower than two frames a second would not be seen, but no program would show its picture either
 _PROBE_SECONDS = 0.5
 
