@@ -305,8 +305,8 @@ class FaultyBlender(PlanarBlender):
 
     faults: Faults | None = None
 
-    def _plane(self, mask: U8, sample: U8, behind: U8, low: U8, result: U8, scale: float) -> None:
-        super()._plane(mask, sample, behind, low, result, scale)
+    def _plane(self, *planes: Any) -> None:
+        super()._plane(*planes)
         if self.faults and self.faults.due("blend no memory"):
             raise MemoryError
 

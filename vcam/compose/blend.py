@@ -67,27 +67,25 @@ class PlanarBlender:
         scales, lift = (1.0, 1.0, 1.0), 0
         if frame.full_range:
             scales, lift = (LUMA_SCALE, CHROMA_SCALE, CHROMA_SCALE), LIFT
-        if self._kernels is not None:
-            for mask, sample, below, result, scale in zip(
-                masks, source.planes, behind.planes, target.planes, scales, strict=True
-            ):
-                self._kernels.blend(mask, sample, below, result, scale=scale, lift=lift)
-            return
         lowered = behind
-        if lift:
+        if lift and self._kernels is None:
             self._lower(plate, version, box)
             lowered = self._lowered.view(box)
         for mask, sample, below, low, result, scale in zip(
             masks, source.planes, behind.planes, lowered.planes, target.planes, scales, strict=True
         ):
-            self._plane(mask, sample, below, low, result, scale / 255)
+            self._plane(mask, sample, below, low, result, scale, lift)
 
-    def _plane(self, mask: U8, sample: U8, behind: U8, low: U8, result: U8, scale: float) -> None:
+    def _plane(self, mask: U8, sample: U8, behind: U8, low: U8, result: U8, scale: float, lift: int) -> None:
+        """low: `behind` less the lift; the compiled loop needs none."""
+        if self._kernels is not None:
+            self._kernels.blend(mask, sample, behind, result, scale=scale, lift=lift)
+            return
         person = self._person[: mask.size].reshape(mask.shape)
         taken = self._taken[: mask.size].reshape(mask.shape)
         cv2.multiply(mask, low, dst=taken, scale=1 / 255)
         cv2.subtract(behind, taken, dst=taken)
-        cv2.multiply(mask, sample, dst=person, scale=scale)
+        cv2.multiply(mask, sample, dst=person, scale=scale / 255)
         cv2.add(taken, person, dst=result)
 
     def _lower(self, plate: Frame, version: int, box: Box) -> None:
