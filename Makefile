@@ -14,6 +14,9 @@ PYTEST ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
+# pip does not pass on what the build says of a missing compiler
+TELL := ls vcam/native/*.so >/dev/null 2>&1 || echo "no C compiler was found: vcam works without, but each frame costs more CPU (vcam doctor)"
+
 .PHONY: demo test quick lint docs gallery models clean
 .DELETE_ON_ERROR:
 
@@ -47,16 +50,19 @@ BUILT_FROM := pyproject.toml hatch_build.py $(wildcard vcam/native/*.c vcam/nati
 $(VENV)/.vcam: $(BUILT_FROM) | $(BIN)/python
 	@echo "installing vcam and what it needs into $(VENV); the first time takes a minute or two"
 	$(PIP) --editable .
+	@$(TELL)
 	@touch $@
 
 $(VENV)/.vcam-test: $(BUILT_FROM) | $(BIN)/python
 	@echo "installing vcam and its test tools into $(VENV); the first time takes a minute or two"
 	$(PIP) --editable '.[test]'
+	@$(TELL)
 	@touch $(VENV)/.vcam $@
 
 $(VENV)/.vcam-dev: $(BUILT_FROM) | $(BIN)/python
 	@echo "installing vcam and its tools into $(VENV); the first time takes a minute or two"
 	$(PIP) --editable '.[dev]'
+	@$(TELL)
 	@touch $(VENV)/.vcam $(VENV)/.vcam-test $@
 
 # python3 where it is new enough, else a newer one beside it; PYTHON=... chooses another
