@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from native_helpers import COMPILER, SOURCE
 from stream_helpers import Nginx
 
 from vcam import native
+from vcam.native import build
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -49,3 +51,14 @@ def both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
         elif native.kernels() is None:
             pytest.skip("the compiled loops were not built: sudo apt install gcc libc6-dev, then install vcam anew")
         yield
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> native.Kernels:
+    """Of the sources as they are now; those of the installation, if these are."""
+    loaded = native.load(SOURCE / build.LIBRARY)
+    if loaded is None and COMPILER is None:
+        pytest.skip("no C compiler: sudo apt install gcc libc6-dev")
+    loaded = loaded or native.load(build.build(target=tmp_path_factory.mktemp("built") / build.LIBRARY))
+    assert loaded is not None
+    return loaded

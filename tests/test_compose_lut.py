@@ -14,6 +14,8 @@ from vcam.compose.filters.registry import parse_filter
 from vcam.errors import InputError
 from vcam.images import bgr_to_frame
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 @pytest.mark.parametrize("side", [2, 17, 33])
 def test_an_identity_lut_leaves_every_sample(side: int, tmp_path: Path) -> None:

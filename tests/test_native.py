@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from native_helpers import COMPILER, SOURCE, difference, noise
 
 from vcam import native
 from vcam.compose.blend import CHROMA_SCALE, LIFT, LUMA_SCALE
@@ -19,30 +20,6 @@ from vcam.matte import guided
 from vcam.matte.temporal import TemporalFilter
 from vcam.native import build
 from vcam.types import F32, U8
-
-COMPILER = next((path for name in build.COMPILERS if (path := shutil.which(name))), None)
-SOURCE = Path(native.__file__).parent
-
-
-@pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> native.Kernels:
-    """Of the sources as they are now; those of the installation, if these are."""
-    loaded = native.load(SOURCE / build.LIBRARY)
-    if loaded is None and COMPILER is None:
-        pytest.skip("no C compiler: sudo apt install gcc libc6-dev")
-    loaded = loaded or native.load(build.build(target=tmp_path_factory.mktemp("built") / build.LIBRARY))
-    assert loaded is not None
-    return loaded
-
-
-def noise(seed: int, height: int, width: int, low: int = 0, high: int = 256, margin: int = 3) -> U8:
-    """A plane that is a part of a wider one, as the box of a person is."""
-    plane = np.random.default_rng(seed).integers(low, high, (height, width + 2 * margin), dtype=np.uint8)
-    return plane[:, margin : margin + width]
-
-
-def difference(a: U8, b: U8) -> int:
-    return int(np.abs(a.astype(int) - b).max())
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 7), (144, 256)])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from vcam.frames import Planes
 from vcam.native.build import LIBRARY, fingerprint
@@ -45,11 +46,14 @@ class Kernels:
             "model": [*plane * 4, pointer, pointer, *[integer] * 3, number, integer, number],
             "apply": [pointer, integer, integer, *plane * 4, integer, integer, pointer],
             "follow": [*[pointer] * 6, integer, integer, *[number] * 3, integer, integer, pointer],
+            "lut": [*plane * 3, integer, integer, *[pointer] * 3],
+            "shade": [*plane * 3, integer, integer],
+            "lighten": [*plane * 2, integer, integer],
         }
         for name, types in terms.items():
             function = getattr(library, f"vcam_{name}")
             function.argtypes, function.restype = types, None
-        for name, sides in {"model": 3, "apply": 1, "follow": 2}.items():
+        for name, sides in {"model": 3, "apply": 1, "follow": 2, "lut": 1}.items():
             function = getattr(library, f"vcam_{name}_scratch")
             function.argtypes, function.restype = [integer] * sides, count
         self._library = library
@@ -68,7 +72,7 @@ class Kernels:
         self._library.vcam_scale(picture.ctypes.data, to, height * width, *terms)
 
     def blend(self, mask: U8, sample: U8, behind: U8, out: U8, *, scale: float = 1.0, lift: int = 0) -> None:
-        """out = m * (scale * sample + lift) + (1 - m) * behind, m = mask / 255; `out` may be `behind`.
+        """out = m * (scale * sample + lift) + (1 - m) * behind, m = mask / 255; `out` may be `sample` or `behind`.
 
         All (h, w). scale: 0 to 1, with which a full-range sample is limited.
         """
@@ -148,6 +152,30 @@ class Kernels:
         moved = _numbers(flow, (height, width, 2))
         room = self._scratch(self._library.vcam_follow_scratch(width, height))
         self._library.vcam_follow(*maps, moved, *lumas, width, height, floor, slope, still, *doubt, room)
+
+    def lut(self, planes: Planes, curves: U8, rest: npt.NDArray[np.uint32]) -> None:
+        """Change planes of I420, (2h, 2w) and twice (h, w), by a curve for each and by what curves leave over.
+
+        curves: uint8 (3, 256); rest: uint32 (2^18,); both dense, see `vcam.compose.filters.cube`.
+        """
+        height, width = planes[1].shape
+        fits = curves.shape == (3, 256) and curves.dtype == np.uint8 and rest.shape == (1 << 18,) and rest.itemsize == 4
+        if not (fits and curves.flags.c_contiguous and rest.flags.c_contiguous):
+            raise ValueError(f"no tables: {curves.dtype} {curves.shape}, {rest.dtype} {rest.shape}")
+        y, (u, v) = _plane(planes[0], 2 * height, 2 * width), (_plane(plane, height, width) for plane in planes[1:])
+        room = self._scratch(self._library.vcam_lut_scratch(width))
+        self._library.vcam_lut(*y, *u, *v, width, height, curves.ctypes.data, rest.ctypes.data, room)
+
+    def shade(self, gain: U8, lift: U8, sample: U8) -> None:
+        """sample = gain / 255 * sample + lift, all (h, w)."""
+        height, width = sample.shape
+        planes = (part for plane in (gain, lift, sample) for part in _plane(plane, height, width))
+        self._library.vcam_shade(*planes, width, height)
+
+    def lighten(self, gain: U8, luma: U8) -> None:
+        """luma = gain / 85 * (luma - 16) + 16, both (h, w), kept in the limited range."""
+        height, width = luma.shape
+        self._library.vcam_lighten(*_plane(gain, height, width), *_plane(luma, height, width), width, height)
 
     def _scratch(self, numbers: int) -> int:
         """The address of room for so many numbers of four bytes; the thread's own until its next call."""

@@ -2,12 +2,6 @@
 
 #include "common.h"
 
-/* x / 255, rounded, for x up to 255 * 255 */
-INLINE u8 by_255(u16 x) {
-    x += 128;
-    return (u8)((u16)(x + (x >> 8)) >> 8);
-}
-
 /* out = m * (k * sample + lift) + (1 - m) * behind, m = mask / 255; k as k * 2^14, or 0 for a sample as it is */
 EXPORT void vcam_blend(const u8 *mask, ptrdiff_t mask_stride, const u8 *sample, ptrdiff_t sample_stride,
                        const u8 *behind, ptrdiff_t behind_stride, u8 *out, ptrdiff_t out_stride, i32 width, i32 height,

@@ -32,12 +32,20 @@ typedef int32_t i32;
 
 #ifdef __clang__
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define UNROLLED _Pragma("clang loop unroll_count(8)")
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")
+#define UNROLLED _Pragma("GCC unroll 8")
 #endif
 
 INLINE i32 clamped(i32 value, i32 most) { return value < 0 ? 0 : value > most ? most : value; }
 
 INLINE float within(float value, float most) { return value < 0.0f ? 0.0f : value > most ? most : value; }
+
+/* x / 255, rounded, for x up to 255 * 255 */
+INLINE u8 by_255(u16 x) {
+    x += 128;
+    return (u8)((u16)(x + (x >> 8)) >> 8);
+}
 
 #endif

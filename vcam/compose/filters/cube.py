@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vcam import native
 from vcam.compose.filters.base import COLOURS, Kind, Number, Scene, Values, Word
 from vcam.compose.filters.planes import BLACK, HIGHEST, LEVELS, LOWEST, NEUTRAL, WHITE, Scratch, halve
 from vcam.errors import InputError, UsageError
@@ -149,8 +150,11 @@ class PlanarLut:
             raise UsageError("lut needs a file", "for example lut:file=look.cube")
         cube = read_cube(Path(path).expanduser())
         self._curves, self._rest = split(cube, np.float32(values.number("strength")))
+        self._kernels = native.kernels()
 
     def prepare(self, size: Size) -> None:
+        if self._kernels is not None:
+            return
         half = (size[1] // 2, size[0] // 2)
         count = half[0] * half[1]
         self._luma = Scratch((half[1], half[0]))
@@ -161,6 +165,9 @@ class PlanarLut:
 
     def change(self, picture: Frame, box: Box, scene: Scene | None) -> None:
         part = picture.view(box)
+        if self._kernels is not None:
+            self._kernels.lut(part.planes, self._curves, self._rest)
+            return
         left_over = self._look_up(part)
         luma = self._enlarged.like(part.y)
         cv2.resize(left_over[0], luma.shape[::-1], dst=luma, interpolation=cv2.INTER_LINEAR)
@@ -188,8 +195,8 @@ class PlanarLut:
         return parts[:3]
 
 
-def split(cube: Cube, strength: np.float32) -> tuple[list[U8], npt.NDArray[np.uint32]]:
-    """A curve, uint8 (256,), for each plane, and the left-over of all, uint32 (2^18,): its bytes are those of Y, Cb
+def split(cube: Cube, strength: np.float32) -> tuple[U8, npt.NDArray[np.uint32]]:
+    """A curve for each plane, uint8 (3, 256), and the left-over of all, uint32 (2^18,): its bytes are those of Y, Cb
     and Cr plus 128."""
 
     def through(samples: F32) -> F32:
@@ -214,7 +221,7 @@ def split(cube: Cube, strength: np.float32) -> tuple[list[U8], npt.NDArray[np.ui
         rest = np.moveaxis(np.tensordot(spread, rest, axes=(1, 0)), 0, 2)
     packed = np.zeros((middle.size,) * 3 + (4,), np.uint8)
     packed[..., :3] = np.rint(np.clip(rest + 128, 0, 255))
-    tables = [np.rint(curve).astype(np.uint8) for curve in curves]
+    tables = np.rint(np.stack(curves)).astype(np.uint8)
     return tables, packed.reshape(-1, 4).view(np.uint32).reshape(-1)
 
 

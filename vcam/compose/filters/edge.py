@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from vcam import native
 from vcam.compose.filters.base import Kind, Number, Place, Scene, Values
-from vcam.compose.filters.planes import BLACK, LEVELS, LINES, LOWEST, LUMA_SPAN, REDUCED, Scratch, SmallPictures
+from vcam.compose.filters.planes import BLACK, LEVELS, LINES, LOWEST, LUMA_SPAN, REDUCED, Scratch, Shade, SmallPictures
 from vcam.frames import Box, Frame
 from vcam.types import F32, U8, Size
 
@@ -34,6 +35,7 @@ class Decontaminate:
 
     def __init__(self, values: Values) -> None:
         self._strength = values.number("strength")
+        self._kernels = native.kernels()
 
     def prepare(self, size: Size) -> None:
         self._small = SmallPictures(size)
@@ -44,7 +46,7 @@ class Decontaminate:
         # 3 at the least: a small pixel on the edge has neither side in itself
         side = max(3, round(_REACH * size[1] / LINES / REDUCED))
         self._side = (side | 1, side | 1)
-        self._take, self._keep, self._there = Scratch(size), Scratch(size), Scratch(size)
+        self._take, self._keep = Scratch(size), Scratch(size)
         self._table = np.rint(255 - self._strength * (255 - LEVELS)).astype(np.uint8)
 
     def change(self, picture: Frame, box: Box, scene: Scene | None) -> None:
@@ -55,20 +57,27 @@ class Decontaminate:
         masks = (alpha.full[box.y0 : box.y1, box.x0 : box.x1], alpha.half[half.y0 : half.y1, half.x0 : half.x1])
         for index, (plane, goal) in enumerate(zip(picture.view(box).planes, self._goal, strict=True)):
             if index < 2:
-                keep, take = self._shares(masks[index])
-            there = self._there.like(plane)
-            cv2.multiply(self._small.enlarge(goal, box, index > 0), take, dst=there, scale=1 / 255)
-            cv2.multiply(plane, keep, dst=plane, scale=1 / 255)
-            cv2.add(plane, there, dst=plane)
+                keep = self._kept(masks[index])
+            self._mix(keep, plane, self._small.enlarge(goal, box, index > 0))
 
-    def _shares(self, mask: U8) -> tuple[U8, U8]:
-        """What stays of a sample and what is taken from the goal; together 255."""
-        take, keep = self._take.like(mask), mask
-        if self._strength < 1:
-            keep = self._keep.like(mask)
-            cv2.LUT(mask, self._table, dst=keep)
+    def _kept(self, mask: U8) -> U8:
+        """What stays of a sample; the rest of 255 is taken from the goal."""
+        if self._strength == 1:
+            return mask
+        keep = self._keep.like(mask)
+        cv2.LUT(mask, self._table, dst=keep)
+        return keep
+
+    def _mix(self, keep: U8, plane: U8, goal: U8) -> None:
+        """Change the plane, and maybe the goal."""
+        if self._kernels is not None:
+            self._kernels.blend(keep, plane, goal, plane)
+            return
+        take = self._take.like(keep)
         cv2.bitwise_not(keep, dst=take)
-        return keep, take
+        cv2.multiply(goal, take, dst=goal, scale=1 / 255)
+        cv2.multiply(plane, keep, dst=plane, scale=1 / 255)
+        cv2.add(plane, goal, dst=plane)
 
     def _estimate(self, scene: Scene) -> None:
         self._small.picture(scene.frame, self._picture)
@@ -109,6 +118,7 @@ class LightWrap:
 
     def __init__(self, values: Values) -> None:
         self._strength, self._width = values.number("strength"), values.number("width")
+        self._shade = Shade()
 
     def prepare(self, size: Size) -> None:
         self._small = SmallPictures(size)
@@ -127,10 +137,8 @@ class LightWrap:
         part = picture.view(box)
         for index, (plane, spill) in enumerate(zip(part.planes, self._add, strict=True)):
             if index < 2:
-                keep = self._spill.like(plane)
-                np.copyto(keep, self._small.enlarge(self._keep, box, index > 0))
-            cv2.multiply(plane, keep, dst=plane, scale=1 / 255)
-            cv2.add(plane, self._small.enlarge(spill, box, index > 0), dst=plane)
+                keep = self._small.enlarge(self._keep, box, index > 0, self._spill)
+            self._shade.apply(keep, self._small.enlarge(spill, box, index > 0), plane)
 
     def _weigh(self, scene: Scene) -> None:
         side, border = (self._side, self._side), cv2.BORDER_REPLICATE

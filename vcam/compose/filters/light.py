@@ -7,8 +7,9 @@ import math
 import cv2
 import numpy as np
 
+from vcam import native
 from vcam.compose.filters.base import Kind, Number, Place, Scene, Values
-from vcam.compose.filters.planes import BLACK, LEVELS, LUMA_SPAN, NEUTRAL, Scratch, SmallPictures, legal, plane_table
+from vcam.compose.filters.planes import BLACK, LEVELS, LUMA_SPAN, NEUTRAL, WHITE, Scratch, SmallPictures, plane_table
 from vcam.frames import Box, Frame
 from vcam.types import U8, Size
 
@@ -16,7 +17,7 @@ _TILES = (4, 4)
 _NOISE = 6.0
 """Levels of noise (standard deviation) at which half of the lift is left."""
 _TOP = 3.0
-"""The largest gain; what is darker than a third of its goal stays dark."""
+"""The largest gain; what is darker than a third of its goal stays dark. The compiled loop has it as a constant."""
 _FLOOR = 4.0
 """Added to the light on both sides of the quotient, so that black has no gain."""
 _RATE = 0.1
@@ -35,6 +36,7 @@ class LowLight:
 
     def __init__(self, values: Values) -> None:
         self._strength = values.number("strength")
+        self._kernels = native.kernels()
         self._clahe = cv2.createCLAHE(values.number("clip"), _TILES)
         self._stretch = np.rint(np.clip((LEVELS - BLACK) * 255 / LUMA_SPAN, 0, 255)).astype(np.uint8)
 
@@ -56,17 +58,24 @@ class LowLight:
             cv2.LUT(small, self._stretch, dst=self._light)
         gain = self._find_gain(self._strength / (1 + (self._measure(source.y) / _NOISE) ** 2))
         part = picture.view(box)
-        # 16 + g (Y - 16); planes of a constant, since OpenCV is slow with scalars
-        black = self._black.like(part.y)
-        cv2.subtract(part.y, black, dst=part.y)
-        cv2.multiply(part.y, self._small.enlarge(self._gain, box, False), dst=part.y, scale=_TOP / 255)
-        cv2.add(part.y, black, dst=part.y)
+        self._lighten(self._small.enlarge(self._gain, box, False), part.y)
         if gain > 1.01:
             # colours fade if light alone is added
             table = plane_table(gain, NEUTRAL, NEUTRAL, True)
             for plane in (part.u, part.v):
                 cv2.LUT(plane, table, dst=plane)
-        legal(picture, box)
+
+    def _lighten(self, gain: U8, luma: U8) -> None:
+        """16 + g (Y - 16)"""
+        if self._kernels is not None:
+            self._kernels.lighten(gain, luma)
+            return
+        # planes of a constant, since OpenCV is slow with scalars
+        black = self._black.like(luma)
+        cv2.subtract(luma, black, dst=luma)
+        cv2.multiply(luma, gain, dst=luma, scale=_TOP / 255)
+        cv2.add(luma, black, dst=luma)
+        np.clip(luma, BLACK, WHITE, out=luma)
 
     def _find_gain(self, strength: float) -> float:
         """Fill the map; returns the mean gain. A gain is coded as g * 255 / TOP."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from vcam.compose.filters.base import Kind, Number, Place, Scene, Values
 from vcam.compose.filters.colour import Tint
-from vcam.compose.filters.planes import BLACK, LINES, NEUTRAL, WHITE, Scratch, luma_table
+from vcam.compose.filters.planes import BLACK, LINES, NEUTRAL, WHITE, Scratch, Shade, luma_table
 from vcam.frames import Box, Frame
 from vcam.types import U8, Size
 
@@ -20,6 +20,7 @@ class Vignette:
 
     def __init__(self, values: Values) -> None:
         self._amount, self._start = values.number("amount"), values.number("start")
+        self._shade = Shade()
 
     def prepare(self, size: Size) -> None:
         self._gains, self._lifts = zip(
@@ -40,8 +41,7 @@ class Vignette:
         for index, plane in enumerate(picture.view(box).planes):
             part = box.half() if index else box
             where = slice(part.y0, part.y1), slice(part.x0, part.x1)
-            cv2.multiply(plane, self._gains[min(index, 1)][where], dst=plane, scale=1 / 255)
-            cv2.add(plane, self._lifts[min(index, 1)][where], dst=plane)
+            self._shade.apply(self._gains[min(index, 1)][where], self._lifts[min(index, 1)][where], plane)
 
 
 class Sharpen:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from vcam import native
 from vcam.compose.room import to_limited
 from vcam.frames import Box, Frame
 from vcam.types import F32, U8, Size
@@ -79,6 +80,21 @@ class Scratch:
         return self._buffer[: size[0] * size[1]].reshape(size[1], size[0])
 
 
+class Shade:
+    """A gain and a lift for each sample: S' = gain / 255 * S + lift."""
+
+    def __init__(self) -> None:
+        self._kernels = native.kernels()
+
+    def apply(self, gain: U8, lift: U8, sample: U8) -> None:
+        """Change the samples in place; all have one shape."""
+        if self._kernels is not None:
+            self._kernels.shade(gain, lift, sample)
+            return
+        cv2.multiply(sample, gain, dst=sample, scale=1 / 255)
+        cv2.add(sample, lift, dst=sample)
+
+
 def halve(luma: U8, dst: U8) -> U8:
     """The luma at the chroma planes' size: the mean of four."""
     cv2.resize(luma, dst.shape[::-1], dst=dst, interpolation=cv2.INTER_AREA)
@@ -123,6 +139,7 @@ class SmallPictures:
         self._luma, self._chroma = Reducer(size, self.size), Reducer(half, self.size)
         self._exact = size[0] % REDUCED == 0 and size[1] % REDUCED == 0
         self._enlarged = Scratch(size)
+        self._kernels = native.kernels()
         self._clean = np.zeros(half[::-1], np.uint8)
         self._dirty = slice(0, 0), slice(0, 0)
 
@@ -154,14 +171,15 @@ class SmallPictures:
         self._dirty = where
         return np.multiply(self._chroma.reduce(self._clean), np.float32(1 / 255), out=out)
 
-    def enlarge(self, small: U8, box: Box, chroma: bool) -> U8:
+    def enlarge(self, small: U8, box: Box, chroma: bool, room: Scratch | None = None) -> U8:
         """The part of a small map, uint8 (height, width), that belongs to `box`, at the size of a plane.
 
-        The array is this object's and valid until the next call.
+        The array lies in `room`, which is for a whole picture, or else in this object until the next call.
         """
+        room = room or self._enlarged
         if not self._exact:
             size = (self._full[0] // 2, self._full[1] // 2) if chroma else self._full
-            out = self._enlarged.shaped(size)
+            out = room.shaped(size)
             cv2.resize(small, size, dst=out, interpolation=cv2.INTER_LINEAR)
             part = box.half() if chroma else box
             return out[part.y0 : part.y1, part.x0 : part.x1]
@@ -173,9 +191,12 @@ class SmallPictures:
             min(self.size[1], -(-box.y1 // REDUCED) + 1),
         )
         step = REDUCED // 2 if chroma else REDUCED
-        out = self._enlarged.shaped(((cells.x1 - cells.x0) * step, (cells.y1 - cells.y0) * step))
+        out = room.shaped(((cells.x1 - cells.x0) * step, (cells.y1 - cells.y0) * step))
         source = small[cells.y0 : cells.y1, cells.x0 : cells.x1]
-        cv2.resize(source, out.shape[::-1], dst=out, interpolation=cv2.INTER_LINEAR)
+        if self._kernels is not None:
+            self._kernels.magnify(source, out, step)
+        else:
+            cv2.resize(source, out.shape[::-1], dst=out, interpolation=cv2.INTER_LINEAR)
         part = box.half() if chroma else box
         x, y = cells.x0 * step, cells.y0 * step
         return out[part.y0 - y : part.y1 - y, part.x0 - x : part.x1 - x]
