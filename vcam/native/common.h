@@ -1,7 +1,7 @@
 /* What the compiled loops share.
  *
  * They do in one pass what takes OpenCV several. All of it is optional: without a compiler at installation the rooms take
- * the passes of OpenCV, whose results these equal within one level (tests/test_native.py). So the formulas and their
+ * the passes of OpenCV, whose results these equal within one level (tests/test_native*.py). So the formulas and their
  * sources stand in the Python file that each loop is named after, and here only what differs.
  *
  * Strides count samples; rows are dense. No function keeps a pointer, allocates, or fails.

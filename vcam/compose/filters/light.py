@@ -44,9 +44,10 @@ class LowLight:
         self._small = SmallPictures(size)
         width, height = self._small.size
         self._light, self._equal, self._gain = (np.empty((height, width), np.uint8) for _ in range(3))
-        self._black = Scratch(size)
-        self._black.fill(BLACK)
         self._noise: float | None = None
+        if self._kernels is None:
+            self._black = Scratch(size)
+            self._black.fill(BLACK)
 
     def change(self, picture: Frame, box: Box, scene: Scene | None) -> None:
         # all of the picture, whatever the box: equalisation of a box would change as the box does
