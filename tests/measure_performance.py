@@ -19,10 +19,20 @@ CASES = [
     for background in ("", "blur")
     if not (source == "yuyv" and background)
 ] + [("3840x2160", "nv12", "")]
+BUDGETS = {
+    ("1280x720", "MJPEG", "image"): 6, ("1280x720", "NV12", "image"): 4, ("1280x720", "MJPEG", "blur"): 7.5,
+    ("1920x1080", "MJPEG", "image"): 10, ("1920x1080", "NV12", "image"): 5.5, ("1920x1080", "MJPEG", "blur"): 12,
+}  # fmt: skip
+PLAIN = {"1280x720": 35, "1920x1080": 53}
+"""What a plain loop takes on the budgets' machine."""
+
 HEAD = (
     "| size | camera | background | CPU ms/frame | read | segment | matte | compose | write "
     "| p50 / p99 ms | faults | MB | plain loop ms | ratio |"
 )
+
+
+AGAINST = "| size | camera | background | slower by | CPU ms there | budget | p99 ms there |"
 
 
 def bench(size: str, source: str, background: str, frames: int) -> dict[str, Any]:
@@ -33,22 +43,39 @@ def bench(size: str, source: str, background: str, frames: int) -> dict[str, Any
     return json.loads(done.stdout)
 
 
+def kind(report: dict[str, Any]) -> tuple[str, str, str]:
+    return report["size"], report["input"].upper(), "blur" if report["background"] == "blur" else "image"
+
+
 def row(report: dict[str, Any]) -> str:
     stages, latency = report["stages_ms"], report["latency_ms"]
-    background = "blur" if report["background"] == "blur" else "image"
-    cells = [report["size"], report["input"].upper(), background, f"**{report['cpu_ms_per_frame']:.1f}**"]
+    cells = [*kind(report), f"**{report['cpu_ms_per_frame']:.1f}**"]
     cells += [f"{stages[name]:.1f}" for name in ("read", "segment", "matte", "compose", "write")]
     cells += [f"{latency['p50']:.1f} / {latency['p99']:.1f}", f"{report['faults_per_frame']:.1f}"]
     cells += [f"{report['rss_mb']:.0f}", f"{report['baseline']['cpu_ms_per_frame']:.1f}", f"**{report['ratio']:.1f}**"]
     return f"| {' | '.join(cells)} |"
 
 
+def against_its_budget(report: dict[str, Any]) -> str:
+    """What it would take on the budgets' machine, by the plain loop of its own row."""
+    slower = report["baseline"]["cpu_ms_per_frame"] / PLAIN[report["size"]]
+    taken, p99 = report["cpu_ms_per_frame"] / slower, report["latency_ms"]["p99"] / slower
+    return f"| {' | '.join(kind(report))} | {slower:.2f} | {taken:.1f} | {BUDGETS[kind(report)]:g} | {p99:.1f} |"
+
+
 def main() -> None:
     frames = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     print(HEAD)
     print("|---" * HEAD.count(" | ") + "|---|")
+    reports = []
     for case in CASES:
-        print(row(bench(*case, frames)), flush=True)
+        reports.append(bench(*case, frames))
+        print(row(reports[-1]), flush=True)
+    print(f"\n{AGAINST}")
+    print("|---" * AGAINST.count(" | ") + "|---|")
+    for report in reports:
+        if kind(report) in BUDGETS:
+            print(against_its_budget(report))
 
 
 if __name__ == "__main__":
