@@ -17,8 +17,8 @@ FOLDER = Path(__file__).resolve().parent
 LIBRARY = "_kernels.so"
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ["-std=gnu11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
-# a variant for each level of x86-64; not every compiler knows how to put them into one library
-VARIANTS = ["-DVCAM_VARIANTS"]
+# of x86-64, see common.h; not every compiler, and not every libc, can put them into one library
+VARIANTS = ("2", "1", "0") if platform.machine() in ("x86_64", "AMD64") else ("0",)
 
 
 class BuildError(Exception):
@@ -46,8 +46,8 @@ def build(folder: Path = FOLDER, target: Path | None = None) -> Path:
     flags = [*FLAGS, f"-DVCAM_FINGERPRINT={fingerprint(folder)}u"]
     said = ""
     try:
-        for variants in (VARIANTS, []) if platform.machine() in ("x86_64", "AMD64") else ([],):
-            command = [*compiler, *flags, *variants, "-o", str(beside), *sources]
+        for variants in VARIANTS:
+            command = [*compiler, *flags, f"-DVCAM_VARIANTS={variants}", "-o", str(beside), *sources]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
             except OSError as error:

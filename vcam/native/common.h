@@ -21,8 +21,11 @@ typedef int32_t i32;
 #define EXPORT_ONE __attribute__((visibility("default")))
 
 /* One library for all processors of a kind: its loader takes the variant that this one runs fastest. */
-#ifdef VCAM_VARIANTS
+#if VCAM_VARIANTS == 2
 #define EXPORT EXPORT_ONE __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#elif VCAM_VARIANTS == 1
+/* GCC before 12 */
+#define EXPORT EXPORT_ONE __attribute__((target_clones("default", "avx2")))
 #else
 #define EXPORT EXPORT_ONE
 #endif
