@@ -1,6 +1,6 @@
 # make demo    see vcam at work: installs it into .venv and runs its built-in scene
 # make test    the whole test suite
-# make quick   the tests of pure functions and of loops with fakes: half a minute
+# make quick   the tests of pure functions and of loops with fakes, but for the long ones: half a minute
 # make lint    style and types
 # make docs    the reference pages, from the program itself
 # make gallery renew docs/gallery.md and its pictures
@@ -10,6 +10,10 @@
 VENV ?= .venv
 # extra words for pytest, for example: make test PYTEST="-k matte"
 PYTEST ?=
+
+# Two processes take a file of tests each, in the order of their names: the virtual machine's file, which uses two
+# processors by itself, comes when the others are almost through. With PYTEST="-n 0" there is one.
+TESTS := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -24,10 +28,10 @@ demo: $(VENV)/.vcam
 	$(BIN)/vcam demo
 
 test: $(VENV)/.vcam-test
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python $(TESTS) $(PYTEST)
 
 quick: $(VENV)/.vcam-test
-	$(BIN)/python -m pytest -m "not process and not engine and not vm" $(PYTEST)
+	$(BIN)/python $(TESTS) -m "not process and not engine and not vm and not long" $(PYTEST)
 
 lint: $(VENV)/.vcam-dev
 	$(BIN)/ruff check

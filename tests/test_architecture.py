@@ -113,6 +113,7 @@ def test_heavy_packages_are_imported_only_where_they_are_used(module: str) -> No
     assert not first & HEAVY, f"{module} imports {first & HEAVY} at start"
 
 
+@pytest.mark.process
 def test_the_command_line_starts_without_heavy_packages() -> None:
     script = "import sys, vcam.cli.main; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)

@@ -18,6 +18,8 @@ from vcam.camera.url import UrlCamera
 from vcam.errors import CameraError
 from vcam.ffmpeg import find_ffmpeg
 
+pytestmark = pytest.mark.process
+
 SIZE = (96, 64)
 RED = ["-v", "error", "-re", "-f", "lavfi", "-i", "color=c=0xFF0000:s=192x128:r=30"]
 
@@ -129,7 +131,7 @@ def test_a_camera_that_speaks_rtsp():
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), RtspCamera) as server:
         server.daemon_threads = True
         server.methods = []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         camera, frame = opened(f"rtsp://127.0.0.1:{server.server_address[1]}/live")
         assert_red(frame)
         for _ in range(5):

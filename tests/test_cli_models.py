@@ -79,7 +79,7 @@ def served(tmp_path):
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         # an answer that nobody reads to its end must have ended before the test does
         server.daemon_threads = False
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield folder, f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 

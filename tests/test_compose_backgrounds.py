@@ -111,6 +111,7 @@ def test_a_truncated_picture_is_an_input_error(tmp_path: Path) -> None:
         parse(path).prepare(SIZE)
 
 
+@pytest.mark.process
 def test_the_content_of_a_file_decides_what_it_is(tmp_path: Path) -> None:
     still = tmp_path / "still.mp4"
     Image.new("RGB", (40, 30)).save(still, "JPEG")

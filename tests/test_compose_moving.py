@@ -28,7 +28,7 @@ def watch(background, times) -> list[int]:
     seen, source = [], background._source
     for now in times:
         deadline = time.monotonic() + 10
-        while (len(source._ready) < AHEAD or source._skip) and time.monotonic() < deadline:
+        while len(source._ready) < AHEAD and time.monotonic() < deadline:
             time.sleep(0.001)
         seen.append(int(background.without_person(now).frame.y[24, 32]))
     return seen
@@ -106,6 +106,7 @@ def test_a_folder_without_pictures_is_an_input_error(tmp_path: Path) -> None:
         SlideShow(tmp_path, 1.0).prepare(SIZE)
 
 
+@pytest.mark.process
 def test_a_film_runs_at_its_own_rate_and_loops(tmp_path: Path) -> None:
     background = VideoBackground(film(tmp_path / "film.mkv", 1.0, 10))
     background.prepare(SIZE)
@@ -117,6 +118,7 @@ def test_a_film_runs_at_its_own_rate_and_loops(tmp_path: Path) -> None:
     background.close()
 
 
+@pytest.mark.process
 def test_a_fast_film_keeps_its_speed_when_looked_at_seldom(tmp_path: Path) -> None:
     background = VideoBackground(film(tmp_path / "film.mkv", 1.0, 20))
     background.prepare(SIZE)
@@ -127,6 +129,7 @@ def test_a_fast_film_keeps_its_speed_when_looked_at_seldom(tmp_path: Path) -> No
     background.close()
 
 
+@pytest.mark.process
 def test_a_film_stands_still_while_nobody_looks(tmp_path: Path) -> None:
     background = VideoBackground(film(tmp_path / "film.mkv", 1.0, 10))
     background.prepare(SIZE)
@@ -136,6 +139,7 @@ def test_a_film_stands_still_while_nobody_looks(tmp_path: Path) -> None:
     background.close()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("suffix", ["gif", "png", "webp"])
 def test_an_animation_keeps_its_delays_and_loops(tmp_path: Path, suffix: str) -> None:
     lossless = {"lossless": True} if suffix == "webp" else {}
@@ -151,6 +155,7 @@ def test_an_animation_keeps_its_delays_and_loops(tmp_path: Path, suffix: str) ->
     background.close()
 
 
+@pytest.mark.process
 def test_an_animation_with_crooked_delays_is_sampled_no_faster_than_30(tmp_path: Path) -> None:
     path = animate(tmp_path / "a.gif", duration=[70, 110, 130, 50])
     background = VideoBackground(path)
@@ -159,6 +164,7 @@ def test_an_animation_with_crooked_delays_is_sampled_no_faster_than_30(tmp_path:
     background.close()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("fit", ["cover", "contain", "stretch"])
 def test_films_fit_as_pictures_do(tmp_path: Path, fit: str) -> None:
     path = tmp_path / "tall.mkv"
@@ -175,6 +181,7 @@ def test_films_fit_as_pictures_do(tmp_path: Path, fit: str) -> None:
     background.close()
 
 
+@pytest.mark.process
 def test_a_film_without_frames_is_an_input_error(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mkv")
     data = path.read_bytes()
@@ -235,6 +242,30 @@ def test_reading_ahead_is_bounded_and_never_waits() -> None:
     assert time.monotonic() - start < 1
     source.close()
     assert not any(thread.name == "decode film" for thread in threading.enumerate())
+
+
+def test_frames_that_are_to_be_left_out_are_not_among_those_that_are_ready_next() -> None:
+    source = Prefetcher(lambda: ScriptedReader(100), SIZE, "film")
+
+    def full() -> bool:
+        deadline = time.monotonic() + 5
+        while len(source._ready) < AHEAD and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return len(source._ready) == AHEAD
+
+    # they count down from 100
+    assert source.start().y[0, 0] == 100
+    for shown in (98, 88, 78):
+        assert full()
+        frame, taken = source.take(10, skip_below=10)
+        assert taken == 10
+        assert frame is not None
+        assert frame.y[0, 0] == shown
+    assert full()
+    assert source.take(10)[1] == AHEAD
+    assert full()
+    assert source.take(20, skip_below=10)[1] == AHEAD
+    source.close()
 
 
 def test_a_decoder_with_nothing_to_give_is_an_error_at_the_start() -> None:

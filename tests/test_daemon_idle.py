@@ -8,6 +8,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from vcam.compose.composer import PlateComposer
 from vcam.compose.factory import parse_background
 from vcam.daemon.live import PLACEHOLDER_INTERVAL, Live, State
@@ -73,6 +75,7 @@ def waits(thread: threading.Thread) -> int:
     return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.MULTILINE)[1])
 
 
+@pytest.mark.long
 def test_while_idle_it_sleeps_between_its_placeholders_and_makes_none_anew() -> None:
     device = MemoryDevice()
     life = Live(SETTINGS, camera=FakeCamera([], size=SIZE, live=True), outputs=[device], open_pipeline=build)

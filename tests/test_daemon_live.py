@@ -277,15 +277,17 @@ def test_waits_double_up_to_the_longest_and_start_anew_after_a_success() -> None
 
 
 def test_the_camera_keeper_never_blocks_its_caller() -> None:
+    wake_up = threading.Event()
+
     class Slow(FakeCamera):
         def open(self) -> None:
-            time.sleep(1)
+            assert wake_up.wait(20), "the caller waits for it"
 
     keeper = CameraKeeper(Slow([]))
     begun = time.monotonic()
     assert not keeper.want()
     assert not keeper.want()
-    assert time.monotonic() - begun < 0.8
+    wake_up.set()
     while not keeper.want():
         assert time.monotonic() - begun < 10
         time.sleep(0.01)

@@ -176,7 +176,7 @@ def test_any_bytes_are_survived(text: bytes) -> None:
     survives(text)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(members, st.booleans())
 def test_any_message_of_about_the_right_form_is_survived(message: dict[str, Any], ascii_only: bool) -> None:
     text = json.dumps(message, ensure_ascii=ascii_only)

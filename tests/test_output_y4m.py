@@ -148,6 +148,7 @@ print("late words")
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("mode", ["blocking", "live"])
 def test_a_reader_that_leaves_standard_output_ends_it_without_a_complaint(mode: str) -> None:
     command = [sys.executable, "-c", STDOUT_WRITER, mode]
@@ -163,6 +164,7 @@ def test_a_reader_that_leaves_standard_output_ends_it_without_a_complaint(mode: 
     assert 0 < int(said.split()[-1]) < 500
 
 
+@pytest.mark.process
 def test_a_terminal_is_not_filled_with_video() -> None:
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()

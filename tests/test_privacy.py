@@ -51,6 +51,7 @@ def test_the_room_is_recognised_and_no_background_is_taken_for_it() -> None:
         assert not shows_the_room(alone), spec
 
 
+@pytest.mark.long
 def test_ten_thousand_frames_with_every_fault_and_every_change_never_show_the_room() -> None:
     trial = Trial()
     assert trial.judge(FRAMES) == 0

@@ -273,6 +273,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"vcam.daemon.backoff.{name}", value)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("quick")
 def test_every_look_with_every_fault_never_shows_the_room(cube: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trial = EffectsTrial(monkeypatch)

@@ -11,6 +11,8 @@ import pytest
 from vcam.v4l2 import presence
 from vcam.v4l2.presence import ReaderWatch
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def node(tmp_path):

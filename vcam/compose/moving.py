@@ -83,16 +83,12 @@ class _Film(ABC):
         behind = int((now - self._start) * self._rate + Fraction(1, 1000)) - self._position
         if behind <= 0:
             return plate
-        frame, taken = source.take(behind)
+        frame, taken = source.take(behind, skip_below=float(self._rate))
         self._position += taken
         if frame is not None:
             self._show(frame)
-        missing = behind - taken
-        if missing and taken and missing < self._rate:
-            source.skip(missing)
-            self._position += missing
-        elif missing:
-            self._start += float(missing / self._rate)
+        if taken < behind:
+            self._start += float((behind - taken) / self._rate)
         return plate
 
     def close(self) -> None:

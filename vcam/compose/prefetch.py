@@ -67,10 +67,12 @@ class Prefetcher:
             f"{self._name} gave no frame within {FIRST_FRAME_TIMEOUT:g} s", "is it on a drive that answers slowly?"
         )
 
-    def take(self, count: int) -> tuple[Frame | None, int]:
+    def take(self, count: int, *, skip_below: float = 0) -> tuple[Frame | None, int]:
         """Go on by up to `count` frames, without waiting: the newest of them (None: nothing new), and how many.
 
-        The frame belongs to the caller until the next call that gives one.
+        Where the film runs faster than it is looked at, and less than `skip_below` of them are not there yet, these
+        are thrown away as soon as they are decoded, and count, too. The frame belongs to the caller until the next
+        call that gives one.
         """
         with self._wake:
             taken = min(count, len(self._ready))
@@ -78,13 +80,12 @@ class Prefetcher:
             for _ in range(taken):
                 frame = self._next()
             if taken:
+                if count - taken < skip_below:
+                    # under the same lock, or the decoder would put some of them into the queue before
+                    self._skip += count - taken
+                    taken = count
                 self._wake.notify_all()
             return frame, taken
-
-    def skip(self, count: int) -> None:
-        """Throw away the next `count` frames that are decoded: the film runs faster than it is looked at."""
-        with self._wake:
-            self._skip += count
 
     def close(self) -> None:
         """End thread and decoder. May be called twice."""
