@@ -79,12 +79,10 @@ class Prefetcher:
             frame = None
             for _ in range(taken):
                 frame = self._next()
-            if taken:
-                if count - taken < skip_below:
-                    # under the same lock, or the decoder would put some of them into the queue before
-                    self._skip += count - taken
-                    taken = count
-                self._wake.notify_all()
+            if taken and count - taken < skip_below:
+                # under the same lock, or the decoder would put some of them into the queue before
+                self._skip += count - taken
+                taken = count
             return frame, taken
 
     def close(self) -> None:
@@ -103,6 +101,8 @@ class Prefetcher:
         if self._shown is not None:
             self._free.append(self._shown)
         self._shown = frame
+        # there is room for another one
+        self._wake.notify_all()
         return frame
 
     def _run(self) -> None:
