@@ -236,9 +236,10 @@ def test_two_virtual_cameras_from_one_webcam():
         assert both[0] > 15
         daemon.wait_until("idle")
         # the second one alone wakes it too
-        see(WEBCAM)
-        # what it saw may have been the last picture of those before it
-        daemon.wait_for("camera on", times=2)
+        with Reader(WEBCAM) as second:
+            # what comes first may be the last picture of those before it; without the event who leaves then is missed
+            daemon.wait_for("camera on", times=2)
+            second.until_composited()
 
 
 def test_a_reader_may_come_before_the_daemon():
