@@ -17,7 +17,8 @@ from native_helpers import COMPILER, SOURCE, difference, noise
 from vcam import native
 from vcam.compose.blend import CHROMA_SCALE, LIFT, LUMA_SCALE
 from vcam.matte import guided
-from vcam.matte.temporal import TemporalFilter
+from vcam.matte.steady import CALM, MOVED, SteadyFilter
+from vcam.matte.temporal import TemporalFilter, gain_floor
 from vcam.native import build
 from vcam.types import F32, U8
 
@@ -112,7 +113,7 @@ def scene(height: int, width: int, seed: int) -> tuple[U8, tuple[U8, U8, U8]]:
 def test_the_model_is_that_of_the_guided_filter(kernels, size: tuple[int, int], radius: int) -> None:
     matte, planes = scene(*size, seed=1)
     maps = np.full((4, *size), np.nan, np.float32)
-    terms = {"epsilon": guided.EPSILON * 255 * 255, "blind": guided.BLIND, "contrast": 1.0}
+    terms = {"epsilon": guided.EPSILON * 255 * 255, "blind": guided.BLIND, "contrast": 1.0, "sure": guided.SURE}
     kernels.model(matte, planes, maps, radius, **terms)
     slopes, offset = guided._model(matte, planes, radius)
     for mine, expected in zip(maps, [*slopes, offset], strict=True):
@@ -124,7 +125,7 @@ def test_a_flat_guide_keeps_the_matte(kernels, level: int) -> None:
     matte, _ = scene(40, 60, seed=2)
     flat = np.full_like(matte, level)
     maps = np.zeros((4, 40, 60), np.float32)
-    kernels.model(matte, (flat, flat, flat), maps, 3, epsilon=65.0, blind=guided.BLIND, contrast=1.0)
+    kernels.model(matte, (flat, flat, flat), maps, 3, epsilon=65.0, blind=guided.BLIND, contrast=1.0, sure=0)
     assert np.abs(maps[3] + maps[:3].sum(axis=0) * level - matte).max() < 0.1
 
 
@@ -141,6 +142,24 @@ def test_applying_the_model_gives_what_opencv_gives(kernels, small: tuple[int, i
     offset = (maps[3] - np.float32(255 * (0.5 - 0.5 * guided.CONTRAST))) / np.float32(guided.CONTRAST)
     guided.GuidedFilter()._apply(unscaled[:3], offset, planes, expected)
     assert difference(mine, expected) <= 1
+
+
+@pytest.mark.parametrize("small", [(2, 2), (3, 40), (36, 64)])
+@pytest.mark.parametrize("size", [(1, 1), (5, 63), (90, 160), (20, 129)])
+def test_the_average_where_the_map_stands_still_is_the_steady_filters(kernels, size, small) -> None:
+    seen, before = noise(1, *small), noise(2, *small)
+    # from no change at all to one that nothing stands
+    before[: small[0] // 2] = cv2.add(seen[: small[0] // 2], noise(3, small[0] // 2, small[1], 0, 24))
+    matte, kept = noise(4, *size), noise(5, *size)
+    matte[:, ::3] = kept[:, ::3]
+    made = SteadyFilter(0.9)
+    made._kernels = None
+    expected = [matte.copy(), kept.copy()]
+    made._average(*expected, (seen, before))
+    kernels.steady(matte, kept, (seen, before), least=round(256 * gain_floor(0.9)), moved=(CALM, MOVED))
+    assert np.array_equal(matte, kept)
+    assert difference(matte, expected[0]) <= 1
+    assert np.array_equal(expected[0], expected[1])
 
 
 def moving(count: int, height: int, width: int) -> list[tuple[F32, U8]]:
@@ -187,7 +206,7 @@ def refusals(kernels: native.Kernels) -> dict[str, Callable[[], None]]:
     plane, small, maps = noise(1, 8, 12), noise(2, 4, 6), np.zeros((8, 12), np.float32)
     pictures, flow = (np.zeros((4, 6), np.uint8), np.zeros((4, 6), np.uint8)), np.zeros((4, 6, 2), np.float32)
     terms = {"floor": 0.3, "slope": 1.0, "still": 0.2, "doubt": (4, 14)}
-    model = {"epsilon": 65.0, "blind": 6, "contrast": 1.8}
+    model = {"epsilon": 65.0, "blind": 6, "contrast": 1.8, "sure": 24}
     four = np.zeros((4, 4, 6), np.float32)
     return {
         "another shape": lambda: kernels.blend(plane, plane, plane[:-1], plane),
@@ -201,6 +220,8 @@ def refusals(kernels: native.Kernels) -> dict[str, Callable[[], None]]:
         "chroma of another size": lambda: kernels.apply(four, (plane, small, plane), plane),
         "one row of maps": lambda: kernels.apply(four[:, :1], (plane, small, small), plane),
         "maps that are not dense": lambda: kernels.follow(maps.T.copy().T, maps, maps, flow, pictures, **terms),
+        "maps of two sizes": lambda: kernels.steady(plane, plane.copy(), (small, small[1:]), least=48, moved=(4, 16)),
+        "one row of a map": lambda: kernels.steady(plane, plane.copy(), (small[:1],) * 2, least=48, moved=(4, 16)),
         "motion of another size": lambda: kernels.follow(maps, maps, maps, flow[1:], pictures, **terms),
         "luma of another size": lambda: kernels.follow(maps, maps, maps, flow, (plane, plane), **terms),
         "a grey picture": lambda: kernels.scale(plane[..., None], maps, maps, maps),

@@ -27,16 +27,26 @@ EPSILON = 1e-3
 
 A tenth of it follows weak edges a little better, and flickers more."""
 
-CONTRAST = 1.8
+CONTRAST = 1.7
+"""Higher ones are crisper, and flicker more; where the matte passes one half is the same."""
+
 BLIND = 6
 """How often its share that colours do not explain is squared until a window counts as blind: fewer times, more of the
 network's own edge is kept, and flickers."""
+
+SURE = 24
+"""Levels from none or all: where a pixel and its neighbours at half the network's size come so near, the matte decides.
+
+So far from an outline, a colour that is like the person's by chance is no reason to show it."""
 
 RADIUS = 3
 """Half the window's side at half the network's size. Larger windows reach further into hair, and blur small people."""
 
 REACH = 2 * RADIUS
 """Pixels of the network's map around a person that the refinement may still give them."""
+
+
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
 class GuidedFilter:
@@ -63,7 +73,9 @@ class GuidedFilter:
             return
         maps = self._array("maps", (4 * small[1], small[0])).reshape(4, small[1], small[0])
         y, u, v = guide
-        self._kernels.model(matte, (y, u, v), maps, radius, epsilon=EPSILON * 255 * 255, blind=BLIND, contrast=CONTRAST)
+        self._kernels.model(
+            matte, (y, u, v), maps, radius, epsilon=EPSILON * 255 * 255, blind=BLIND, contrast=CONTRAST, sure=SURE
+        )
         self._kernels.apply(maps, planes, target)
 
     def _reduce(self, plane: U8, small: Size, name: str) -> U8:
@@ -131,6 +143,10 @@ def _model(p: U8, guide: Sequence[U8], radius: int) -> tuple[list[F32], F32]:
     # the model of a pixel is the mean of those of all windows that hold it
     slopes, offset = [_mean(slope, radius) for slope in slopes], _mean(offset, radius)
     offset += _missing(p, guide, slopes, offset) * _blindness(p, mean_p, explained, radius)
+    nobody, all_of_them = cv2.dilate(p, _NEIGHBOURS) <= SURE, cv2.erode(p, _NEIGHBOURS) >= 255 - SURE
+    for slope in slopes:
+        slope[nobody | all_of_them] = 0
+    offset[nobody], offset[all_of_them] = 0, 255
     return slopes, offset
 
 

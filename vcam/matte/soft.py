@@ -17,6 +17,7 @@ from vcam.frames import NOTHING, Alpha, Box, Frame, Map, Planes
 from vcam.images import place_map
 from vcam.matte.guided import RADIUS, REACH, GuidedFilter
 from vcam.matte.islands import IslandFilter
+from vcam.matte.steady import SteadyFilter
 from vcam.matte.temporal import TemporalFilter
 from vcam.settings import MatteSettings
 from vcam.types import F32, U8, Size
@@ -29,6 +30,11 @@ REFERENCE_ROWS = 48
 
 REFINED_LINES = 540
 """The highest picture that the refinement is applied to at full size."""
+
+GRAIN = 0.6
+"""Standard deviation, in pixels, of a blur of three by three. Without it the noise of the luma goes into the matte.
+
+Only for films that are refined at full size: reducing averages the noise too, and single pictures do not flicker."""
 
 CENTRE = 0.55
 """The probability that counts as the edge. The networks see people a little larger than they are (docs/quality.md)."""
@@ -85,6 +91,7 @@ class SoftMatte:
         self._islands = IslandFilter(settings.islands)
         self._edge = settings.edge
         self._guided = GuidedFilter() if settings.refine else None
+        self._steady = SteadyFilter(settings.temporal) if settings.refine and settings.temporal else None
         self._kernels = native.kernels()
         self._layout: tuple[Size, Size, Box] | None = None
         self._origin: int | None = None
@@ -107,6 +114,8 @@ class SoftMatte:
         luma = (seen.pyramid[-1] if seen.pyramid else part).y
         # to bytes: 1/255 is finer than the network is sure of, and tables and morphology are cheap on bytes
         cv2.convertScaleAbs(self._temporal.update(probability, luma), dst=self._bytes, alpha=255.0)
+        if self._steady is not None:
+            self._steady.look(self._bytes, self._temporal.begins)
         cv2.LUT(self._bytes, self._step, dst=self._small)
         self._islands.apply(self._small)
         self._move_edge()
@@ -119,6 +128,8 @@ class SoftMatte:
 
     def reset(self) -> None:
         self._temporal.reset()
+        if self._steady is not None:
+            self._steady.reset()
         self._origin = None
 
     def _allocate(self, small: Size, frame: Size, part: Box) -> None:
@@ -140,6 +151,8 @@ class SoftMatte:
         self._grid = Grid.between(small, full, 2 * self._scale)
         self._working = np.zeros((height // self._scale, width // self._scale), np.uint8) if self._scale > 1 else None
         by = self._scale
+        if self._steady is not None:
+            self._steady.allocate((h, w), (height // by, width // by))
         u, v = (np.zeros((height // by // 2, width // by // 2), np.uint8) for _ in range(2))
         self._reduced = Frame(np.zeros((height // by, width // by), np.uint8), u, v)
         # an offset of a whole number of small pixels is a dilation; the rest is a mixture of two of them
@@ -200,18 +213,27 @@ class SoftMatte:
         # where the person or the map is small, wide windows would blur their outline away
         radius = min(RADIUS if 2 * small.shape[0] >= rows else RADIUS // 2, max(rows // REFERENCE_ROWS, 1))
         guide = _of_size(pyramid, self._small.shape, source)
-        if self._working is None:
-            guided.refine(small, part.planes, full, radius, reduced=guide)
-            return full
         inner = Box(*(bound // self._scale for bound in box))
+        target = full if self._working is None else self._working[inner.y0 : inner.y1, inner.x0 : inner.x1]
+        guided.refine(small, self._working_planes(part, inner, pyramid), target, radius, reduced=guide)
+        if self._steady is not None:
+            self._steady.apply(target, source, inner)
+        return target
+
+    def _working_planes(self, part: Frame, inner: Box, pyramid: Sequence[Frame]) -> Planes:
+        """The box's planes at working size."""
+        reduced = self._reduced.view(inner)
+        if self._working is None:
+            if self._steady is None:
+                return part.planes
+            cv2.GaussianBlur(part.y, (3, 3), GRAIN, dst=reduced.y)
+            return reduced.y, part.u, part.v
         planes = _of_size(pyramid, self._working.shape, inner)
-        if planes is None:
-            planes = self._reduced.view(inner).planes
-            for plane, smaller in zip(part.planes, planes, strict=True):
-                cv2.resize(plane, smaller.shape[::-1], dst=smaller, interpolation=cv2.INTER_AREA)
-        working = self._working[inner.y0 : inner.y1, inner.x0 : inner.x1]
-        guided.refine(small, planes, working, radius, reduced=guide)
-        return working
+        if planes is not None:
+            return planes
+        for plane, smaller in zip(part.planes, reduced.planes, strict=True):
+            cv2.resize(plane, smaller.shape[::-1], dst=smaller, interpolation=cv2.INTER_AREA)
+        return reduced.planes
 
 
 def _of_size(pyramid: Sequence[Frame], shape: tuple[int, ...], box: Box) -> Planes | None:

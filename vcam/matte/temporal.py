@@ -8,13 +8,13 @@ import numpy as np
 from vcam import native
 from vcam.types import F32, U8, Size
 
-STILL = 0.25
+STILL = 0.15
 MOVING = 0.85
 """Differences of probability: below STILL is the network's own flicker, above MOVING what no motion explains.
 
 Chosen on synthetic clips with known mattes (docs/quality.md): higher ones damp more and begin to lag."""
 
-SAME, OTHER = 4, 14
+SAME, OTHER = 6, 18
 """Levels of luma that a pixel differs by from where its motion says it comes from.
 
 Up to SAME it is the camera's noise; from OTHER on the motion was wrong, as beside a small hand before a wall, and
@@ -27,6 +27,11 @@ Somebody who leans over quickly changes it by up to 13 (`vcam.quality.synthetic`
 
 LEAST = 16
 """Lines or columns below which a map is too small for motion to be looked for."""
+
+
+def gain_floor(strength: float) -> float:
+    """How much of what is new is taken where nothing moves, for a strength of 0 (all) to 1."""
+    return 1.0 - 0.9 * strength
 
 
 class TemporalFilter:
@@ -44,8 +49,8 @@ class TemporalFilter:
     """
 
     def __init__(self, strength: float) -> None:
-        """strength: 0 (off) to 1; the gain on still pixels is 1 - 0.9 * strength."""
-        self._floor = 1.0 - 0.9 * strength
+        """strength: 0 (off) to 1, see `gain_floor`."""
+        self._floor = gain_floor(strength)
         self._slope = (1.0 - self._floor) / (MOVING - STILL)
         self._flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._kernels = native.kernels()
@@ -54,6 +59,8 @@ class TemporalFilter:
         self._warped: F32 = np.zeros((0, 0), np.float32)
         self._luma, self._before = np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.uint8)
         self._follows = False
+        self.begins = True
+        """Whether the last map was taken as it is: the first one, or that of another scene."""
 
     def update(self, probability: F32, luma: U8) -> F32:
         """The filtered map, float32 of the map's shape, 0..1; it belongs to the filter until the next call.
@@ -66,10 +73,12 @@ class TemporalFilter:
             self._allocate(probability)
             self._mean = probability.copy()
             self._reduce(luma, self._luma)
+            self.begins = True
             return self._mean
         self._luma, self._before = self._before, self._luma
         self._reduce(luma, self._luma)
-        if cv2.norm(self._luma, self._before, cv2.NORM_L1) > CUT * self._luma.size:
+        self.begins = cv2.norm(self._luma, self._before, cv2.NORM_L1) > CUT * self._luma.size
+        if self.begins:
             np.copyto(self._mean, probability)
             return self._mean
         if self._follows and self._kernels is not None and _is_twice(probability, self._luma):

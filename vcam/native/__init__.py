@@ -43,8 +43,9 @@ class Kernels:
             "blend": [*plane * 4, *[integer] * 4],
             "enlarge": [*plane * 3, integer, integer, pointer],
             "magnify": [*plane * 2, *[integer] * 3, pointer],
-            "model": [*plane * 4, pointer, pointer, *[integer] * 3, number, integer, number],
+            "model": [*plane * 4, pointer, pointer, *[integer] * 3, number, integer, number, integer],
             "apply": [pointer, integer, integer, *plane * 4, integer, integer, pointer],
+            "steady": [*plane * 4, *[integer] * 7, pointer],
             "follow": [*[pointer] * 6, integer, integer, *[number] * 3, integer, integer, pointer],
             "lut": [*plane * 3, integer, integer, *[pointer] * 3],
             "shade": [*plane * 3, integer, integer],
@@ -53,7 +54,7 @@ class Kernels:
         for name, types in terms.items():
             function = getattr(library, f"vcam_{name}")
             function.argtypes, function.restype = types, None
-        for name, sides in {"model": 3, "apply": 1, "follow": 2, "lut": 1}.items():
+        for name, sides in {"model": 3, "apply": 1, "steady": 2, "follow": 2, "lut": 1}.items():
             function = getattr(library, f"vcam_{name}_scratch")
             function.argtypes, function.restype = [integer] * sides, count
         self._library = library
@@ -97,12 +98,21 @@ class Kernels:
         self._library.vcam_magnify(*source, *target, width, height, factor, self._scratch(factor * width))
 
     def model(
-        self, matte: U8, guide: Planes, maps: F32, radius: int, *, epsilon: float, blind: int, contrast: float
+        self,
+        matte: U8,
+        guide: Planes,
+        maps: F32,
+        radius: int,
+        *,
+        epsilon: float,
+        blind: int,
+        contrast: float,
+        sure: int,
     ) -> None:
         """The guided filter's linear model of a matte by the three planes of a guide, all (h, w).
 
         maps: float32 (4, h, w), overwritten: the slopes by each plane and the offset, in levels, with the contrast in
-        them. radius: 1 to `MAX_RADIUS`; epsilon: in squared levels; blind: see `vcam.matte.guided`.
+        them. radius: 1 to `MAX_RADIUS`; epsilon: in squared levels; blind, sure: see `vcam.matte.guided`.
         """
         height, width = matte.shape
         if not 1 <= radius <= MAX_RADIUS:
@@ -110,7 +120,7 @@ class Kernels:
         planes = (part for plane in (matte, *guide) for part in _plane(plane, height, width))
         to = _numbers(maps, (4, height, width))
         room = self._scratch(self._library.vcam_model_scratch(width, height, radius))
-        self._library.vcam_model(*planes, to, room, width, height, radius, epsilon, blind, contrast)
+        self._library.vcam_model(*planes, to, room, width, height, radius, epsilon, blind, contrast, sure)
 
     def apply(self, maps: F32, planes: Planes, target: U8) -> None:
         """Write what the model gives for planes of I420, (2h, 2w) and twice (h, w), into `target` (2h, 2w).
@@ -125,6 +135,19 @@ class Kernels:
         source = _numbers(maps, (4, rows, columns))
         room = self._scratch(self._library.vcam_apply_scratch(width))
         self._library.vcam_apply(source, columns, rows, *y, *u, *v, *to, width, height, room)
+
+    def steady(self, matte: U8, kept: U8, maps: tuple[U8, U8], *, least: int, moved: tuple[int, int]) -> None:
+        """Move `kept` towards the matte, both (h, w), where the map stands still, and the matte to the same.
+
+        maps: now and before, of any size from (2, 2); least: the gain, in 256 parts; moved: see `vcam.matte.steady`.
+        """
+        (height, width), (rows, columns) = matte.shape, maps[0].shape
+        if rows < 2 or columns < 2:
+            raise ValueError(f"maps are too small: {maps[0].shape}")
+        large = (part for plane in (matte, kept) for part in _plane(plane, height, width))
+        small = (part for plane in maps for part in _plane(plane, rows, columns))
+        room = self._scratch(self._library.vcam_steady_scratch(columns, width))
+        self._library.vcam_steady(*large, *small, columns, rows, width, height, least, *moved, room)
 
     def follow(
         self,

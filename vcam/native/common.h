@@ -51,4 +51,14 @@ INLINE u8 by_255(u16 x) {
     return (u8)((u16)(x + (x >> 8)) >> 8);
 }
 
+/* Between which two rows or columns of `small` one of `large` lies, as cv2.INTER_LINEAR has it: the first of them, and
+   the second's share. */
+INLINE i32 place(i32 at, i32 large, i32 small, float *share) {
+    float where = ((float)at + 0.5f) * (float)small / (float)large - 0.5f;
+    where = where < 0.0f ? 0.0f : where;
+    i32 first = (i32)where > small - 2 ? small - 2 : (i32)where;
+    *share = within(where - (float)first, 1.0f);
+    return first;
+}
+
 #endif

@@ -115,9 +115,31 @@ INLINE void solve(const float *restrict m, float *restrict model, ptrdiff_t plan
     }
 }
 
-/* The mean of the models of all windows that hold a pixel, given back the matte's own where colours are blind. */
+/* The least and the greatest of each pixel's three by three samples of the matte; two more columns of room for each. */
+INLINE void bounds(const Inputs *in, i32 row, u8 *restrict low, u8 *restrict high, i32 width, i32 height) {
+    const u8 *restrict p = row_of(in, P, row);
+    const u8 *restrict above = row_of(in, P, clamped(row - 1, height - 1));
+    const u8 *restrict below = row_of(in, P, clamped(row + 1, height - 1));
+    u8 *restrict least = low + width, *restrict most = high + width;
+    INDEPENDENT
+    for (i32 x = 0; x < width; x++) {
+        u8 a = above[x], b = below[x], c = p[x];
+        u8 less = a < b ? a : b, more = a < b ? b : a;
+        least[x + 1] = less < c ? less : c, most[x + 1] = more > c ? more : c;
+    }
+    least[0] = least[1], least[width + 1] = least[width], most[0] = most[1], most[width + 1] = most[width];
+    INDEPENDENT
+    for (i32 x = 0; x < width; x++) {
+        u8 less = least[x] < least[x + 2] ? least[x] : least[x + 2];
+        u8 more = most[x] > most[x + 2] ? most[x] : most[x + 2];
+        low[x] = less < least[x + 1] ? less : least[x + 1], high[x] = more > most[x + 1] ? more : most[x + 1];
+    }
+}
+
+/* The mean of the models of all windows that hold a pixel, given back the matte's own where colours are blind, and none
+   or all where the matte is sure. low, high: of the matte's neighbours */
 INLINE void settle(const float *restrict mean, const Inputs *in, i32 row, float *restrict maps, ptrdiff_t plane,
-                   i32 width, i32 blind, float contrast) {
+                   i32 width, i32 blind, float contrast, const u8 *restrict low, const u8 *restrict high, i32 sure) {
     const u8 *p = row_of(in, P, row), *y = row_of(in, Y, row), *u = row_of(in, U, row), *v = row_of(in, V, row);
     const float level = 255.0f * (0.5f - 0.5f * contrast);
     float *restrict by_y = maps, *restrict by_u = maps + plane, *restrict by_v = maps + 2 * plane;
@@ -130,25 +152,28 @@ INLINE void settle(const float *restrict mean, const Inputs *in, i32 row, float 
         float a = mean[BY_Y * width + x], b = mean[BY_U * width + x], c = mean[BY_V * width + x];
         float o = mean[OFFSET * width + x];
         o += ((float)p[x] - o - a * (float)y[x] - b * (float)u[x] - c * (float)v[x]) * offset[x];
-        by_y[x] = a * contrast, by_u[x] = b * contrast, by_v[x] = c * contrast;
-        offset[x] = o * contrast + level;
+        /* an outline within reach, or neither */
+        float open = high[x] > sure && low[x] < 255 - sure ? contrast : 0.0f;
+        float end = low[x] >= 255 - sure ? 255.0f * contrast : 0.0f;
+        by_y[x] = a * open, by_u[x] = b * open, by_v[x] = c * open;
+        offset[x] = o * open + (open > 0.0f ? 0.0f : end) + level;
     }
 }
 
 /* How many numbers of four bytes vcam_model needs. */
 EXPORT ptrdiff_t vcam_model_scratch(i32 width, i32 height, i32 radius) {
-    return (ptrdiff_t)MODEL * width * height + (2 * SUMS + 3) * (ptrdiff_t)width + 2 * radius;
+    return (ptrdiff_t)MODEL * width * height + (2 * SUMS + 4) * (ptrdiff_t)width + 2 * radius + 1;
 }
 
 /* p, y, u, v: (height, width). maps: four planes (height, width), the slopes by y, u and v and the offset */
 EXPORT void vcam_model(const u8 *p, ptrdiff_t p_stride, const u8 *y, ptrdiff_t y_stride, const u8 *u, ptrdiff_t u_stride,
                        const u8 *v, ptrdiff_t v_stride, float *maps, float *scratch, i32 width, i32 height, i32 radius,
-                       float epsilon, i32 blind, float contrast) {
+                       float epsilon, i32 blind, float contrast, i32 sure) {
     const ptrdiff_t plane = (ptrdiff_t)width * height;
     const float share = 1.0f / (float)((2 * radius + 1) * (2 * radius + 1));
     float *model = scratch, *means = model + MODEL * plane;
     i32 *columns = (i32 *)(means + SUMS * width), *padded = columns + SUMS * width, *total = padded + width + 2 * radius;
-    u8 *ones = (u8 *)(total + width);
+    u8 *ones = (u8 *)(total + width), *low = ones + width, *high = low + 2 * width + 2;
     Inputs in = {{p, y, u, v, ones}, {p_stride, y_stride, u_stride, v_stride, 0}};
     for (i32 x = 0; x < width; x++) ones[x] = 1;
     for (i32 x = 0; x < SUMS * width; x++) columns[x] = 0;
@@ -166,21 +191,12 @@ EXPORT void vcam_model(const u8 *p, ptrdiff_t p_stride, const u8 *y, ptrdiff_t y
     for (i32 row = 0; row < height; row++) {
         for (i32 i = 0; i < MODEL; i++)
             average(model + i * plane, row, (float *)padded, means + i * width, width, height, radius, share);
-        settle(means, &in, row, maps + (ptrdiff_t)row * width, plane, width, blind, contrast);
+        bounds(&in, row, low, high, width, height);
+        settle(means, &in, row, maps + (ptrdiff_t)row * width, plane, width, blind, contrast, low, high, sure);
     }
 }
 
 /* ---- applying it ---------------------------------------------------------------------------------------------- */
-
-/* Between which two rows or columns of `small` one of `large` lies, as cv2.INTER_LINEAR has it: the first of them, and
-   the second's share. */
-INLINE i32 place(i32 at, i32 large, i32 small, float *share) {
-    float where = ((float)at + 0.5f) * (float)small / (float)large - 0.5f;
-    where = where < 0.0f ? 0.0f : where;
-    i32 first = (i32)where > small - 2 ? small - 2 : (i32)where;
-    *share = within(where - (float)first, 1.0f);
-    return first;
-}
 
 /* Two rows of a map, as wide as the picture: those that the picture's row lies between. */
 typedef struct {
