@@ -145,12 +145,14 @@ class TemporalFilter:
         rows, columns = target.shape
         while luma.shape[0] >= 2 * rows and luma.shape[1] >= 2 * columns:
             half = (luma.shape[1] // 2, luma.shape[0] // 2)
-            if half not in self._steps:
+            last = half == (columns, rows)
+            if not last and half not in self._steps:
                 self._steps[half] = np.empty(half[::-1], np.uint8)
-            step = self._steps[half]
+            step = target if last else self._steps[half]
             cv2.resize(luma[: 2 * half[1], : 2 * half[0]], half, dst=step, interpolation=cv2.INTER_AREA)
             luma = step
-        cv2.resize(luma, (columns, rows), dst=target, interpolation=cv2.INTER_LINEAR)
+        if luma is not target:
+            cv2.resize(luma, (columns, rows), dst=target, interpolation=cv2.INTER_LINEAR)
 
 
 def _is_twice(large: F32, small: U8) -> bool:

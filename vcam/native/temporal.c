@@ -5,10 +5,10 @@
 /* Where the samples round a row of places begin, and the shares of those to the right and below. Places outside of the
    picture (two rows and two columns at least) have its border's. The loops are apart because the next one gathers. */
 INLINE void find_places(const float *restrict to_x, const float *restrict to_y, i32 step, float scale, i32 y,
-                        i32 *restrict at, float *restrict right, float *restrict down, i32 count, i32 width,
+                        i32 *restrict at, float *restrict right, float *restrict down, i32 first, i32 last, i32 width,
                         i32 height) {
     INDEPENDENT
-    for (i32 x = 0; x < count; x++) {
+    for (i32 x = first; x < last; x++) {
         float from_x = within((float)x + scale * to_x[step * x], (float)(width - 1));
         float from_y = within((float)y + scale * to_y[step * x], (float)(height - 1));
         i32 left = (i32)from_x, top = (i32)from_y;
@@ -64,9 +64,9 @@ INLINE void doubt_row(const i32 *restrict residual, i32 *restrict sum, float *re
 /* a row of the average, along the motion, with each pixel's gain */
 INLINE void average_row(const float *restrict seen, const float *restrict mean, const i32 *restrict at,
                         const float *restrict right, const float *restrict down, const float *restrict least,
-                        float *restrict to, i32 width, float floor, float slope, float still) {
+                        float *restrict to, i32 first, i32 last, i32 width, float floor, float slope, float still) {
     INDEPENDENT
-    for (i32 x = 0; x < width; x++) {
+    for (i32 x = first; x < last; x++) {
         i32 i = at[x];
         float moved = between(mean[i], mean[i + 1], mean[i + width], mean[i + width + 1], right[x], down[x]);
         float change = seen[x] - moved, size = change < 0.0f ? -change : change;
@@ -76,9 +76,48 @@ INLINE void average_row(const float *restrict seen, const float *restrict mean, 
     }
 }
 
+/* Parts of the map that are looked at at once: only where somebody is, or was close by, is there anything to do. */
+enum { ROWS = 16, COLUMNS = 32 };
+
+/* What the matte takes for nobody is the hundredth part of a person; a third of that is surely nothing. */
+static const float NOBODY = 0.0033f;
+
+INLINE i32 is_lively(const float *restrict map, i32 top, i32 bottom, i32 left, i32 right, i32 width) {
+    float most[COLUMNS] = {0.0f};
+    for (i32 y = top; y < bottom; y++) {
+        const float *row = map + y * width + left;
+        if (right - left == COLUMNS)
+            for (i32 x = 0; x < COLUMNS; x++) most[x] = row[x] > most[x] ? row[x] : most[x];
+        else
+            for (i32 x = 0; x < right - left; x++) most[x] = row[x] > most[x] ? row[x] : most[x];
+    }
+    i32 count = 0;
+    for (i32 x = 0; x < COLUMNS; x++) count += most[x] > NOBODY;
+    return count > 0;
+}
+
+/* lively: two planes of a byte for each part; in the first then, whether there is anything to do */
+INLINE void find_lively(const float *seen, const float *mean, u8 *lively, i32 width, i32 height) {
+    const i32 across = (width + COLUMNS - 1) / COLUMNS, down = (height + ROWS - 1) / ROWS;
+    u8 *was = lively + across * down;
+    for (i32 i = 0; i < across * down; i++) {
+        i32 top = i / across * ROWS, left = i % across * COLUMNS;
+        i32 bottom = clamped(top + ROWS, height), right = clamped(left + COLUMNS, width);
+        lively[i] = (u8)is_lively(seen, top, bottom, left, right, width);
+        was[i] = (u8)is_lively(mean, top, bottom, left, right, width);
+    }
+    for (i32 i = 0; i < across * down; i++) {
+        i32 y = i / across, x = i % across;
+        for (i32 j = clamped(y - 1, down - 1); j <= clamped(y + 1, down - 1); j++)
+            for (i32 k = clamped(x - 1, across - 1); k <= clamped(x + 1, across - 1); k++)
+                lively[i] |= was[j * across + k];
+        lively[i] = lively[i] > 0;
+    }
+}
+
 /* How many numbers of four bytes vcam_follow needs. */
 EXPORT ptrdiff_t vcam_follow_scratch(i32 width, i32 height) {
-    return 2 * (ptrdiff_t)width * height + 13 * (ptrdiff_t)width + 2;
+    return 2 * (ptrdiff_t)width * height + 13 * (ptrdiff_t)width + 2 + (2 * width / COLUMNS + 1) * (2 * height / ROWS + 1);
 }
 
 /* luma, before: (height, width), 2 at least, dense; flow: two numbers for each of their pixels, to where it was before;
@@ -86,24 +125,45 @@ EXPORT ptrdiff_t vcam_follow_scratch(i32 width, i32 height) {
 EXPORT void vcam_follow(const float *probability, const float *mean, float *result, const float *flow, const u8 *luma,
                         const u8 *before, i32 width, i32 height, float floor, float slope, float still, i32 same,
                         i32 other, float *scratch) {
-    const i32 wide = 2 * width;
+    const i32 wide = 2 * width, tall = 2 * height, parts = (wide + COLUMNS - 1) / COLUMNS;
     i32 *residual = (i32 *)scratch, *at;
     float *doubts = scratch + width * height, *row = doubts + width * height + 1;
     float *to_x = row + width + 1, *to_y = to_x + wide, *least = to_y + wide, *right = least + wide, *down = right + wide;
     at = (i32 *)(down + wide);
-    for (i32 y = 0; y < height; y++) {
-        find_places(flow + 2 * y * width, flow + 2 * y * width + 1, 2, 1.0f, y, at, right, down, width, width, height);
+    u8 *lively = (u8 *)(at + wide);
+    find_lively(probability, mean, lively, wide, tall);
+    i32 top = tall, bottom = 0;
+    for (i32 y = 0; y < tall; y++)
+        for (i32 i = 0; i < parts; i++)
+            if (lively[y / ROWS * parts + i]) top = y < top ? y : top, bottom = y + 1;
+    for (i32 y = clamped(top / 2 - 2, height); y < clamped(bottom / 2 + 2, height); y++) {
+        const float *mine = flow + 2 * y * width;
+        find_places(mine, mine + 1, 2, 1.0f, y, at, right, down, 0, width, width, height);
         residual_row(luma + y * width, before, at, right, down, residual + y * width, width);
     }
-    for (i32 y = 0; y < height; y++)
+    for (i32 y = clamped(top / 2 - 1, height); y < clamped(bottom / 2 + 1, height); y++)
         doubt_row(residual, (i32 *)row, doubts + y * width, y, width, height, floor, same, other);
-    for (i32 y = 0; y < 2 * height; y++) {
-        i32 near = y / 2, far = clamped(y % 2 ? near + 1 : near - 1, height - 1);
-        double_row(flow + 2 * near * width, flow + 2 * far * width, 2, row, to_x, width);
-        double_row(flow + 2 * near * width + 1, flow + 2 * far * width + 1, 2, row, to_y, width);
-        double_row(doubts + near * width, doubts + far * width, 1, row, least, width);
-        /* the flow is in pixels of half the size */
-        find_places(to_x, to_y, 1, 2.0f, y, at, right, down, wide, wide, 2 * height);
-        average_row(probability + y * wide, mean, at, right, down, least, result + y * wide, wide, floor, slope, still);
+    for (i32 y = 0; y < tall; y++) {
+        const u8 *mine = lively + y / ROWS * parts;
+        float *to = result + y * wide;
+        i32 near = y / 2, far = clamped(y % 2 ? near + 1 : near - 1, height - 1), ready = 0;
+        for (i32 i = 0, next; i < parts; i = next) {
+            /* as many parts as are alike */
+            for (next = i + 1; next < parts && mine[next] == mine[i];) next++;
+            const i32 first = i * COLUMNS, last = clamped(next * COLUMNS, wide);
+            if (!mine[i]) {
+                for (i32 x = first; x < last; x++) to[x] = 0.0f;
+                continue;
+            }
+            if (!ready) {
+                double_row(flow + 2 * near * width, flow + 2 * far * width, 2, row, to_x, width);
+                double_row(flow + 2 * near * width + 1, flow + 2 * far * width + 1, 2, row, to_y, width);
+                double_row(doubts + near * width, doubts + far * width, 1, row, least, width);
+                ready = 1;
+            }
+            /* the flow is in pixels of half the size */
+            find_places(to_x, to_y, 1, 2.0f, y, at, right, down, first, last, wide, tall);
+            average_row(probability + y * wide, mean, at, right, down, least, to, first, last, wide, floor, slope, still);
+        }
     }
 }
