@@ -192,7 +192,7 @@ def test_the_average_along_the_motion_is_the_temporal_filters(
         assert np.abs(mine - expected).mean() < 0.0005
     assert np.abs(mine - probability).max() > (0.05 if grain else 0.005)
     # parts of the map that nobody is near are left out; the smaller one has none
-    assert grain or size == (64, 100) or (mine == 0).mean() > 0.2
+    assert grain or size == (64, 100) or (mine == 0).mean() > 0.05
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0])
