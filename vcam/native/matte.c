@@ -64,11 +64,20 @@ INLINE void add(i32 *restrict columns, const Inputs *in, i32 sum, i32 row, i32 w
     for (i32 x = 0; x < width; x++) columns[x] += a[x] * b[x];
 }
 
+/* Rows are short, and seven loops over one take longer than one that adds seven: the usual radius has its own. */
+enum { USUAL = 3 };
+#define SEVEN(a, x) (a[x] + a[x + 1] + a[x + 2] + a[x + 3] + a[x + 4] + a[x + 5] + a[x + 6])
+
 /* means[x] = the mean of 2 * radius + 1 columns round x, of sums of as many rows; beyond an edge they repeat its own */
 INLINE void average_integers(const i32 *restrict columns, i32 *restrict padded, i32 *restrict total,
                              float *restrict means, i32 width, i32 radius, float share) {
     for (i32 x = 0; x < width; x++) padded[radius + x] = columns[x];
     for (i32 x = 0; x < radius; x++) padded[x] = columns[0], padded[radius + width + x] = columns[width - 1];
+    if (radius == USUAL) {
+        INDEPENDENT
+        for (i32 x = 0; x < width; x++) means[x] = (float)SEVEN(padded, x) * share;
+        return;
+    }
     for (i32 x = 0; x < width; x++) total[x] = padded[x] + padded[x + 1];
     for (i32 i = 2; i <= 2 * radius; i++)
         for (i32 x = 0; x < width; x++) total[x] += padded[x + i];
@@ -77,14 +86,28 @@ INLINE void average_integers(const i32 *restrict columns, i32 *restrict padded, 
 
 INLINE void average(const float *restrict source, i32 row, float *restrict padded, float *restrict means, i32 width,
                     i32 height, i32 radius, float share) {
-    for (i32 x = 0; x < width; x++) padded[radius + x] = 0.0f;
-    for (i32 i = -radius; i <= radius; i++) {
-        const float *line = source + (ptrdiff_t)clamped(row + i, height - 1) * width;
-        for (i32 x = 0; x < width; x++) padded[radius + x] += line[x];
+    const float *lines[2 * USUAL + 1];
+    for (i32 i = -USUAL; i <= USUAL; i++) lines[i + USUAL] = source + (ptrdiff_t)clamped(row + i, height - 1) * width;
+    if (radius == USUAL) {
+        const float *a = lines[0], *b = lines[1], *c = lines[2], *d = lines[3], *e = lines[4], *f = lines[5];
+        const float *g = lines[6];
+        INDEPENDENT
+        for (i32 x = 0; x < width; x++) padded[USUAL + x] = a[x] + b[x] + c[x] + d[x] + e[x] + f[x] + g[x];
+    } else {
+        for (i32 x = 0; x < width; x++) padded[radius + x] = 0.0f;
+        for (i32 i = -radius; i <= radius; i++) {
+            const float *line = source + (ptrdiff_t)clamped(row + i, height - 1) * width;
+            for (i32 x = 0; x < width; x++) padded[radius + x] += line[x];
+        }
     }
     for (i32 x = 0; x < radius; x++) {
         padded[x] = padded[radius];
         padded[radius + width + x] = padded[radius + width - 1];
+    }
+    if (radius == USUAL) {
+        INDEPENDENT
+        for (i32 x = 0; x < width; x++) means[x] = SEVEN(padded, x) * share;
+        return;
     }
     for (i32 x = 0; x < width; x++) means[x] = padded[x] + padded[x + 1];
     for (i32 i = 2; i <= 2 * radius; i++)
