@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +18,20 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session")
+def _runtime_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One folder for each test; pytest's own way looks through all that are there for every new one."""
+    base = tmp_path_factory.mktemp("run")
+    return (base / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _no_settings_of_this_machine(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, _runtime_folders: Iterator[Path]) -> None:
     """No test may depend on, or touch, the config file or the running vcam of whoever runs it."""
-    monkeypatch.setenv("VCAM_CONFIG", str(tmp_path / "no-config.toml"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    folder = next(_runtime_folders)
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("VCAM_CONFIG", str(folder / "no-config.toml"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
 
 
 @pytest.fixture(scope="session")
