@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 # pip does not pass on what the build says of a missing compiler
-TELL := ls vcam/native/*.so >/dev/null 2>&1 || echo "no C compiler was found: vcam works without, but each frame costs more CPU (vcam doctor)"
+TELL := ls vcam/native/*.so >/dev/null 2>&1 || echo "the loops were not compiled, is there a C compiler? vcam works without, but each frame costs more CPU (vcam doctor)"
 
 .PHONY: demo test quick lint docs gallery models clean
 .DELETE_ON_ERROR:

@@ -7,11 +7,10 @@ import math
 import cv2
 import numpy as np
 
-from vcam import native
 from vcam.compose.base import Plate
-from vcam.compose.room import LINES, Fill, Room, gaussian, to_limited
+from vcam.compose.room import LINES, Fill, Room, enlarge, gaussian, to_limited
 from vcam.frames import Alpha, Frame
-from vcam.types import U8, Size
+from vcam.types import Size
 
 STRENGTHS = (1.0, 100.0)
 DEFAULT_STRENGTH = 50.0
@@ -38,7 +37,6 @@ class BlurBackground:
     def __init__(self, strength: float = DEFAULT_STRENGTH) -> None:
         self.description = f"blur:{strength:g}"
         self._strength = strength
-        self._kernels = native.kernels()
         self._plate: Plate | None = None
 
     def prepare(self, size: Size) -> None:
@@ -69,17 +67,9 @@ class BlurBackground:
                 cv2.resize(small, self._double.shape[::-1], dst=self._double, interpolation=cv2.INTER_LINEAR)
                 cv2.GaussianBlur(self._double, (3, 3), 0, dst=self._double)
                 small = self._double
-            self._enlarge(small, full)
+            enlarge(small, full)
         plate.version += 1
         return plate
-
-    def _enlarge(self, small: U8, full: U8) -> None:
-        factor = full.shape[0] // small.shape[0]
-        whole = full.shape == (factor * small.shape[0], factor * small.shape[1])
-        if self._kernels is not None and whole and factor in native.MAGNIFIED:
-            self._kernels.magnify(small, full, factor)
-        else:
-            cv2.resize(small, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
 
     def without_person(self, now: float) -> None:
         return None

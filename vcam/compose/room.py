@@ -18,6 +18,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
+from vcam import native
 from vcam.compose.blend import LIFT, LUMA_SCALE
 from vcam.frames import Alpha, Frame
 from vcam.types import F32, U8, Size
@@ -160,6 +161,16 @@ class _Level:
 
 def _halve(plane: F32, dst: F32) -> None:
     cv2.resize(plane, dst.shape[::-1], dst=dst, interpolation=cv2.INTER_LINEAR)
+
+
+def enlarge(small: U8, full: U8) -> None:
+    """Write a small plane, bilinear, into one of any larger size."""
+    kernels, factor = native.kernels(), full.shape[0] // small.shape[0]
+    whole = full.shape == (factor * small.shape[0], factor * small.shape[1])
+    if kernels is not None and whole and factor in native.MAGNIFIED:
+        kernels.magnify(small, full, factor)
+    else:
+        cv2.resize(small, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
 
 
 def to_limited(full_range: bool, chroma: bool) -> tuple[float, float]:

@@ -98,7 +98,7 @@ def check_loops(machine: Machine, inventory: Inventory) -> Iterator[Finding]:
     else:
         yield warning(
             "compiled loops",
-            "they were not built when vcam was installed: every frame costs more CPU",
+            "they were not built when vcam was installed, or VCAM_NATIVE=0 leaves them out: every frame costs more CPU",
             machine.install("compiler"),
             "then install vcam anew",
         )

@@ -6,9 +6,6 @@ Needs a C compiler and nothing else; hatch_build.py runs this file by its path, 
 from __future__ import annotations
 
 import os
-import platform
-import shutil
-import subprocess
 import sys
 import zlib
 from pathlib import Path
@@ -18,7 +15,7 @@ LIBRARY = "_kernels.so"
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ["-std=gnu11", "-O3", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
 # of x86-64, see common.h; not every compiler, and not every libc, can put them into one library
-VARIANTS = ("2", "1", "0") if platform.machine() in ("x86_64", "AMD64") else ("0",)
+VARIANTS = ("2", "1", "0") if os.uname().machine == "x86_64" else ("0",)
 
 
 class BuildError(Exception):
@@ -35,6 +32,10 @@ def fingerprint(folder: Path = FOLDER) -> int:
 
 def build(folder: Path = FOLDER, target: Path | None = None) -> Path:
     """Compile the sources of a folder into one library and return where it is. Raises `BuildError`."""
+    # here, not above: whoever only runs vcam imports this file for the fingerprint
+    import shutil
+    import subprocess
+
     wanted = os.environ.get("CC", "").split()
     compiler = wanted or next(([path] for name in COMPILERS if (path := shutil.which(name))), [])
     if not compiler:

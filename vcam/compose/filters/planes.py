@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from vcam import native
-from vcam.compose.room import to_limited
+from vcam.compose.room import enlarge, to_limited
 from vcam.frames import Box, Frame
 from vcam.types import F32, U8, Size
 
@@ -139,7 +139,6 @@ class SmallPictures:
         self._luma, self._chroma = Reducer(size, self.size), Reducer(half, self.size)
         self._exact = size[0] % REDUCED == 0 and size[1] % REDUCED == 0
         self._enlarged = Scratch(size)
-        self._kernels = native.kernels()
         self._clean = np.zeros(half[::-1], np.uint8)
         self._dirty = slice(0, 0), slice(0, 0)
 
@@ -193,10 +192,7 @@ class SmallPictures:
         step = REDUCED // 2 if chroma else REDUCED
         out = room.shaped(((cells.x1 - cells.x0) * step, (cells.y1 - cells.y0) * step))
         source = small[cells.y0 : cells.y1, cells.x0 : cells.x1]
-        if self._kernels is not None:
-            self._kernels.magnify(source, out, step)
-        else:
-            cv2.resize(source, out.shape[::-1], dst=out, interpolation=cv2.INTER_LINEAR)
+        enlarge(source, out)
         part = box.half() if chroma else box
         x, y = cells.x0 * step, cells.y0 * step
         return out[part.y0 - y : part.y1 - y, part.x0 - x : part.x1 - x]
