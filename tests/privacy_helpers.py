@@ -190,6 +190,10 @@ class Unscaled:
         self._frame, self.pyramid = frame, (frame,)
         return frame.planes
 
+    @property
+    def planes(self) -> Any:
+        return self._frame.planes
+
     def picture(self) -> Any:
         return self._frame
 

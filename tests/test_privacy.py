@@ -19,7 +19,7 @@ from vcam.daemon import live as live_module
 from vcam.frames import Alpha, Box, Frame, Map
 from vcam.matte.factory import make_matte
 from vcam.pipeline import Pipeline
-from vcam.segment.region import Look, RegionTracker
+from vcam.segment.region import Look, Quiet, RegionTracker
 from vcam.segment.still import StillCheck
 from vcam.settings import FIELDS
 from vcam.types import F32, Size
@@ -28,9 +28,6 @@ from vcam.types import F32, Size
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_module, "PLACEHOLDER_INTERVAL", 0.0005)
-    # the person is as high as the picture: their surroundings are half of it, and shall count as small
-    for name, share in (("ENTER", 0.6), ("LEAVE", 0.75)):
-        monkeypatch.setattr(f"vcam.segment.region.{name}", share)
     for name, value in (("FIRST", 0.0005), ("LONGEST", 0.001)):
         monkeypatch.setattr(f"vcam.daemon.backoff.{name}", value)
 
@@ -135,8 +132,8 @@ class SaysTheOldRegion(RegionTracker):
 
     before: Box | None = None
 
-    def find(self, size: Size, look: Look) -> tuple[F32, Box]:
-        seen, box = super().find(size, look)
+    def find(self, size: Size, look: Look, quiet: Quiet = lambda region: False) -> tuple[F32, Box]:
+        seen, box = super().find(size, look, quiet)
         before, self.before = self.before, box
         return seen, before or box
 

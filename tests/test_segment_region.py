@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from vcam.errors import EngineError
 from vcam.frames import Box
-from vcam.segment.region import EVERY, PATIENCE, PAUSE, RegionTracker
+from vcam.segment.region import EVERY, PATIENCE, PAUSE, PERIODS, RESTS, RegionTracker
 from vcam.types import F32
 
 SIZE = (1280, 720)
@@ -28,6 +29,7 @@ class World:
         self.tracker = RegionTracker(SIGHT)
         self.looks: list[Box] = []
         self.lie: Callable[[Box, F32], F32] = lambda part, seen: seen
+        self.quiet: Callable[[Box], bool] = lambda region: False
 
     def look(self, part: Box) -> F32:
         self.looks.append(part)
@@ -44,7 +46,7 @@ class World:
 
     def frame(self) -> Box:
         """One frame: what the map covers, after a check that it is the map of that part and no other."""
-        probability, box = self.tracker.find(SIZE, self.look)
+        probability, box = self.tracker.find(SIZE, self.look, lambda region: self.quiet(region))
         assert np.array_equal(probability, self.lie(box, self.seen(box)))
         return box
 
@@ -77,6 +79,28 @@ def test_the_whole_frame_costs_one_look_in_fifteen() -> None:
     assert len(set(world.frames(10 * EVERY))) == 1
     assert world.looks.count(WHOLE) <= 11
     assert len(world.looks) <= 10 * EVERY + 12
+
+
+def test_while_nothing_changes_elsewhere_the_whole_frame_costs_one_look_in_135() -> None:
+    world = World(SMALL)
+    world.frames(2 * EVERY)
+    world.looks.clear()
+    world.quiet = lambda region: True
+    frames = 4 * (RESTS + 1) * (EVERY + 1)
+    boxes = world.frames(frames)
+    assert len(set(boxes)) == 1
+    assert world.looks.count(WHOLE) == 4
+    assert len(world.looks) == frames + 4
+    # whatever is said to be quiet, somebody who reaches the border is seen
+    world.people[0] = Box(boxes[0].x0 - 20, SMALL.y0, SMALL.x1, SMALL.y1)
+    assert holds(world.frame(), world.people[0])
+
+
+def test_the_first_look_after_a_region_begins_is_never_left_out() -> None:
+    world = World(SMALL)
+    world.quiet = lambda region: True
+    world.frames(EVERY + 2)
+    assert world.looks.count(WHOLE) == 2
 
 
 def test_an_empty_room_is_seen_whole() -> None:
@@ -116,11 +140,22 @@ def test_a_person_who_walks_is_never_cut_off(speed: int) -> None:
         assert holds(world.frame(), world.people[0]), step
 
 
-def test_the_region_becomes_small_again_once_the_other_has_left() -> None:
+def test_the_region_becomes_small_again_some_time_after_the_other_has_left() -> None:
     world = World(SMALL, Box(500, 300, 620, 720))
     wide = world.frames(3)[-1]
     del world.people[1]
-    assert share(world.frames(EVERY + 1)[-1]) < 0.6 * share(wide)
+    assert set(world.frames((PERIODS - 1) * EVERY)) == {wide}
+    assert share(world.frames(2 * (EVERY + 1))[-1]) < 0.6 * share(wide)
+
+
+def test_the_region_does_not_follow_somebody_who_sways() -> None:
+    world = World(SMALL)
+    boxes = []
+    for number in range(300):
+        world.people[0] = SMALL.moved(round(-150 + 150 * math.cos(number * math.tau / 60)), 0)
+        boxes.append(world.frame())
+        assert holds(boxes[-1], world.people[0])
+    assert len(set(boxes[60:])) == 1
 
 
 def test_who_leaves_is_not_looked_for_in_the_region_any_more() -> None:

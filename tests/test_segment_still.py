@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from vcam.assets import asset
+from vcam.frames import Box, Frame, Planes
 from vcam.images import bgr_to_frame, frame_to_bgr, read_image
 from vcam.quality.synthetic import synthetic_clip
 from vcam.segment.prepare import Preparer
-from vcam.segment.still import MOST_SKIPPED, SETTLE, StillCheck
+from vcam.segment.still import MOST_SKIPPED, SETTLE, StillCheck, Surroundings
 from vcam.types import F32, U8
 
 SIZE = (1280, 720)
@@ -44,13 +45,16 @@ class Camera:
         coarse = self._chance.standard_normal((size[1] // 2, size[0] // 2), np.float32).repeat(2, 0).repeat(2, 1)
         return (noise * (1 if size == SIZE else 0.5) * np.sqrt(0.5) * (fine + coarse)).astype(np.float32)
 
-    def skips(self, picture: U8) -> bool:
-        """Show a picture; whether the network was skipped."""
+    def noisy(self, picture: U8) -> Frame:
         frame = bgr_to_frame(picture)
         for plane, grain in zip(frame.planes, self._grain, strict=False):
             shift = [int(self._chance.integers(side)) for side in plane.shape]
             np.copyto(plane, np.clip(plane + np.roll(grain, shift, (0, 1)), 0, 255), casting="unsafe")
-        planes = self._preparer.shrink(frame)
+        return frame
+
+    def skips(self, picture: U8) -> bool:
+        """Show a picture; whether the network was skipped."""
+        planes = self._preparer.shrink(self.noisy(picture))
         if self.check.may_skip(planes):
             return True
         self.check.remember(planes)
@@ -193,3 +197,56 @@ def test_after_forgetting_nothing_is_skipped(person: U8) -> None:
     camera.settle(person)
     camera.check.forget()
     assert not any(camera.skips(person) for _ in range(SETTLE + 1))
+
+
+class Beside:
+    """The same for what lies outside of a part of the frame."""
+
+    def __init__(self, picture: U8, noise: float = 3.0) -> None:
+        self._camera = Camera(noise)
+        self._preparer = Preparer(SIGHT, "RGB")
+        self.check = Surroundings()
+        self.check.remember(self._planes(picture))
+        self.part = Box(320, 64, 960, 720)
+
+    def _planes(self, picture: U8) -> Planes:
+        return self._preparer.shrink(self._camera.noisy(picture))
+
+    def are_quiet(self, picture: U8) -> bool:
+        return self.check.are_quiet(self._planes(picture), self.part, SIZE)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0, 3.0, 6.0])
+def test_beside_a_part_it_is_quiet_whatever_happens_inside(person: U8, noise: float) -> None:
+    beside = Beside(person, noise)
+    assert beside.are_quiet(person)
+    person = person.copy()
+    person[100:700, 340:940] = 255 - person[100:700, 340:940]
+    assert beside.are_quiet(person)
+
+
+@pytest.mark.parametrize("noise", [0.0, 3.0, 6.0])
+@pytest.mark.parametrize(("x", "y"), [(0, 688), (100, 300), (1248, 0), (620, 10), (975, 400)])
+def test_a_patch_of_skin_beside_the_part_is_noticed(person: U8, noise: float, x: int, y: int) -> None:
+    beside = Beside(person, noise)
+    beside.are_quiet(person)
+    person = person.copy()
+    person[y : y + 32, x : x + 32] = (120, 150, 220)
+    assert not beside.are_quiet(person)
+
+
+def test_a_change_of_everything_is_not_taken_for_noise(person: U8) -> None:
+    beside = Beside(person, 0)
+    assert not beside.are_quiet(cv2.convertScaleAbs(person, alpha=0.9).astype(np.uint8))
+
+
+def test_it_is_not_quiet_beside_a_part_of_which_nothing_was_seen(person: U8) -> None:
+    beside = Beside(person)
+    beside.check.forget()
+    assert not beside.are_quiet(person)
+
+
+def test_beside_the_whole_there_is_nothing_to_change(person: U8) -> None:
+    beside = Beside(person)
+    beside.part = Box(0, 0, *SIZE)
+    assert beside.are_quiet(255 - person)

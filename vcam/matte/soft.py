@@ -134,7 +134,10 @@ class SoftMatte:
 
     def _allocate(self, small: Size, frame: Size, part: Box) -> None:
         """Buffers for maps of a part of the frame; what lies in the temporal filter belongs to another."""
-        self._temporal.reset()
+        if self._layout is not None and self._layout[:2] == (small, frame):
+            self._temporal.carry(self._layout[2], part)
+        else:
+            self._temporal.reset()
         (w, h), full = small, (part.x1 - part.x0, part.y1 - part.y0)
         width, height = full
         if self._layout is None or self._layout[:2] != (small, frame):

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from vcam import native
+from vcam.frames import Box
 from vcam.types import F32, U8, Size
 
 STILL = 0.15
@@ -59,6 +60,7 @@ class TemporalFilter:
         self._warped: F32 = np.zeros((0, 0), np.float32)
         self._luma, self._before = np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.uint8)
         self._follows = False
+        self._view: tuple[Box, Box] | None = None
         self.begins = True
         """Whether the last map was taken as it is: the first one, or that of another scene."""
 
@@ -71,12 +73,14 @@ class TemporalFilter:
             return probability
         if self._mean is None or self._mean.shape != probability.shape:
             self._allocate(probability)
-            self._mean = probability.copy()
+            self._mean, self._view = probability.copy(), None
             self._reduce(luma, self._luma)
             self.begins = True
             return self._mean
         self._luma, self._before = self._before, self._luma
         self._reduce(luma, self._luma)
+        if self._view is not None:
+            self._look_elsewhere(self._mean, probability, *self._view)
         self.begins = cv2.norm(self._luma, self._before, cv2.NORM_L1) > CUT * self._luma.size
         if self.begins:
             np.copyto(self._mean, probability)
@@ -107,7 +111,23 @@ class TemporalFilter:
 
     def reset(self) -> None:
         """Forget the past: the next map is taken as it is."""
-        self._mean = None
+        self._mean, self._view = None, None
+
+    def carry(self, before: Box, now: Box) -> None:
+        """The next map shows another part of the same frames; what is known of what both show is kept."""
+        self._view = (before if self._view is None else self._view[0], now)
+
+    def _look_elsewhere(self, mean: F32, probability: F32, before: Box, now: Box) -> None:
+        """Show average and picture of before as the new part has them; where they are missing, those of now."""
+        self._view = None
+        for old, new in ((mean, probability), (self._before, self._luma)):
+            there = new.copy()
+            move = _between(before, now, new.shape)
+            cv2.warpAffine(
+                old, move, new.shape[::-1], dst=there, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_TRANSPARENT,
+            )  # fmt: skip
+            np.copyto(old, there)
 
     def _allocate(self, probability: F32) -> None:
         height, width = probability.shape
@@ -153,6 +173,21 @@ class TemporalFilter:
             luma = step
         if luma is not target:
             cv2.resize(luma, (columns, rows), dst=target, interpolation=cv2.INTER_LINEAR)
+
+
+def _between(before: Box, now: Box, shape: tuple[int, ...]) -> F32:
+    """From pixels of a map of `now` to those of a map of `before`, both of this shape: float32 (2, 3)."""
+    rows, columns = shape
+    across, down = now.x1 - now.x0, now.y1 - now.y0
+    wide, tall = before.x1 - before.x0, before.y1 - before.y0
+    # centres lie half a pixel inside
+    return np.array(
+        [
+            [across / wide, 0, (0.5 * across / columns + now.x0 - before.x0) * columns / wide - 0.5],
+            [0, down / tall, (0.5 * down / rows + now.y0 - before.y0) * rows / tall - 0.5],
+        ],
+        np.float32,
+    )
 
 
 def _is_twice(large: F32, small: U8) -> bool:

@@ -70,6 +70,11 @@ class Preparer:
             self._limit_range()
         return self._targets
 
+    @property
+    def planes(self) -> Planes:
+        """What `shrink` gave last."""
+        return self._targets
+
     def _fit(self, frame: Frame) -> None:
         """Get buffers for frames of this size and range."""
         self._source = frame.size, frame.full_range

@@ -11,7 +11,9 @@ frame shows somebody, and lasts only as long as the whole frame shows at least a
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -35,15 +37,23 @@ MARGIN = 0.15
 """Room round the people, as a share of their width and height. Twice as much costs the network's sight again."""
 STRETCH = 2.0
 """The most that the region's shape differs from the frame's: beyond it people look too stretched."""
-ENTER, LEAVE = 0.45, 0.6
+ENTER, LEAVE = 0.7, 0.85
 """Shares of the frame's area up to which a region begins, and from which on it is given up for the whole frame."""
 SLACK = 1.4
 """How many times too large a region may become before it is made smaller."""
+PERIODS = 4
+"""Of `EVERY` frames each: where people have been for so long counts, lest the region follow somebody to and fro."""
+SAMPLE = 5
+"""Frames of the whole from one to the next of which is noted where people are."""
 GROWTHS = 3
 """How often a region grows for one frame, until nobody in it is cut off any more."""
+RESTS = 8
+"""Looks at the whole frame that may be left out in a row, while nothing changes outside of the region."""
 
 Look = Callable[[Box], F32]
 """What the network says of a part of the frame: float32 (height, width) 0..1, valid until the next look."""
+Quiet = Callable[[Box], bool]
+"""Whether nothing has changed outside of a part of the frame since the last look at the whole of it."""
 
 _SPECK = np.ones((3, 3), np.uint8)
 
@@ -63,14 +73,15 @@ class RegionTracker:
         self._region = NOTHING
         self._people = NOTHING
         self._since = EVERY
-        self._doubts = 0
+        self._doubts = self._rests = 0
+        self._places: deque[Box] = deque([NOTHING], PERIODS)
 
     @property
     def region(self) -> Box:
         """What the last map shows."""
         return self._region
 
-    def find(self, size: Size, look: Look) -> tuple[F32, Box]:
+    def find(self, size: Size, look: Look, quiet: Quiet = lambda region: False) -> tuple[F32, Box]:
         """The map to show for a frame of `size`, and the part of the frame that it covers, with even bounds.
 
         The map is valid until the next call. Raises what `look` raises, and then begins anew.
@@ -82,7 +93,7 @@ class RegionTracker:
         if self._region.empty:
             self._region = whole
         try:
-            return self._from_whole(look) if self._region == whole else self._from_region(look)
+            return self._from_whole(look) if self._region == whole else self._from_region(look, quiet)
         except BaseException:
             self.reset()
             raise
@@ -90,25 +101,34 @@ class RegionTracker:
     def _from_whole(self, look: Look) -> tuple[F32, Box]:
         seen = look(self._whole)
         self._since += 1
+        if self._since % SAMPLE == 0 or self._since > EVERY:
+            self._note(self._islands(seen))
         if self._since <= EVERY:
             return seen, self._whole
-        self._since = 0
-        target = self._around(self._islands(seen))
+        target = self._around(self._lately())
+        self._begin_period()
         if target.empty or self._share(target) > ENTER:
             return seen, self._whole
-        self._region, self._doubts = target, 0
+        # a few looks more before it is trusted
+        self._region, self._doubts, self._rests = target, 0, RESTS
         return self._settle(look, look(target))
 
-    def _from_region(self, look: Look) -> tuple[F32, Box]:
+    def _from_region(self, look: Look, quiet: Quiet) -> tuple[F32, Box]:
         seen, before = look(self._region), self._people
         people = self._extent(seen)
         self._since += 1
         if people.empty or self._touches(people):
             return self._settle(look, seen)
         self._people = people
-        if self._since <= EVERY and _overlap(people, before) > 0.5:
+        self._note(people)
+        usual = _overlap(people, before) > 0.5
+        if usual and self._since <= EVERY:
             return seen, self._region
-        self._since = 0
+        if usual and self._rests < RESTS and self._fits(self._around(self._lately())) and quiet(self._region):
+            self._rests += 1
+            self._begin_period()
+            return seen, self._region
+        self._rests = 0
         return self._check(look, self._keep(seen))
 
     def _check(self, look: Look, seen: F32) -> tuple[F32, Box]:
@@ -116,11 +136,15 @@ class RegionTracker:
         whole = look(self._whole)
         others = self._islands(whole)
         self._doubts = 0 if self._traced(whole) else self._doubts + 1
+        if self._doubts:
+            # those who may be none are looked for again soon
+            self._rests = RESTS
         if self._doubts >= PATIENCE:
             return self._give_up(look)
-        everybody = self._people.union(others)
+        everybody = self._lately().union(others)
+        self._begin_period()
         target = self._around(everybody)
-        if _holds(self._region, everybody) and self._share(self._region) <= SLACK * self._share(target):
+        if _holds(self._region, everybody) and self._fits(target):
             return seen, self._region
         if self._share(target) > LEAVE:
             return self._give_up(look)
@@ -143,7 +167,20 @@ class RegionTracker:
 
     def _give_up(self, look: Look) -> tuple[F32, Box]:
         self._region, self._people, self._since = self._whole, NOTHING, EVERY - PAUSE
+        # the pause is long enough to learn anew where they are
+        self._places = deque([NOTHING], PERIODS)
         return look(self._whole), self._whole
+
+    def _note(self, people: Box) -> None:
+        self._places[-1] = self._places[-1].union(people)
+
+    def _lately(self) -> Box:
+        """Where people were in the last periods."""
+        return reduce(Box.union, self._places)
+
+    def _begin_period(self) -> None:
+        self._places.append(NOTHING)
+        self._since = 0
 
     def _keep(self, seen: F32) -> F32:
         if self._kept.shape != seen.shape:
@@ -153,7 +190,7 @@ class RegionTracker:
 
     def _extent(self, seen: F32) -> Box:
         """Where the people of a map of the region are in the frame; specks do not count."""
-        return self._placed(_bounds(_person(seen)), seen, self._region)
+        return self._placed(_extent(seen), seen, self._region)
 
     def _islands(self, whole: F32) -> Box:
         """Where people are in a map of the whole frame, small islands left out."""
@@ -195,6 +232,10 @@ class RegionTracker:
             or (people.y1 >= region.y1 < whole.y1)
         )
 
+    def _fits(self, target: Box) -> bool:
+        """Whether the region is not much larger than it need be."""
+        return self._share(self._region) <= SLACK * self._share(target)
+
     def _share(self, box: Box) -> float:
         return _area(box) / _area(self._whole)
 
@@ -213,13 +254,14 @@ class RegionTracker:
 
 def _person(seen: F32) -> U8:
     """Where a map shows people, without specks: uint8, 0 or 1."""
-    binary = cv2.threshold(seen, PERSON, 1, cv2.THRESH_BINARY)[1].astype(np.uint8)
-    return cv2.morphologyEx(binary, cv2.MORPH_OPEN, _SPECK).astype(np.uint8, copy=False)
+    return cv2.morphologyEx((seen > PERSON).view(np.uint8), cv2.MORPH_OPEN, _SPECK).astype(np.uint8, copy=False)
 
 
-def _bounds(binary: U8) -> Box:
-    x, y, w, h = cv2.boundingRect(binary)
-    return Box(x, y, x + w, y + h)
+def _extent(seen: F32) -> Box:
+    """The bounds of what `_person` gives, in less time: those of the eroded map, one pixel further out."""
+    x, y, w, h = cv2.boundingRect(cv2.erode((seen > PERSON).view(np.uint8), _SPECK))
+    rows, columns = seen.shape
+    return Box(max(x - 1, 0), max(y - 1, 0), min(x + w + 1, columns), min(y + h + 1, rows)) if w else NOTHING
 
 
 def _step(height: int) -> int:

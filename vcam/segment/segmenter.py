@@ -18,7 +18,7 @@ from vcam.segment.base import Engine, Segmenter
 from vcam.segment.cards import ModelCard, find_model
 from vcam.segment.prepare import Preparer
 from vcam.segment.region import RegionTracker
-from vcam.segment.still import StillCheck
+from vcam.segment.still import StillCheck, Surroundings
 from vcam.settings_segment import SegmentSettings
 from vcam.types import F32, U8, Size
 
@@ -113,6 +113,7 @@ class AutoSegmenter:
         # one with a memory of its own must see every frame, and all of it
         remembers = bool(self._card.states) or self._card.input.previous_mask
         self._tracker = RegionTracker(self._card.input.size) if settings.region and not remembers else None
+        self._surroundings = Surroundings()
         self._still = StillCheck() if settings.skip_still and not remembers else None
         self._map: Map | None = None
         self._size = frame_size
@@ -186,7 +187,13 @@ class AutoSegmenter:
             ready = shrunk and part == whole
             return self._infer(preparer.picture() if ready else preparer.prepare(frame.view(part)))
 
-        probability, box = self._tracker.find(frame.size, look) if self._tracker else (look(whole), whole)
+        def quiet(part: Box) -> bool:
+            planes = shrunk or self._preparer.shrink(frame)
+            return self._surroundings.are_quiet(planes, part, frame.size)
+
+        probability, box = self._tracker.find(frame.size, look, quiet) if self._tracker else (look(whole), whole)
+        if box != whole and self._preparer in shown:
+            self._surroundings.remember(self._preparer.planes)
         if self._still and shrunk:
             self._still.remember(shrunk)
         # what a preparer holds is what it showed last
@@ -208,6 +215,7 @@ class AutoSegmenter:
     def _forget(self) -> None:
         """What was found in earlier frames says nothing of the next."""
         self._map = None
+        self._surroundings.forget()
         if self._tracker:
             self._tracker.reset()
         if self._still:

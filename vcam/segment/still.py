@@ -1,4 +1,4 @@
-"""Whether a frame shows what the last one shown to the network did, so that its map may be used once more.
+"""Whether a frame shows what the last one shown to the network did, so that it need not be shown as well.
 
 A frame is compared with the very frame that the map was made from, not with the one before it, so that what moves too
 slowly to be seen from frame to frame adds up until it is. Compared are the small planes that the network's picture is
@@ -13,8 +13,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from vcam.types import F32, U8
+from vcam.frames import Box
+from vcam.types import F32, U8, Size
 
 BLOCK = 8
 """Side of a block in pixels of the network's luma; half of it in the chroma."""
@@ -33,48 +35,101 @@ MOST_SKIPPED = 15
 """Frames skipped in a row; the next is shown to the network whatever it shows."""
 
 
-class StillCheck:
-    """Compares frames with the last one that the network saw. One source; `forget` when it changes."""
+class BlockCheck:
+    """Compares the planes of frames with those of one frame, block by block. One source; `forget` when it changes."""
 
     def __init__(self) -> None:
         self._reference: list[U8] = []
         self._noise: deque[tuple[float, ...]] = deque(maxlen=HISTORY)
-        self.forget()
 
     def forget(self) -> None:
         """What comes next has nothing to do with what went before."""
         self._reference = []
         self._noise.clear()
-        self._calm = self._skipped = 0
 
     def remember(self, planes: Sequence[U8]) -> None:
-        """The network has seen a frame with these planes, uint8 (height, width) each; they are copied."""
+        """Compare with these planes, uint8 (height, width) each, from now on; they are copied."""
         if [plane.shape for plane in planes] != [plane.shape for plane in self._reference]:
             self._reference = [np.empty_like(plane) for plane in planes]
         for mine, plane in zip(self._reference, planes, strict=True):
             np.copyto(mine, plane)
+
+    def _differences(self, planes: Sequence[U8]) -> list[F32]:
+        """The mean absolute difference of each block of each plane, in levels."""
+        pairs = zip(planes, self._reference, strict=True)
+        return [_blocks(*pair, BLOCK // (1 + (at > 0))) for at, pair in enumerate(pairs)]
+
+    def _learn(self, blocks: Sequence[F32]) -> None:
+        """Take the differences of most blocks for noise."""
+        self._noise.append(tuple(float(np.median(plane)) for plane in blocks))
+
+    def _changed(self, blocks: Sequence[F32]) -> bool:
+        """Whether a block differs by more than noise does."""
+        noises = np.min(self._noise, axis=0)
+        limits = [FLOOR + NOISE_FACTOR * min(noise, MOST_NOISE) for noise in noises]
+        return any(float(plane.max()) > limit for plane, limit in zip(blocks, limits, strict=True))
+
+
+class StillCheck(BlockCheck):
+    """Compares frames with the last one that the network saw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calm = self._skipped = 0
+
+    def forget(self) -> None:
+        super().forget()
+        self._calm = self._skipped = 0
+
+    def remember(self, planes: Sequence[U8]) -> None:
+        """The network has seen a frame with these planes."""
+        super().remember(planes)
         self._skipped = 0
 
     def may_skip(self, planes: Sequence[U8]) -> bool:
         """Whether the network need not see a frame with these planes (luma, Cb, Cr), because nothing has changed."""
         if not self._reference:
             return False
-        blocks = [
-            _blocks(*pair, BLOCK // (1 + (at > 0))) for at, pair in enumerate(zip(planes, self._reference, strict=True))
-        ]
+        blocks = self._differences(planes)
         if not self._skipped:
             # only what lies one frame apart is noise; later there may be drift in it
-            self._noise.append(tuple(float(np.median(plane)) for plane in blocks))
-        noises = np.min(self._noise, axis=0)
-        for plane, noise in zip(blocks, noises, strict=True):
-            if float(plane.max()) > FLOOR + NOISE_FACTOR * min(noise, MOST_NOISE):
-                self._calm = 0
-                return False
+            self._learn(blocks)
+        if self._changed(blocks):
+            self._calm = 0
+            return False
         self._calm += 1
         if self._calm <= SETTLE or self._skipped >= MOST_SKIPPED:
             return False
         self._skipped += 1
         return True
+
+
+class Surroundings(BlockCheck):
+    """Compares what lies outside of a part of the frame with what the last look at the whole frame saw there."""
+
+    def are_quiet(self, planes: Sequence[U8], inner: Box, size: Size) -> bool:
+        """Whether nothing has changed outside of a part of a frame of `size`, of which these are the small planes.
+
+        Blocks that the part reaches into do not count. What is noise is known from the same comparison: a change of
+        everything is no noise, for it is above `MOST_NOISE`.
+        """
+        if not self._reference:
+            return False
+        outside = [plane[_outside(inner, size, plane.shape)] for plane in self._differences(planes)]
+        if not all(plane.size for plane in outside):
+            return True
+        self._learn(outside)
+        return not self._changed(outside)
+
+
+def _outside(inner: Box, size: Size, blocks: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which blocks of a frame lie outside of a part of it: bool of the blocks' shape."""
+    rows, columns = blocks
+    width, height = size
+    outside = np.ones(blocks, np.bool_)
+    across = slice(inner.x0 * columns // width, -(-inner.x1 * columns // width))
+    outside[inner.y0 * rows // height : -(-inner.y1 * rows // height), across] = False
+    return outside
 
 
 def _blocks(plane: U8, reference: U8, side: int) -> F32:
