@@ -41,6 +41,9 @@ typedef int32_t i32;
 #define UNROLLED _Pragma("GCC unroll 8")
 #endif
 
+/* What a processor fetches at once, and how much it is asked for ahead. */
+enum { LINE = 64 };
+
 INLINE i32 clamped(i32 value, i32 most) { return value < 0 ? 0 : value > most ? most : value; }
 
 INLINE float within(float value, float most) { return value < 0.0f ? 0.0f : value > most ? most : value; }
