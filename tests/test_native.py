@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from vcam.matte import guided
 from vcam.matte.steady import CALM, MOVED, SteadyFilter
 from vcam.matte.temporal import TemporalFilter, gain_floor
 from vcam.native import build
+from vcam.segment import prepare
 from vcam.types import F32, U8
 
 
@@ -30,6 +32,47 @@ def test_a_picture_is_split_into_scaled_planes(kernels, size: tuple[int, int]) -
     planes = np.full((3, *size), np.nan, np.float32)
     kernels.scale(picture, planes, factors, offsets)
     assert np.allclose(planes, (picture * factors + offsets).transpose(2, 0, 1), rtol=1e-6, atol=1e-6)
+
+
+LADDERS = {
+    "a camera's luma": [(720, 1280), (360, 640), (180, 320), (144, 256)],
+    "the last step alone": [(135, 255), (90, 171)],
+    "each axis by itself": [(96, 64), (48, 64), (48, 32), (24, 16), (20, 9)],
+    "enlarged": [(8, 12), (4, 6), (9, 100)],
+    "much smaller": [(99, 101), (5, 3)],
+    "the same size": [(6, 70), (3, 35), (3, 35)],
+    "to one sample": [(4, 2), (2, 1), (1, 1)],
+    "from one sample": [(2, 2), (1, 1), (3, 5)],
+    "one row": [(1, 70), (1, 35), (4, 20)],
+}
+
+
+@pytest.mark.parametrize("name", LADDERS)
+def test_reduced_planes_are_those_of_opencv(kernels, name: str) -> None:
+    frames = [[noise(seed, *size) for size in LADDERS[name]] for seed in (1, 2)]
+    sources, mine = [planes[0] for planes in frames], [planes[1:] for planes in frames]
+    around = [step.base.copy() for step in mine[0]]
+    expected = [[step.copy() for step in steps] for steps in mine]
+    prepare.reduce_planes(expected, sources)
+    kernels.reducer([plane.shape for plane in sources], mine)(sources)
+    for steps, theirs in zip(mine, expected, strict=True):
+        assert all(np.array_equal(*pair) for pair in zip(steps[:-1], theirs[:-1], strict=True))
+        assert difference(steps[-1], theirs[-1]) <= 1
+    # planes are parts of wider ones, and nothing is written outside of them
+    for step, before in zip(mine[0], around, strict=True):
+        assert np.array_equal(step.base[:, :3], before[:, :3])
+        assert np.array_equal(step.base[:, -3:], before[:, -3:])
+
+
+def test_a_reducer_takes_planes_from_anywhere_and_keeps_its_steps(kernels) -> None:
+    steps = [np.zeros((4, 6), np.uint8), np.zeros((3, 5), np.uint8)]
+    first, last = (weakref.ref(step) for step in steps)
+    reduce = kernels.reducer([(8, 12)], [steps])
+    del steps
+    for level in (40, 200):
+        reduce([np.full((8, 12), level, np.uint8)[::-1]])
+        assert (first() == level).all()
+        assert (last() == level).all()
 
 
 @given(height=st.integers(1, 9), width=st.integers(1, 200), seed=st.integers(0, 99))
@@ -229,6 +272,12 @@ def refusals(kernels: native.Kernels) -> dict[str, Callable[[], None]]:
         "one row of a map": lambda: kernels.steady(plane, plane.copy(), (small[:1],) * 2, least=48, moved=(4, 16)),
         "motion of another size": lambda: kernels.follow(maps, maps, maps, flow[1:], pictures, **terms),
         "luma of another size": lambda: kernels.follow(maps, maps, maps, flow, (plane, plane), **terms),
+        "a third of a plane": lambda: kernels.reducer([(12, 12)], [[small, small]]),
+        "a plane without steps": lambda: kernels.reducer([(8, 12)], [[]]),
+        "no plane": lambda: kernels.reducer([], []),
+        "an empty plane": lambda: kernels.reducer([(0, 12)], [[small]]),
+        "steps of columns apart": lambda: kernels.reducer([(8, 12)], [[plane[::2, ::2]]]),
+        "another plane": lambda: kernels.reducer([(8, 12)], [[small]])([small]),
         "a grey picture": lambda: kernels.scale(plane[..., None], maps, maps, maps),
         "two factors": lambda: kernels.scale(
             np.zeros((8, 12, 3), np.uint8), np.zeros((3, 8, 12), np.float32), *flow[:2, 0]

@@ -7,6 +7,8 @@ import pytest
 from vcam.frames import Frame
 from vcam.segment.prepare import Preparer
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 COLOURS = [(255, 255, 255), (0, 0, 0), (128, 128, 128), (230, 30, 40), (20, 200, 60), (30, 50, 220), (240, 200, 30)]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,17 @@ MAGNIFIED = (2, 4, 8, 16)
 """How many times a plane can be enlarged."""
 
 
+class _Entry(ctypes.Structure):
+    """A plane, where a loop takes any number of them."""
+
+    _fields_ = (
+        ("at", ctypes.c_void_p),
+        ("stride", ctypes.c_ssize_t),
+        ("width", ctypes.c_int32),
+        ("height", ctypes.c_int32),
+    )
+
+
 class Kernels:
     """The loops of one library. Planes are uint8 with dense rows, which may lie any distance apart.
 
@@ -40,6 +52,7 @@ class Kernels:
         plane = (pointer, count)
         terms: dict[str, list[Any]] = {
             "scale": [pointer, pointer, integer, pointer, pointer],
+            "reduce": [pointer, pointer, integer, integer, pointer],
             "blend": [*plane * 4, *[integer] * 4],
             "enlarge": [*plane * 3, integer, integer, pointer],
             "magnify": [*plane * 2, *[integer] * 3, pointer],
@@ -54,7 +67,7 @@ class Kernels:
         for name, types in terms.items():
             function = getattr(library, f"vcam_{name}")
             function.argtypes, function.restype = types, None
-        for name, sides in {"model": 3, "apply": 1, "steady": 2, "follow": 2, "lut": 1}.items():
+        for name, sides in {"reduce": 1, "model": 3, "apply": 1, "steady": 2, "follow": 2, "lut": 1}.items():
             function = getattr(library, f"vcam_{name}_scratch")
             function.argtypes, function.restype = [integer] * sides, count
         self._library = library
@@ -70,7 +83,41 @@ class Kernels:
             raise ValueError(f"no picture: {picture.dtype} {picture.shape}")
         to = _numbers(planes, (3, height, width))
         terms = _numbers(factors, (3,)), _numbers(offsets, (3,))
-        self._library.vcam_scale(picture.ctypes.data, to, height * width, *terms)
+        self._library.vcam_scale(_address(picture), to, height * width, *terms)
+
+    def reducer(
+        self, sizes: Sequence[tuple[int, ...]], ladders: Sequence[Sequence[U8]]
+    ) -> Callable[[Sequence[U8]], None]:
+        """What writes planes of these sizes, (h, w), into the steps of a ladder for each, one made of the other.
+
+        Each step but the last is half as high as the one before, or half as wide, or both; the last is of any size, and
+        bilinear. Steps are checked here, once, and planes with each call, which one thread at a time may make.
+        """
+        table: list[_Entry] = []
+        for (height, width), steps in zip(sizes, ladders, strict=True):
+            table.append(_Entry(None, 0, width, height))
+            for number, step in enumerate(steps, 1):
+                low, narrow = step.shape
+                halves = (height, width) in ((2 * low, 2 * narrow), (2 * low, narrow), (low, 2 * narrow))
+                if min(height, width, low, narrow) < 1 or (number < len(steps) and not halves):
+                    raise ValueError(f"no step from {(height, width)} to {step.shape}")
+                height, width = low, narrow
+                table.append(_Entry(*_plane(step, height, width), width, height))
+        held = [tuple(steps) for steps in ladders]
+        if not held or not all(held):
+            raise ValueError("no steps")
+        entries, counts = (_Entry * len(table))(*table), (ctypes.c_int32 * len(held))(*map(len, held))
+        sources = [entry for entry in entries if not entry.at]
+        widest = max(entry.width for entry in entries)
+        room = self._library.vcam_reduce_scratch(widest)
+
+        def reduce(planes: Sequence[U8]) -> None:
+            found = [_plane(plane, *size) for plane, size in zip(planes, sizes, strict=True)]
+            for source, place in zip(sources, found, strict=True):
+                source.at, source.stride = place
+            self._library.vcam_reduce(entries, counts, len(held), widest, self._scratch(room))
+
+        return reduce
 
     def blend(self, mask: U8, sample: U8, behind: U8, out: U8, *, scale: float = 1.0, lift: int = 0) -> None:
         """out = m * (scale * sample + lift) + (1 - m) * behind, m = mask / 255; `out` may be `sample` or `behind`.
@@ -171,7 +218,7 @@ class Kernels:
         if height < 2 or width < 2 or any(_plane(luma, height, width)[1] != width for luma in pictures):
             raise ValueError("the pictures are too small, or not dense")
         maps = (_numbers(numbers, (2 * height, 2 * width)) for numbers in (probability, mean, result))
-        lumas = (luma.ctypes.data for luma in pictures)
+        lumas = (_address(luma) for luma in pictures)
         moved = _numbers(flow, (height, width, 2))
         room = self._scratch(self._library.vcam_follow_scratch(width, height))
         self._library.vcam_follow(*maps, moved, *lumas, width, height, floor, slope, still, *doubt, room)
@@ -187,7 +234,7 @@ class Kernels:
             raise ValueError(f"no tables: {curves.dtype} {curves.shape}, {rest.dtype} {rest.shape}")
         y, (u, v) = _plane(planes[0], 2 * height, 2 * width), (_plane(plane, height, width) for plane in planes[1:])
         room = self._scratch(self._library.vcam_lut_scratch(width))
-        self._library.vcam_lut(*y, *u, *v, width, height, curves.ctypes.data, rest.ctypes.data, room)
+        self._library.vcam_lut(*y, *u, *v, width, height, _address(curves), _address(rest), room)
 
     def shade(self, gain: U8, lift: U8, sample: U8) -> None:
         """sample = gain / 255 * sample + lift, all (h, w)."""
@@ -205,7 +252,9 @@ class Kernels:
         room: F32 | None = getattr(self._rooms, "room", None)
         if room is None or room.size < numbers:
             room = self._rooms.room = np.zeros(numbers, np.float32)
-        return room.ctypes.data
+            self._rooms.address = _address(room)
+        address: int = self._rooms.address
+        return address
 
 
 def load(path: Path) -> Kernels | None:
@@ -228,15 +277,21 @@ def kernels() -> Kernels | None:
     return None if os.environ.get("VCAM_NATIVE") == "0" else _built()
 
 
+def _address(array: npt.NDArray[Any]) -> int:
+    # array.ctypes runs Python code that the caches have lost from one frame to the next: 0.03 ms
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
 def _plane(plane: U8, height: int, width: int) -> tuple[int, int]:
     """Address and distance of rows."""
     if plane.shape != (height, width) or plane.dtype != np.uint8 or (plane.strides[1] != 1 and width > 1):
         raise ValueError(f"a plane of {plane.dtype} {plane.shape} instead of {(height, width)}")
-    return plane.ctypes.data, plane.strides[0]
+    return _address(plane), plane.strides[0]
 
 
 def _numbers(array: F32, shape: tuple[int, ...]) -> int:
     """The address."""
     if array.shape != shape or array.dtype != np.float32 or not array.flags.c_contiguous:
         raise ValueError(f"numbers of {array.dtype} {array.shape} instead of {shape}")
-    return array.ctypes.data
+    return _address(array)

@@ -6,11 +6,14 @@ and the rest, less than a factor of two, is linear.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import cv2
 import numpy as np
 
+from vcam import native
 from vcam.frames import Frame, Planes
 from vcam.types import U8, Size
 
@@ -43,7 +46,8 @@ class Preparer:
         self._even: U8 = np.empty((even[1], even[0], 3), np.uint8)
         self._picture: U8 = self._even if even == size else np.empty((height, width, 3), np.uint8)
         self._code = cv2.COLOR_YUV2RGB_I420 if channels == "RGB" else cv2.COLOR_YUV2BGR_I420
-        self._ladders: list[list[U8]] = []
+        self._kernels = native.kernels()
+        self._reduce: Callable[[Planes], None] = partial(reduce_planes, [])
         self._source: tuple[Size, bool] | None = None
 
     def prepare(self, frame: Frame) -> U8:
@@ -58,14 +62,7 @@ class Preparer:
         """The planes in the frame's range at the network's size made even; the preparer's own until the next call."""
         if self._source != (frame.size, frame.full_range):
             self._fit(frame)
-        for source, ladder, target in zip(frame.planes, self._ladders, self._targets, strict=True):
-            for step in ladder:
-                # halving one axis alone, linear gives the same means as area and is ten times as fast
-                both = step.shape[0] < source.shape[0] and step.shape[1] < source.shape[1]
-                mode = cv2.INTER_AREA if both else cv2.INTER_LINEAR
-                cv2.resize(source, step.shape[::-1], dst=step, interpolation=mode)
-                source = step
-            cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
+        self._reduce(frame.planes)
         if frame.full_range:
             self._limit_range()
         return self._targets
@@ -79,10 +76,15 @@ class Preparer:
         """Get buffers for frames of this size and range."""
         self._source = frame.size, frame.full_range
         self._targets = self._full if frame.full_range else self._planes
-        self._ladders = [_ladder(s.shape, t.shape) for s, t in zip(frame.planes, self._planes, strict=True)]
+        ladders = [_ladder(s.shape, t.shape) for s, t in zip(frame.planes, self._planes, strict=True)]
+        steps = [[*ladder, target] for ladder, target in zip(ladders, self._targets, strict=True)]
+        if self._kernels:
+            self._reduce = self._kernels.reducer([plane.shape for plane in frame.planes], steps)
+        else:
+            self._reduce = partial(reduce_planes, steps)
         # where the sides of a chroma plane cannot be halved as often, its steps fit no luma
-        steps = [(luma, u, v) for luma, u, v in zip(*self._ladders, strict=False) if _fitting(luma, u, v)]
-        self.pyramid = tuple(Frame(*planes, full_range=frame.full_range) for planes in [*steps, self._targets])
+        shared = [(luma, u, v) for luma, u, v in zip(*ladders, strict=False) if _fitting(luma, u, v)]
+        self.pyramid = tuple(Frame(*planes, full_range=frame.full_range) for planes in [*shared, self._targets])
 
     def picture(self) -> U8:
         """What `prepare` gives, of the frame that was shrunk last."""
@@ -97,6 +99,17 @@ class Preparer:
         for index, (full, limited) in enumerate(zip(self._full, self._planes, strict=True)):
             scale, offset = (224 / 255, 128 - 128 * 224 / 255) if index else (219 / 255, 16)
             cv2.convertScaleAbs(full, dst=limited, alpha=scale, beta=offset)
+
+
+def reduce_planes(ladders: Sequence[Sequence[U8]], planes: Planes) -> None:
+    """Write planes into the steps of each, halved into all but the last."""
+    for plane, steps in zip(planes, ladders, strict=True):
+        for step in steps:
+            # halving one axis alone, linear gives the same means as area and is ten times as fast
+            both = step is not steps[-1] and step.shape[0] < plane.shape[0] and step.shape[1] < plane.shape[1]
+            mode = cv2.INTER_AREA if both else cv2.INTER_LINEAR
+            cv2.resize(plane, step.shape[::-1], dst=step, interpolation=mode)
+            plane = step
 
 
 def _fitting(luma: U8, u: U8, v: U8) -> bool:
