@@ -41,7 +41,7 @@ typedef int32_t i32;
 #define UNROLLED _Pragma("GCC unroll 8")
 #endif
 
-/* What a processor fetches at once, and how much it is asked for ahead. */
+/* Bytes that a processor fetches at once. */
 enum { LINE = 64 };
 
 INLINE i32 clamped(i32 value, i32 most) { return value < 0 ? 0 : value > most ? most : value; }
