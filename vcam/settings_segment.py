@@ -46,7 +46,7 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = False
     region: Annotated[
         bool,
-        setting("Where people are small, let the network see their surroundings instead of the whole frame.",
+        setting("Where people do not fill the frame, let the network see their surroundings instead of all of it.",
                 live=True, option="--region"),
     ] = True  # fmt: skip
     skip_still: Annotated[

@@ -25,8 +25,8 @@ from vcam.types import U8, Size
 class Matting:
     """Network and matte stage of one set of settings; a context manager.
 
-    `still`: frames are pictures of their own. `plain`: the network's map, only scaled up. `segmenter` stands in for the
-    settings' own, and stays the caller's to close.
+    `still`: frames are pictures of their own. `plain`: the network's map of the whole frame, only scaled up.
+    `segmenter` stands in for the settings' own, and stays the caller's to close.
     """
 
     def __init__(
@@ -35,6 +35,8 @@ class Matting:
     ) -> None:  # fmt: skip
         """Raises `UsageError`, `ModelError` or `EngineError` as opening the network does."""
         tune_process()
+        if plain:
+            settings = settings.replace(segment__region=False)
         self._own = segmenter is None
         self.segmenter = segmenter or open_segmenter(settings.segment, size)
         self.matte: Matte = PlainMatte() if plain else make_matte(settings.matte, still=still)
