@@ -127,8 +127,8 @@ def test_somebody_far_from_the_other_takes_the_whole_frame() -> None:
 def test_the_region_grows_on_the_very_frame_in_which_somebody_reaches_its_border() -> None:
     world = World(SMALL)
     region = world.frame()
-    world.people[0] = Box(SMALL.x0 - 130, SMALL.y0, SMALL.x1, SMALL.y1)
-    assert SMALL.x0 - 130 < region.x0
+    world.people[0] = Box(SMALL.x0 - 150, SMALL.y0, SMALL.x1, SMALL.y1)
+    assert SMALL.x0 - 150 < region.x0
     assert holds(world.frame(), world.people[0])
 
 

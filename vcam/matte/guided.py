@@ -27,7 +27,7 @@ EPSILON = 1e-3
 
 A tenth of it follows weak edges a little better, and flickers more."""
 
-CONTRAST = 1.7
+CONTRAST = 1.6
 """Higher ones are crisper, and flicker more; where the matte passes one half is the same."""
 
 BLIND = 6

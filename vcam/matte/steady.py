@@ -14,7 +14,7 @@ from vcam.frames import NOTHING, Box
 from vcam.matte.temporal import gain_floor
 from vcam.types import U8
 
-CALM, MOVED = 4, 16
+CALM, MOVED = 6, 20
 """Levels that the filtered map changes by from one frame to the next, anywhere among a pixel's neighbours.
 
 Up to CALM the edge stands still and the average is long; from MOVED on nothing of before is kept. An edge that moves by

@@ -35,7 +35,7 @@ LEAST = 0.0015
 
 MARGIN = 0.15
 """Room round the people, as a share of their width and height. Twice as much costs the network's sight again."""
-STRETCH = 2.0
+STRETCH = 1.5
 """The most that the region's shape differs from the frame's: beyond it people look too stretched."""
 ENTER, LEAVE = 0.7, 0.85
 """Shares of the frame's area up to which a region begins, and from which on it is given up for the whole frame."""
