@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from vcam.errors import EngineError
 from vcam.frames import Box
-from vcam.segment.region import EVERY, PATIENCE, PAUSE, PERIODS, RESTS, RegionTracker
+from vcam.segment.region import ENTER, EVERY, PATIENCE, PAUSE, PERIODS, RESTS, RegionTracker
+from vcam.segment.region import SMALL as SMALL_SHARE
 from vcam.types import F32
 
 SIZE = (1280, 720)
@@ -140,8 +141,10 @@ def test_a_person_who_walks_is_never_cut_off(speed: int) -> None:
         assert holds(world.frame(), world.people[0]), step
 
 
-def test_the_region_becomes_small_again_some_time_after_the_other_has_left() -> None:
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_region_becomes_small_again_some_time_after_the_other_has_left(quiet: bool) -> None:
     world = World(SMALL, Box(500, 300, 620, 720))
+    world.quiet = lambda region: quiet
     wide = world.frames(3)[-1]
     del world.people[1]
     assert set(world.frames((PERIODS - 1) * EVERY)) == {wide}
@@ -199,6 +202,57 @@ def test_what_the_network_sees_in_an_empty_corner_only_is_given_up() -> None:
     boxes = world.frames((PATIENCE + 1) * EVERY)
     assert boxes[-1] == WHOLE
     assert world.frames(50)[-1] == WHOLE
+
+
+LARGE = Box(400, 200, 800, 720)
+
+
+def haunted(world: World, ghost: Box, share: float = 0.0) -> None:
+    """From now on the network finds somebody at `ghost` in any part of the frame; in all of it, with this certainty."""
+
+    def lie(part: Box, seen: F32) -> F32:
+        there = World(ghost).seen(part) * np.float32(share if part == WHOLE else 1)
+        return np.maximum(seen, there)
+
+    world.lie = lie
+
+
+def test_people_who_take_half_of_the_frame_have_a_region() -> None:
+    region = World(LARGE).frame()
+    assert holds(region, LARGE)
+    assert SMALL_SHARE < share(region) <= ENTER
+
+
+@pytest.mark.parametrize("when", ["from the first frame on", "later"])
+def test_a_region_that_finds_people_in_the_room_is_given_up_for_longer_each_time(when: str) -> None:
+    world = World(LARGE)
+    if when == "later":
+        assert WHOLE not in world.frames(3 * EVERY)
+    haunted(world, Box(820, 400, 860, 640))
+    shown = [box != WHOLE for box in world.frames(EVERY + 2 + 14 * PAUSE)]
+    assert not any(shown[EVERY + 1 : EVERY + 1 + PAUSE - 1])
+    # tried again after one pause, two and four, and given up on the same frame each time
+    tries = [number for number, look in enumerate(world.looks) if look != WHOLE][-3:]
+    assert np.diff(tries)[1] > 1.9 * np.diff(tries)[0] > 3 * PAUSE
+    assert not any(shown[EVERY + 2 :])
+
+
+def test_what_the_whole_frame_shows_a_trace_of_is_no_ghost() -> None:
+    world = World(LARGE)
+    haunted(world, Box(820, 400, 860, 640), 0.3)
+    assert WHOLE not in world.frames(3 * EVERY)
+
+
+def test_a_few_pixels_are_no_ghosts() -> None:
+    world = World(LARGE)
+    haunted(world, Box(820, 400, 840, 500))
+    assert WHOLE not in world.frames(3 * EVERY)
+
+
+def test_of_small_people_the_region_may_show_what_the_whole_frame_does_not() -> None:
+    world = World(SMALL)
+    haunted(world, Box(1080, 500, 1110, 720))
+    assert WHOLE not in world.frames(3 * EVERY)
 
 
 def test_a_trace_in_the_whole_frame_is_enough_to_stay() -> None:

@@ -110,6 +110,24 @@ def place_map(part: U8 | F32, box: Box, size: Size, whole: U8 | F32) -> None:
     cv2.resize(part, target.shape[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
 
 
+def between_maps(before: Box, now: Box, shape: tuple[int, ...]) -> F32:
+    """The affine map, float32 (2, 3), from pixels of a map of the box `now` to those of one of `before`.
+
+    shape: (height, width) of both maps.
+    """
+    rows, columns = shape
+    across, down = now.x1 - now.x0, now.y1 - now.y0
+    wide, tall = before.x1 - before.x0, before.y1 - before.y0
+    # centres lie half a pixel inside
+    return np.array(
+        [
+            [across / wide, 0, (0.5 * across / columns + now.x0 - before.x0) * columns / wide - 0.5],
+            [0, down / tall, (0.5 * down / rows + now.y0 - before.y0) * rows / tall - 0.5],
+        ],
+        np.float32,
+    )
+
+
 def write_image(path: str | os.PathLike[str], picture: U8) -> None:
     """Write a BGR or grey picture under its final name only once it is complete.
 

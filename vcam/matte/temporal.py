@@ -7,6 +7,7 @@ import numpy as np
 
 from vcam import native
 from vcam.frames import Box
+from vcam.images import between_maps
 from vcam.types import F32, U8, Size
 
 STILL = 0.15
@@ -122,7 +123,7 @@ class TemporalFilter:
         self._view = None
         for old, new in ((mean, probability), (self._before, self._luma)):
             there = new.copy()
-            move = _between(before, now, new.shape)
+            move = between_maps(before, now, new.shape)
             cv2.warpAffine(
                 old, move, new.shape[::-1], dst=there, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_TRANSPARENT,
@@ -173,21 +174,6 @@ class TemporalFilter:
             luma = step
         if luma is not target:
             cv2.resize(luma, (columns, rows), dst=target, interpolation=cv2.INTER_LINEAR)
-
-
-def _between(before: Box, now: Box, shape: tuple[int, ...]) -> F32:
-    """From pixels of a map of `now` to those of a map of `before`, both of this shape: float32 (2, 3)."""
-    rows, columns = shape
-    across, down = now.x1 - now.x0, now.y1 - now.y0
-    wide, tall = before.x1 - before.x0, before.y1 - before.y0
-    # centres lie half a pixel inside
-    return np.array(
-        [
-            [across / wide, 0, (0.5 * across / columns + now.x0 - before.x0) * columns / wide - 0.5],
-            [0, down / tall, (0.5 * down / rows + now.y0 - before.y0) * rows / tall - 0.5],
-        ],
-        np.float32,
-    )
 
 
 def _is_twice(large: F32, small: U8) -> bool:

@@ -19,12 +19,13 @@ import cv2
 import numpy as np
 
 from vcam.frames import NOTHING, Box
+from vcam.images import between_maps
 from vcam.types import F32, U8, Size
 
 EVERY = 15
 """Frames from one look at the whole frame to the next: half a second."""
-PAUSE = 60
-"""Frames for which the whole frame is shown after a region that came to nothing."""
+PAUSE, LONGEST_PAUSE = 60, 1920
+"""Frames for which the whole frame is shown after a region that came to nothing; twice as many after each of ghosts."""
 PATIENCE = 3
 """Looks in a row without a trace of whoever the region shows, after which it is given up."""
 
@@ -39,6 +40,9 @@ STRETCH = 1.5
 """The most that the region's shape differs from the frame's: beyond it people look too stretched."""
 ENTER, LEAVE = 0.7, 0.85
 """Shares of the frame's area up to which a region begins, and from which on it is given up for the whole frame."""
+SMALL, GHOSTS = 0.45, 0.03
+"""In a region above this share of the frame, people are large enough for the whole frame to show them: what it shows
+nothing of, where the region shows more of it than this share of the people, is the room."""
 SLACK = 1.4
 """How many times too large a region may become before it is made smaller."""
 PERIODS = 4
@@ -76,6 +80,7 @@ class RegionTracker:
         self._people = NOTHING
         self._since = EVERY
         self._doubts = self._rests = self._count = 0
+        self._pause = PAUSE
         self._places: deque[Box] = deque([NOTHING], PERIODS)
 
     @property
@@ -111,9 +116,11 @@ class RegionTracker:
         self._begin_period()
         if target.empty or self._share(target) > ENTER:
             return seen, self._whole
-        # a few looks more before it is trusted
+        # the next look at the whole is not left out
         self._region, self._doubts, self._rests = target, 0, RESTS
-        return self._settle(look, look(target))
+        kept = self._keep(seen)
+        seen, box = self._settle(look, look(target))
+        return (seen, box) if box == self._whole else self._unless_ghosts(seen, kept)
 
     def _from_region(self, look: Look, quiet: Quiet) -> tuple[F32, Box]:
         seen, before = look(self._region), self._people
@@ -149,11 +156,19 @@ class RegionTracker:
         self._begin_period()
         target = self._around(everybody)
         if _holds(self._region, everybody) and self._fits(target):
-            return seen, self._region
+            return self._unless_ghosts(seen, whole)
         if self._share(target) > LEAVE:
             return self._give_up(look)
-        self._region = target
+        self._region, self._rests = target, RESTS
         return self._settle(look, look(target))
+
+    def _unless_ghosts(self, seen: F32, whole: F32) -> tuple[F32, Box]:
+        """The region, unless its map finds people in the room whom that of the whole frame shows no trace of."""
+        if self._share(self._region) <= SMALL or _ghosts(seen, self._region, whole, self._whole) <= GHOSTS:
+            return seen, self._region
+        self._leave(self._pause)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        return whole, self._whole
 
     def _settle(self, look: Look, seen: F32) -> tuple[F32, Box]:
         """Let the region grow until nobody is cut off; the whole frame if nobody is in it, or it grows too large."""
@@ -163,17 +178,20 @@ class RegionTracker:
                 break
             if growth == GROWTHS or not self._touches(self._people):
                 return seen, self._region
-            self._region = self._region.union(self._around(self._people))
+            self._region, self._rests = self._region.union(self._around(self._people)), RESTS
             if self._share(self._region) > LEAVE:
                 break
             seen = look(self._region)
         return self._give_up(look)
 
     def _give_up(self, look: Look) -> tuple[F32, Box]:
-        self._region, self._people, self._since = self._whole, NOTHING, EVERY - PAUSE
+        self._leave(PAUSE)
+        return look(self._whole), self._whole
+
+    def _leave(self, pause: int) -> None:
+        self._region, self._people, self._since = self._whole, NOTHING, EVERY - pause
         # the pause is long enough to learn anew where they are
         self._places = deque([NOTHING], PERIODS)
-        return look(self._whole), self._whole
 
     def _note(self, people: Box) -> None:
         self._places[-1] = self._places[-1].union(people)
@@ -270,6 +288,14 @@ class RegionTracker:
 def _person(seen: F32) -> U8:
     """Where a map shows people, without specks: uint8, 0 or 1."""
     return cv2.morphologyEx((seen > PERSON).view(np.uint8), cv2.MORPH_OPEN, _SPECK).astype(np.uint8, copy=False)
+
+
+def _ghosts(seen: F32, region: Box, whole: F32, frame: Box) -> float:
+    """What the map of a region shows and that of the whole frame has no trace of, as a share of the people in that."""
+    move = between_maps(region, frame, whole.shape)
+    there = cv2.warpAffine(seen, move, whole.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    more = int(np.count_nonzero((there > PERSON) & (whole < TRACE)))
+    return more / max(int(np.count_nonzero(whole > PERSON)), 1)
 
 
 def _extent(seen: F32) -> Box:
