@@ -28,6 +28,9 @@ from vcam.types import F32, Size
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_module, "PLACEHOLDER_INTERVAL", 0.0005)
+    # the person is as high as the picture: their surroundings are most of it, and shall count as small
+    for name, share in (("ENTER", 0.95), ("LEAVE", 0.98)):
+        monkeypatch.setattr(f"vcam.segment.region.{name}", share)
     for name, value in (("FIRST", 0.0005), ("LONGEST", 0.001)):
         monkeypatch.setattr(f"vcam.daemon.backoff.{name}", value)
 

@@ -110,19 +110,19 @@ def place_map(part: U8 | F32, box: Box, size: Size, whole: U8 | F32) -> None:
     cv2.resize(part, target.shape[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
 
 
-def between_maps(before: Box, now: Box, shape: tuple[int, ...]) -> F32:
-    """The affine map, float32 (2, 3), from pixels of a map of the box `now` to those of one of `before`.
+def between_maps(box: Box, shape: tuple[int, ...], other: Box, other_shape: tuple[int, ...]) -> F32:
+    """The affine map, float32 (2, 3), from pixels of a map of one box to those of a map of another.
 
-    shape: (height, width) of both maps.
+    Boxes are parts of one picture, shapes (height, width) those of the maps.
     """
     rows, columns = shape
-    across, down = now.x1 - now.x0, now.y1 - now.y0
-    wide, tall = before.x1 - before.x0, before.y1 - before.y0
+    across, down = (box.x1 - box.x0) / columns, (box.y1 - box.y0) / rows
+    wide, tall = (other.x1 - other.x0) / other_shape[1], (other.y1 - other.y0) / other_shape[0]
     # centres lie half a pixel inside
     return np.array(
         [
-            [across / wide, 0, (0.5 * across / columns + now.x0 - before.x0) * columns / wide - 0.5],
-            [0, down / tall, (0.5 * down / rows + now.y0 - before.y0) * rows / tall - 0.5],
+            [across / wide, 0, (0.5 * across + box.x0 - other.x0) / wide - 0.5],
+            [0, down / tall, (0.5 * down + box.y0 - other.y0) / tall - 0.5],
         ],
         np.float32,
     )

@@ -123,7 +123,7 @@ class TemporalFilter:
         self._view = None
         for old, new in ((mean, probability), (self._before, self._luma)):
             there = new.copy()
-            move = between_maps(before, now, new.shape)
+            move = between_maps(now, new.shape, before, old.shape)
             cv2.warpAffine(
                 old, move, new.shape[::-1], dst=there, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_TRANSPARENT,

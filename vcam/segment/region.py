@@ -292,7 +292,7 @@ def _person(seen: F32) -> U8:
 
 def _ghosts(seen: F32, region: Box, whole: F32, frame: Box) -> float:
     """What the map of a region shows and that of the whole frame has no trace of, as a share of the people in that."""
-    move = between_maps(region, frame, whole.shape)
+    move = between_maps(frame, whole.shape, region, seen.shape)
     there = cv2.warpAffine(seen, move, whole.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     more = int(np.count_nonzero((there > PERSON) & (whole < TRACE)))
     return more / max(int(np.count_nonzero(whole > PERSON)), 1)
