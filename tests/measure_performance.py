@@ -1,8 +1,8 @@
 """Prints the table of docs/performance.md: `vcam bench --baseline` for sizes, inputs and backgrounds.
 
-The machine must be quiet.
+The machine must be quiet. Of several rounds each row is that run which has the median ratio.
 
-.venv/bin/python tests/measure_performance.py [FRAMES]
+.venv/bin/python tests/measure_performance.py [FRAMES [ROUNDS]]
 """
 
 from __future__ import annotations
@@ -65,12 +65,15 @@ def against_its_budget(report: dict[str, Any]) -> str:
 
 def main() -> None:
     frames = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    runs = [[bench(*case, frames) for case in CASES] for _ in range(rounds)]
+    reports = [
+        sorted(of_case, key=lambda report: float(report["ratio"]))[rounds // 2] for of_case in zip(*runs, strict=True)
+    ]
     print(HEAD)
     print("|---" * HEAD.count(" | ") + "|---|")
-    reports = []
-    for case in CASES:
-        reports.append(bench(*case, frames))
-        print(row(reports[-1]), flush=True)
+    for report in reports:
+        print(row(report))
     print(f"\n{AGAINST}")
     print("|---" * AGAINST.count(" | ") + "|---|")
     for report in reports:
