@@ -210,3 +210,18 @@ def test_what_two_parts_of_the_frame_both_show_is_still_known_in_the_other(befor
     outside = ~cv2.dilate(both.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
     if outside.any():
         assert np.abs(found - other)[outside].max() < 1e-6
+
+
+def test_a_matte_is_not_begun_anew_when_the_network_sees_another_part() -> None:
+    """What the network now gives is below the edge, but by so little that the average still is above it."""
+    matte = SoftMatte(MatteSettings(refine=False, edge=0, islands=0))
+    frame = Frame.allocate(640, 360)
+    frame.y[:], frame.u[:], frame.v[:] = WALL, 128, 128
+    for part, certainty in [*[(WHOLE, 0.62)] * 10, (PART, 0.5)]:
+        frame.seq += 1
+        probability = np.full(SIZE[::-1], certainty, np.float32)
+        found = matte.update(Map(probability, part, frame.seq, frame.seq), frame).full
+    assert found[100:300, 120:400].min() > 127
+    matte.reset()
+    again = matte.update(Map(np.full(SIZE[::-1], 0.5, np.float32), PART, frame.seq, frame.seq), frame).full
+    assert again[100:300, 120:400].max() < 128

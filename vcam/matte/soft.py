@@ -133,7 +133,7 @@ class SoftMatte:
         self._origin = None
 
     def _allocate(self, small: Size, frame: Size, part: Box) -> None:
-        """Buffers for maps of a part of the frame; what lies in the temporal filter belongs to another."""
+        """Buffers for maps of a part of the frame; what the temporal filter knows of another part is taken along."""
         if self._layout is not None and self._layout[:2] == (small, frame):
             self._temporal.carry(self._layout[2], part)
         else:

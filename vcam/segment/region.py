@@ -212,7 +212,7 @@ class RegionTracker:
 
     def _extent(self, seen: F32) -> Box:
         """Where the people of a map of the region are in the frame; specks do not count."""
-        return self._placed(_extent(seen), seen, self._region)
+        return self._placed(_bounds(seen), seen, self._region)
 
     def _islands(self, whole: F32) -> Box:
         """Where people are in a map of the whole frame, small islands left out."""
@@ -298,7 +298,7 @@ def _ghosts(seen: F32, region: Box, whole: F32, frame: Box) -> float:
     return more / max(int(np.count_nonzero(whole > PERSON)), 1)
 
 
-def _extent(seen: F32) -> Box:
+def _bounds(seen: F32) -> Box:
     """The bounds of what `_person` gives, in less time: those of the eroded map, one pixel further out."""
     x, y, w, h = cv2.boundingRect(cv2.erode((seen > PERSON).view(np.uint8), _SPECK))
     rows, columns = seen.shape

@@ -188,8 +188,9 @@ class AutoSegmenter:
             return self._infer(preparer.picture() if ready else preparer.prepare(frame.view(part)))
 
         def quiet(part: Box) -> bool:
-            planes = shrunk or self._preparer.shrink(frame)
-            return self._surroundings.are_quiet(planes, part, frame.size)
+            nonlocal shrunk
+            shrunk = shrunk or self._preparer.shrink(frame)
+            return self._surroundings.are_quiet(shrunk, part, frame.size)
 
         probability, box = self._tracker.find(frame.size, look, quiet) if self._tracker else (look(whole), whole)
         if box != whole and self._preparer in shown:
