@@ -108,7 +108,8 @@ class RegionTracker:
     def _from_whole(self, look: Look) -> tuple[F32, Box]:
         seen = look(self._whole)
         self._since += 1
-        if self._since % SAMPLE == 0 or self._since > EVERY:
+        # as often as in a region only in a pause, at whose end everything must be known
+        if self._since > EVERY or (self._since <= 0 and self._since % SAMPLE == 0):
             self._note(self._islands(seen))
         if self._since <= EVERY:
             return seen, self._whole
