@@ -45,7 +45,7 @@ gallery: $(VENV)/.vcam
 	$(BIN)/python docs/gallery.py
 
 models: $(VENV)/.vcam-test
-	$(BIN)/python -m vcam.segment.convert --all models
+	$(BIN)/python -m vcam.models.convert --all models
 
 # Each set of packages has its stamp, renewed when the list in pyproject.toml or a compiled loop changes. The larger
 # sets hold the smaller.

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from native_helpers import COMPILER, SOURCE
-from stream_helpers import Nginx
 
+from tests.native.helpers import COMPILER, SOURCE
+from tests.output.encoded.helpers import Nginx
+from tests.places import SHARED
 from vcam import native
 from vcam.native import build
-
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # a shell that starts the suite in the background has it ignore Ctrl-C, and every program that a test starts would too
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import vcam
+from tests.places import ROOT
 from vcam.errors import UsageError
 
-PAGE = Path(__file__).resolve().parents[1] / "docs/library.md"
+PAGE = ROOT / "docs/library.md"
 EXAMPLES = re.findall(r"^## (.+?)$.*?^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
-from vcam.compose.factory import parse_background
 from vcam.errors import CameraError, EngineError, OutputError
 from vcam.frames import Box, Frame, Map
 from vcam.matte.factory import make_matte

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vcam.camera.framing import AutoFraming
+from vcam.camera.operator import AutoFraming
+from vcam.compose.backgrounds.static import ColorBackground
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
-from vcam.compose.static import ColorBackground
 from vcam.errors import ConfigError, UsageError
 from vcam.frames import Map
 from vcam.matte.factory import make_matte

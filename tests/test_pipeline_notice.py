@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
-from vcam.compose.factory import parse_background
 from vcam.errors import EngineError
 from vcam.matte.factory import make_matte
 from vcam.pipeline import Pipeline

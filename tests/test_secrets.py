@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vcam.errors import UsageError
-from vcam.output.address import is_stream, parse_address
+from vcam.output.encoded.address import is_stream, parse_address
 from vcam.secrets import read_key, redact, redact_text, without_secrets
 
 

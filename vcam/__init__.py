@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from vcam.daemon.client import ControlClient
+    from vcam.control.client import ControlClient
     from vcam.errors import VcamError
     from vcam.library import Segmenter
     from vcam.pipeline import Pipeline
     from vcam.settings import Settings
 
 _PLACES = {
-    "ControlClient": "vcam.daemon.client",
+    "ControlClient": "vcam.control.client",
     "Pipeline": "vcam.pipeline",
     "Segmenter": "vcam.library",
     "Settings": "vcam.settings",

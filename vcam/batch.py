@@ -10,16 +10,16 @@ from pathlib import Path
 
 from vcam.camera.demo import DemoScene
 from vcam.camera.file import PictureFile, VideoFile, is_picture
+from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
-from vcam.compose.factory import parse_background
 from vcam.compose.matteview import MatteView, matte_picture
 from vcam.errors import InputError, UsageError
 from vcam.frames import Frame, check_size
 from vcam.images import IMAGE_SUFFIXES, frame_to_bgr, write_image
 from vcam.matte.factory import make_matte
+from vcam.output.encoded.file import VIDEO_SUFFIXES, VideoFileOutput
 from vcam.output.factory import make_output
-from vcam.output.file import VIDEO_SUFFIXES, VideoFileOutput
 from vcam.output.y4m import Y4MFile
 from vcam.pipeline import Pipeline, open_pipeline, tune_process
 from vcam.segment.segmenter import open_segmenter

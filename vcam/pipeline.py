@@ -20,12 +20,12 @@ import cv2
 
 from vcam.camera.base import Camera
 from vcam.camera.factory import make_camera
-from vcam.camera.framing import AutoFraming
-from vcam.camera.geometry import Reframed
+from vcam.camera.operator import AutoFraming
+from vcam.camera.shape import Reframed
+from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.base import Background, Composer
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
-from vcam.compose.factory import parse_background
 from vcam.compose.filters.chain import Chain
 from vcam.compose.placeholder import placeholder
 from vcam.errors import EngineError, UsageError, VcamError
@@ -315,7 +315,7 @@ def _room(settings: Settings, source: str) -> str:
     """What tells the room from others, for a segmenter that learns it; empty for all others."""
     if settings.segment.backend != "subtraction":
         return ""
-    from vcam.segment.roomfile import room_name
+    from vcam.segment.emptyroom.saved import room_name
 
     return room_name(settings, source)
 

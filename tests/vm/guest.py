@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shown import assert_safe, is_composited, is_placeholder, is_torn
 
-from vcam.daemon.client import ControlClient
-from vcam.ffmpeg import find_ffmpeg
+from tests.vm.shown import assert_safe, is_composited, is_placeholder, is_torn
+from vcam.control.client import ControlClient
 from vcam.frames import Frame
+from vcam.media.ffmpeg import find_ffmpeg
 from vcam.v4l2 import device
 
 VCAM, WEBCAM, CAMERA = Path("/dev/video20"), Path("/dev/video21"), Path("/dev/video0")

@@ -1,4 +1,4 @@
-"""Run in the virtual machine by tests/test_vm.py: a page in Chromium asks for a camera and gets vcam."""
+"""Run in the virtual machine by tests/vm/test_vm.py: a page in Chromium asks for a camera and gets vcam."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import subprocess
 import threading
 
 import pytest
-from guest import CAMERA, Daemon, plug_afresh, report, set_control, until
+
+from tests.vm.guest import CAMERA, Daemon, plug_afresh, report, set_control, until
 
 CHROMIUM = "/usr/lib/chromium/chromium"
 PAGE = b"""<!doctype html><video id=video autoplay muted playsinline></video><canvas id=canvas></canvas><script>

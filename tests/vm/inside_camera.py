@@ -1,4 +1,4 @@
-"""Run in the virtual machine by tests/test_vm.py: a vivid webcam, and a loopback that ffmpeg feeds with JPEG."""
+"""Run in the virtual machine by tests/vm/test_vm.py: a vivid webcam, and a loopback that ffmpeg feeds with JPEG."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from guest import if_full
 
+from tests.vm.guest import if_full
 from vcam.camera import device as camera_module
 from vcam.camera.device import V4L2Camera
 from vcam.camera.modes import list_modes
 from vcam.errors import CameraError, CameraStalled, UsageError
-from vcam.ffmpeg import find_ffmpeg
 from vcam.frames import PixelFormat
+from vcam.media.ffmpeg import find_ffmpeg
 from vcam.v4l2.discover import list_nodes
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")

@@ -1,4 +1,4 @@
-"""Run in the virtual machine by tests/test_vm.py: `vcam start` through many comings and goings of all that can go."""
+"""Run in the virtual machine by test_vm.py: `vcam start` through many comings and goings of all that can go."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ import os
 import time
 
 import pytest
-from guest import CAMERA, Daemon, KilledReader, Reader, if_full, plug, plug_afresh, report, set_control, spread, until
+
+from tests.vm.guest import (
+    CAMERA,
+    Daemon,
+    KilledReader,
+    Reader,
+    if_full,
+    plug,
+    plug_afresh,
+    report,
+    set_control,
+    spread,
+    until,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Run in the virtual machine by tests/test_vm.py: `vcam start` with a webcam that sends JPEG, well or badly."""
+"""Run in the virtual machine by tests/vm/test_vm.py: `vcam start` with a webcam that sends JPEG, well or badly."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import itertools
 import os
 import threading
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from guest import (
+
+from tests.places import SHARED
+from tests.vm.guest import (
     WEBCAM,
     Daemon,
     JpegWebcam,
@@ -24,15 +25,14 @@ from guest import (
     report,
     until,
 )
-from shown import is_composited
-
+from tests.vm.shown import is_composited
 from vcam.camera.device import V4L2Camera
 from vcam.errors import CameraStalled
 from vcam.v4l2 import device
 from vcam.v4l2.loopback import forgets_output
 
 HD = (1280, 720)
-CLIP = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips" / "talk-s18.mp4"
+CLIP = SHARED / "data" / "clips" / "talk-s18.mp4"
 
 
 @pytest.fixture(scope="module")

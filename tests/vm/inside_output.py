@@ -1,4 +1,4 @@
-"""Run in the virtual machine by tests/test_vm.py, once for each version of v4l2loopback: /dev/video20 is "vcam"."""
+"""Run in the virtual machine by tests/vm/test_vm.py, once for each version of v4l2loopback: /dev/video20 is "vcam"."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from guest import Reader as DirectReader
 
+from tests.vm.guest import Reader as DirectReader
 from vcam.errors import OutputDeviceError
-from vcam.ffmpeg import find_ffmpeg
 from vcam.frames import Frame
-from vcam.output.virtual import VirtualCamera
+from vcam.media.ffmpeg import find_ffmpeg
+from vcam.output.virtual.camera import VirtualCamera
 from vcam.v4l2.device import dequeue_buffer, get_rate
 from vcam.v4l2.discover import list_nodes
 from vcam.v4l2.presence import ReaderWatch

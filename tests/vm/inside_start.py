@@ -1,4 +1,4 @@
-"""Run in the virtual machine by tests/test_vm.py: `vcam start` with a webcam, its virtual camera, and readers."""
+"""Run in the virtual machine by tests/vm/test_vm.py: `vcam start` with a webcam, its virtual camera, and readers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import subprocess
 import time
 
 import pytest
-from guest import (
+
+from tests.vm.guest import (
     CAMERA,
     SIZE,
     VCAM,
@@ -22,8 +23,7 @@ from guest import (
     set_control,
     spread,
 )
-from shown import between_bars, is_composited, is_placeholder
-
+from tests.vm.shown import between_bars, is_composited, is_placeholder
 from vcam.errors import UsageError
 from vcam.v4l2.presence import ReaderWatch
 

@@ -1,4 +1,4 @@
-"""Run in the virtual machine by tests/test_vm.py: vcam devices, doctor and loopback as people type them."""
+"""Run in the virtual machine by tests/vm/test_vm.py: vcam devices, doctor and loopback as people type them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vcam.camera.device import V4L2Camera
-from vcam.ffmpeg import find_ffmpeg
+from vcam.media.ffmpeg import find_ffmpeg
 from vcam.settings import Settings
 from vcam.v4l2.discover import list_nodes
 from vcam.v4l2.dynamic import query_device

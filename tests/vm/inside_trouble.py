@@ -1,4 +1,4 @@
-"""Run in the virtual machine by tests/test_vm.py: `vcam start` when devices are missing, held, hung, or come late."""
+"""Run in the virtual machine by test_vm.py: `vcam start` when devices are missing, held, hung, or come late."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from guest import (
+
+from tests.vm.guest import (
     CAMERA,
     VCAM,
     WEBCAM,
@@ -24,10 +25,9 @@ from guest import (
     set_control,
     until,
 )
-from shown import BACKGROUND_YUV, PLACEHOLDER_UV, colour_at
-
-from vcam.ffmpeg import find_ffmpeg
+from tests.vm.shown import BACKGROUND_YUV, PLACEHOLDER_UV, colour_at
 from vcam.frames import Frame
+from vcam.media.ffmpeg import find_ffmpeg
 from vcam.v4l2 import device
 
 MODULE = Path("/sys/module/v4l2loopback")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from shown import BACKGROUND_YUV, assert_safe, is_composited, is_placeholder, is_torn
 
+from tests.vm.shown import BACKGROUND_YUV, assert_safe, is_composited, is_placeholder, is_torn
 from vcam.compose.placeholder import placeholder
 from vcam.frames import Frame
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from vcam.camera.base import Camera
 from vcam.camera.demo import DemoScene
 from vcam.camera.file import open_file
-from vcam.camera.geometry import Reframed
+from vcam.camera.shape import Reframed
 from vcam.camera.url import UrlCamera
 from vcam.errors import UsageError
 from vcam.images import IMAGE_SUFFIXES

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from vcam.camera.pace import Clock
 from vcam.errors import CameraError, CameraStalled, InputError
-from vcam.ffmpeg import VideoReader
 from vcam.frames import Frame
+from vcam.media.reader import VideoReader
 from vcam.types import Size
 
 _CONNECT = 10.0

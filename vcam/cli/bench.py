@@ -44,7 +44,7 @@ def bench(
     from rich.console import Console
     from rich.progress import Progress
 
-    from vcam import bench as measuring
+    from vcam.measure import bench as measuring
 
     options |= {"output__size": size, "output__fps": fps}
     # only what is asked for is measured: a config file must not change what a figure means

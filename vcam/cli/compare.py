@@ -42,9 +42,9 @@ def compare(
     from rich.console import Console
     from rich.progress import Progress
 
-    from vcam.quality import sheet
-    from vcam.quality.compare import compare as run
-    from vcam.quality.compare import plan_variants
+    from vcam.measure import sheet
+    from vcam.measure.compare import compare as run
+    from vcam.measure.compare import plan_variants
 
     settings = load_settings(options, profile, assignments).settings
     sheet.check_target(output)

@@ -76,7 +76,7 @@ def _print(loaded: Loaded, profiles: list[str], used: str) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    from vcam.settings_file import toml
+    from vcam.settings.saving import toml
 
     values = without_secrets(flatten(loaded.settings))
     table = Table(
@@ -120,7 +120,7 @@ def check(file: Path | None) -> int:
 
     Without FILE the variables VCAM_... of the environment are checked as well.
     """
-    from vcam.settings_file import problems
+    from vcam.settings.saving import problems
 
     if file is not None and not file.exists() and not file.is_symlink():
         raise UsageError(f"there is no file {file}", "vcam config path prints where yours is")
@@ -154,8 +154,8 @@ def edit() -> int:
 
     You edit a copy; it takes the file's place once it is checked. The first time it holds every setting, commented out.
     """
-    from vcam.settings_file import problems, replace_file, template
-    from vcam.tomlfile import read_text
+    from vcam.settings.saving import problems, replace_file, template
+    from vcam.settings.toml import read_text
 
     here = config_path()
     before = read_text(here) if here.exists() else None

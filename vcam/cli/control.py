@@ -14,7 +14,7 @@ from vcam.cli import complete
 from vcam.errors import VcamError
 
 if TYPE_CHECKING:
-    from vcam.daemon.client import ControlClient
+    from vcam.control.client import ControlClient
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,7 +29,7 @@ def _common(command: F) -> F:
 
 
 def _connect(name: str) -> ControlClient:
-    from vcam.daemon.client import ControlClient
+    from vcam.control.client import ControlClient
 
     return ControlClient(name)
 
@@ -87,7 +87,7 @@ def _watch_status(name: str, as_json: bool) -> int:
 @_common
 def get(key: str, name: str, as_json: bool) -> int:
     """Print the setting KEY of the running vcam, or all of them."""
-    from vcam.settings_file import as_text
+    from vcam.settings.saving import as_text
 
     values = _call(name, "get", {"key": key})
     if as_json:
@@ -129,15 +129,14 @@ def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> i
 
 def _save(path: Path, changes: dict[str, Any], profile: str) -> str:
     """Write settings where they count: those that the profile in use has are its own. Where that is, for people."""
-    from vcam import settings_file
-    from vcam.settings import read_profiles
+    from vcam.settings import read_profiles, saving
 
     profiles = read_profiles(path)[1]
     own = {key: value for key, value in changes.items() if profile in profiles and key in profiles[profile].values}
     common = {key: value for key, value in changes.items() if key not in own}
     for part, name in ((own, profile), (common, "")):
         if part:
-            settings_file.save(path, part, name)
+            saving.save(path, part, name)
     return f"{path} [profiles.{profile}]" if own else str(path)
 
 
@@ -228,7 +227,7 @@ def _tell(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result))
         return
-    from vcam.settings_file import as_text
+    from vcam.settings.saving import as_text
 
     for key, value in result.get("changed", {}).items():
         click.echo(f"{key} = {as_text(key, value)}")

@@ -15,7 +15,7 @@ from vcam.errors import CameraError, VcamError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from vcam.inventory import CameraEntry, EngineEntry, Inventory, VirtualEntry
+    from vcam.machine.inventory import CameraEntry, EngineEntry, Inventory, VirtualEntry
     from vcam.v4l2.controls import Control
     from vcam.v4l2.discover import Holder
 
@@ -39,7 +39,7 @@ def devices(controls: bool, as_json: bool, camera: str | None, profile: str, ass
         return
     if camera is not None:
         raise click.UsageError("CAMERA goes with --controls")
-    from vcam.inventory import take_inventory
+    from vcam.machine.inventory import take_inventory
     from vcam.settings import parse_size
 
     output = load_settings({}, profile, assignments).settings.output
@@ -165,7 +165,7 @@ def _engine_table(engines: tuple[EngineEntry, ...]) -> RenderableType:
 
 
 def _controls(wanted: str | None, as_json: bool) -> None:
-    from vcam.inventory import camera_controls
+    from vcam.machine.inventory import camera_controls
     from vcam.v4l2.discover import find_node, list_nodes
 
     nodes = list_nodes()

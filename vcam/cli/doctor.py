@@ -27,8 +27,8 @@ def doctor(as_json: bool, profile: str, assignments: tuple[str, ...]) -> int:
     Exit status 0: vcam can run. 69: a device is missing that vcam start needs. 78: the configuration is broken.
     """
     from vcam.doctor.examine import examine, exit_status
-    from vcam.inventory import take_inventory
-    from vcam.machine import Machine
+    from vcam.machine.host import Machine
+    from vcam.machine.inventory import take_inventory
     from vcam.settings import Settings, config_path
 
     settings: Settings | ConfigError

@@ -50,9 +50,9 @@ def eval(
     vcam eval portraits/ --plain          the network alone, to compare with
     vcam eval clips/ --temporal 0 --json
     """
+    from vcam.datasets.folder import find_pairs
     from vcam.frames import check_size
-    from vcam.quality import evaluate
-    from vcam.quality.folder import find_pairs
+    from vcam.measure import evaluate
     from vcam.settings import parse_size
 
     settings = load_settings(options, profile, assignments).settings

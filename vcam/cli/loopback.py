@@ -9,8 +9,8 @@ import click
 from vcam.cli.main import HelpfulGroup
 
 if TYPE_CHECKING:
-    from vcam.loopback import Plan
-    from vcam.machine import Machine
+    from vcam.machine.host import Machine
+    from vcam.machine.loopback import Plan
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 _yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
@@ -37,8 +37,8 @@ def setup(devices: int, label: str, number: int | None, undo: bool, yes: bool, d
     Writes three small files below /etc and loads the module v4l2loopback. Shows first what it will do; asks for root
     only for that.
     """
-    from vcam.loopback import plan_setup, wanted_devices
-    from vcam.machine import Machine
+    from vcam.machine.host import Machine
+    from vcam.machine.loopback import plan_setup, wanted_devices
     from vcam.v4l2.discover import list_nodes
 
     if undo:
@@ -55,7 +55,7 @@ def setup(devices: int, label: str, number: int | None, undo: bool, yes: bool, d
 )
 def add(label: str, number: int | None) -> None:
     """Make a virtual camera now, until the machine is shut down."""
-    from vcam.loopback import add as add_device
+    from vcam.machine.loopback import add as add_device
 
     node = add_device(label, number)
     click.echo(f"{node.path} ({node.card})")
@@ -72,7 +72,7 @@ def remove(device: str | None, everything: bool, yes: bool, dry_run: bool) -> in
         raise click.UsageError("give either DEVICE or --all")
     if device is None:
         return _undo(yes=yes, dry_run=dry_run)
-    from vcam.loopback import remove as remove_device
+    from vcam.machine.loopback import remove as remove_device
 
     if dry_run:
         raise click.UsageError("--dry-run goes with --all")
@@ -82,8 +82,8 @@ def remove(device: str | None, everything: bool, yes: bool, dry_run: bool) -> in
 
 
 def _undo(*, yes: bool, dry_run: bool) -> int:
-    from vcam.loopback import plan_undo
-    from vcam.machine import Machine
+    from vcam.machine.host import Machine
+    from vcam.machine.loopback import plan_undo
     from vcam.v4l2.discover import list_nodes
 
     machine = Machine()
@@ -92,7 +92,7 @@ def _undo(*, yes: bool, dry_run: bool) -> int:
 
 def _do(machine: Machine, plan: Plan, nothing: str, *, yes: bool, dry_run: bool) -> int:
     """Show a plan, ask, do it."""
-    from vcam.loopback import carry_out
+    from vcam.machine.loopback import carry_out
 
     for note in plan.notes:
         click.echo(f"note: {note}", err=True)

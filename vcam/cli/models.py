@@ -14,7 +14,7 @@ from vcam.errors import VcamError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vcam.segment.cards import ModelCard
+    from vcam.models.cards import ModelCard
 
 # the shape decides only which model `auto` means
 _FRAME = (1280, 720)
@@ -52,13 +52,13 @@ def list_models(as_json: bool) -> None:
 
 
 def _paths() -> list[Path]:
-    from vcam.segment.cards import card_paths
+    from vcam.models.cards import card_paths
 
     return card_paths()
 
 
 def _summary(path: Path) -> dict[str, Any]:
-    from vcam.segment.cards import read_card
+    from vcam.models.cards import read_card
 
     try:
         card = read_card(path)
@@ -86,7 +86,7 @@ def show(name: str, as_json: bool) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    from vcam.segment.cards import find_model
+    from vcam.models.cards import find_model
 
     card = find_model(name, _FRAME)
     values = msgspec.to_builtins(card, enc_hook=str)
@@ -121,7 +121,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    from vcam.segment.cards import find_model
+    from vcam.models.cards import find_model
 
     results: list[dict[str, Any]] = []
     for name in names or tuple(dict.fromkeys(path.stem for path in _paths())):
@@ -148,7 +148,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 def _try_engines(card: ModelCard) -> dict[str, str]:
     """What every engine here says of a model: "ok", or why not."""
     from vcam.segment.segmenter import engine_choices
-    from vcam.settings_segment import SegmentSettings
+    from vcam.settings import SegmentSettings
 
     said = {}
     for choice in engine_choices(SegmentSettings(), card):
@@ -175,7 +175,7 @@ def add(file: str, name: str, replace: bool, as_json: bool) -> None:
     FILE is the network or its card, which lies beside it; docs/models.md says how to write one. Both are copied into
     your model folder, after one inference.
     """
-    from vcam.segment.collect import add as keep
+    from vcam.models.store import add as keep
 
     _tell(keep(file, name, replace=replace, check=_demand_that_it_works), as_json)
 
@@ -193,7 +193,7 @@ def pull(address: str, name: str, replace: bool, as_json: bool) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    from vcam.segment.collect import pull as fetch
+    from vcam.models.store import pull as fetch
 
     if address in {path.stem for path in _paths()}:
         click.echo(f"{address} is here already; vcam models verify {address} checks it", err=True)

@@ -37,11 +37,11 @@ def start(frames: int | None, name: str, profile: str, assignments: tuple[str, .
     vcam start --camera 2 --output /dev/video20 --output meeting.mkv
     """
     settings = load_settings(options, profile, assignments).settings
+    from vcam.control.place import check_name
     from vcam.daemon import logs
-    from vcam.daemon.control import Control, Origin
     from vcam.daemon.live import Live
+    from vcam.daemon.methods import Control, Origin
     from vcam.daemon.notify import Notifier
-    from vcam.daemon.runtime import check_name
     from vcam.daemon.streams import hide_keys
     from vcam.signals import on_signals, stop_on_signals
 

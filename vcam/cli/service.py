@@ -50,7 +50,7 @@ def install(start_now: bool, profile: str, assignments: tuple[str, ...], **optio
     if not any(word in ("--wait", "--no-wait") for word in words):
         # at login the camera may still be on its way
         words.insert(0, "--wait")
-    from vcam.settings_file import replace_file
+    from vcam.settings.saving import replace_file
 
     path = unit_path(os.environ)
     replace_file(path, render([*program(), "start", *words], _environment(), version))
@@ -65,7 +65,7 @@ def install(start_now: bool, profile: str, assignments: tuple[str, ...], **optio
 
 def _check(settings: Settings) -> None:
     """Raise now what would keep the service from starting later, where nobody sees it."""
-    from vcam.compose.factory import parse_background
+    from vcam.compose.backgrounds.factory import parse_background
     from vcam.frames import check_size
 
     check_size(*parse_size(settings.output.size), "the output")
@@ -99,7 +99,7 @@ def _absolute(key: str, value: str) -> str:
     if key == "output.targets":
         # a file that is still to be written
         return str(path.absolute()) if path.suffix and not value.startswith("~") else value
-    from vcam.compose.factory import WORDS
+    from vcam.compose.backgrounds.factory import WORDS
 
     word = value in WORDS if key == "background.spec" else not re.search(r"[./]", value)
     return value if word or not path.exists() else str(path.absolute())

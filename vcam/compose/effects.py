@@ -8,7 +8,7 @@ from vcam.compose.filters.base import Place, Placed
 from vcam.compose.filters.chain import Chain
 from vcam.compose.filters.registry import parse_filter, parse_filters
 from vcam.compose.overlay import Clock, picture_overlay, text_overlay
-from vcam.settings_look import FilterSettings, OverlaySettings
+from vcam.settings import FilterSettings, OverlaySettings
 
 
 def make_effects(filters: FilterSettings, overlay: OverlaySettings, *, still: bool = False) -> Chain:

@@ -17,7 +17,7 @@ from vcam.compose.font import font_for
 from vcam.errors import InputError, UsageError
 from vcam.frames import NOTHING, Box, Frame
 from vcam.images import MAX_PIXELS, bgr_to_frame
-from vcam.settings_look import Spot
+from vcam.settings import Spot
 from vcam.types import U8, Size
 
 if TYPE_CHECKING:

@@ -14,17 +14,17 @@ from typing import Any
 from vcam.camera.base import Camera
 from vcam.camera.controls import CONTROL_NAMES, wishes
 from vcam.camera.factory import make_camera
-from vcam.camera.geometry import Framing, Reframed
+from vcam.camera.shape import Framing, Reframed
+from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.base import Background
 from vcam.compose.effects import make_effects
-from vcam.compose.factory import parse_background
 from vcam.compose.filters.chain import Chain
 from vcam.errors import CameraError, UsageError, VcamError
 from vcam.frames import check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.segment.base import Segmenter
-from vcam.segment.roomfile import ROOM_KEYS, room_name
+from vcam.segment.emptyroom.saved import ROOM_KEYS, room_name
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import (
     FIELDS,

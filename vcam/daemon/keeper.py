@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from vcam.backoff import Backoff
 from vcam.camera.base import Camera
-from vcam.daemon.backoff import Backoff
 from vcam.errors import CameraError, VcamError
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from vcam.daemon.backoff import Backoff
+from vcam.backoff import Backoff
 from vcam.errors import OutputDeviceError, VcamError
 from vcam.frames import Frame
 from vcam.output.base import Output, Resizable, ShowsStills

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from vcam.errors import OutputDeviceError, UsageError, VcamError
-from vcam.output.address import parse_address
 from vcam.output.base import Output
-from vcam.output.record import RecordOutput
-from vcam.output.stream import StreamOutput
+from vcam.output.encoded.address import parse_address
+from vcam.output.encoded.record import RecordOutput
+from vcam.output.encoded.stream import StreamOutput
 from vcam.secrets import hide_arguments, read_key
 from vcam.settings import Settings
 
@@ -55,7 +55,7 @@ def targets_of(settings: Settings) -> tuple[str, ...]:
     targets = settings.output.targets
     if targets != ("auto",) or not (settings.stream.rtmp or settings.stream.record):
         return targets
-    from vcam.output.virtual import find_outputs
+    from vcam.output.virtual.camera import find_outputs
 
     try:
         find_outputs("auto")

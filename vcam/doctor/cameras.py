@@ -10,8 +10,8 @@ from vcam.camera.sources import resolve
 from vcam.doctor.finding import Finding, ok, problem, warning
 from vcam.doctor.virtual import join_group
 from vcam.errors import CameraError
-from vcam.inventory import CameraEntry, Inventory
-from vcam.machine import Machine
+from vcam.machine.host import Machine
+from vcam.machine.inventory import CameraEntry, Inventory
 from vcam.settings import CameraSettings
 from vcam.types import Size
 from vcam.v4l2.discover import Node, find_node

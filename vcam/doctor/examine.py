@@ -9,8 +9,8 @@ from vcam.camera.sources import resolve
 from vcam.doctor import cameras, module, sandbox, software, speed, virtual
 from vcam.doctor.finding import Finding, Status, ok, problem
 from vcam.errors import ConfigError, VcamError
-from vcam.inventory import Inventory
-from vcam.machine import Machine
+from vcam.machine.host import Machine
+from vcam.machine.inventory import Inventory
 from vcam.settings import Settings, parse_size
 from vcam.types import Size
 from vcam.v4l2.discover import Node

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vcam.doctor.finding import Finding, ok, problem, warning
-from vcam.machine import Machine
+from vcam.machine.host import Machine
 
 NAME = "kernel module"
 SETUP = "vcam loopback setup"

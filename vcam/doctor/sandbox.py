@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vcam.doctor.finding import Finding, ok, warning
-from vcam.machine import Machine
+from vcam.machine.host import Machine
 
 _FLATPAKS = (
     "us.zoom.Zoom", "com.slack.Slack", "com.discordapp.Discord", "com.skype.Client", "org.signal.Signal",

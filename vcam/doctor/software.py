@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vcam.doctor.finding import Finding, ok, problem, warning
 from vcam.errors import ConfigError, VcamError
-from vcam.machine import Machine
+from vcam.machine.host import Machine
 
 # the first with -fps_mode
 FFMPEG_NEEDED = (5, 1)

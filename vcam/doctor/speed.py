@@ -7,8 +7,8 @@ from pathlib import Path
 
 from vcam.doctor.finding import Finding, ok, problem, warning
 from vcam.doctor.virtual import join_group
-from vcam.inventory import Inventory
-from vcam.machine import Machine
+from vcam.machine.host import Machine
+from vcam.machine.inventory import Inventory
 
 _INTEL = "0x8086"
 _VENDORS = {"0x1002": "AMD", "0x10de": "NVIDIA"}

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 
 from vcam.doctor.finding import Finding, ok, problem, warning
-from vcam.inventory import Inventory, VirtualEntry
-from vcam.machine import Machine
+from vcam.machine.host import Machine
+from vcam.machine.inventory import Inventory, VirtualEntry
 from vcam.v4l2.discover import Node, find_node
 
 NAME = "virtual camera"
@@ -19,7 +19,7 @@ _RELOAD = ("vcam stop", "sudo modprobe -r v4l2loopback", "vcam loopback setup")
 def is_virtual_target(target: str) -> bool:
     """Whether an output's name can only mean a virtual camera."""
     from vcam.output.factory import make_output
-    from vcam.output.virtual import VirtualCamera
+    from vcam.output.virtual.camera import VirtualCamera
 
     return isinstance(make_output(target, live=True), VirtualCamera)
 

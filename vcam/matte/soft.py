@@ -15,9 +15,9 @@ import numpy as np
 from vcam import native
 from vcam.frames import NOTHING, Alpha, Box, Frame, Map, Planes
 from vcam.images import place_map
+from vcam.matte.average import SteadyFilter
 from vcam.matte.guided import RADIUS, REACH, GuidedFilter
 from vcam.matte.islands import IslandFilter
-from vcam.matte.steady import SteadyFilter
 from vcam.matte.temporal import TemporalFilter
 from vcam.settings import MatteSettings
 from vcam.types import F32, U8, Size

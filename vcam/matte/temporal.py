@@ -25,7 +25,7 @@ nothing of before is kept."""
 CUT = 20.0
 """Mean difference of the luma, in levels, from which two pictures are of different scenes.
 
-Somebody who leans over quickly changes it by up to 13 (`vcam.quality.synthetic`, fast), another room by 28 or more."""
+Somebody who leans over quickly changes it by up to 13 (`vcam.datasets.synthetic`, fast), another room by 28 or more."""
 
 LEAST = 16
 """Lines or columns below which a map is too small for motion to be looked for."""

@@ -186,7 +186,7 @@ class Kernels:
     def steady(self, matte: U8, kept: U8, maps: tuple[U8, U8], *, least: int, moved: tuple[int, int]) -> None:
         """Move `kept` towards the matte, both (h, w), where the map stands still, and the matte to the same.
 
-        maps: now and before, of any size from (2, 2); least: the gain, in 256 parts; moved: see `vcam.matte.steady`.
+        maps: now and before, of any size from (2, 2); least: the gain, in 256 parts; moved: see `vcam.matte.average`.
         """
         (height, width), (rows, columns) = matte.shape, maps[0].shape
         if rows < 2 or columns < 2:

@@ -1,4 +1,4 @@
-/* vcam/compose/fromframe.py: a small plane, bilinear, at a whole multiple of its size, as cv2.INTER_LINEAR has it */
+/* vcam/compose/backgrounds/fromframe.py: a small plane, bilinear, at a whole multiple of its size, as cv2.INTER_LINEAR has it */
 
 #include "common.h"
 

@@ -1,4 +1,4 @@
-/* vcam/segment/onnxruntime_engine.py */
+/* vcam/infer/onnxruntime.py */
 
 #include "common.h"
 

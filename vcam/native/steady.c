@@ -1,4 +1,4 @@
-/* vcam/matte/steady.py */
+/* vcam/matte/average.py */
 
 #include <string.h>
 

@@ -6,7 +6,7 @@ import re
 
 from vcam.errors import UsageError
 from vcam.output.base import Output
-from vcam.output.file import VIDEO_SUFFIXES, VideoFileOutput
+from vcam.output.encoded.file import VIDEO_SUFFIXES, VideoFileOutput
 from vcam.output.null import NullOutput
 from vcam.output.window import WindowOutput
 from vcam.output.y4m import Y4MFile
@@ -37,7 +37,7 @@ def make_output(target: str, *, live: bool) -> Output:
             f"vcam cannot write {target}: {suffix or 'no suffix'} is not a kind of video it knows",
             f"use {', '.join(sorted(VIDEO_SUFFIXES | {'.y4m'}))}, /dev/videoN, window, null or -",
         )
-    from vcam.output.virtual import VirtualCamera
+    from vcam.output.virtual.camera import VirtualCamera
 
     return VirtualCamera(target)
 

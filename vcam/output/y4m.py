@@ -8,10 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from vcam.errors import OutputError, UsageError
+from vcam.files import PartialFile, write_error
 from vcam.frames import Frame, check_size
+from vcam.media.rate import exact_rate
 from vcam.output.base import AlwaysWatched
-from vcam.output.partial import PartialFile, write_error
-from vcam.output.rate import exact_rate
 from vcam.output.writer import FrameWriter
 from vcam.types import Size
 

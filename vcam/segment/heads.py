@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vcam.errors import EngineError, ModelError
-from vcam.segment.cards import ModelCard
+from vcam.models.cards import ModelCard
 from vcam.types import F32
 
 

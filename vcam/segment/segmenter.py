@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 
 from vcam.errors import EngineError, VcamError
 from vcam.frames import Box, Frame, Map
-from vcam.segment.base import Engine, Segmenter
-from vcam.segment.cards import ModelCard, find_model
+from vcam.infer.base import Engine
+from vcam.models.cards import ModelCard, find_model
+from vcam.segment.base import Segmenter
 from vcam.segment.prepare import Preparer
 from vcam.segment.region import RegionTracker
-from vcam.segment.still import StillCheck, Surroundings
-from vcam.settings_segment import SegmentSettings
+from vcam.segment.rest import StillCheck, Surroundings
+from vcam.settings import SegmentSettings
 from vcam.types import F32, U8, Size
 
 _log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def engine_choices(settings: SegmentSettings, card: ModelCard) -> list[EngineCho
 
 
 def _openvino_choices(device: str) -> list[EngineChoice]:
-    from vcam.segment import openvino_engine as runtime
+    from vcam.infer import openvino as runtime
 
     def choice(place: str) -> EngineChoice:
         return EngineChoice("openvino", place, lambda card, threads: runtime.OpenVinoEngine(card, place, threads))
@@ -75,7 +76,7 @@ def _openvino_choices(device: str) -> list[EngineChoice]:
 
 
 def _onnxruntime_choices(device: str) -> list[EngineChoice]:
-    from vcam.segment import onnxruntime_engine as runtime
+    from vcam.infer import onnxruntime as runtime
 
     def choice(place: str) -> EngineChoice:
         return EngineChoice("onnxruntime", place, lambda card, threads: runtime.OnnxRuntimeEngine(card, place, threads))
@@ -262,7 +263,7 @@ def open_segmenter(settings: SegmentSettings, size: Size, source: str = "") -> S
     source: what tells one camera from another, for what has been learnt of its room.
     """
     if settings.backend == "subtraction":
-        from vcam.segment.subtraction import SubtractionSegmenter
+        from vcam.segment.emptyroom.subtraction import SubtractionSegmenter
 
         return SubtractionSegmenter(settings, size, source)
     return AutoSegmenter(settings, size)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from vcam import native
-from vcam.compose.room import enlarge, to_limited
+from vcam.compose.backgrounds.behind import enlarge, to_limited
 from vcam.frames import Box, Frame
 from vcam.types import F32, U8, Size
 

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from click.testing import CliRunner
+
+from vcam.assets import data_folder
+from vcam.cli.models import models
+from vcam.errors import VcamError
+from vcam.models.cards import find_model
+
+
+@pytest.fixture(autouse=True)
+def own_folders(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    folder = tmp_path / "vcam/models"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _run(*words):
+    return CliRunner().invoke(models, words)
+
+
+def test_list_names_the_shipped_models_for_people_and_for_scripts():
+    rows = json.loads(_run("list", "--json").stdout)
+    assert [row["name"] for row in rows] == ["selfie-general", "selfie-landscape"]
+    assert rows[1]["size"] == [256, 144]
+    assert "selfie-landscape" in _run("list").stdout
+
+
+def test_list_shows_a_broken_card_with_its_error_among_the_others(own_folders):
+    (own_folders / "mine.toml").write_text("title = 3")
+    result = _run("list", "--json")
+    assert result.exit_code == 0
+    assert "title = 3 will not do" in json.loads(result.stdout)[2]["error"]
+    assert "mine" in _run("list").stdout
+
+
+def test_show_gives_the_card():
+    card = json.loads(_run("show", "auto", "--json").stdout)
+    assert card["sha256"] == find_model("selfie-landscape", (1280, 720)).sha256
+    assert card["output"]["form"] == "probability"
+    assert "Apache-2.0" in _run("show", "selfie-general").stdout
+
+
+@pytest.mark.engine
+def test_verify_runs_every_shipped_model_on_the_cpu():
+    result = _run("verify", "--json")
+    assert result.exit_code == 0, result.output
+    for model in json.loads(result.stdout):
+        assert model["checks"]["openvino on CPU"] == "ok"
+        assert model["checks"]["onnxruntime on CPU"] == "ok"
+
+
+def test_verify_fails_for_a_changed_network(own_folders):
+    shipped = data_folder("models")
+    (own_folders / "mine.toml").write_text((shipped / "selfie-general.toml").read_text())
+    (own_folders / "selfie-general.onnx").write_bytes(b"changed")
+    result = _run("verify", "mine", "--json")
+    assert result.exit_code == 1
+    assert "checksum differs" in json.loads(result.stdout)[0]["checks"]["card"]
+
+
+GENERAL = data_folder("models") / "selfie-general.onnx"
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A folder, and the address under which a server of this machine gives its files."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        # an answer that nobody reads to its end must have ended before the test does
+        server.daemon_threads = False
+        Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def copy_to(folder, name="theirs"):
+    """A network with its card, as somebody else would publish them."""
+    card = GENERAL.with_suffix(".toml").read_text().replace("selfie-general.onnx", f"{name}.onnx")
+    (folder / f"{name}.toml").write_text(card)
+    (folder / f"{name}.onnx").write_bytes(GENERAL.read_bytes())
+    return folder / f"{name}.onnx"
+
+
+def status(*words):
+    """The exit status that `vcam models` would have, and what it says."""
+    result = _run(*words)
+    error = result.exception
+    return (error.exit_status, str(error)) if isinstance(error, VcamError) else (result.exit_code, result.output)
+
+
+@pytest.mark.engine
+def test_add_keeps_network_and_card_under_a_name_of_its_own(own_folders, tmp_path):
+    theirs = copy_to(tmp_path)
+    result = _run("add", str(theirs), "--name", "mine", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["name"] == "mine"
+    card = find_model("mine", (1, 1))
+    assert (card.path, card.network.read_bytes()) == (own_folders / "mine.toml", theirs.read_bytes())
+    assert sorted(path.name for path in own_folders.iterdir()) == ["mine.onnx", "mine.toml"]
+
+
+@pytest.mark.engine
+def test_add_takes_no_name_that_is_taken_unless_told_to(own_folders, tmp_path):
+    theirs = copy_to(tmp_path)
+    (own_folders / "theirs.toml").write_text("old")
+    code, said = status("add", str(theirs))
+    assert (code, (own_folders / "theirs.toml").read_text()) == (2, "old")
+    assert "--replace" in said
+    assert status("add", str(theirs), "--replace")[0] == 0
+    assert find_model("theirs", (1, 1)).sha256 in (own_folders / "theirs.toml").read_text()
+    for name in ("selfie-general", "../elsewhere", "auto", ".hidden"):
+        assert status("add", str(theirs), "--name", name)[0] == 2
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("spoil", "code", "word"),
+    [
+        (lambda network: network.with_suffix(".toml").unlink(), 1, "has no model card"),
+        (lambda network: network.write_bytes(b"other"), 1, "checksum differs"),
+        (lambda network: network.unlink(), 2, "no model file"),
+        (
+            lambda network: network.with_suffix(".toml").write_text(
+                network.with_suffix(".toml").read_text().replace('"probability"', '"softmax"')
+            ),
+            1, "runs nowhere",
+        ),
+    ],
+    ids=["no card", "another file", "no file", "a card of another network"],
+)  # fmt: skip
+def test_add_keeps_nothing_that_would_not_work(spoil, code, word, own_folders, tmp_path):
+    theirs = copy_to(tmp_path)
+    spoil(theirs)
+    found, said = status("add", str(theirs))
+    assert found == code
+    assert word in said
+    assert list(own_folders.iterdir()) == []
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("suffix", [".toml", ".onnx"])
+def test_pull_fetches_card_and_network(suffix, served, own_folders):
+    folder, address = served
+    theirs = copy_to(folder)
+    result = _run("pull", f"{address}/theirs{suffix}")
+    assert result.exit_code == 0, result.output
+    assert "--model theirs" in result.stdout
+    assert (own_folders / "theirs.onnx").read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "word"),
+    [
+        ("{}/missing.onnx", 1, "404"),
+        ("{}/lonely.toml", 1, "404"),
+        ("{}/wrong.toml", 1, "checksum differs"),
+        ("{}/huge.toml", 1, "larger than"),
+        ("{}/theirs.zip", 2, "neither a network nor a card"),
+        ("http://127.0.0.1:9/theirs.onnx", 1, "cannot be fetched"),
+        ("file:///etc/theirs.onnx", 2, "vcam models add"),
+        ("theirs", 2, "not the address"),
+    ],
+)
+def test_pull_says_what_went_wrong_and_keeps_nothing(address, code, word, served, own_folders):
+    folder, base = served
+    copy_to(folder, "wrong").write_bytes(b"another network")
+    copy_to(folder, "lonely").unlink()
+    (folder / "huge.toml").write_bytes(b"#" * 100_000)
+    found, said = status("pull", address.format(base))
+    assert found == code
+    assert word in said
+    assert list(own_folders.iterdir()) == []
+
+
+def test_pull_of_what_is_here_fetches_nothing(own_folders):
+    assert status("pull", "selfie-general")[0] == 0
+    assert list(own_folders.iterdir()) == []

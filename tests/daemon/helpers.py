@@ -1,0 +1,157 @@
+"""A daemon in a thread, made of fakes, whose picture tells by its samples what it was made with."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from vcam.camera.shape import Reframed
+from vcam.compose.backgrounds.factory import parse_background
+from vcam.compose.composer import PlateComposer
+from vcam.daemon.changes import Parts
+from vcam.daemon.live import Live, State
+from vcam.errors import CameraError, ModelError, VcamError
+from vcam.frames import Frame
+from vcam.matte.factory import make_matte
+from vcam.pipeline import Pipeline
+from vcam.settings import CameraSettings, Settings
+from vcam.testing import FakeSegmenter, RecordingOutput
+from vcam.types import Size
+
+SIZE = (96, 64)
+SETTINGS = Settings().replace(
+    output__size="96x64", output__targets=("null",), background__spec="color:#204080", camera__source="one"
+)
+PERSON = {"one": 200, "two": 150}
+"""The luma of what each camera shows; the person is at the left third of it."""
+
+
+class LuminousCamera:
+    """A live camera whose person has the luma of `PERSON`; numbers go on from camera to camera."""
+
+    live, fps, dropped = True, 30.0, 0
+    numbers = itertools.count()
+
+    def __init__(self, source: str, interval: float = 0.001) -> None:
+        self.description, self.size, self.interval = f"camera {source}", SIZE, interval
+        self.opened = self.closed = 0
+        self.is_open = False
+        self._frame = Frame.allocate(*SIZE)
+        self._frame.fill(40, 128, 128)
+        self._frame.y[:, :32] = PERSON.get(source, 0)
+        self.fault: Exception | None = None if source in PERSON else CameraError(f"there is no {source}", "plug it in")
+
+    def check(self) -> None:
+        if self.fault:
+            raise self.fault
+
+    def open(self) -> None:
+        self.check()
+        self.opened += 1
+        self.is_open = True
+
+    def read(self) -> Frame | None:
+        assert self.is_open, "a closed camera was read"
+        time.sleep(self.interval)
+        self._frame.seq = next(self.numbers)
+        self._frame.timestamp = time.monotonic()
+        return self._frame
+
+    def close(self) -> None:
+        self.closed += 1
+        self.is_open = False
+
+
+def bright(frame: Frame) -> np.ndarray:
+    """The person is what is bright, in this very frame."""
+    return (frame.y > 100).astype(np.float32)
+
+
+class Screen(RecordingOutput):
+    """A virtual camera: it shows placeholders too, and a test decides whether somebody reads it."""
+
+    live = True
+
+
+class Daemon:
+    """A `Live` in a thread, and everything it was given."""
+
+    def __init__(self, settings: Settings = SETTINGS, *, interval: float = 0.001, **parts: Any) -> None:
+        self.cameras: list[LuminousCamera] = []
+        self.networks: list[FakeSegmenter] = []
+        self.interval = interval
+        self.screen = Screen()
+        given = {"camera": self.camera, "segmenter": self.network, "background": parse_background, "matte": make_matte}
+        self.parts = Parts(**(given | parts))
+        camera = self.parts.camera(settings.camera, SIZE, 30.0)
+        self.life = Live(settings, camera=camera, outputs=[self.screen], open_pipeline=self.pipeline, parts=self.parts)
+        self.error: BaseException | None = None
+        self.thread = threading.Thread(target=self._run)
+
+    def camera(self, settings: CameraSettings, size: Size, fps: float) -> Reframed:
+        self.cameras.append(LuminousCamera(settings.source, self.interval))
+        return Reframed(self.cameras[-1], size, settings.mirror, settings.crop)
+
+    def network(self, settings: Any, size: Size, *room: str) -> FakeSegmenter:
+        if settings.model == "broken":
+            raise ModelError("the network is damaged", "take another")
+        self.networks.append(FakeSegmenter(bright, SIZE))
+        return self.networks[-1]
+
+    def pipeline(self, settings: Settings, camera: Any, size: Size, outputs: list[Any]) -> Pipeline:
+        background = self.parts.background(settings.background.spec, settings.background)
+        network = self.network(settings.segment, size) if background.needs_alpha else None
+        return Pipeline(camera, network, self.parts.matte(settings.matte), PlateComposer(background, size), outputs)
+
+    def _run(self) -> None:
+        try:
+            self.life.run()
+        except BaseException as error:
+            self.error = error
+
+    def __enter__(self) -> Daemon:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.life.stop()
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+    def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"still {self.life.state}"
+            assert self.thread.is_alive(), self.error
+            time.sleep(0.001)
+
+    def live(self) -> Daemon:
+        self.until(lambda: self.life.state is State.LIVE and len(self.screen.frames) > 3)
+        return self
+
+    def set(self, **changes: object) -> Any:
+        """Settings by key with two underscores for the dot, applied; raises what `Live.change` does."""
+        return self.life.change(lambda current: current.replace(**changes)).result(10)
+
+    def pictures(self, start: int = 0) -> Iterator[Frame]:
+        for packed in self.screen.frames[start:]:
+            yield Frame.wrap(packed, *SIZE)
+
+    def more(self, count: int = 5) -> list[Frame]:
+        """The pictures that come from now on."""
+        start = len(self.screen.frames)
+        self.until(lambda: len(self.screen.frames) >= start + count)
+        return list(self.pictures(start))
+
+
+def refused(daemon: Daemon, **changes: object) -> VcamError:
+    try:
+        daemon.set(**changes)
+    except VcamError as error:
+        return error
+    raise AssertionError(f"{changes} were taken")

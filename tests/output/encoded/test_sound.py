@@ -1,0 +1,80 @@
+"""The sound of streams: in step with the picture, or silence that is said."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.output.encoded.claps import Microphone, Recorder, clicks, flashes
+from tests.output.encoded.helpers import SIZE, Nginx, Pushing, stream
+from vcam.frames import Frame
+from vcam.output.encoded import session as session_module
+from vcam.output.encoded.stream import StreamState
+
+pytestmark = pytest.mark.process
+
+
+def test_sound_and_picture_of_the_same_moment_arrive_together(nginx: Nginx, tmp_path: Path) -> None:
+    """Of a microphone whose clock is off by more than that of any sound card."""
+    nginx.start()
+    folder = tmp_path / "pulse"
+    folder.mkdir()
+    dark, bright = Frame.allocate(*SIZE), Frame.allocate(*SIZE)
+    bright.fill(235, 128, 128)
+    with Microphone(folder, 5e-4) as microphone:
+        output = stream(nginx.url("clap"), audio=microphone.device)
+        with Pushing(output) as pushing:
+            pushing.picture_at = lambda now: bright if (now - microphone.begun) % 1.0 < 0.1 else dark
+            pushing.until(StreamState.STREAMING)
+            assert output.status()["sound"] == microphone.device
+            recorder = Recorder(nginx.url("clap"), tmp_path / "pulled.mkv")
+            time.sleep(8)
+            recorder.stop()
+    seen, heard = flashes(recorder.path), clicks(recorder.path)
+    assert len(seen) >= 4
+    apart = [float(heard[np.abs(heard - at).argmin()] - at) for at in seen]
+    # a flash is at the next frame after its moment
+    assert abs(np.median(apart)) < 0.07
+
+
+class Clocks:
+    """Stands in for the module `time`: the clock of the day can be set."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time(self) -> float:
+        return time.time() + self.ahead
+
+
+def test_a_clock_that_is_set_parts_sound_and_picture_only_until_the_stream_has_begun_anew(
+    nginx: Nginx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nginx.start()
+    clocks = Clocks()
+    monkeypatch.setattr(session_module, "time", clocks)
+    for audio, connections in ("silent", 1), ("microphone", 2):
+        folder = tmp_path / audio
+        folder.mkdir()
+        with Microphone(folder) if audio == "microphone" else nullcontext() as microphone:
+            output = stream(nginx.url(audio), audio=microphone.device if microphone else audio)
+            with Pushing(output) as pushing:
+                pushing.until(StreamState.STREAMING)
+                clocks.ahead += 0.5
+                time.sleep(3)
+                pushing.until(StreamState.STREAMING)
+                assert output.status()["connections"] == connections
+
+
+def test_a_machine_without_the_microphone_streams_silence_and_says_so(nginx: Nginx) -> None:
+    nginx.start()
+    with Pushing(stream(nginx.url("mute"), audio="alsa:no-such-card")) as pushing:
+        pushing.until(StreamState.STREAMING)
+        assert "nothing can be heard from alsa:no-such-card" in pushing.output.status()["sound"]

@@ -1,0 +1,68 @@
+"""Small networks and cards made on the spot, and pictures with hand-made masks."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vcam.models.cards import ModelCard, find_model
+
+
+def write_card(folder: Path, network: Path, *, input_: str, output: str, states: str = "", name: str = "") -> Path:
+    """A card for `network` in `folder`, which gets a link to it; the strings are TOML lines."""
+    link = folder / (name + network.suffix if name else network.name)
+    if not link.exists():
+        link.symlink_to(network)
+    card = link.with_suffix(".toml")
+    card.write_text(
+        f'title = "t"\nfile = "{link.name}"\nsha256 = "{hashlib.sha256(network.read_bytes()).hexdigest()}"\n'
+        f'licence = "MIT"\norigin = "test"\n\n[input]\n{input_}\n\n[output]\n{output}\n\n{states}\n'
+    )
+    return card
+
+
+def card_of(*args, **keys) -> ModelCard:
+    return find_model(str(write_card(*args, **keys)), (640, 480))
+
+
+def tiny_network(path: Path, nodes: list, inputs: dict, outputs: dict, constants: dict | None = None) -> Path:
+    """An ONNX file of a few float32 nodes; `nodes` are (operator, inputs, outputs, attributes)."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = helper.make_graph(
+        [helper.make_node(kind, ins, outs, **attributes) for kind, ins, outs, attributes in nodes],
+        "tiny",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def portraits(shared: Path, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pictures (BGR) and their hand-made masks (bool), spread over the collection."""
+    images = sorted((shared / "data/portraits/img").glob("*.jpg"))
+    pairs = []
+    for path in images[:: max(1, len(images) // count)][:count]:
+        mask = cv2.imread(str(shared / "data/portraits/mask" / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
+        pairs.append((cv2.imread(str(path)), mask > 127))
+    return pairs
+
+
+def as_input(picture: np.ndarray, card: ModelCard) -> np.ndarray:
+    """A BGR picture as the card's network wants it."""
+    small = cv2.resize(picture, card.input.size, interpolation=cv2.INTER_AREA)
+    return small if card.input.channels == "BGR" else np.ascontiguousarray(small[..., ::-1])
+
+
+def iou(probability: np.ndarray, mask: np.ndarray) -> float:
+    """Intersection over union of a small map and a full-size mask."""
+    height, width = mask.shape
+    found = cv2.resize(probability, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+    return float((found & mask).sum() / (found | mask).sum())

@@ -1,0 +1,161 @@
+"""Backgrounds that move: films, animations and the screen, each at its own rate whatever the output's."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from fractions import Fraction
+from pathlib import Path
+
+from vcam.compose.backgrounds.animation import Animation, AnimationReader, look_at_animation
+from vcam.compose.backgrounds.fit import Fit, contained, cover_filter
+from vcam.compose.backgrounds.prefetch import Prefetcher, Reader
+from vcam.compose.base import Plate
+from vcam.errors import UsageError
+from vcam.frames import NOTHING, Alpha, Box, Frame
+from vcam.media.ffmpeg import local_url, probe
+from vcam.media.reader import VideoReader
+from vcam.types import Size
+
+MAX_RATE = Fraction(30)
+"""Frames a second beyond which a film is thinned out: nobody watches the background that closely."""
+
+SCREEN_RATE = Fraction(15)
+
+
+class _Film(ABC):
+    """Plays frames from a `Prefetcher` by the clock that `render` is given.
+
+    Where frames come late the last one stays and the film waits for them; while nobody calls it stands still.
+    """
+
+    needs_alpha = True
+
+    def __init__(self, description: str) -> None:
+        self.description = description
+        self._plate: Plate | None = None
+        self._source: Prefetcher | None = None
+        self._rate = MAX_RATE
+        self._start: float | None = None
+        self._position = 0
+        self._bars: Frame | None = None
+        self._box = NOTHING
+
+    @abstractmethod
+    def _look(self, size: Size) -> tuple[Fraction, Box]:
+        """Frames a second, and the part of the plate that they fill. Raises `InputError`, `UsageError`."""
+
+    @abstractmethod
+    def _open(self, size: Size, rate: Fraction, plate: Size) -> Reader:
+        """A decoder that gives frames of `size`, endlessly, for a plate of size `plate`."""
+
+    def prepare(self, size: Size) -> None:
+        if self._plate is not None and self._plate.frame.size == size:
+            return
+        rate, box = self._look(size)
+        inner = (box.x1 - box.x0, box.y1 - box.y0)
+        source = Prefetcher(lambda: self._open(inner, rate, size), inner, self.description)
+        first = source.start()
+        self.close()
+        self._source, self._rate, self._start, self._position = source, rate, None, 0
+        # a film that fills the plate is shown from the decoder's buffers
+        self._bars, self._box = None if inner == size else Frame.allocate(*size), box
+        self._plate = Plate(first, 0)
+        self._show(first)
+
+    def _show(self, frame: Frame) -> None:
+        assert self._plate is not None
+        if self._bars is not None:
+            self._bars.view(self._box).copy_from(frame)
+            frame = self._bars
+        self._plate.frame = frame
+        self._plate.version += 1
+
+    def render(self, frame: Frame, alpha: Alpha, now: float) -> Plate:
+        return self.without_person(now)
+
+    def without_person(self, now: float) -> Plate:
+        plate, source = self._plate, self._source
+        assert plate is not None, "prepare comes first"
+        assert source is not None
+        if self._start is None:
+            self._start = now
+        # a sliver more, or a clock that ticks at the film's own rate would miss frames by rounding
+        behind = int((now - self._start) * self._rate + Fraction(1, 1000)) - self._position
+        if behind <= 0:
+            return plate
+        frame, taken = source.take(behind, skip_below=float(self._rate))
+        self._position += taken
+        if frame is not None:
+            self._show(frame)
+        if taken < behind:
+            self._start += float((behind - taken) / self._rate)
+        return plate
+
+    def close(self) -> None:
+        if self._source is not None:
+            self._source.close()
+        self._source = self._plate = None
+
+
+class VideoBackground(_Film):
+    """A film or an animated picture (GIF, PNG, WebP, AVIF) from a file, looped."""
+
+    def __init__(self, path: Path, fit: Fit = "cover") -> None:
+        super().__init__(str(path))
+        self._path, self._fit = path, fit
+        self._animation: Animation | None = None
+
+    def _look(self, size: Size) -> tuple[Fraction, Box]:
+        whole = Box(0, 0, *size)
+        self._animation = look_at_animation(self._path)
+        if self._animation is not None:
+            rate, inner, aspect = self._animation.rate, self._animation.size, Fraction(1)
+        else:
+            info = probe(self._path)
+            rate, inner, aspect = info.fps, info.size, info.aspect
+        return min(rate, MAX_RATE), contained(inner, size, aspect) if self._fit == "contain" else whole
+
+    def _open(self, size: Size, rate: Fraction, plate: Size) -> Reader:
+        fit: Fit = "cover" if self._fit == "cover" else "stretch"
+        if self._animation is not None and self._animation.needs_pillow:
+            return AnimationReader(self._path, size, rate, fit)
+        # ffmpeg's own conversion of rates loses uneven delays, and its loop the last one: the filter and the format's
+        # loop keep them
+        options = ("-ignore_loop", "0") if self._animation is not None else ()
+        filters = f"fps={rate}"
+        if fit == "cover":
+            filters += "," + cover_filter(plate)
+        return VideoReader(local_url(self._path), size, rate, loop=True, options=options, filters=filters)
+
+
+class ScreenBackground(_Film):
+    """What the X display shows, cut to the frame's shape."""
+
+    def __init__(self, fit: Fit = "cover") -> None:
+        super().__init__("screen")
+        self._fit = fit
+
+    def _look(self, size: Size) -> tuple[Fraction, Box]:
+        display_of_screen()
+        return SCREEN_RATE, Box(0, 0, *size)
+
+    def _open(self, size: Size, rate: Fraction, plate: Size) -> Reader:
+        options = ("-f", "x11grab", "-framerate", str(rate))
+        filters = "" if self._fit == "stretch" else cover_filter(plate)
+        return VideoReader(display_of_screen(), size, rate, options=options, filters=filters)
+
+
+def display_of_screen() -> str:
+    """The X display to grab. Raises `UsageError` where there is none, and on Wayland, which lets nobody grab it."""
+    display = os.environ.get("DISPLAY", "")
+    if os.environ.get("WAYLAND_DISPLAY"):
+        raise UsageError(
+            "the background 'screen' does not work under Wayland, whose programs cannot see the screen",
+            "log in with an X11 session, or choose another background",
+        )
+    if not display:
+        raise UsageError(
+            "the background 'screen' needs an X display", "start vcam in a graphical session, or set DISPLAY"
+        )
+    return display

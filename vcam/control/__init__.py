@@ -1,0 +1,1 @@
+"""The wire: how others speak to a vcam that runs."""

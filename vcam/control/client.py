@@ -1,0 +1,118 @@
+"""The other end of the control socket: what commands and scripts use."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from vcam.control.place import DEFAULT_NAME, check_name, folder, socket_path
+from vcam.control.protocol import INVALID_PARAMS, call
+from vcam.errors import ConfigError, DeviceError, UsageError, VcamError
+
+TIMEOUT = 60.0
+"""Seconds to wait for an answer: a network from a slow disk takes its time to load."""
+
+_ERRORS: dict[int, type[VcamError]] = {2: UsageError, 69: DeviceError, 78: ConfigError}
+
+
+class ControlClient:
+    """A connection to the running daemon; a context manager. Not thread safe.
+
+    with ControlClient() as vcam:
+        vcam.call("background", {"spec": "blur"})
+    """
+
+    def __init__(self, name: str = DEFAULT_NAME, *, timeout: float = TIMEOUT) -> None:
+        """Connect. Raises `DeviceError` if no daemon of that name runs."""
+        path = socket_path(check_name(name))
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout)
+        try:
+            self._socket.connect(str(path))
+        except OSError as error:
+            self._socket.close()
+            raise _not_running(name) from error
+        self._lines = self._socket.makefile("rb")
+        self._number = 0
+
+    def call(self, method: str, params: Any = None) -> Any:
+        """The result of a method. Raises the error that it ended with, of the class that its exit status belongs to."""
+        self._number += 1
+        try:
+            self._socket.sendall(call(self._number, method, {} if params is None else params))
+            while True:
+                message = self._receive()
+                if message.get("id") == self._number:
+                    break
+        except OSError as error:
+            raise _lost() from error
+        if "error" in message:
+            raise _error(message["error"])
+        return message["result"]
+
+    def notifications(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The events that were subscribed to, as they come: name and contents. Ends with the daemon."""
+        self._socket.settimeout(None)
+        while line := self._lines.readline():
+            message = json.loads(line)
+            if "method" in message:
+                yield message["method"], message["params"]
+
+    def wait_for_end(self, timeout: float) -> bool:
+        """Wait until the daemon has let go of the connection; whether it has."""
+        self._socket.settimeout(timeout)
+        try:
+            while self._lines.readline():
+                pass
+        except TimeoutError:
+            return False
+        except OSError:
+            pass
+        return True
+
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()
+
+    def __enter__(self) -> ControlClient:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _receive(self) -> dict[str, Any]:
+        line = self._lines.readline()
+        if not line:
+            raise _lost()
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+
+def _error(error: dict[str, Any]) -> VcamError:
+    data = error.get("data", {})
+    kind = _ERRORS.get(data.get("exit_status", 1), UsageError if error["code"] == INVALID_PARAMS else VcamError)
+    return kind(error["message"], data.get("hint", ""))
+
+
+def _lost() -> VcamError:
+    return VcamError("vcam has closed the connection", "vcam status tells whether it runs")
+
+
+def _not_running(name: str) -> DeviceError:
+    others = sorted(path.stem for path in folder().glob("*.sock")) if folder().is_dir() else []
+    running = [other for other in others if other != name and _answers(other)]
+    if running:
+        return DeviceError(f"no vcam named {name} is running", f"there is --name {', --name '.join(running)}")
+    return DeviceError("vcam is not running", "vcam start" if name == DEFAULT_NAME else f"vcam start --name {name}")
+
+
+def _answers(name: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect(str(socket_path(name)))
+        except (OSError, UsageError):
+            return False
+    return True

@@ -1,0 +1,237 @@
+"""What each method of the control socket does, and the socket's life beside that of the daemon."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vcam import __version__
+from vcam.control.http import MetricsServer
+from vcam.control.place import DEFAULT_NAME, Lock, socket_path
+from vcam.control.protocol import Request, notification
+from vcam.control.server import Client, Server
+from vcam.daemon import streams
+from vcam.daemon.changes import Change, with_changes
+from vcam.daemon.live import Live, State
+from vcam.daemon.status import snapshot
+from vcam.errors import DeviceError, UsageError, VcamError
+from vcam.secrets import without_secrets
+from vcam.settings import Settings, config_path, flatten, load, read_config
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the settings of this daemon came from when it was started, so that they can be read again."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    assignments: Sequence[str] = ()
+    profile: str = field(default_factory=lambda: os.environ.get("VCAM_PROFILE", ""))
+    path: Path = field(default_factory=config_path)
+
+    def read(self, profile: str = "") -> Settings:
+        """The settings as at the start, with the config file as it is now.
+
+        What `profile` says goes before everything else then: somebody has just asked for it. Raises as `load` does.
+        """
+        if not profile or profile == self.profile:
+            return load(self.options, assignments=self.assignments, profile=self.profile, path=self.path).settings
+        layer = read_config(self.path, profile)[-1]
+        # without the profile of the start, which the other one replaces
+        environ = {name: value for name, value in os.environ.items() if name != "VCAM_PROFILE"}
+        bare = load(self.options, assignments=self.assignments, environ=environ, path=self.path).settings
+        try:
+            return with_changes(bare, layer.values, layer.origin)
+        except UsageError as error:
+            raise layer.error(error.message, error.hint) from error
+
+
+class Control:
+    """Lets other processes steer a `Live`; a context manager around its `run`."""
+
+    def __init__(self, life: Live, origin: Origin, name: str = DEFAULT_NAME) -> None:
+        """Take the name and open the socket. Raises `DeviceError` if another daemon has the name.
+
+        Without a place for the socket the daemon does its work all the same, with a warning.
+        """
+        self._life, self._origin, self._name = life, origin, name
+        self._profile = origin.profile
+        self._streams = streams.Streams(life)
+        self._terminal = os.isatty(2)
+        self._metrics: MetricsServer | None = None
+        self._server: Server | None = None
+        self._lock: Lock | None = None
+        try:
+            self._lock = Lock(name)
+            self._server = Server(socket_path(name), self._handle, self._tick)
+        except DeviceError:
+            raise
+        except (VcamError, OSError) as error:
+            log.warning("vcam cannot be steered while it runs: %s", error)
+        life.observers.append(self._entered)
+
+    @property
+    def signals(self) -> dict[int, Callable[[], object]]:
+        """What signals mean to a daemon."""
+        return {signal.SIGHUP: self._hang_up, signal.SIGUSR1: self.dump}
+
+    def __enter__(self) -> Control:
+        if self._server:
+            self._server.start()
+        if port := self._life.settings.daemon.metrics_port:
+            try:
+                self._metrics = MetricsServer(port, self._status)
+            except VcamError:
+                self.__exit__()
+                raise
+            self._metrics.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._metrics:
+            self._metrics.__exit__()
+        if self._server:
+            self._server.close()
+        if self._lock:
+            self._lock.release()
+
+    def reload(self) -> Future[Change]:
+        """Read the config file again. What is broken is logged, and the old settings stay."""
+        self._life.notifier.reloading()
+        done = self._life.change(lambda current: self._origin.read(self._profile), strict=False)
+        done.add_done_callback(self._reloaded)
+        return done
+
+    def _reloaded(self, done: Future[Change]) -> None:
+        _report_reload(done)
+        error = None if done.cancelled() else done.exception()
+        self._life.notifier.ready(f"{self._life.words}; the old settings stay: {error}" if error else self._life.words)
+
+    def dump(self) -> None:
+        """Write the status into the log, as one line."""
+        if self._server:
+            # not here: the signal may have come while the log was being written to
+            self._server.post(lambda: log.warning("status: %s", json.dumps(self._status())))
+
+    def _hang_up(self) -> None:
+        """SIGHUP means to read the settings again, unless it says that the terminal is gone."""
+        if self._terminal and not os.isatty(2):
+            self._life.stop()
+        else:
+            # not here: the signal may have come while the loop held a lock that this takes
+            self._life.mailbox.post(self.reload)
+
+    def _status(self) -> dict[str, Any]:
+        more = {"name": self._name, "profile": self._profile, "config": str(self._origin.path)}
+        return snapshot(self._life, self._life.monitor) | more
+
+    def _handle(self, client: Client, request: Request, params: Any) -> Any:
+        if request.method in streams.METHODS:
+            return self._streams.handle(request.method, params)
+        method: Callable[[Client, Any], Any] = getattr(self, f"_do_{request.method}")
+        return method(client, params)
+
+    def _do_version(self, client: Client, params: Any) -> dict[str, Any]:
+        return {"version": __version__, "protocol": 1}
+
+    def _do_status(self, client: Client, params: Any) -> dict[str, Any]:
+        return self._status()
+
+    def _do_get(self, client: Client, params: Any) -> dict[str, Any]:
+        values = without_secrets(flatten(self._life.settings))
+        if not params.key:
+            return values
+        if params.key in values:
+            return {params.key: values[params.key]}
+        # for the hint that comes with it
+        with_changes(self._life.settings, {params.key: ""})
+        raise AssertionError(params.key)
+
+    def _do_set(self, client: Client, params: dict[str, Any]) -> Future[dict[str, Any]]:
+        return _answer(self._life.change(lambda current: with_changes(current, params)))
+
+    def _do_background(self, client: Client, params: Any) -> Future[dict[str, Any]]:
+        changes = {"background.spec": params.spec}
+        # also if it is the same one: the file may be another
+        renew = frozenset(("background",))
+        return _answer(self._life.change(lambda current: with_changes(current, changes), renew=renew))
+
+    def _do_profile(self, client: Client, params: Any) -> Future[dict[str, Any]]:
+        def wish(current: Settings) -> Settings:
+            return self._origin.read(params.name)
+
+        done = self._life.change(wish, strict=False)
+        done.add_done_callback(lambda future: None if future.exception() else self._took_profile(params.name))
+        return _answer(done)
+
+    def _took_profile(self, name: str) -> None:
+        self._profile = name
+
+    def _do_pause(self, client: Client, params: Any) -> Future[dict[str, Any]]:
+        return _answer(self._life.pause())
+
+    def _do_resume(self, client: Client, params: Any) -> Future[dict[str, Any]]:
+        return _answer(self._life.resume())
+
+    def _do_reload(self, client: Client, params: Any) -> Future[dict[str, Any]]:
+        return _answer(self.reload())
+
+    def _do_stop(self, client: Client, params: Any) -> dict[str, Any]:
+        self._life.stop()
+        return {}
+
+    def _do_subscribe(self, client: Client, params: Any) -> dict[str, Any]:
+        client.events = frozenset(params.events)
+        return self._status()
+
+    def _entered(self, state: State, cause: str) -> None:
+        if self._server:
+            line = notification("state", {"state": state.value, "cause": cause})
+            self._server.post(lambda: self._publish("state", line))
+
+    def _publish(self, event: str, line: bytes) -> None:
+        if self._server:
+            self._server.publish(event, line)
+
+    def _tick(self) -> None:
+        if self._server and self._server.subscribed("metrics"):
+            self._server.publish("metrics", notification("metrics", self._status()), droppable=True)
+
+
+def _answer(done: Future[Any]) -> Future[dict[str, Any]]:
+    """A future of what the client is told, from one of what was done."""
+    answer: Future[dict[str, Any]] = Future()
+
+    def finish(future: Future[Any]) -> None:
+        if future.cancelled():
+            answer.set_exception(VcamError("vcam is stopping", "start it again: vcam start"))
+        elif error := future.exception():
+            answer.set_exception(error)
+        else:
+            answer.set_result(_told(future.result()))
+
+    done.add_done_callback(finish)
+    return answer
+
+
+def _told(result: Any) -> dict[str, Any]:
+    if isinstance(result, Change):
+        return {"changed": dict(result.changed), "restart": list(result.restart)}
+    return {}
+
+
+def _report_reload(done: Future[Change]) -> None:
+    if done.cancelled():
+        return
+    if error := done.exception():
+        log.error("the old settings stay: %s", error)
+    elif done.result().restart:
+        log.warning("these take effect after a new start: %s", ", ".join(done.result().restart))

@@ -1,0 +1,1 @@
+"""Pictures with mattes: folders of them, and clips made from them."""

@@ -1,0 +1,1 @@
+"""Networks run: tensors in, tensors out, on whichever engine works."""

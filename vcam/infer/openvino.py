@@ -1,0 +1,282 @@
+"""Networks run by OpenVINO, on CPU, GPU or NPU.
+
+Scaling, layout and the change to float are part of the compiled graph, so a frame costs one copy of a small picture and
+one inference. bfloat16, which CPUs that have it take by default, moves masks by up to a third and is switched off.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vcam.errors import EngineError, ModelError
+from vcam.infer.ports import check_shape, fill_picture, input_shape, match_ports
+from vcam.models.cards import ModelCard
+from vcam.segment.heads import Head
+from vcam.types import F32, U8
+
+_log = logging.getLogger(__name__)
+
+ACCELERATORS = ("NPU", "GPU")
+"""Tried before the CPU where they are present: the thriftiest first."""
+
+
+def import_openvino() -> Any:
+    """The package openvino, without what its import would do besides.
+
+    `import openvino` loads the model converter `openvino.tools.ovc`, which reports the import to Google Analytics in a
+    thread and keeps an identity in ~/intel. vcam has no use for the converter; the package allows for its absence.
+    """
+    if "openvino" not in sys.modules:
+        blocked = ("openvino.tools.ovc", "openvino_telemetry")
+        for name in blocked:
+            sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+        try:
+            import openvino
+        finally:
+            if sys.modules.get("openvino.tools.ovc", "") is None:
+                del sys.modules["openvino.tools.ovc"]
+    import openvino
+
+    return openvino
+
+
+def devices() -> list[str]:
+    """The inference devices that OpenVINO sees, such as CPU, GPU, NPU; several of a kind as GPU.0, GPU.1.
+
+    Raises `EngineError` if OpenVINO is not installed or does not start.
+    """
+    try:
+        return list(import_openvino().Core().available_devices)
+    except (ImportError, RuntimeError, OSError) as error:
+        raise EngineError(f"OpenVINO does not start: {error}", "pip install openvino") from error
+
+
+def accelerator_nodes() -> list[Path]:
+    """The kernel's nodes of graphics cards and NPUs; where there are none, no runtime can find an accelerator."""
+    return [*Path("/dev/dri").glob("renderD*"), *Path("/dev/accel").glob("accel*"), *Path("/dev").glob("nvidia[0-9]*")]
+
+
+def candidates(device: str) -> list[str]:
+    """Which devices to try, best first, when `device` (AUTO, CPU, GPU or NPU) is asked for.
+
+    Raises `EngineError` if OpenVINO is not installed.
+    """
+    if importlib.util.find_spec("openvino") is None:
+        raise EngineError("OpenVINO is not installed", "pip install openvino")
+    if device != "AUTO":
+        return [device]
+    if not accelerator_nodes():
+        # loading the package to hear the same answer costs 60 MB
+        return ["CPU"]
+    present = {name.split(".")[0] for name in devices()}
+    return [name for name in ACCELERATORS if name in present] + ["CPU"]
+
+
+def cache_folder() -> Path:
+    """Where compiled networks are kept between runs."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("vcam", appauthor=False)) / "openvino"
+
+
+class OpenVinoEngine:
+    """One network compiled for one device."""
+
+    def __init__(self, card: ModelCard, device: str = "CPU", threads: int = 1, cache: Path | None = None) -> None:
+        """device: CPU, GPU or NPU; `threads` counts on the CPU only. `cache` is where compiled networks are kept.
+
+        Runs the network once. Raises `ModelError` if card and network do not fit each other or the file is no
+        network, `EngineError` if the device or OpenVINO will not run it.
+        """
+        self._card, self._device = card, device
+        self._head = Head(card)
+        try:
+            self._ov = import_openvino()
+            self._core = self._ov.Core()
+        except (ImportError, RuntimeError, OSError) as error:
+            raise EngineError(f"OpenVINO does not start: {error}", "pip install openvino") from error
+        present = list(self._core.available_devices)
+        if device.split(".")[0] not in {name.split(".")[0] for name in present}:
+            raise EngineError(f"OpenVINO sees no {device} here", f"present: {', '.join(present)}")
+        model = self._read()
+        self._ports = match_ports(
+            card, [port.get_names() for port in model.inputs], [port.get_names() for port in model.outputs]
+        )
+        try:
+            compiled = self._compile(self._with_preparation(model), threads, cache or cache_folder())
+            self._request: Any = compiled.create_infer_request()
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO cannot compile {card.name} for {device}: {_first_line(error)}") from error
+        self._allocate(compiled)
+        self.infer(np.zeros((*self._input.shape[1:3], 3), np.uint8))
+        self.reset()
+
+    def _read(self) -> Any:
+        network = self._card.network
+        if network.suffix == ".onnx" and not _may_be_onnx(network):
+            # else OpenVINO tries it as each kind of network it knows, and these complain by themselves
+            raise ModelError(f"{network} is not a network: no ONNX file begins so", "download it again")
+        try:
+            return self._core.read_model(str(network))
+        except RuntimeError as error:
+            text = str(error)
+            if "OpConversionFailure" in text or "No translator" in text or "not supported" in text:
+                raise EngineError(f"OpenVINO does not know an operator of {network}: {_first_line(error)}") from error
+            raise ModelError(
+                f"{network} is not a network that OpenVINO can read: {_first_line(error)}", "download it again"
+            ) from error
+
+    def _with_preparation(self, model: Any) -> Any:
+        from openvino.preprocess import PrePostProcessor
+
+        ov, card = self._ov, self._card
+        port = model.inputs[self._ports.picture]
+        check_shape(card, "the picture", _sides(port), input_shape(card))
+        if port.get_partial_shape().is_dynamic:
+            model.reshape({self._ports.picture: ov.PartialShape(list(input_shape(card)))})
+        narrow_broadcasts(model)
+        steps = PrePostProcessor(model)
+        entry = steps.input(self._ports.picture)
+        entry.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+        entry.model().set_layout(ov.Layout(card.input.layout))
+        mean, scale = list(card.input.mean), list(card.input.scale)
+        if any(mean) or any(value != 1 for value in scale):
+            entry.preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(scale)
+        steps.output(self._ports.result).tensor().set_element_type(ov.Type.f32)
+        return steps.build()
+
+    def _compile(self, model: Any, threads: int, cache: Path) -> Any:
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if self._device == "CPU":
+            settings |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            return self._core.compile_model(model, self._device, {**settings, "CACHE_DIR": str(cache)})
+        except (RuntimeError, OSError) as error:
+            # a read-only home, a full disk or a damaged entry must not cost the camera
+            _log.debug("OpenVINO's cache %s is of no use: %s", cache, error)
+            return self._core.compile_model(model, self._device, settings)
+
+    def _allocate(self, compiled: Any) -> None:
+        """Give the request arrays of our own as input; they must outlive it."""
+        ov, card = self._ov, self._card
+        width, height = card.input.size
+        self._input: U8 = np.zeros((1, height, width, card.input.depth), np.uint8)
+        self._tensors = [ov.Tensor(self._input, shared_memory=True)]
+        self._request.set_tensor(compiled.inputs[self._ports.picture], self._tensors[0])
+        self._result = compiled.outputs[self._ports.result]
+        self._states: list[tuple[Any, Any, float]] = []
+        for state, (entry, out) in zip(card.states, self._ports.states, strict=True):
+            port = compiled.inputs[entry]
+            check_shape(card, f"the state {state.input}", _sides(port), state.shape)
+            values = np.full(state.shape, state.init, port.get_element_type().to_dtype())
+            tensor = ov.Tensor(values, shared_memory=True)
+            self._tensors.append(tensor)
+            self._request.set_tensor(port, tensor)
+            source = None if out is None else compiled.outputs[out]
+            if source is not None:
+                check_shape(card, f"the output {state.output}", _sides(source) or state.shape, state.shape)
+            self._states.append((values, source, state.init))
+        shape = _sides(self._result)
+        if -1 not in shape:
+            self._head.check_shape(shape)
+
+    @property
+    def name(self) -> str:
+        return "openvino"
+
+    @property
+    def device(self) -> str:
+        return self._device
+
+    def infer(self, picture: U8) -> F32:
+        if self._request is None:
+            raise EngineError(f"{self._card.name} on OpenVINO is closed")
+        fill_picture(self._card, self._input[0], picture, self._head.map)
+        try:
+            self._request.infer()
+            raw = self._request.get_tensor(self._result).data
+            for values, out, _ in self._states:
+                if out is not None:
+                    np.copyto(values, self._request.get_tensor(out).data)
+        except (RuntimeError, ValueError) as error:
+            raise EngineError(f"OpenVINO on {self._device} failed: {_first_line(error)}") from error
+        return self._head.decode(raw)
+
+    def reset(self) -> None:
+        self._head.reset()
+        for values, _, init in self._states:
+            values.fill(init)
+
+    def close(self) -> None:
+        # the request before the memory it points at
+        self._request = self._result = None
+        self._states = []
+        self._tensors = []
+
+
+def narrow_broadcasts(model: Any) -> None:
+    """Let products and sums take a single value for each channel as it is, where the network repeats it beforehand.
+
+    vcam's own networks do so for ONNX Runtime's sake (see `tflite_onnx`). OpenVINO repeats it as it goes, in every
+    layout; the enlarged map would only cost it memory.
+    """
+    for node in model.get_ops():
+        if not _only_repeats(node):
+            continue
+        narrow = node.input_value(0)
+        for taker in node.output(0).get_target_inputs():
+            operation = taker.get_node()
+            if operation.get_type_name() not in ("Multiply", "Add"):
+                continue
+            if operation.get_attributes()["auto_broadcast"] != "numpy":
+                continue
+            other = operation.input_value(1 - taker.get_index()).get_partial_shape()
+            # the other operand alone must give the result its size
+            if other.is_static and other == operation.output(0).get_partial_shape():
+                taker.replace_source_output(narrow)
+
+
+def _only_repeats(node: Any) -> bool:
+    """Whether an operation enlarges sides of 1 only, by taking the nearest value."""
+    if node.get_type_name() != "Interpolate":
+        return False
+    attributes = node.get_attributes()
+    padded = any(attributes["pads_begin"]) or any(attributes["pads_end"])
+    if attributes["mode"] != "nearest" or padded:
+        return False
+    before, after = _sides(node.input_value(0)), _sides(node.output(0))
+    if not before or len(before) != len(after) or -1 in before + after:
+        return False
+    return all(old in (1, new) for old, new in zip(before, after, strict=True))
+
+
+def _sides(port: Any) -> list[int]:
+    """A port's shape, -1 for a side that is not fixed; nothing if not even the number of sides is."""
+    shape = port.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return []
+    return [int(side.get_length()) if side.is_static else -1 for side in shape]
+
+
+_FIELDS_OF_ONNX = b"\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca"
+"""What the fields of a model begin with in ONNX's protobuf; one of them is the first byte of every such file."""
+
+
+def _may_be_onnx(network: Path) -> bool:
+    with network.open("rb") as file:
+        first = file.read(1)
+    return bool(first) and first in _FIELDS_OF_ONNX
+
+
+def _first_line(error: BaseException) -> str:
+    """The line of OpenVINO's message that says what happened; the others say where in its source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    return (telling or lines or ["no message"])[0]

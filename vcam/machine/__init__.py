@@ -1,0 +1,1 @@
+"""This computer: what it has, and its virtual cameras set up."""

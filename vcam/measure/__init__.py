@@ -1,0 +1,1 @@
+"""What vcam costs and how well it cuts, measured."""

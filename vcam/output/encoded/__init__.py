@@ -1,0 +1,1 @@
+"""Outputs that an encoder makes: files, streams, recordings."""

@@ -1,0 +1,200 @@
+"""Which ffmpeg and which of its encoders: found out by encoding for a second, not by asking what there should be.
+
+An ffmpeg lists encoders for graphics cards that the machine does not have, and a card may be there without its driver.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+from vcam.errors import OutputError
+from vcam.media.ffmpeg import ffmpeg_programs, last_line
+from vcam.types import Size
+
+KEY_SECONDS = 2
+"""Between two key frames; what YouTube and Twitch ask for."""
+
+OLDEST = (5, 1)
+"""The first ffmpeg that knows -fps_mode."""
+
+PATIENCE = 20.0
+
+COLOUR = {"range": "tv", "colorspace": "smpte170m", "color_primaries": "bt709", "color_trc": "bt709"}
+"""JPEG, sRGB pictures and webcams have the primaries and the curve of BT.709; vcam's matrix is that of BT.601."""
+
+ENCODERS = {
+    "h264": ("libx264", "h264_vaapi", "h264_qsv", "h264_nvenc", "libopenh264"),
+    "hevc": ("libx265", "hevc_vaapi", "hevc_qsv", "hevc_nvenc"),
+    "av1": ("libsvtav1", "av1_vaapi", "av1_qsv", "av1_nvenc", "libaom-av1"),
+}
+"""By codec, the best understood first."""
+
+_OPTIONS = {
+    "libx264": "-preset veryfast -tune zerolatency -sc_threshold 0 -bf 0",
+    "libx265": "-preset ultrafast -tune zerolatency -x265-params log-level=error:scenecut=0:repeat-headers=1",
+    "libsvtav1": "-preset 10",
+    "libaom-av1": "-usage realtime -cpu-used 9 -row-mt 1",
+    "vaapi": "-bf 0",
+    "qsv": "-preset veryfast -async_depth 1 -bf 0",
+    "nvenc": "-preset p4 -tune ll -rc cbr -bf 0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """An encoder that works on this machine: the ffmpeg that has it, and its options.
+
+    `device` are options before the inputs, `filters` belong at the end of the picture's filters.
+    """
+
+    program: str
+    name: str
+    device: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+
+    def arguments(self, bitrate: int, fps: Fraction) -> list[str]:
+        """Options of the output for `bitrate` kbit/s: no picture waits for a later one, the rate is kept over 2 s."""
+        family = self.name.rpartition("_")[2]
+        options = _OPTIONS.get(self.name, _OPTIONS.get(family, "")).split()
+        every = str(max(1, round(KEY_SECONDS * fps)))
+        rate = ["-b:v", f"{bitrate}k", "-g", every]
+        if self.name not in ("libsvtav1", "libaom-av1"):
+            rate += ["-maxrate", f"{bitrate}k", "-bufsize", f"{2 * bitrate}k"]
+        if self.name.startswith("lib"):
+            # one slice a thread: many would spoil the picture
+            rate += ["-threads", str(min(4, os.cpu_count() or 1))]
+        return ["-c:v", self.name, *options, *rate]
+
+    @property
+    def pixel_format(self) -> list[str]:
+        """Options of the output for the samples; a card's frames have their own."""
+        return [] if self.name.endswith("_vaapi") else ["-pix_fmt", "nv12" if self.filters else "yuv420p"]
+
+
+def suggested_bitrate(size: Size, fps: float) -> int:
+    """In kbit/s: 0.1 bit for each pixel of the first 30 frames a second, half as much for those above."""
+    pixels = size[0] * size[1]
+    bits = pixels * (0.1 * min(fps, 30.0) + 0.05 * max(fps - 30.0, 0.0))
+    return max(300, round(bits / 100_000) * 100)
+
+
+_lock = threading.Lock()
+
+
+def find_encoder(codec: str, wanted: str, size: Size, fps: Fraction, protocol: str = "file") -> Encoder:
+    """The first encoder that works, in an ffmpeg that speaks the protocol; remembered until `forget_encoders`.
+
+    wanted: auto, or one of `ENCODERS`. Takes up to some seconds the first time. Raises `OutputError`, saying what each
+    of them answered, or what `find_ffmpeg` raises.
+    """
+    with _lock:
+        return _find_encoder(tuple(ffmpeg_programs()), codec, wanted, size, fps, protocol)
+
+
+def forget_encoders() -> None:
+    """Look anew at the next chance: a graphics card may have gone."""
+    with _lock:
+        _find_encoder.cache_clear()
+
+
+@cache
+def _find_encoder(
+    programs: tuple[str, ...], codec: str, wanted: str, size: Size, fps: Fraction, protocol: str
+) -> Encoder:
+    names = ENCODERS[codec] if wanted == "auto" else (wanted,)
+    said = []
+    for program in programs:
+        if lack := lacks(program, protocol):
+            said.append(lack)
+            continue
+        for name in names:
+            for encoder in _variants(program, name):
+                failure = _try(encoder, size, fps)
+                if failure is None:
+                    return encoder
+                said.append(f"{name}: {failure}")
+    raise OutputError(
+        f"no ffmpeg here can encode {codec} for {protocol}: {'; '.join(dict.fromkeys(said))}",
+        "sudo apt install ffmpeg, or pip install imageio-ffmpeg",
+    )
+
+
+@cache
+def lacks(program: str, protocol: str) -> str:
+    """What keeps this ffmpeg from sending to a protocol; empty if nothing does."""
+    try:
+        version = _ask(program, "-version")
+        found = re.match(r"ffmpeg version n?(\d+)\.(\d+)", version)
+        if found and (int(found[1]), int(found[2])) < OLDEST:
+            return f"{program} is version {found[1]}.{found[2]}, older than {'.'.join(map(str, OLDEST))}"
+        outputs = _ask(program, "-protocols").partition("Output:")[2].split()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{program} does not run: {error}"
+    # rtsp is a muxer over tcp
+    return "" if ("tcp" if protocol == "rtsp" else protocol) in outputs else f"{program} does not know {protocol}"
+
+
+def _ask(program: str, what: str) -> str:
+    done = subprocess.run(
+        [program, "-hide_banner", what],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    return done.stdout.decode("utf-8", "replace")
+
+
+def _variants(program: str, name: str) -> list[Encoder]:
+    if name.endswith("_vaapi"):
+        nodes = sorted(glob.glob("/dev/dri/renderD*"))
+        return [Encoder(program, name, ("-vaapi_device", node), ("format=nv12", "hwupload")) for node in nodes]
+    if name.endswith("_qsv"):
+        return [Encoder(program, name, (), ("format=nv12",))] if glob.glob("/dev/dri/renderD*") else []
+    return [Encoder(program, name)]
+
+
+def _try(encoder: Encoder, size: Size, fps: Fraction) -> str | None:
+    """Encode for a second; None if that works, else what ffmpeg said."""
+    source = f"testsrc2=size={size[0]}x{size[1]}:rate={fps}:duration=1"
+    command = [encoder.program, "-v", "error", "-nostdin", *encoder.device, "-f", "lavfi", "-i", source]
+    command += ["-vf", ",".join(("format=yuv420p", *encoder.filters))]
+    command += [*encoder.arguments(suggested_bitrate(size, float(fps)), fps), *encoder.pixel_format]
+    try:
+        done = subprocess.run(
+            [*command, "-f", "null", "-"],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False, start_new_session=True,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return "no answer"
+    except OSError as error:
+        return str(error.strerror)
+    return None if done.returncode == 0 else last_line(done.stderr.decode("utf-8", "replace"))
+
+
+@cache
+def can_hide_options(program: str) -> bool:
+    """Whether this ffmpeg takes the options of a protocol from a file instead of from its command line.
+
+    Up to 5.1 it does; later ones read the file and forget what it said. So it is tried out: an option of `file:` that
+    keeps the old end of a file.
+    """
+    with tempfile.TemporaryDirectory(prefix="vcam-") as folder:
+        target, options = Path(folder, "target"), Path(folder, "options")
+        target.write_bytes(bytes(65536))
+        options.write_text("truncate=0\n")
+        command = [program, "-v", "quiet", "-nostdin", "-y", "-f", "lavfi", "-i", "anullsrc", "-t", "0.01"]
+        try:
+            subprocess.run(
+                [*command, "-f", "s16le", "-fpre", str(options), f"file:{target}"],
+                stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return target.stat().st_size == 65536

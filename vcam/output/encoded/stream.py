@@ -1,0 +1,321 @@
+"""The picture pushed to a server: RTMP, RTMPS, SRT, RTSP or plain UDP, through all that networks do.
+
+    connecting   ffmpeg has been started; the server has not taken a picture yet
+    streaming    pictures arrive
+    waiting      the server is away; it is tried again soon
+    failed       the server says no, or nothing here can encode; it is tried again, slowly
+
+Everything that may take long happens in a thread of its own. The loop only copies the frame into a short queue, and not
+even that while there is no connection.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+import time
+from contextlib import suppress
+from enum import Enum
+from typing import Any
+
+from vcam.errors import OutputError, VcamError
+from vcam.frames import Frame, check_size
+from vcam.media.ffmpeg import last_line
+from vcam.media.process import PRIVATE
+from vcam.media.rate import exact_rate
+from vcam.output.encoded.address import Address, parse_address
+from vcam.output.encoded.encoding import Encoder, can_hide_options, find_encoder, forget_encoders, suggested_bitrate
+from vcam.output.encoded.retry import Retry, is_away
+from vcam.output.encoded.session import Session, Start
+from vcam.output.encoded.sound import NONE, SILENT, Sound, captured
+from vcam.secrets import redact_text
+from vcam.settings import StreamSettings
+from vcam.types import Size
+
+log = logging.getLogger(__name__)
+
+CONNECT_PATIENCE = 12.0
+"""Seconds in which a server has to take the first picture."""
+
+STALL_PATIENCE = 8.0
+"""Seconds that a server may take nothing before the connection counts as lost."""
+
+CLOSE_PATIENCE = 3.0
+"""Seconds for saying goodbye to the server."""
+
+_LOOK = 0.5
+_FEW = 10
+_CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+
+class StreamState(Enum):
+    """What a stream does; see the module."""
+
+    CONNECTING = "connecting"
+    STREAMING = "streaming"
+    WAITING = "waiting"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class StreamOutput:
+    """A stream to a server, which may come and go. `write` never waits and never raises `OutputError`.
+
+    `watched` while it streams: the camera stays on. `live`: viewers see the placeholder rather than nothing.
+    """
+
+    live = True
+    finished = False
+
+    def __init__(self, url: str, settings: StreamSettings | None = None, *, key: str = "") -> None:
+        """key: what the URL lacks, if it ends with the application. Raises `UsageError` for a URL that will not do."""
+        self._settings = settings or StreamSettings()
+        self._address: Address = parse_address(url, key)
+        self._size: Size = (0, 0)
+        self._rate = exact_rate(30)
+        self._encoder: Encoder | None = None
+        self._sound = NONE
+        self._session: Session | None = None
+        # held for an exchange of the session and for queueing a frame, never while something waits
+        self._swap = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._wake = -1
+        self._state, self._since = StreamState.STOPPED, time.monotonic()
+        self._error = ""
+        self._connections = self._dropped_before = 0
+        self._figures: dict[str, Any] = {}
+
+    @property
+    def description(self) -> str:
+        return f"stream to {self._address.shown}"
+
+    @property
+    def url(self) -> str:
+        """Where to, without the key."""
+        return self._address.shown
+
+    def is_same(self, other: StreamOutput) -> bool:
+        """Whether both go to the same place under the same name."""
+        return self._address.url == other._address.url
+
+    @property
+    def state(self) -> StreamState:
+        return self._state
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were too many for the encoder or the network, since `open`."""
+        session = self._session
+        return self._dropped_before + (session.dropped if session else 0)
+
+    def watched(self) -> bool:
+        return self._state is StreamState.STREAMING
+
+    def fileno(self) -> int | None:
+        return None
+
+    def status(self) -> dict[str, Any]:
+        """What it does, in builtin types; nothing secret. For any thread."""
+        return {
+            "kind": "stream",
+            "url": self._address.shown,
+            "state": self._state.value,
+            "since_s": round(time.monotonic() - self._since, 1),
+            "error": self._error,
+            "connections": self._connections,
+            "encoder": self._encoder.name if self._encoder else "",
+            "sound": self._sound.description,
+            "dropped": self.dropped,
+            **self._figures,
+        }
+
+    def open(self, size: Size, fps: float) -> None:
+        """Begin; whether the server is there shows in `state`."""
+        check_size(*size)
+        if self._thread is not None:
+            raise ValueError("the output is open already")
+        self._size, self._rate = size, exact_rate(fps)
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="vcam-stream", daemon=True)
+        self._thread.start()
+
+    def write(self, frame: Frame) -> None:
+        with self._swap:
+            if self._session is not None:
+                self._session.write(frame)
+
+    def close(self) -> None:
+        """Say goodbye to the server and end; takes as long as `CLOSE_PATIENCE` at most, twice that for a hung one."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._stopping.set()
+        os.eventfd_write(self._wake, 1)
+        thread.join(2 * CLOSE_PATIENCE)
+        if not thread.is_alive():
+            os.close(self._wake)
+
+    def abort(self) -> None:
+        with suppress(VcamError):
+            self.close()
+
+    def _run(self) -> None:
+        retry = Retry()
+        while not self._stopping.is_set():
+            try:
+                away, error = self._connect(retry)
+            except VcamError as failure:
+                away, error = False, str(failure)
+            except Exception as failure:
+                # the stream must outlive whatever it is
+                log.debug("streaming", exc_info=True)
+                away, error = False, f"unexpected {type(failure).__name__}: {failure}"
+            if self._stopping.is_set():
+                break
+            self._failed(away, error, retry)
+        self._enter(StreamState.STOPPED)
+
+    def _failed(self, away: bool, error: str, retry: Retry) -> None:
+        error = redact_text(error, self._address.secrets)
+        wait = retry.failed(time.monotonic(), away=away)
+        if error != self._error or retry.tries == 1:
+            log.warning("%s: %s", self.description, error)
+        self._error = error
+        self._enter(StreamState.WAITING if away else StreamState.FAILED)
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        poll.poll(wait * 1000)
+
+    def _connect(self, retry: Retry) -> tuple[bool, str]:
+        """One connection from its beginning to its end; whether the server was away, and why it ended."""
+        self._enter(StreamState.CONNECTING)
+        protocol = self._address.scheme
+        encoder = find_encoder("h264", self._settings.encoder, self._size, self._rate, protocol)
+        start = Start.now()
+        self._encoder, self._sound = encoder, self._choose_sound(encoder.program, start)
+        target, private = self._target(encoder.program)
+        session = Session(
+            encoder, self._size, self._rate, target, sound=self._sound, start=start, constant=True, private=private,
+            bitrate=self._settings.bitrate or suggested_bitrate(self._size, float(self._rate)),
+            secrets=self._address.secrets,
+        )  # fmt: skip
+        with self._swap:
+            self._session = session
+        graceful = False
+        try:
+            error = self._watch(session, retry)
+            graceful = error is None
+        finally:
+            with self._swap:
+                self._session = None
+            # what could not be delivered is not worth waiting for
+            if graceful:
+                session.finish(CLOSE_PATIENCE)
+            else:
+                session.abort()
+            self._dropped_before += session.dropped
+        if any(encoder.name in line for line in session.child.lines):
+            forget_encoders()
+        return (True, "") if error is None else error
+
+    def _watch(self, session: Session, retry: Retry) -> tuple[bool, str] | None:
+        """Stay until the connection ends; None if it was to stop."""
+        begun = moved_at = time.monotonic()
+        frames, offered = 0.0, 0
+        while session.child.pump(_LOOK, self._wake):
+            if self._stopping.is_set():
+                return None
+            now = time.monotonic()
+            self._figures = _figures(session)
+            streaming = self._state is StreamState.STREAMING
+            if not streaming and session.child.delivering:
+                self._accepted(retry, now)
+            elif not streaming and now - begun > CONNECT_PATIENCE:
+                return True, "the server takes no picture"
+            if streaming:
+                retry.accepted(now)
+            if session.apart:
+                return True, "the clock was set, which parts sound and picture"
+            if session.child.number("frame") != frames:
+                frames, moved_at, offered = session.child.number("frame"), now, session.offered
+            elif streaming and now - moved_at > STALL_PATIENCE and session.offered - offered > _FEW:
+                return True, "the server takes no more pictures"
+        if self._stopping.is_set():
+            return None
+        return self._why(session)
+
+    def _why(self, session: Session) -> tuple[bool, str]:
+        """In which class a connection's end belongs, in words."""
+        session.child.kill()
+        said, lines = session.child.last_words(), list(session.child.lines)
+        if self._state is StreamState.STREAMING:
+            return True, f"the connection was lost: {said}"
+        if away := next(filter(is_away, [*lines, said]), None):
+            return True, last_line(away)
+        if untrusted := next((line for line in lines if "ertificate" in line), None):
+            return False, f"the server's certificate is not believed: {last_line(untrusted)} (see stream.tls)"
+        return False, f"the server refuses the stream: {said} (is the key right?)"
+
+    def _accepted(self, retry: Retry, now: float) -> None:
+        retry.accepted(now)
+        self._connections += 1
+        self._error = ""
+        self._enter(StreamState.STREAMING)
+        log.info("%s: streaming, %s", self.description, self._encoder.name if self._encoder else "")
+
+    def _choose_sound(self, program: str, start: Start) -> Sound:
+        choice = self._settings.audio
+        if choice == "auto":
+            choice = "silent" if self._address.muxer == "flv" else "none"
+        if choice in ("none", "silent"):
+            return SILENT if choice == "silent" else NONE
+        try:
+            return captured(choice, program, start.of_day)
+        except OutputError as error:
+            # a stream without its sound is better than none; each new connection looks again
+            log.warning("%s is silent: %s", self.description, error)
+            return Sound(f"silent: {error.message}", SILENT.input, SILENT.output)
+
+    def _target(self, program: str) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+        """The muxer's options with the URL, and the private options that complete them."""
+        address = self._address
+        options = {
+            "flv": ["-flvflags", "no_duration_filesize"],
+            "rtsp": ["-rtsp_transport", "tcp"],
+            "mpegts": ["-muxdelay", "0", "-muxpreload", "0"],
+        }[address.muxer]
+        if address.scheme == "rtmps":
+            # the default differs from one ffmpeg to another
+            check = self._settings.tls != "any"
+            options += ["-tls_verify", "1", *_trusted(self._settings.tls)] if check else ["-tls_verify", "0"]
+        options += ["-flush_packets", "1", "-f", address.muxer]
+        if address.private and can_hide_options(program):
+            return [*options, "-fpre", PRIVATE, address.public_url], address.private
+        return [*options, address.url], ()
+
+    def _enter(self, state: StreamState) -> None:
+        if state is not self._state:
+            self._state, self._since = state, time.monotonic()
+            if state is not StreamState.STREAMING:
+                self._figures = {}
+
+
+def _figures(session: Session) -> dict[str, Any]:
+    child = session.child
+    return {
+        "frames": int(child.number("frame")),
+        "doubled": int(child.number("dup_frames")),
+        "left_out": int(child.number("drop_frames")),
+        "bitrate_kbit": round(child.number("bitrate")),
+        "sent_kb": round(child.number("total_size") / 1000),
+    }
+
+
+def _trusted(tls: str) -> list[str]:
+    """Where ffmpeg finds the certificates to believe; not every ffmpeg knows where this system has them."""
+    file = tls if tls != "system" else next((path for path in _CERTIFICATES if os.path.exists(path)), "")
+    return ["-ca_file", file] if file else []

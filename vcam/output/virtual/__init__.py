@@ -1,0 +1,1 @@
+"""The virtual camera: a loopback device, and what it is given."""

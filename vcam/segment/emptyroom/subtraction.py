@@ -1,0 +1,214 @@
+"""The person as what differs from the empty room: for machines that are too weak for a network.
+
+The room is learnt once, from frames without anybody in them. It works where camera and room stay as they are; a network
+does not need that, and is the better choice wherever it runs. What moves beside the person counts as person, too.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from vcam.errors import EngineError
+from vcam.frames import Frame, Map
+from vcam.segment.emptyroom.saved import RoomFile, RoomLearner
+from vcam.segment.prepare import Preparer
+from vcam.settings import SegmentSettings
+from vcam.types import F32, U8, Size
+
+STATIC_WIDTH = 256
+ADAPTIVE_WIDTH = 160
+"""Width of the map. The statistics of the adaptive mode cost ten times as much for each pixel."""
+
+STEP_OUT = "step out of the picture: vcam is learning the empty room"
+CHANGED = "the picture has changed as a whole: has the camera been moved?"
+_RELEARN = "step out of the picture and type: vcam set segment.relearn=true"
+
+_ALL = 0.9
+"""Share of the picture that differs, from which on it is not a person any more."""
+
+
+class Room(Protocol):
+    """What is known of the empty room."""
+
+    def differs(self, picture: U8) -> U8:
+        """Where a picture is not the room: uint8 (height, width), 0 or 255; the caller's to keep.
+
+        picture: uint8 (height, width, 3) BGR, blurred.
+        """
+
+    def follow(self, picture: U8, person: U8) -> None:
+        """Learn how the room changes; `person` is uint8 (height, width), not 0 where somebody is before it."""
+
+
+class StaticRoom:
+    """One picture of the room; a sample differs if any of its colours does by more than a threshold.
+
+    Colours count beside brightness, because a person often is as bright as the wall behind, but seldom of its colour.
+    """
+
+    def __init__(self, room: U8, threshold: float) -> None:
+        self._room, self._threshold = room, threshold
+        self._difference = np.empty_like(room)
+
+    def differs(self, picture: U8) -> U8:
+        cv2.absdiff(picture, self._room, dst=self._difference)
+        blue, green, red = cv2.split(self._difference)
+        return _binary(cv2.max(cv2.max(blue, green), red), self._threshold)
+
+    def follow(self, picture: U8, person: U8) -> None:
+        """It stays as it was learnt."""
+
+
+class AdaptiveRoom:
+    """A mixture of Gaussians for every pixel that follows the light.
+
+    OpenCV's MOG2: Zivkovic, "Improved Adaptive Gaussian Mixture Model for Background Subtraction", ICPR 2004. Its KNN
+    cannot be used: it has no way to look at a picture without learning from it.
+
+    A person who sits still would become part of the room after a while. So the model is never shown the person, but
+    what it believes to be behind, made brighter or darker as the rest of the room has become.
+    """
+
+    HISTORY = 300
+    EVERY = 4
+    """Frames from one step of learning to the next."""
+    RATE = 0.04
+    SEEDS = 20
+
+    def __init__(self, room: U8) -> None:
+        # the usual threshold on the squared distance; shadows are no kind of their own here
+        self._model = cv2.createBackgroundSubtractorMOG2(self.HISTORY, 16.0, False)
+        chance = np.random.default_rng(0)
+        # with no spread at all the first speck of noise would be a person
+        for _ in range(self.SEEDS):
+            self._model.apply(np.clip(room + chance.normal(0, 2.0, room.shape), 0, 255).astype(np.uint8))
+        self._frames = 0
+
+    def differs(self, picture: U8) -> U8:
+        return self._model.apply(picture, None, 0.0).astype(np.uint8, copy=False)
+
+    def follow(self, picture: U8, person: U8) -> None:
+        self._frames += 1
+        if self._frames % self.EVERY:
+            return
+        room = self._model.getBackgroundImage()
+        free = cv2.bitwise_not(person)
+        seen, known = cv2.mean(picture, free), cv2.mean(room, free)
+        # of each colour, since light changes its colour with its strength
+        gains = [s / k if k > 1 else 1.0 for s, k in zip(seen[:3], known[:3], strict=True)]
+        behind = np.clip(room * np.array(gains, np.float32), 0, 255).astype(np.uint8)
+        cv2.copyTo(picture, free, behind)
+        self._model.apply(behind, None, self.RATE)
+
+
+class SubtractionSegmenter:
+    """Learns the empty room, then finds what differs from it; see `vcam.segment.base.Segmenter`."""
+
+    def __init__(
+        self, settings: SegmentSettings, size: Size, source: str = "", *, store: RoomFile | None = None
+    ) -> None:
+        """size: of the frames to come, for the shape of the map. source: what tells this camera's room from others.
+
+        The room is loaded if it is known; with `settings.relearn`, or if not, it is learnt from the first frames.
+        """
+        self._settings = settings
+        width = STATIC_WIDTH if settings.subtraction == "static" else ADAPTIVE_WIDTH
+        self._size = (width, max(2, round(width * size[1] / size[0] / 2) * 2))
+        self._preparer = Preparer(self._size, "BGR")
+        self._picture = np.empty((self._size[1], self._size[0], 3), np.uint8)
+        self._shape = PersonShape(self._size)
+        self._learner = RoomLearner(settings.room_frames, settings.threshold)
+        self._store = store or RoomFile(source, self._size)
+        known = None if settings.relearn else self._store.load()
+        self._room = None if known is None else self._model(known)
+        self.notice = STEP_OUT if known is None else ""
+        """What to tell whoever is in the picture, empty if there is nothing to tell."""
+
+    @property
+    def description(self) -> str:
+        return f"background subtraction ({self._settings.subtraction})"
+
+    @property
+    def map_size(self) -> Size:
+        return self._size
+
+    def segment(self, frame: Frame) -> Map:
+        """Raises `EngineError` while the room is learnt, and where nearly all of the picture differs from it."""
+        picture = self._picture
+        cv2.GaussianBlur(self._preparer.prepare(frame), (5, 5), 0, dst=picture)
+        if self._room is None:
+            self._learn(picture)
+        assert self._room is not None
+        difference = self._room.differs(picture)
+        if cv2.countNonZero(difference) > _ALL * difference.size:
+            # what is shown would be the room itself
+            self.notice = CHANGED
+            raise EngineError(CHANGED, _RELEARN)
+        self.notice = ""
+        probability = self._shape.clean(difference)
+        self._room.follow(picture, self._shape.surroundings)
+        return Map.whole(probability, frame)
+
+    def _learn(self, picture: U8) -> None:
+        room = self._learner.add(picture)
+        if room is None:
+            raise EngineError(STEP_OUT, "it takes two seconds; --backend auto needs no empty room")
+        self._store.save(room)
+        self._room = self._model(room)
+
+    def _model(self, room: U8) -> Room:
+        static = self._settings.subtraction == "static"
+        return StaticRoom(room, self._settings.threshold) if static else AdaptiveRoom(room)
+
+    def reset(self) -> None:
+        """The room outlasts a camera that is switched off; only a row of frames that is being learnt is broken off."""
+        self._learner.reset()
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+
+class PersonShape:
+    """From specks of difference to the shapes of people; buffers for maps of one size."""
+
+    MOST = 6
+    SMALLEST = 0.004
+    SMALLER = 0.03
+    """At most so many shapes, none smaller than these shares of the picture and of the largest: a raised hand stays."""
+
+    def __init__(self, size: Size) -> None:
+        width, height = size
+        self._mask = np.empty((height, width), np.uint8)
+        self._soft = np.empty((height, width), np.uint8)
+        self._probability = np.empty((height, width), np.float32)
+        self.surroundings = np.empty((height, width), np.uint8)
+        """Not 0 where the last shapes are or reach with their edges; valid until the next call."""
+        reach = width // 28 | 1
+        self._speck = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
+        self._gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+
+    def clean(self, difference: U8) -> F32:
+        """The probability of a person, float32 (height, width) 0..1, from a map of 0 and 255; the shapes' own buffer.
+
+        Specks go, gaps are closed, holes are filled, and only the largest shapes stay.
+        """
+        mask = self._mask
+        cv2.morphologyEx(difference, cv2.MORPH_OPEN, self._speck, dst=mask)
+        cv2.morphologyEx(mask, cv2.MORPH_CLOSE, self._gap, dst=mask)
+        outlines = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+        sized = sorted(((cv2.contourArea(outline), outline) for outline in outlines), key=lambda pair: -pair[0])
+        least = max(self.SMALLEST * mask.size, self.SMALLER * sized[0][0]) if sized else 0.0
+        mask.fill(0)
+        # an outline filled is a shape without holes
+        cv2.drawContours(mask, [outline for area, outline in sized[: self.MOST] if area >= least], -1, (255,), -1)
+        cv2.dilate(mask, self._gap, dst=self.surroundings)
+        # the edge is not known to the pixel: it is soft, as that of a network
+        cv2.GaussianBlur(mask, (5, 5), 0, dst=self._soft)
+        return np.multiply(self._soft, np.float32(1 / 255), out=self._probability)
+
+
+def _binary(difference: cv2.typing.MatLike, threshold: float) -> U8:
+    return cv2.threshold(difference, threshold, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)

@@ -1,0 +1,229 @@
+"""Writing the config file: settings saved among a person's own lines, never a half-written file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vcam.errors import ConfigError, OutputError, VcamError
+from vcam.settings.look import SEPARATORS
+from vcam.settings.toml import KeyPath, parse, read_text, statements
+from vcam.settings.tree import FIELDS, Layer, Settings, build, environment_layer, flatten, read_profiles
+
+
+def save(path: Path, changes: Mapping[str, Any], profile: str = "") -> None:
+    """Write settings into a config file, into `[profiles.NAME]` if a profile is named; None takes one out.
+
+    Everything else in the file stays as it is: comments, order, blank lines, line ends. The file and the profile are
+    made if they are not there. Raises `UsageError` for an unknown key or a bad value, `ConfigError` for a file that
+    is broken already, `OutputError` for one that cannot be written; the file is untouched then.
+    """
+    wanted = {key: value for key, value in changes.items() if value is not None}
+    unknown = dict.fromkeys(key for key in changes if key not in FIELDS)
+    checked = flatten(build([Layer("saved", unknown | wanted)]).settings)
+    try:
+        text = read_text(path)
+    except FileNotFoundError:
+        text = ""
+    windows = "\r\n" in text and "\n" not in text.replace("\r\n", "")
+    if windows:
+        text = text.replace("\r\n", "\n")
+    parse(text, str(path))
+    prefix = ("profiles", profile) if profile else ()
+    for key in changes:
+        section, name = key.split(".")
+        text = _put(text, (*prefix, section, name), _plain(checked[key]) if key in wanted else None, path)
+    replace_file(path, text.replace("\n", "\r\n") if windows else text)
+
+
+def as_text(key: str, value: Any) -> str:
+    """A value as it is written after `KEY=`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return SEPARATORS.get(key, ",").join(value) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    # as people write numbers
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _put(text: str, keys: KeyPath, value: Any, path: Path) -> str:
+    """The text with one setting changed, added or, for None, taken out."""
+    wanted = _with(parse(text, str(path)), keys, value)
+    for attempt in (_change,) if value is None else (_change, _insert, _change_anyhow):
+        # an unusual way of writing must not cost anybody a setting
+        with contextlib.suppress(ConfigError, ValueError):
+            changed = attempt(text, keys, value)
+            if changed is not None and parse(changed, str(path)) == wanted:
+                return changed
+    raise ConfigError(f"{path}: {'.'.join(keys)} cannot be saved", f"write it by hand: {path}")
+
+
+def _with(table: dict[str, Any], keys: KeyPath, value: Any) -> dict[str, Any]:
+    inner = table
+    for name in keys[:-1]:
+        # what is not there needs no table to be taken out of
+        deeper = inner.get(name, {}) if value is None else inner.setdefault(name, {})
+        if not isinstance(deeper, dict):
+            raise ConfigError(f"{name} is no table in the config file", "vcam config check shows where")
+        inner = deeper
+    if value is None:
+        inner.pop(keys[-1], None)
+    else:
+        inner[keys[-1]] = value
+    return table
+
+
+def _change(text: str, keys: KeyPath, value: Any) -> str | None:
+    """Change a value where it stands, or take it out."""
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    inner: Any = document
+    for name in keys[:-1]:
+        inner = inner.get(name, {})
+    if keys[-1] not in inner:
+        return text if value is None else None
+    if value is None:
+        del inner[keys[-1]]
+    else:
+        inner[keys[-1]] = value
+    return tomlkit.dumps(document)
+
+
+def _insert(text: str, keys: KeyPath, value: Any) -> str:
+    """Add a line: below one that has the setting as a comment, else below the section's last; else a new section."""
+    import tomlkit
+
+    assignment = f"{keys[-1]} = {tomlkit.item(value).as_string()}"
+    lines = text.split("\n")
+    here = _place(text, lines, keys)
+    if here:
+        above = lines[here - 1]
+        indent = above[: len(above) - len(above.lstrip())]
+        return "\n".join([*lines[:here], indent + assignment, *lines[here:]])
+    header = ".".join(tomlkit.key(name).as_string() for name in keys[:-1])
+    above = text.rstrip("\n")
+    return (f"{above}\n\n" if above else "") + f"[{header}]\n{assignment}\n"
+
+
+def _place(text: str, lines: list[str], keys: KeyPath) -> int:
+    """The number of the line below which a setting belongs; 0 if its section is not there."""
+    last = end = 0
+    inside = False
+    for statement in statements(text):
+        if statement.header is not None:
+            if inside:
+                end = statement.first - 1
+            inside = statement.header == keys[:-1]
+        if inside:
+            last = statement.last
+    for number in range(last, end if end >= last else len(lines)) if last else ():
+        if re.match(rf"\s*#\s?{re.escape(keys[-1])}\s*=", lines[number]):
+            return number + 1
+    return last
+
+
+def _change_anyhow(text: str, keys: KeyPath, value: Any) -> str:
+    """For sections written in one line or with dotted keys."""
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    inner: Any = document
+    for name in keys[:-1]:
+        inner = inner.setdefault(name, {})
+    inner[keys[-1]] = value
+    return tomlkit.dumps(document)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put a new text in the place of a file, whole or not at all. Links are followed, the mode is kept.
+
+    Raises `OutputError`.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fchmod(file.fileno(), mode)
+                os.fsync(file.fileno())
+            os.replace(name, target)
+        except BaseException:
+            os.unlink(name)
+            raise
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror}", "the folder must be there and yours to write"
+        ) from error
+
+
+def problems(path: Path, environ: Mapping[str, str] | None = None) -> list[VcamError]:
+    """All that is wrong with a config file, its profiles included, and with the environment's settings if given."""
+    found: list[VcamError] = []
+    layers: list[Layer] = []
+    try:
+        base, profiles = read_profiles(path)
+        layers += [base, *profiles.values()]
+    except ConfigError as error:
+        found.append(error)
+    if environ is not None:
+        layers.append(environment_layer(environ))
+    for layer in layers:
+        for key, value in layer.values.items():
+            try:
+                build([Layer(layer.origin, {key: value}, layer.error, layer.lines)])
+            except VcamError as error:
+                found.append(error)
+    return found
+
+
+def template() -> str:
+    """A config file that sets nothing: every setting with its help and default, commented out."""
+    blocks = [
+        "# Settings of vcam. Take the # away from what you want to change; vcam config reference tells more.\n"
+        "# What is written under [profiles.work.background] counts only with: vcam start --profile work\n"
+    ]
+    section = ""
+    for field in FIELDS.values():
+        here, name = field.key.split(".")
+        if here != section:
+            section = here
+            title = (type(getattr(Settings(), section)).__doc__ or "").strip()
+            blocks.append(f"\n# {title}\n[{section}]\n")
+        told = field.help + limits(field, " From {} to {}.") + (f" Unit: {field.unit}." if field.unit else "")
+        if field.choices:
+            told += f" One of: {', '.join(field.choices)}."
+        comment = textwrap.fill(told, 100, initial_indent="# ", subsequent_indent="# ")
+        blocks.append(f"{comment}\n#{name} = {toml(field.default)}\n")
+    return "".join(blocks)
+
+
+def limits(field: Any, words: str) -> str:
+    """A field's range put into words with two gaps; nothing for a field without."""
+    return words.format(f"{field.minimum:g}", f"{field.maximum:g}") if field.minimum is not None else ""
+
+
+def toml(value: Any) -> str:
+    """A setting's value as it is written in a config file."""
+    import tomlkit
+
+    return str(tomlkit.item(_plain(value)).as_string())

@@ -1,0 +1,56 @@
+"""The settings of how the person is found, a section of the tree in `vcam.settings`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Struct
+
+from vcam.settings.stream import setting
+
+
+class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the person is found."""
+
+    backend: Annotated[
+        Literal["auto", "openvino", "onnxruntime", "subtraction"],
+        setting("Inference runtime; auto takes what is installed and works. subtraction needs no network, but the room "
+              "empty for two seconds.", live=True, option="--backend"),
+    ] = "auto"  # fmt: skip
+    device: Annotated[
+        Literal["AUTO", "CPU", "GPU", "NPU", "VPU"],
+        setting("Where the network runs; VPU is the old name of NPU.", live=True, option="--device"),
+    ] = "AUTO"
+    model: Annotated[
+        str,
+        setting("auto (by the shape of the picture), a model's name, or the path of a network with its card.",
+              live=True, option="--model", min_length=1),
+    ] = "auto"  # fmt: skip
+    threads: Annotated[int, setting("Threads of the network on the CPU.", live=True, unit="threads", ge=1, le=64)] = 1
+    subtraction: Annotated[
+        Literal["static", "mog2"],
+        setting("How subtraction knows the empty room: static, by one picture, or mog2, which follows the light.",
+              live=True),
+    ] = "static"  # fmt: skip
+    threshold: Annotated[
+        float,
+        setting("Difference from the empty room that counts as a person, for subtraction.",
+              live=True, unit="levels of 255", ge=4, le=128),
+    ] = 24.0  # fmt: skip
+    room_frames: Annotated[
+        int,
+        setting("Frames of the empty room to learn it from, for subtraction.", live=True, unit="frames", ge=2, le=3000),
+    ] = 60
+    relearn: Annotated[
+        bool, setting("Learn the empty room anew instead of loading it, for subtraction.", live=True)
+    ] = False
+    region: Annotated[
+        bool,
+        setting("Where people do not fill the frame, let the network see their surroundings instead of all of it.",
+                live=True, option="--region"),
+    ] = True  # fmt: skip
+    skip_still: Annotated[
+        bool,
+        setting("While nothing moves, use the last matte again instead of asking the network.",
+                live=True, option="--skip-still"),
+    ] = False  # fmt: skip
