@@ -11,6 +11,7 @@ from vcam.errors import CameraError, EngineError, OutputError
 from vcam.frames import Box, Frame, Map
 from vcam.matte.factory import make_matte
 from vcam.matte.soft import SoftMatte
+from vcam.matting import Matting
 from vcam.pipeline import Pipeline
 from vcam.settings import BackgroundSettings, MatteSettings
 from vcam.testing import FakeCamera, FakeClock, FakeSegmenter, RecordingOutput, middle_person, pattern_frame
@@ -25,8 +26,7 @@ def composer(spec: str = "color:#204080", size: tuple[int, int] = SIZE) -> Plate
 def pipeline(frames, segmenter=None, matte=None, spec: str = "color:#204080", outputs=None) -> Pipeline:
     return Pipeline(
         FakeCamera(frames, size=SIZE),
-        segmenter or FakeSegmenter(),
-        matte or make_matte(MatteSettings(temporal=0, edge=0, refine=False)),
+        Matting(segmenter or FakeSegmenter(), matte or make_matte(MatteSettings(temporal=0, edge=0, refine=False))),
         composer(spec),
         [RecordingOutput()] if outputs is None else outputs,
         clock=FakeClock(),
@@ -185,7 +185,7 @@ def test_closing_finishes_outputs_and_lets_everything_go() -> None:
         running.run()
     assert running.outputs[0].opened == (SIZE, 30)
     assert (running.outputs[0].closed, running.outputs[0].aborted) == (1, 0)
-    assert running.camera.closed == running.segmenter.closed == 1
+    assert running.camera.closed == running.matting.segmenter.closed == 1
 
 
 @pytest.mark.parametrize("where", ["camera", "output"])
@@ -217,8 +217,7 @@ def test_latency_counts_from_the_capture_of_a_live_camera() -> None:
     frame.timestamp = clock.now - 0.25
     running = Pipeline(
         FakeCamera([frame], size=SIZE, live=True),
-        FakeSegmenter(),
-        make_matte(MatteSettings()),
+        Matting(FakeSegmenter(), make_matte(MatteSettings())),
         composer(),
         [],
         clock=clock,

@@ -14,6 +14,7 @@ from vcam.compose.effects import make_effects
 from vcam.errors import ConfigError, UsageError
 from vcam.frames import Map
 from vcam.matte.factory import make_matte
+from vcam.matting import Matting
 from vcam.pipeline import Pipeline, open_pipeline
 from vcam.settings import Settings, load
 from vcam.testing import FakeCamera, FakeSegmenter, RecordingOutput, pattern_frame
@@ -29,7 +30,7 @@ def pipeline(settings: Settings, frames: int = 4) -> tuple[Pipeline, RecordingOu
     camera.open()
     matte = make_matte(settings.matte, still=True)
     framing = AutoFraming(settings.framing)
-    return Pipeline(camera, FakeSegmenter(), matte, composer, [output], framing=framing), output
+    return Pipeline(camera, Matting(FakeSegmenter(), matte), composer, [output], framing=framing), output
 
 
 def test_filters_change_between_two_frames_and_go_without_a_trace() -> None:
@@ -72,7 +73,7 @@ def test_the_matte_of_a_framed_picture_belongs_to_the_frame_that_is_shown() -> N
         seen.append(frame.y.copy())
         return Map.whole(person, frame)
 
-    loop.segmenter.segment = watch  # type: ignore[method-assign]
+    loop.matting.segmenter.segment = watch  # type: ignore[method-assign]
     loop.run()
     assert loop.framing.view.scale < 1
     middle = output.frames[-1][: SIZE[0] * SIZE[1]].reshape(SIZE[1], SIZE[0])[-6:, 28:32]

@@ -13,16 +13,15 @@ from vcam.camera.file import PictureFile, VideoFile, is_picture
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
-from vcam.compose.matteview import MatteView, matte_picture
+from vcam.compose.matteview import MatteView
 from vcam.errors import InputError, UsageError
 from vcam.frames import Frame, check_size
 from vcam.images import IMAGE_SUFFIXES, frame_to_bgr, write_image
-from vcam.matte.factory import make_matte
+from vcam.matting import open_matting
 from vcam.output.encoded.file import VIDEO_SUFFIXES, VideoFileOutput
 from vcam.output.factory import make_output
 from vcam.output.y4m import Y4MFile
 from vcam.pipeline import Pipeline, open_pipeline, tune_process
-from vcam.segment.segmenter import open_segmenter
 from vcam.settings import Settings, parse_size
 from vcam.signals import stop_on_signals
 from vcam.timings import Timings
@@ -147,13 +146,11 @@ class Batch:
         camera.open()
         try:
             output = self._video_output(job, camera)
-            pipeline = open_pipeline(self._settings, camera, camera.size, [output])
+            composer = MatteView(camera.size) if self._mattes else None
+            pipeline = open_pipeline(self._settings, camera, camera.size, [output], composer=composer)
         except BaseException:
             camera.close()
             raise
-        if self._mattes:
-            pipeline.composer.close()
-            pipeline.composer = MatteView(camera.size)
         with pipeline, stop_on_signals(pipeline.stop) as interrupted:
             pipeline.open_outputs(camera.size, camera.fps)
             while not interrupted and pipeline.step():
@@ -215,15 +212,14 @@ class StillComposer:
         self._mattes = mattes
         self._background = parse_background(settings.background.spec, settings.background)
         self._effects = make_effects(settings.filters, settings.overlay, still=True)
-        self._matte = make_matte(settings.matte, still=True)
-        self._segmenter = open_segmenter(settings.segment, (256, 256))
+        self._matting = open_matting(settings, (256, 256), still=True)
 
     def picture(self, frame: Frame) -> U8:
         """The matte (height, width) of a frame or its composited picture (height, width, 3) BGR, a fresh array."""
-        self._segmenter.reset()
-        alpha = self._matte.update(self._segmenter.segment(frame), frame)
+        self._matting.reset()
         if self._mattes:
-            return matte_picture(alpha)
+            return self._matting.picture(frame)
+        alpha = self._matting.alpha(frame)
         self._background.prepare(frame.size)
         composer = PlateComposer(self._background, frame.size)
         composer.set_filters(self._effects)
@@ -231,5 +227,5 @@ class StillComposer:
 
     def close(self) -> None:
         """Free network and background."""
-        self._segmenter.close()
+        self._matting.close()
         self._background.close()

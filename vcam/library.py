@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from vcam.compose.matteview import matte_picture
 from vcam.errors import UsageError
-from vcam.frames import Frame, Map
 from vcam.images import bgr_to_frame, place_map
-from vcam.matte.factory import make_matte
-from vcam.segment.segmenter import open_segmenter
+from vcam.matting import open_matting
 from vcam.settings import Settings
 from vcam.types import F32, U8, Size
 
@@ -30,14 +27,13 @@ class Segmenter:
         """
         settings = settings or Settings()
         self._still = still
-        self._network = open_segmenter(settings.segment, size)
-        self._matte = make_matte(settings.matte, still=still)
+        self._matting = open_matting(settings, size, still=still)
         self._seq = 0
 
     @property
     def description(self) -> str:
         """Model, runtime and device, for people."""
-        return self._network.description
+        return self._matting.description
 
     def matte(self, picture: U8) -> U8:
         """The matte of a picture, uint8 (height, width), 0 background to 255 person, an array of its own.
@@ -53,24 +49,25 @@ class Segmenter:
         self._seq += 1
         frame.seq = self._seq
         height, width = picture.shape[:2]
-        return matte_picture(self._matte.update(self._look(frame), frame))[:height, :width]
+        self._begin()
+        return self._matting.picture(frame)[:height, :width]
 
     def probability(self, picture: U8) -> F32:
         """What the network itself says, float32 0..1 at the network's size, an array of its own."""
         frame = bgr_to_frame(picture)
-        seen = self._look(frame)
+        self._begin()
+        seen = self._matting.look(frame)
         whole = np.empty_like(seen.probability)
         place_map(seen.probability, seen.box, frame.size, whole)
         return whole
 
-    def _look(self, frame: Frame) -> Map:
+    def _begin(self) -> None:
         if self._still:
-            self._network.reset()
-        return self._network.segment(frame)
+            self._matting.reset()
 
     def close(self) -> None:
         """Free the network. May be called twice."""
-        self._network.close()
+        self._matting.close()
 
     def __enter__(self) -> Segmenter:
         return self

@@ -1,6 +1,6 @@
 """The loop: camera -> segment -> matte -> compose -> outputs, one frame at a time, in one thread.
 
-    with Pipeline(camera, segmenter, matte, composer, outputs, fps=30) as pipeline:
+    with Pipeline(camera, Matting(segmenter, matte), composer, outputs) as pipeline:
         pipeline.run()
 
 A frame leaves only if it was composited with the matte made from it. Where there is no such matte - the network failed,
@@ -28,14 +28,14 @@ from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
 from vcam.compose.filters.chain import Chain
 from vcam.compose.placeholder import placeholder
-from vcam.errors import EngineError, UsageError, VcamError
-from vcam.frames import Alpha, Frame, check_size
+from vcam.errors import UsageError, VcamError
+from vcam.frames import Frame, check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
+from vcam.matting import Matting, open_matting
 from vcam.output.base import Output
 from vcam.output.factory import make_output
 from vcam.segment.base import Segmenter
-from vcam.segment.segmenter import open_segmenter
 from vcam.settings import Settings, parse_size
 from vcam.timings import Timings
 from vcam.types import Size
@@ -52,16 +52,15 @@ class Pipeline:
     def __init__(
         self,
         camera: Camera,
-        segmenter: Segmenter | None,
-        matte: Matte,
+        matting: Matting,
         composer: Composer,
         outputs: Sequence[Output],
         *,
         framing: AutoFraming | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """segmenter: None if the background needs no matte, as `none` does. The camera must be open already."""
-        self.camera, self.segmenter, self.matte, self.composer = camera, segmenter, matte, composer
+        """matting: without a segmenter if the background needs no matte. The camera must be open already."""
+        self.camera, self.matting, self.composer = camera, matting, composer
         self.outputs = list(outputs)
         self.framing = framing
         self.timings = Timings()
@@ -169,10 +168,8 @@ class Pipeline:
         if camera is not None:
             old.append(self.camera)
             self.camera = camera
-        if segmenter is not None:
-            old += [self.segmenter] if self.segmenter else []
-            self.segmenter = segmenter
-        self.matte = matte or self.matte
+        replaced = self.matting.exchange(segmenter, matte)
+        old += [replaced] if replaced else []
         # what was shown before is not to be shown again: it may be the room that a person has just hidden
         if camera is not None or segmenter is not None:
             self.forget()
@@ -182,9 +179,7 @@ class Pipeline:
     def forget(self) -> None:
         """The source has changed or paused: nothing of earlier frames may weigh in on later ones."""
         self._shown = None
-        self.matte.reset()
-        if self.segmenter:
-            self.segmenter.reset()
+        self.matting.reset()
         if self.framing:
             self.framing.reset()
 
@@ -195,7 +190,7 @@ class Pipeline:
             if self.framing:
                 with timings.stage("read"):
                     frame = self.framing.frame(frame)
-            alpha = self.make_alpha(frame) if self.composer.needs_alpha else None
+            alpha = self.matting.alpha(frame, timings) if self.composer.needs_alpha else None
             if self.framing and alpha:
                 self.framing.saw(alpha, frame.timestamp)
             with timings.stage("compose"):
@@ -205,7 +200,7 @@ class Pipeline:
             self._report(error)
             timings.without_person += 1
             with timings.stage("compose"):
-                notice = getattr(self.segmenter, "notice", "")
+                notice = self.matting.notice
                 return self._card(frame, notice) if notice else self.composer.without_person(frame, now)
         if self.error is not None:
             self.error, self.failed_in_a_row = None, 0
@@ -219,16 +214,6 @@ class Pipeline:
         card = self._notice[1]
         card.timestamp, card.seq = frame.timestamp, frame.seq
         return card
-
-    def make_alpha(self, frame: Frame) -> Alpha:
-        """The matte of a frame. Raises whatever the network raises, `EngineError` if there is none."""
-        if self.segmenter is None:
-            raise EngineError("there is no network to find the person with")
-        with self.timings.stage("segment"):
-            seen = self.segmenter.segment(frame)
-        self.timings.skipped += seen.origin != seen.seq
-        with self.timings.stage("matte"):
-            return self.matte.update(seen, frame)
 
     def run(self, frames: int | None = None) -> None:
         """Step until the source ends, an output has had enough, `stop` is called, or `frames` frames are done."""
@@ -271,10 +256,9 @@ class Pipeline:
             self.abort()
 
     def _release(self) -> None:
-        for part in (self.camera, self.composer, self.segmenter):
-            if part is not None:
-                with suppress(VcamError):
-                    part.close()
+        for part in (self.camera, self.composer, self.matting):
+            with suppress(VcamError):
+                part.close()
 
     def _report(self, error: Exception) -> None:
         self.failed_in_a_row += 1
@@ -284,40 +268,47 @@ class Pipeline:
 
 
 def open_pipeline(
-    settings: Settings, camera: Camera, size: Size, outputs: Sequence[Output], *, still: bool = False
+    settings: Settings,
+    camera: Camera,
+    size: Size,
+    outputs: Sequence[Output],
+    *,
+    composer: Composer | None = None,
+    still: bool = False,
 ) -> Pipeline:
     """A pipeline as the settings ask for, around a camera that is open and gives frames of `size`.
 
-    `still`: every frame is a picture of its own. Outputs are left as they are. Raises `UsageError`, `InputError`,
-    `ModelError` or `EngineError`; the camera and the outputs stay the caller's to close then.
+    composer: in place of the one for the settings' background and filters. still: every frame is a picture of its own.
+    Outputs are left as they are. Raises `UsageError`, `InputError`, `ModelError` or `EngineError`; the camera and the
+    outputs stay the caller's to close then.
     """
-    background = parse_background(settings.background.spec, settings.background)
-    background.prepare(size)
-    segmenter = None
+    composer = composer or _open_composer(settings, size, still)
     try:
-        if background.needs_alpha:
+        if composer.needs_alpha:
             # a device by the name it was asked for with: the one it has depends on whether it is open
             source = settings.camera.source if camera.live else camera.description
-            segmenter = open_segmenter(settings.segment, size, _room(settings, source))
+            matting = open_matting(settings, size, source=source, still=still)
+        else:
+            matting = Matting(None, make_matte(settings.matte, still=still))
+    except BaseException:
+        composer.close()
+        raise
+    framing = None if still else AutoFraming(settings.framing)
+    if settings.framing.auto and not composer.needs_alpha:
+        log.warning("nobody is looked for with the background none, so auto-framing does nothing")
+    return Pipeline(camera, matting, composer, outputs, framing=framing)
+
+
+def _open_composer(settings: Settings, size: Size, still: bool) -> PlateComposer:
+    background = parse_background(settings.background.spec, settings.background)
+    try:
+        background.prepare(size)
         composer = PlateComposer(background, size)
         composer.set_filters(make_effects(settings.filters, settings.overlay, still=still))
     except BaseException:
         background.close()
         raise
-    matte = make_matte(settings.matte, still=still)
-    framing = None if still else AutoFraming(settings.framing)
-    if settings.framing.auto and not background.needs_alpha:
-        log.warning("nobody is looked for with the background none, so auto-framing does nothing")
-    return Pipeline(camera, segmenter, matte, composer, outputs, framing=framing)
-
-
-def _room(settings: Settings, source: str) -> str:
-    """What tells the room from others, for a segmenter that learns it; empty for all others."""
-    if settings.segment.backend != "subtraction":
-        return ""
-    from vcam.segment.emptyroom.saved import room_name
-
-    return room_name(settings, source)
+    return composer
 
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3

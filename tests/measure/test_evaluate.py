@@ -17,7 +17,8 @@ from vcam.errors import InputError, UsageError
 from vcam.frames import Frame, Map
 from vcam.images import frame_to_bgr
 from vcam.matte.factory import make_matte
-from vcam.measure.evaluate import Matting, score
+from vcam.matting import Matting
+from vcam.measure.evaluate import open_scored, score
 from vcam.measure.unrefined import PlainMatte
 from vcam.output.encoded.file import VideoFileOutput
 from vcam.settings import Settings
@@ -116,20 +117,22 @@ def test_the_plain_matte_is_the_map_and_nothing_else() -> None:
     assert alpha.half.shape == frame.u.shape
 
 
-def test_the_matte_stage_that_is_scored_is_the_one_of_the_settings() -> None:
+def test_the_matte_stage_that_is_scored_is_the_one_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings().replace(matte__edge=20, matte__temporal=0)
-    frame, segmenter = Frame.allocate(*SIZE), FakeSegmenter()
-    scored = Matting(settings, SIZE, segmenter=segmenter)(frame)
+    frame = Frame.allocate(*SIZE)
+    for opener in ("vcam.matting.open_segmenter", "vcam.measure.evaluate.open_segmenter"):
+        monkeypatch.setattr(opener, lambda *given: FakeSegmenter())
+    scored = open_scored(settings, SIZE).picture(frame)
     alpha = make_matte(settings.matte).update(Map.whole(middle_person((32, 24)), frame), frame)
     box = alpha.box
     assert np.array_equal(scored[box.y0 : box.y1, box.x0 : box.x1], alpha.full[box.y0 : box.y1, box.x0 : box.x1])
-    assert np.count_nonzero(scored) > np.count_nonzero(Matting(settings, SIZE, segmenter=segmenter, plain=True)(frame))
+    assert np.count_nonzero(scored) > np.count_nonzero(open_scored(settings, SIZE, plain=True).picture(frame))
 
 
 def test_clips_do_not_weigh_in_on_each_other() -> None:
     segmenter = FakeSegmenter()
     clip = list(synthetic_clip(SIZE, 2, 0, "still"))
-    matting = Matting(Settings(), SIZE, segmenter=segmenter)
+    matting = Matting(segmenter, make_matte(Settings().matte))
     first, again = score(clip, matting), score(clip, matting)
     assert (again.mad, again.dtssd) == (first.mad, first.dtssd)
     assert segmenter.resets == 2

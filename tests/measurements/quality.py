@@ -33,7 +33,7 @@ from vcam.datasets.folder import Pair, find_pairs, read_pair
 from vcam.datasets.synthetic import Motion, recomposed, synthetic_clip
 from vcam.frames import Frame
 from vcam.images import frame_to_bgr
-from vcam.measure.evaluate import Evaluation, Matting, score
+from vcam.measure.evaluate import Evaluation, open_scored, score
 from vcam.measure.meter import Scores
 from vcam.types import F32, U8, Size
 
@@ -65,7 +65,7 @@ def clip_scores(clip: Clip, size: Size, *, region: bool = False) -> Both:
     both = []
     for first in (True, False):
         settings = Settings().replace(segment__region=not (region and first))
-        with Matting(settings, size, plain=first and not region) as matting:
+        with open_scored(settings, size, plain=first and not region) as matting:
             both.append(score(frames, matting))
     return both[0], both[1]
 

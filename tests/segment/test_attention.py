@@ -12,7 +12,7 @@ from vcam.assets import asset
 from vcam.datasets.synthetic import Grain, synthetic_clip
 from vcam.frames import Box, Frame
 from vcam.images import bgr_to_frame, frame_to_bgr, read_image
-from vcam.measure.evaluate import Matting
+from vcam.matting import Matting, open_matting
 from vcam.measure.metrics import boundary_accuracy, miou
 from vcam.segment.region import EVERY
 from vcam.segment.rest import MOST_SKIPPED, SETTLE
@@ -35,12 +35,12 @@ def covered(matting: Matting) -> Box:
 def test_of_a_small_person_the_edge_is_found_more_exactly(share: float) -> None:
     scores = {}
     for region in (False, True):
-        with Matting(SETTINGS.replace(segment__region=region), SIZE, still=True) as matting:
+        with open_matting(SETTINGS.replace(segment__region=region), SIZE, still=True) as matting:
             pairs = []
             for seed in (1, 2):
                 frame, true = next(iter(synthetic_clip(SIZE, 1, seed=seed, motion="still", share=share)))
                 matting.reset()
-                found = matting(frame)
+                found = matting.picture(frame)
                 pairs.append((miou(found, true), boundary_accuracy(found, true)))
                 assert (covered(matting) != WHOLE) is region
             scores[region] = np.mean(pairs, axis=0)
@@ -52,8 +52,8 @@ def test_a_close_up_is_left_as_it_is() -> None:
     frame = next(iter(synthetic_clip(SIZE, 1, seed=1, motion="still", share=1.1)))[0]
     mattes = []
     for region in (False, True):
-        with Matting(SETTINGS.replace(segment__region=region), SIZE, still=True) as matting:
-            mattes.append(matting(frame))
+        with open_matting(SETTINGS.replace(segment__region=region), SIZE, still=True) as matting:
+            mattes.append(matting.picture(frame))
     assert np.array_equal(*mattes)
 
 
@@ -62,12 +62,12 @@ def test_a_newcomer_beside_a_small_person_is_shown_within_half_a_second() -> Non
     alone = frame_to_bgr(frame)
     both = alone.copy()
     both[:, 60:380] = alone[:, 480:800]
-    with Matting(SETTINGS, SIZE) as matting:
+    with open_matting(SETTINGS, SIZE) as matting:
         for _ in range(20):
-            before = matting(bgr_to_frame(alone))
+            before = matting.picture(bgr_to_frame(alone))
         assert covered(matting).x0 > 380
         for _ in range(EVERY + 1):
-            after = matting(bgr_to_frame(both))
+            after = matting.picture(bgr_to_frame(both))
     assert before[420:, 60:380].max() == 0
     assert np.mean(after[:, 60:380] > 127) > 0.8 * np.mean(after[:, 480:800] > 127)
 
@@ -75,9 +75,9 @@ def test_a_newcomer_beside_a_small_person_is_shown_within_half_a_second() -> Non
 def test_an_empty_room_stays_empty() -> None:
     for name in ("room.jpg", "dusk.jpg"):
         frame = bgr_to_frame(cv2.resize(read_image(asset(name)), SIZE).astype(np.uint8))
-        with Matting(SETTINGS, SIZE) as matting:
+        with open_matting(SETTINGS, SIZE) as matting:
             for _ in range(2 * EVERY):
-                found = matting(frame)
+                found = matting.picture(frame)
             assert np.mean(found > 127) < 0.005
             assert covered(matting) == WHOLE
 
@@ -86,7 +86,7 @@ def test_an_empty_room_stays_empty() -> None:
 def test_what_comes_reduced_with_a_map_is_its_own_part_of_its_own_frame(share: float) -> None:
     origin, offered = Frame.allocate(*SIZE), 0
     origin.copy_from(next(iter(synthetic_clip(SIZE, 1, seed=1, motion="still", share=share)))[0])
-    with Matting(SETTINGS.replace(segment__skip_still=True), SIZE) as matting:
+    with open_matting(SETTINGS.replace(segment__skip_still=True), SIZE) as matting:
         skipped = 0
         for seq in range(SETTLE + MOST_SKIPPED + EVERY):
             frame = Frame.allocate(*SIZE)
@@ -132,8 +132,8 @@ def hand(person: U8) -> U8:
 def test_the_network_rests_while_nothing_moves_and_sees_the_hand_that_comes_up() -> None:
     camera = Sitting()
     with (
-        Matting(SETTINGS.replace(segment__skip_still=True, matte__temporal=0), SIZE) as skipping,
-        Matting(SETTINGS.replace(matte__temporal=0), SIZE) as always,
+        open_matting(SETTINGS.replace(segment__skip_still=True, matte__temporal=0), SIZE) as skipping,
+        open_matting(SETTINGS.replace(matte__temporal=0), SIZE) as always,
     ):
         maps = []
         for frame in camera.frames(SETTLE + 1 + MOST_SKIPPED + 1 + 6):
@@ -159,13 +159,16 @@ def test_the_matte_of_somebody_who_drifts_is_never_far_from_a_fresh_one(speed: f
     start = camera.picture
     # what part of the frame the two see is another matter
     settings = SETTINGS.replace(matte__temporal=0, segment__region=False)
-    with Matting(settings.replace(segment__skip_still=True), SIZE) as skipping, Matting(settings, SIZE) as always:
+    with (
+        open_matting(settings.replace(segment__skip_still=True), SIZE) as skipping,
+        open_matting(settings, SIZE) as always,
+    ):
         for frame in camera.frames(SETTLE + 3):
-            skipping(frame)
-            always(frame)
+            skipping.picture(frame)
+            always.picture(frame)
         for step in range(1, 40):
             move = np.array([[1, 0, speed * step], [0, 1, 0]], np.float32)
             camera.picture = cv2.warpAffine(start, move, SIZE, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
             frame = next(camera.frames(1))
             # what noise does to a fresh one is within this, too
-            assert miou(skipping(frame), always(frame)) > 0.985, step
+            assert miou(skipping.picture(frame), always.picture(frame)) > 0.985, step

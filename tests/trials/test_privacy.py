@@ -13,15 +13,18 @@ from typing import Any
 import pytest
 
 from tests.trials.helpers import FRAMES, SETTINGS, SIZE, Trial, room, shows_the_room, the_person
+from vcam.camera.base import Camera
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
 from vcam.daemon import live as live_module
 from vcam.frames import Alpha, Box, Frame, Map
 from vcam.matte.factory import make_matte
+from vcam.matting import Matting
 from vcam.pipeline import Pipeline
 from vcam.segment.region import Look, Quiet, RegionTracker
 from vcam.segment.rest import StillCheck
 from vcam.settings import FIELDS
+from vcam.timings import Timings
 from vcam.types import F32, Size
 
 
@@ -72,7 +75,7 @@ class ShowsRawFrames(Pipeline):
 
     def composite(self, frame: Frame, now: float) -> Frame:
         try:
-            alpha = self.make_alpha(frame) if self.composer.needs_alpha else None
+            alpha = self.matting.alpha(frame) if self.composer.needs_alpha else None
             return self.composer.compose(frame, alpha, now)
         except Exception:
             return frame if frame.size == SIZE else self.composer.without_person(frame, now)
@@ -86,20 +89,25 @@ class TakesAnyMatte(PlateComposer):
             raise ValueError("another size")
 
 
-class KeepsTheMatte(Pipeline):
-    """Leaky: where a matte fails, the last good one is used once more."""
-
+class LastGoodMatte(Matting):
     last: Alpha | None = None
 
-    def make_alpha(self, frame: Frame) -> Alpha:
+    def alpha(self, frame: Frame, timings: Timings | None = None) -> Alpha:
         try:
-            alpha = super().make_alpha(frame)
+            alpha = super().alpha(frame, timings)
         except Exception:
             if self.last is None:
                 raise
             return replace(self.last, seq=frame.seq)
         self.last = replace(alpha, full=alpha.full.copy(), half=alpha.half.copy())
         return alpha
+
+
+class KeepsTheMatte(Pipeline):
+    """Leaky: where a matte fails, the last good one is used once more."""
+
+    def __init__(self, camera: Camera, matting: Matting, *rest: Any, **others: Any) -> None:
+        super().__init__(camera, LastGoodMatte(matting.segmenter, matting.matte), *rest, **others)
 
 
 class RepeatsAnything(Pipeline):

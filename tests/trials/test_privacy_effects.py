@@ -19,6 +19,7 @@ import pytest
 from tests.daemon.helpers import Daemon, refused
 from tests.trials.helpers import CHEQUERS, ROOM_COLOUR, SETTINGS, SIZE, Faults, Room, Trial, Witness, room, the_person
 from vcam.assets import asset
+from vcam.camera.base import Camera
 from vcam.camera.operator import AutoFraming
 from vcam.camera.shape import Reframed
 from vcam.compose.backgrounds.factory import parse_background
@@ -32,9 +33,11 @@ from vcam.errors import UsageError
 from vcam.frames import NOTHING, Alpha, Box, Frame, Map
 from vcam.matte import soft
 from vcam.matte.factory import make_matte
+from vcam.matting import Matting
 from vcam.pipeline import Pipeline
 from vcam.segment.emptyroom.saved import room_name
 from vcam.settings import Settings
+from vcam.timings import Timings
 from vcam.types import F32, Size
 
 EXACT = SETTINGS.replace(matte__edge=0, matte__softness=0, matte__refine=False, matte__temporal=0)
@@ -284,15 +287,23 @@ def test_every_look_with_every_fault_never_shows_the_room(cube: Path, monkeypatc
     assert trial.screen.zoomed > 500
 
 
+class MatteOfTheWhole(Matting):
+    whole: Frame
+
+    def alpha(self, frame: Frame, timings: Timings | None = None) -> Alpha:
+        return super().alpha(self.whole, timings)
+
+
 class FramesAfterwards(Pipeline):
     """Leaky: the matte is that of the whole picture, and what is shown is the part of it."""
 
-    def composite(self, frame: Frame, now: float) -> Frame:
-        self.whole = frame
-        return super().composite(frame, now)
+    def __init__(self, camera: Camera, matting: Matting, *rest: Any, **others: Any) -> None:
+        super().__init__(camera, MatteOfTheWhole(matting.segmenter, matting.matte), *rest, **others)
 
-    def make_alpha(self, frame: Frame) -> Alpha:
-        return super().make_alpha(self.whole)
+    def composite(self, frame: Frame, now: float) -> Frame:
+        assert isinstance(self.matting, MatteOfTheWhole)
+        self.matting.whole = frame
+        return super().composite(frame, now)
 
 
 class WholeBox(PlateComposer):

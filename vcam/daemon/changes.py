@@ -23,8 +23,9 @@ from vcam.errors import CameraError, UsageError, VcamError
 from vcam.frames import check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
+from vcam.matting import room_of
 from vcam.segment.base import Segmenter
-from vcam.segment.emptyroom.saved import ROOM_KEYS, room_name
+from vcam.segment.emptyroom.saved import ROOM_KEYS
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import (
     FIELDS,
@@ -160,9 +161,9 @@ def prepare(
             prepared.background.prepare(now.size)
         needs_network = prepared.background is not None and prepared.background.needs_alpha and not now.has_segmenter
         # what was learnt of a room belongs to the camera and to the part of it that is seen
-        room = (room_name(new, new.camera.source),) if new.segment.backend == "subtraction" else ()
+        room = room_of(new, new.camera.source)
         if "segment" in sections or needs_network or (room and keys & ROOM_KEYS):
-            prepared.segmenter = parts.segmenter(new.segment, now.size, *room)
+            prepared.segmenter = parts.segmenter(new.segment, now.size, *([room] if room else []))
         if "matte" in sections or prepared.segmenter is not None:
             # what another network saw must not weigh in
             prepared.matte = parts.matte(new.matte)

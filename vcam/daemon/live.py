@@ -192,7 +192,7 @@ class Live:
     @property
     def segmenter(self) -> Segmenter | None:
         """The network at work, if there is one."""
-        return self._pipeline.segmenter if self._pipeline else None
+        return self._pipeline.matting.segmenter if self._pipeline else None
 
     @property
     def camera(self) -> Camera:
@@ -211,7 +211,7 @@ class Live:
 
     def situation(self, pipeline: Pipeline) -> Situation:
         """For the worker that makes changes."""
-        has_network, keeper = pipeline.segmenter is not None, self._keeper
+        has_network, keeper = pipeline.matting.segmenter is not None, self._keeper
         fixed = tuple(self.outlets.unchangeable)
         return Situation(keeper.camera, keeper.ready, has_network, self._size, self._fps, fixed)
 

@@ -178,7 +178,7 @@ def _report(
         "size": f"{size[0]}x{size[1]}",
         "input": bench.source.name.lower(),
         "background": settings.background.spec,
-        "segmenter": pipeline.segmenter.description if pipeline.segmenter else "none",
+        "segmenter": pipeline.matting.description or "none",
         "compiled": native.kernels() is not None,
         "paced": bench.paced,
         "frames": ours.frames,

@@ -156,7 +156,7 @@ class _Shown:
         pipeline, timings = self._pipeline, self._pipeline.timings
         if self._steps == self._warm:
             timings.reset()
-        self._alpha = pipeline.make_alpha(frame) if pipeline.composer.needs_alpha else None
+        self._alpha = pipeline.matting.alpha(frame, timings) if pipeline.composer.needs_alpha else None
         with timings.stage("compose"):
             self._picture = pipeline.composer.compose(frame, self._alpha, now)
         timings.delivered(0.0)

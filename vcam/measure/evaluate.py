@@ -7,59 +7,28 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vcam.compose.matteview import matte_picture
 from vcam.datasets.folder import Pair, read_pair
 from vcam.frames import Frame
-from vcam.matte.base import Matte
-from vcam.matte.factory import make_matte
+from vcam.matting import Matting, open_matting
 from vcam.measure.meter import Meter, Scores
 from vcam.measure.unrefined import PlainMatte
 from vcam.media.ffmpeg import probe
 from vcam.pipeline import tune_process
-from vcam.segment.base import Segmenter
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import Settings
 from vcam.types import U8, Size
 
 
-class Matting:
-    """Network and matte stage of one set of settings; a context manager.
+def open_scored(settings: Settings, size: Size, *, still: bool = False, plain: bool = False) -> Matting:
+    """What is to be scored, as the settings ask for it, for frames of `size`.
 
-    `still`: frames are pictures of their own. `plain`: the network's map of the whole frame, only scaled up.
-    `segmenter` stands in for the settings' own, and stays the caller's to close.
+    still: frames are pictures of their own. plain: the network's map of the whole frame, only scaled up. Raises as
+    `open_matting` does.
     """
-
-    def __init__(
-        self, settings: Settings, size: Size, *, still: bool = False, plain: bool = False,
-        segmenter: Segmenter | None = None,
-    ) -> None:  # fmt: skip
-        """Raises `UsageError`, `ModelError` or `EngineError` as opening the network does."""
-        tune_process()
-        if plain:
-            settings = settings.replace(segment__region=False)
-        self._own = segmenter is None
-        self.segmenter = segmenter or open_segmenter(settings.segment, size)
-        self.matte: Matte = PlainMatte() if plain else make_matte(settings.matte, still=still)
-
-    def __call__(self, frame: Frame) -> U8:
-        """The matte of the next frame: uint8 (height, width), a fresh array."""
-        return matte_picture(self.matte.update(self.segmenter.segment(frame), frame))
-
-    def reset(self) -> None:
-        """What comes next has nothing to do with what went before."""
-        self.segmenter.reset()
-        self.matte.reset()
-
-    def close(self) -> None:
-        """Free the network."""
-        if self._own:
-            self.segmenter.close()
-
-    def __enter__(self) -> Matting:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+    tune_process()
+    if plain:
+        return Matting(open_segmenter(settings.replace(segment__region=False).segment, size), PlainMatte())
+    return open_matting(settings, size, still=still)
 
 
 def score(
@@ -71,7 +40,7 @@ def score(
     for done, (frame, true) in enumerate(clip, 1):
         height, width = true.shape
         # frames of odd pictures are padded
-        meter.add(matting(frame)[:height, :width], true)
+        meter.add(matting.picture(frame)[:height, :width], true)
         progress(done)
     return meter.scores
 
@@ -88,7 +57,7 @@ class Evaluation:
     """Works off the pairs of a folder, keeping the network loaded between pictures; a context manager."""
 
     def __init__(self, settings: Settings, *, size: Size | None = None, plain: bool = False) -> None:
-        """`size`: what pictures and videos are scaled to first, None for their own size. `plain` as for `Matting`."""
+        """size: what pictures and videos are scaled to first, None for their own size. plain: as for `open_scored`."""
         self._settings, self._size, self._plain = settings, size, plain
         self._stills: Matting | None = None
         self._network = ""
@@ -101,7 +70,7 @@ class Evaluation:
     def run(self, pair: Pair, progress: Callable[[int, int | None], None] = lambda done, of: None) -> Item:
         """The scores of one pair. `progress` is told frames done, and of how many. Raises `VcamError`."""
         matting = self._of_videos(pair) if pair.video else self._of_pictures()
-        self._network = matting.segmenter.description
+        self._network = matting.description
         count = probe(pair.source).frames if pair.video else 1
         try:
             return Item(pair, score(read_pair(pair, self._size), matting, lambda done: progress(done, count)))
@@ -123,7 +92,7 @@ class Evaluation:
 
     def _of_videos(self, pair: Pair) -> Matting:
         # the model `auto` goes by the shape of the picture
-        return Matting(self._settings, self._size or probe(pair.source).size, plain=self._plain)
+        return open_scored(self._settings, self._size or probe(pair.source).size, plain=self._plain)
 
     def _of_pictures(self) -> Matting:
         if self._stills is None:
@@ -131,7 +100,7 @@ class Evaluation:
             if settings.segment.model == "auto":
                 # as `apply` does it for single pictures
                 settings = settings.replace(segment__model="selfie-general")
-            self._stills = Matting(settings, self._size or (256, 256), still=True, plain=self._plain)
+            self._stills = open_scored(settings, self._size or (256, 256), still=True, plain=self._plain)
         return self._stills
 
 

@@ -1,0 +1,111 @@
+"""From a frame to its matte: a network that finds the person, and the stage that makes an edge of what it saw.
+
+The two belong together, since the stage remembers what this network saw before. Whoever needs mattes opens them here:
+the loop, pictures and films from files, the library, and what measures them.
+"""
+
+from __future__ import annotations
+
+from vcam.compose.matteview import matte_picture
+from vcam.errors import EngineError
+from vcam.frames import Alpha, Frame, Map
+from vcam.matte.base import Matte
+from vcam.matte.factory import make_matte
+from vcam.segment.base import Segmenter
+from vcam.segment.segmenter import open_segmenter
+from vcam.settings import Settings
+from vcam.timings import Timings
+from vcam.types import U8, Size
+
+
+class Matting:
+    """A network and its matte stage; a context manager. Not thread safe.
+
+    Takes over the segmenter: `close` closes it. The segmenter may be missing for as long as nobody is to be found.
+    """
+
+    def __init__(self, segmenter: Segmenter | None, matte: Matte) -> None:
+        self.segmenter, self.matte = segmenter, matte
+        self._timings = Timings()
+
+    @property
+    def description(self) -> str:
+        """Model, runtime and device, for people; empty without a network."""
+        return self.segmenter.description if self.segmenter else ""
+
+    @property
+    def notice(self) -> str:
+        """What the segmenter wants of whoever is in the picture; empty if nothing. See `Segmenter`."""
+        return getattr(self.segmenter, "notice", "")
+
+    def look(self, frame: Frame) -> Map:
+        """What the network sees in a frame; belongs to the segmenter until the next call.
+
+        Raises `EngineError` if there is no network, or no engine can do it.
+        """
+        if self.segmenter is None:
+            raise EngineError("there is no network to find the person with")
+        return self.segmenter.segment(frame)
+
+    def alpha(self, frame: Frame, timings: Timings | None = None) -> Alpha:
+        """The matte of a frame; belongs to the matte stage until the next call. What it costs goes to `timings`.
+
+        Raises as `look` does, and `ValueError` for a map that does not fit.
+        """
+        timings = timings or self._timings
+        with timings.stage("segment"):
+            seen = self.look(frame)
+        timings.skipped += seen.origin != seen.seq
+        with timings.stage("matte"):
+            return self.matte.update(seen, frame)
+
+    def picture(self, frame: Frame) -> U8:
+        """The matte of a frame, a fresh array: uint8 (height, width), 0 background to 255 person. Raises as `alpha`."""
+        return matte_picture(self.alpha(frame))
+
+    def exchange(self, segmenter: Segmenter | None, matte: Matte | None) -> Segmenter | None:
+        """Go on with others, where they are given. Returns the segmenter that was replaced, the caller's to close."""
+        self.matte = matte or self.matte
+        if segmenter is None:
+            return None
+        replaced, self.segmenter = self.segmenter, segmenter
+        return replaced
+
+    def reset(self) -> None:
+        """What comes next has nothing to do with what went before."""
+        self.matte.reset()
+        if self.segmenter:
+            self.segmenter.reset()
+
+    def close(self) -> None:
+        """Free the network. May be called twice."""
+        if self.segmenter:
+            self.segmenter.close()
+
+    def __enter__(self) -> Matting:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def open_matting(settings: Settings, size: Size, *, source: str = "", still: bool = False) -> Matting:
+    """Network and matte stage as the settings ask for them, for frames of `size`.
+
+    source: what tells the camera from others, for a segmenter that learns the room it sees; empty without one.
+    still: every frame is a picture of its own. Raises `UsageError`, `ModelError` or `EngineError`.
+    """
+    segmenter = open_segmenter(settings.segment, size, room_of(settings, source))
+    return Matting(segmenter, make_matte(settings.matte, still=still))
+
+
+def room_of(settings: Settings, source: str) -> str:
+    """What tells the room that a camera sees from others, for a segmenter that learns it; empty for all others.
+
+    Raises `UsageError` if the picture moves by itself.
+    """
+    if settings.segment.backend != "subtraction" or not source:
+        return ""
+    from vcam.segment.emptyroom.saved import room_name
+
+    return room_name(settings, source)
