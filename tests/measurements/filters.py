@@ -1,4 +1,4 @@
-"""Prints the tables of docs/performance.md, "Filters": what each filter costs, and what its plain form costs.
+"""Prints the tables of docs/filters.md, "What they cost": what each filter costs, and what its plain form costs.
 
 The loop of `vcam bench` runs on a camera in memory; a filter is switched on and off in turns of a few frames, and its
 cost is the difference in the composer's CPU time, between the turns of either kind that were disturbed least.

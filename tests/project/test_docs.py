@@ -101,6 +101,18 @@ def test_every_link_to_another_file_leads_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def headings(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    titles = re.findall(r"(?m)^#+ (.+)$", re.sub(r"(?ms)^```.*?^```", "", page.read_text("utf-8")))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text("utf-8")):
+        assert anchor in headings(page.parent / target if target else page), f"{target}#{anchor}"
+
+
 def test_every_config_file_in_the_documentation_is_valid(tmp_path: Path) -> None:
     from vcam.settings.saving import problems
 
@@ -141,8 +153,8 @@ def test_the_gallery_has_its_pictures_and_they_are_small() -> None:
         assert f"`--filter {name}" in page or f"`--{name}" in page, name
 
 
-def test_the_cost_of_every_filter_stands_in_the_page_of_performance() -> None:
-    page = (ROOT / "docs" / "performance.md").read_text()
-    rows = page.partition("## Filters\n")[2]
+def test_the_cost_of_every_filter_stands_in_the_page_of_filters() -> None:
+    page = (ROOT / "docs" / "filters.md").read_text()
+    rows = page.partition("## What they cost\n")[2]
     for name in KINDS:
         assert f"| `{name}` | " in rows, name

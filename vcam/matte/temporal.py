@@ -45,7 +45,8 @@ class TemporalFilter:
 
     The gain is that of the first-order low-pass of Casiez et al., "1 Euro Filter", CHI 2012, with the difference itself
     as the speed; the motion is the dense inverse search of Kroeger et al., "Fast Optical Flow using Dense Inverse
-    Search", ECCV 2016, at half the map's size.
+    Search", ECCV 2016, at half the map's size. It is sought in the whole map: in the person's box alone it costs more,
+    since on so small a picture the search uses a finer scale.
 
     On a cut to another scene nothing of the one before is kept.
     """

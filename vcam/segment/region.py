@@ -4,8 +4,9 @@ A network sees its picture at one size, so in half of the frame it sees a person
 is, is known from its own maps. It looks at the whole frame besides, every `EVERY` frames, for whoever has come; such a
 look decides on the region and is not shown, so that the edge does not alternate between two resolutions.
 
-The network finds people in many an empty corner once that fills its picture. So a region begins only where the whole
-frame shows somebody, and lasts only as long as the whole frame shows at least a trace of them.
+The network finds people in many an empty corner once that fills its picture: in 103 of 360 parts of six pictures
+without people, but in only one of the six as a whole. So a region begins only where the whole frame shows somebody, and
+lasts only as long as the whole frame shows at least a trace of them.
 """
 
 from __future__ import annotations
@@ -41,8 +42,11 @@ STRETCH = 1.5
 ENTER, LEAVE = 0.7, 0.85
 """Shares of the frame's area up to which a region begins, and from which on it is given up for the whole frame."""
 SMALL, GHOSTS = 0.45, 0.03
-"""In a region above this share of the frame, people are large enough for the whole frame to show them: what it shows
-nothing of, where the region shows more of it than this share of the people, is the room."""
+"""A region is given up when it finds ghosts: a person where the whole frame has no trace of one.
+
+SMALL: only in a region above this share of the frame, for in a smaller one it is the whole frame that misses people.
+GHOSTS: only if they are more than this share of the people's area. Without the rule, the maps of 10 of 42 clips with a
+region were worse than those of the whole frame; 9 of these 10 had so many ghosts, and 6 of the other 32."""
 SLACK = 1.4
 """How many times too large a region may become before it is made smaller."""
 PERIODS = 4
