@@ -2,7 +2,7 @@
 # make test    the whole test suite
 # make quick   the tests of pure functions and of loops with fakes, but for the long ones: half a minute
 # make lint    style and types
-# make docs    the reference pages, from the program itself
+# make docs    the reference pages and the picture of the house, from the program itself
 # make gallery renew docs/gallery.md and its pictures
 # make models  convert the networks anew from where they are published
 # make clean   remove all that make has made
@@ -40,6 +40,7 @@ lint: $(VENV)/.vcam-dev
 
 docs: $(VENV)/.vcam
 	$(BIN)/python -m vcam.cli.reference docs/reference
+	$(BIN)/python -m docs.house
 
 gallery: $(VENV)/.vcam
 	$(BIN)/python docs/gallery.py
