@@ -11,7 +11,6 @@ from vcam.errors import CameraError, EngineError, OutputError
 from vcam.frames import Box, Frame, Map
 from vcam.matte.factory import make_matte
 from vcam.matte.soft import SoftMatte
-from vcam.matting import Matting
 from vcam.pipeline import Pipeline
 from vcam.settings import BackgroundSettings, MatteSettings
 from vcam.testing import FakeCamera, FakeClock, FakeSegmenter, RecordingOutput, middle_person, pattern_frame
@@ -26,7 +25,8 @@ def composer(spec: str = "color:#204080", size: tuple[int, int] = SIZE) -> Plate
 def pipeline(frames, segmenter=None, matte=None, spec: str = "color:#204080", outputs=None) -> Pipeline:
     return Pipeline(
         FakeCamera(frames, size=SIZE),
-        Matting(segmenter or FakeSegmenter(), matte or make_matte(MatteSettings(temporal=0, edge=0, refine=False))),
+        segmenter or FakeSegmenter(),
+        matte or make_matte(MatteSettings(temporal=0, edge=0, refine=False)),
         composer(spec),
         [RecordingOutput()] if outputs is None else outputs,
         clock=FakeClock(),
@@ -217,7 +217,8 @@ def test_latency_counts_from_the_capture_of_a_live_camera() -> None:
     frame.timestamp = clock.now - 0.25
     running = Pipeline(
         FakeCamera([frame], size=SIZE, live=True),
-        Matting(FakeSegmenter(), make_matte(MatteSettings())),
+        FakeSegmenter(),
+        make_matte(MatteSettings()),
         composer(),
         [],
         clock=clock,

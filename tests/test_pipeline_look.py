@@ -14,7 +14,6 @@ from vcam.compose.effects import make_effects
 from vcam.errors import ConfigError, UsageError
 from vcam.frames import Map
 from vcam.matte.factory import make_matte
-from vcam.matting import Matting
 from vcam.pipeline import Pipeline, open_pipeline
 from vcam.settings import Settings, load
 from vcam.testing import FakeCamera, FakeSegmenter, RecordingOutput, pattern_frame
@@ -30,7 +29,7 @@ def pipeline(settings: Settings, frames: int = 4) -> tuple[Pipeline, RecordingOu
     camera.open()
     matte = make_matte(settings.matte, still=True)
     framing = AutoFraming(settings.framing)
-    return Pipeline(camera, Matting(FakeSegmenter(), matte), composer, [output], framing=framing), output
+    return Pipeline(camera, FakeSegmenter(), matte, composer, [output], framing=framing), output
 
 
 def test_filters_change_between_two_frames_and_go_without_a_trace() -> None:

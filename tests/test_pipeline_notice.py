@@ -8,7 +8,6 @@ from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
 from vcam.errors import EngineError
 from vcam.matte.factory import make_matte
-from vcam.matting import Matting
 from vcam.pipeline import Pipeline
 from vcam.settings import Settings
 from vcam.testing import FakeCamera, FakeSegmenter, RecordingOutput, middle_person, pattern_frame
@@ -32,7 +31,7 @@ def test_words_are_shown_while_there_is_a_notice_and_then_the_person() -> None:
         return EngineError("broken") if frame.seq == 2 else middle_person((32, 24))
 
     segmenter._script = script
-    with Pipeline(camera, Matting(segmenter, make_matte(Settings().matte)), composer, [output]) as pipeline:
+    with Pipeline(camera, segmenter, make_matte(Settings().matte), composer, [output]) as pipeline:
         pipeline.run()
     asking, again, broken, person = (picture[: 320 * 180].reshape(180, 320) for picture in output.frames)
     assert np.array_equal(asking, again)

@@ -1,6 +1,6 @@
 """The loop: camera -> segment -> matte -> compose -> outputs, one frame at a time, in one thread.
 
-    with Pipeline(camera, Matting(segmenter, matte), composer, outputs) as pipeline:
+    with Pipeline(camera, segmenter, matte, composer, outputs) as pipeline:
         pipeline.run()
 
 A frame leaves only if it was composited with the matte made from it. Where there is no such matte - the network failed,
@@ -32,7 +32,7 @@ from vcam.errors import UsageError, VcamError
 from vcam.frames import Frame, check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
-from vcam.matting import Matting, open_matting
+from vcam.matting import Matting, open_network
 from vcam.output.base import Output
 from vcam.output.factory import make_output
 from vcam.segment.base import Segmenter
@@ -52,15 +52,16 @@ class Pipeline:
     def __init__(
         self,
         camera: Camera,
-        matting: Matting,
+        segmenter: Segmenter | None,
+        matte: Matte,
         composer: Composer,
         outputs: Sequence[Output],
         *,
         framing: AutoFraming | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """matting: without a segmenter if the background needs no matte. The camera must be open already."""
-        self.camera, self.matting, self.composer = camera, matting, composer
+        """segmenter: None if the background needs no matte, as `none` does. The camera must be open already."""
+        self.camera, self.matting, self.composer = camera, Matting(segmenter, matte), composer
         self.outputs = list(outputs)
         self.framing = framing
         self.timings = Timings()
@@ -283,20 +284,20 @@ def open_pipeline(
     outputs stay the caller's to close then.
     """
     composer = composer or _open_composer(settings, size, still)
+    segmenter = None
     try:
         if composer.needs_alpha:
             # a device by the name it was asked for with: the one it has depends on whether it is open
             source = settings.camera.source if camera.live else camera.description
-            matting = open_matting(settings, size, source=source, still=still)
-        else:
-            matting = Matting(None, make_matte(settings.matte, still=still))
+            segmenter = open_network(settings, size, source)
     except BaseException:
         composer.close()
         raise
+    matte = make_matte(settings.matte, still=still)
     framing = None if still else AutoFraming(settings.framing)
     if settings.framing.auto and not composer.needs_alpha:
         log.warning("nobody is looked for with the background none, so auto-framing does nothing")
-    return Pipeline(camera, matting, composer, outputs, framing=framing)
+    return Pipeline(camera, segmenter, matte, composer, outputs, framing=framing)
 
 
 def _open_composer(settings: Settings, size: Size, still: bool) -> PlateComposer:

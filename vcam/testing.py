@@ -5,7 +5,7 @@ them, as vcam's tests do.
 
     camera = FakeCamera([pattern_frame((64, 48), n) for n in range(3)])
     output = RecordingOutput()
-    with Pipeline(camera, Matting(FakeSegmenter(), matte), composer, [output]) as pipeline:
+    with Pipeline(camera, FakeSegmenter(), matte, composer, [output]) as pipeline:
         pipeline.run()
 """
 

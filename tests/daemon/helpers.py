@@ -18,7 +18,6 @@ from vcam.daemon.live import Live, State
 from vcam.errors import CameraError, ModelError, VcamError
 from vcam.frames import Frame
 from vcam.matte.factory import make_matte
-from vcam.matting import Matting
 from vcam.pipeline import Pipeline
 from vcam.settings import CameraSettings, Settings
 from vcam.testing import FakeSegmenter, RecordingOutput
@@ -107,8 +106,7 @@ class Daemon:
     def pipeline(self, settings: Settings, camera: Any, size: Size, outputs: list[Any]) -> Pipeline:
         background = self.parts.background(settings.background.spec, settings.background)
         network = self.network(settings.segment, size) if background.needs_alpha else None
-        matting = Matting(network, self.parts.matte(settings.matte))
-        return Pipeline(camera, matting, PlateComposer(background, size), outputs)
+        return Pipeline(camera, network, self.parts.matte(settings.matte), PlateComposer(background, size), outputs)
 
     def _run(self) -> None:
         try:

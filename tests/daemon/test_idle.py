@@ -15,7 +15,6 @@ from vcam.compose.composer import PlateComposer
 from vcam.daemon.live import PLACEHOLDER_INTERVAL, Live, State
 from vcam.frames import Frame
 from vcam.matte.factory import make_matte
-from vcam.matting import Matting
 from vcam.pipeline import Pipeline
 from vcam.settings import BackgroundSettings, Settings
 from vcam.testing import FakeCamera, FakeSegmenter
@@ -67,8 +66,7 @@ class MemoryDevice:
 
 def build(settings, camera, size, outputs) -> Pipeline:
     background = parse_background(settings.background.spec, BackgroundSettings())
-    matting = Matting(FakeSegmenter(), make_matte(settings.matte))
-    return Pipeline(camera, matting, PlateComposer(background, size), outputs)
+    return Pipeline(camera, FakeSegmenter(), make_matte(settings.matte), PlateComposer(background, size), outputs)
 
 
 def waits(thread: threading.Thread) -> int:

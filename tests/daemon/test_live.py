@@ -17,7 +17,6 @@ from vcam.daemon.outlets import Outlets
 from vcam.errors import CameraError, CameraStalled, ModelError, OutputDeviceError, OutputError, UsageError
 from vcam.frames import Frame
 from vcam.matte.factory import make_matte
-from vcam.matting import Matting
 from vcam.pipeline import Pipeline
 from vcam.settings import BackgroundSettings, Settings
 from vcam.testing import FakeCamera, FakeClock, FakeSegmenter, RecordingOutput, pattern_frame
@@ -50,8 +49,7 @@ def is_composited(picture: np.ndarray) -> bool:
 
 def build(settings, camera, size, outputs) -> Pipeline:
     background = parse_background(settings.background.spec, BackgroundSettings())
-    matting = Matting(FakeSegmenter(), make_matte(settings.matte))
-    return Pipeline(camera, matting, PlateComposer(background, size), outputs)
+    return Pipeline(camera, FakeSegmenter(), make_matte(settings.matte), PlateComposer(background, size), outputs)
 
 
 def endless() -> Iterator[Frame]:

@@ -16,7 +16,6 @@ from vcam.daemon.live import Live
 from vcam.daemon.notify import Notifier
 from vcam.frames import Frame
 from vcam.matte.factory import make_matte
-from vcam.matting import Matting
 from vcam.pipeline import Pipeline
 from vcam.settings import Settings
 from vcam.testing import FakeCamera, FakeClock, FakeSegmenter, RecordingOutput, pattern_frame
@@ -152,8 +151,7 @@ def test_ready_is_told_once_the_placeholder_flows_then_every_state_and_the_loop_
     def build(settings, camera, size, outputs) -> Pipeline:
         loaded.wait(5)
         background = parse_background(settings.background.spec, settings.background)
-        matting = Matting(FakeSegmenter(), make_matte(settings.matte))
-        return Pipeline(camera, matting, PlateComposer(background, size), outputs)
+        return Pipeline(camera, FakeSegmenter(), make_matte(settings.matte), PlateComposer(background, size), outputs)
 
     class Screen(RecordingOutput):
         live = True

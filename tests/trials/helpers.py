@@ -19,7 +19,6 @@ from vcam.compose.composer import PlateComposer
 from vcam.errors import CameraError, CameraStalled, EngineError, ModelError, OutputDeviceError, VcamError
 from vcam.frames import Alpha, Box, Frame, Map
 from vcam.matte.factory import make_matte
-from vcam.matting import Matting
 from vcam.models.cards import find_model
 from vcam.pipeline import Pipeline
 from vcam.segment.region import RegionTracker
@@ -360,8 +359,9 @@ class Trial(Daemon):
 
         composer._fit = fit_faultily  # type: ignore[method-assign]
         fit_faultily(SIZE)
-        matting = Matting(self.network(settings.segment, SIZE), self.parts.matte(settings.matte))
-        return self.pipeline_class(camera, matting, composer, outputs)
+        return self.pipeline_class(
+            camera, self.network(settings.segment, SIZE), self.parts.matte(settings.matte), composer, outputs
+        )
 
     def judge(self, frames: int, *, enough: int | None = None, wishes: Wishes | None = None) -> int:
         """Run for so many frames, or until `enough` pictures show the room; how many do."""

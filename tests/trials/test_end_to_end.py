@@ -11,7 +11,6 @@ from vcam.camera.file import PictureFile
 from vcam.camera.memory import MemoryCamera, encode_frames
 from vcam.frames import Frame, PixelFormat
 from vcam.images import bgr_to_frame, frame_to_bgr, read_image
-from vcam.matting import Matting
 from vcam.output.null import MemoryOutput
 from vcam.pipeline import open_pipeline
 from vcam.settings import Settings
@@ -123,7 +122,7 @@ def test_a_background_colour_is_the_same_whatever_the_camera_sends(source: Pixel
     camera.open()
     composer = PlateComposer(parse_background("color:#204080", BackgroundSettings()), size)
     matte = make_matte(Settings().replace(matte__edge=0, matte__temporal=0).matte)
-    with Pipeline(camera, Matting(FakeSegmenter(), matte), composer, [output]) as pipeline:
+    with Pipeline(camera, FakeSegmenter(), matte, composer, [output]) as pipeline:
         pipeline.run(frames=1)
     picture = frame_to_bgr(Frame.wrap(output.frames[0], *size))
     assert np.abs(picture[:, :20].astype(int) - (0x80, 0x40, 0x20)).max() <= 2

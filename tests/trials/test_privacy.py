@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.trials.helpers import FRAMES, SETTINGS, SIZE, Trial, room, shows_the_room, the_person
-from vcam.camera.base import Camera
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
 from vcam.daemon import live as live_module
@@ -106,8 +105,9 @@ class LastGoodMatte(Matting):
 class KeepsTheMatte(Pipeline):
     """Leaky: where a matte fails, the last good one is used once more."""
 
-    def __init__(self, camera: Camera, matting: Matting, *rest: Any, **others: Any) -> None:
-        super().__init__(camera, LastGoodMatte(matting.segmenter, matting.matte), *rest, **others)
+    def __init__(self, *parts: Any, **others: Any) -> None:
+        super().__init__(*parts, **others)
+        self.matting = LastGoodMatte(self.matting.segmenter, self.matting.matte)
 
 
 class RepeatsAnything(Pipeline):

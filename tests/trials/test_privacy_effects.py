@@ -19,7 +19,6 @@ import pytest
 from tests.daemon.helpers import Daemon, refused
 from tests.trials.helpers import CHEQUERS, ROOM_COLOUR, SETTINGS, SIZE, Faults, Room, Trial, Witness, room, the_person
 from vcam.assets import asset
-from vcam.camera.base import Camera
 from vcam.camera.operator import AutoFraming
 from vcam.camera.shape import Reframed
 from vcam.compose.backgrounds.factory import parse_background
@@ -297,8 +296,9 @@ class MatteOfTheWhole(Matting):
 class FramesAfterwards(Pipeline):
     """Leaky: the matte is that of the whole picture, and what is shown is the part of it."""
 
-    def __init__(self, camera: Camera, matting: Matting, *rest: Any, **others: Any) -> None:
-        super().__init__(camera, MatteOfTheWhole(matting.segmenter, matting.matte), *rest, **others)
+    def __init__(self, *parts: Any, **others: Any) -> None:
+        super().__init__(*parts, **others)
+        self.matting = MatteOfTheWhole(self.matting.segmenter, self.matting.matte)
 
     def composite(self, frame: Frame, now: float) -> Frame:
         assert isinstance(self.matting, MatteOfTheWhole)

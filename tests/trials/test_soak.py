@@ -30,7 +30,6 @@ from vcam.daemon.methods import Control, Origin
 from vcam.errors import VcamError
 from vcam.frames import Frame, PixelFormat
 from vcam.matte.factory import make_matte
-from vcam.matting import Matting
 from vcam.output.null import MemoryOutput
 from vcam.pipeline import Pipeline
 from vcam.segment.segmenter import open_segmenter
@@ -94,7 +93,7 @@ def test_memory_descriptors_and_threads_stay_flat(tmp_path: Path) -> None:
 
     def pipeline(settings: Settings, camera: Any, size: Any, outputs: list[Any]) -> Pipeline:
         composer = PlateComposer(parse_background(settings.background.spec, settings.background), size)
-        return Pipeline(camera, Matting(network(settings.segment, size), make_matte(settings.matte)), composer, outputs)
+        return Pipeline(camera, network(settings.segment, size), make_matte(settings.matte), composer, outputs)
 
     parts = Parts(camera=camera, segmenter=network)
     life = Live(

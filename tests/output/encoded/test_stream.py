@@ -33,7 +33,6 @@ from vcam.daemon.live import Live
 from vcam.errors import OutputError, UsageError
 from vcam.frames import Frame
 from vcam.matte.factory import make_matte
-from vcam.matting import Matting
 from vcam.media.ffmpeg import find_ffmpeg
 from vcam.output.encoded.encoding import can_hide_options, find_encoder, forget_encoders, suggested_bitrate
 from vcam.output.encoded.stream import StreamState
@@ -81,7 +80,7 @@ def test_viewers_see_the_replaced_background_and_never_the_room(nginx: Nginx, sh
         background = parse_background(str(asset("dusk.jpg")), BackgroundSettings())
         background.prepare(size)
         composer = PlateComposer(background, size)
-        return Pipeline(camera, Matting(FakeSegmenter(person, (32, 24)), make_matte(settings.matte)), composer, outputs)
+        return Pipeline(camera, FakeSegmenter(person, (32, 24)), make_matte(settings.matte), composer, outputs)
 
     camera = FakeCamera(Script(), size=SIZE, live=True)
     screen.watchers = False
