@@ -87,7 +87,7 @@ def _watch_status(name: str, as_json: bool) -> int:
 @_common
 def get(key: str, name: str, as_json: bool) -> int:
     """Print the setting KEY of the running vcam, or all of them."""
-    from vcam.settings.saving import as_text
+    from vcam.settings.shown import as_text
 
     values = _call(name, "get", {"key": key})
     if as_json:
@@ -227,7 +227,7 @@ def _tell(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result))
         return
-    from vcam.settings.saving import as_text
+    from vcam.settings.shown import as_text
 
     for key, value in result.get("changed", {}).items():
         click.echo(f"{key} = {as_text(key, value)}")
