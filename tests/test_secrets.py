@@ -10,7 +10,8 @@ import pytest
 
 from vcam.errors import UsageError
 from vcam.output.encoded.address import is_stream, parse_address
-from vcam.secrets import read_key, redact, redact_text, without_secrets
+from vcam.secrets import read_key, redact, redact_text
+from vcam.settings.shown import without_secrets
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,9 @@ import ctypes
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from vcam.errors import UsageError
 
@@ -50,11 +49,6 @@ def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
         if len(secret) >= _SHORTEST:
             text = text.replace(secret, HIDDEN)
     return text
-
-
-def without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by key for people: those that hold URLs redacted."""
-    return {key: tuple(map(redact, value)) if key == "stream.rtmp" else value for key, value in values.items()}
 
 
 def read_key(path: Path) -> str:

@@ -1,15 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from click.shell_completion import ShellComplete
 
-from vcam.cli.main import cli
-
-
-def offered(*words: str) -> list[str]:
-    """What a shell is told for the last of the words; `<file>` where it looks for files itself."""
-    found = ShellComplete(cli, {}, "vcam", "_VCAM_COMPLETE").get_completions(list(words[:-1]), words[-1])
-    return ["<file>" if one.type == "file" else one.value for one in found]
+from tests.cli.helpers import offered
 
 
 @pytest.mark.parametrize(
@@ -28,6 +21,17 @@ def offered(*words: str) -> list[str]:
         (("profile", "w"), ["work"]),
         (("background", "green"), ["green"]),
         (("set", "matte.ed"), ["matte.edge="]),
+        (("set", "output.fp"), []),
+        (("set", "background.spec=gr"), ["background.spec=green"]),
+        (("set", "camera.mirror="), ["camera.mirror=true", "camera.mirror=false"]),
+        (("set", "segment.backend=op"), ["segment.backend=openvino"]),
+        (("set", "overlay.front=lo"), ["<file>"]),
+        (("set", "matte.egde=3"), []),
+        # bash takes the sign for a word of its own
+        (("set", "overlay.front", "=", "lo"), ["<file>"]),
+        (("set", "segment.device", "="), ["AUTO", "CPU", "GPU", "NPU", "VPU"]),
+        (("set", "matte.edge", "=", "3", "matte.soft"), ["matte.softness="]),
+        (("record", "start", "ta"), ["<file>"]),
         (("get", "matte.ed"), ["matte.edge"]),
     ],
     ids=lambda value: " ".join(value),

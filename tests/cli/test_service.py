@@ -85,10 +85,12 @@ def test_a_service_starts_in_another_folder_and_without_this_shells_variables(se
     (here / "blur").mkdir()
     environ = {"VCAM_CONFIG": "my.toml", "VCAM_MATTE_EDGE": "4", "VCAM_OTHER": "x"}
     (here / "my.toml").write_text("")
-    done = session.vcam("install", "--background", picture.name, "--output", "film.mkv", cwd=here, **environ)
+    words = ["--background", picture.name, "--output", "film.mkv", "--front", "logo.png"]
+    done = session.vcam("install", *words, cwd=here, **environ)
     assert done.returncode == 0, done.stderr
     words = session.command()
     assert f"--output={here}/film.mkv" in words
+    assert f"--front={here}/logo.png" in words
     assert f"--background={picture}".replace("%", "%%") in words
     lines = session.unit.read_text().splitlines()
     assert f"Environment=VCAM_CONFIG={here}/my.toml" in lines

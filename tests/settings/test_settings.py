@@ -9,7 +9,7 @@ from vcam.settings import FIELDS, Settings, build, flatten, load, parse_size
 
 
 def test_every_setting_has_help_default_and_a_unique_option() -> None:
-    options = [field.option for field in FIELDS.values() if field.option]
+    options = [option for field in FIELDS.values() for option in (field.option, field.short) if option]
     assert len(set(options)) == len(options)
     for field in FIELDS.values():
         assert field.help.endswith("."), field.key

@@ -14,7 +14,8 @@ from vcam.cli.options import load_settings, settings_options
 @click.command()
 @click.argument("input", type=click.Path(path_type=Path))
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--filter", "filters", multiple=True, metavar="NAME[:PARAM=VALUE,...]", shell_complete=complete.filters,
+@click.option("--filter", "filters", multiple=True, metavar="NAME[:PARAM=VALUE,...]",
+              shell_complete=complete.setting("filters.chain"),
               help="A variant with this filter; several in a row are separated by semicolons.")  # fmt: skip
 @click.option("--variant", "variants", multiple=True, metavar="KEY=VALUE,...", help="A variant with these settings.")
 @click.option("--frame", default=30, show_default=True, type=click.IntRange(0), metavar="NUMBER",

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from vcam.errors import VcamError
 
+if TYPE_CHECKING:
+    from vcam.settings import Field
+
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
-_BACKGROUNDS = ("blur", "blur:", "pixelate", "pixelate:", "color:#", "green", "none", "screen")
-_TARGETS = ("auto", "window", "null", "-")
+
+def _matching(words: Iterable[str], typed: str, *, files: bool) -> list[CompletionItem]:
+    """Words that begin as what is typed does; if there are none, files, which the shell itself looks for."""
+    found = [CompletionItem(word) for word in words if word.startswith(typed)]
+    return found or ([CompletionItem(typed, type="file")] if files else [])
 
 
 def _offer(words: Callable[[], Iterable[str]], *, files: bool) -> Completer:
-    """Words that begin as what is typed does; files as well, which the shell itself looks for."""
-
     def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-        found = [CompletionItem(word) for word in words() if word.startswith(typed)]
-        return found or ([CompletionItem(typed, type="file")] if files else [])
+        return _matching(words(), typed, files=files)
 
     return complete
 
@@ -35,7 +39,7 @@ def _filters() -> Iterable[str]:
 def _models() -> Iterable[str]:
     from vcam.models.cards import card_paths
 
-    return ("auto", *(path.stem for path in card_paths()))
+    return (path.stem for path in card_paths())
 
 
 def _profiles() -> Iterable[str]:
@@ -46,31 +50,55 @@ def _profiles() -> Iterable[str]:
     return ()
 
 
+_NAMES: dict[str, Callable[[], Iterable[str]]] = {"": tuple, "filters": _filters, "models": _models}
+"""Where the names are that a setting's `names` speaks of."""
+
+
+def setting(key: str) -> Completer:
+    """What the setting's own description offers: its words, the names it goes by, and files if it takes paths."""
+
+    def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+        from vcam.settings import FIELDS
+
+        return _values(FIELDS[key], typed)
+
+    return complete
+
+
+def _values(field: Field, typed: str) -> list[CompletionItem]:
+    from vcam.settings import Paths
+
+    words = ("true", "false") if field.type is bool else field.choices
+    return _matching((*words, *field.words, *_NAMES[field.names]()), typed, files=field.paths is not Paths.NEVER)
+
+
 def keys(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-    """The settings' names, those that can be set where something is to be set."""
+    """The settings' names."""
     from vcam.settings import FIELDS
 
-    to_set = parameter.name == "assignments"
+    return [CompletionItem(key, help=field.help) for key, field in FIELDS.items() if key.startswith(typed)]
+
+
+def assignments(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """KEY=VALUE, for settings that may change while vcam runs: the key, and after it what the setting offers."""
+    from vcam.settings import FIELDS
+
+    key, equals, value = typed.partition("=")
+    if equals:
+        found = _values(FIELDS[key], value) if key in FIELDS else []
+        return [item if item.type == "file" else CompletionItem(f"{key}={item.value}") for item in found]
+    # bash parts words at the sign: KEY, =, VALUE
+    before = [word for word in context.params.get(parameter.name or "") or () if word != "="]
+    if before and before[-1] in FIELDS:
+        return _values(FIELDS[before[-1]], typed)
     return [
-        CompletionItem(key + "=" if to_set else key, help=known.help)
-        for key, known in FIELDS.items()
-        if key.startswith(typed) and (known.live or not to_set)
+        CompletionItem(f"{key}=", help=field.help)
+        for key, field in FIELDS.items()
+        if field.live and key.startswith(typed)
     ]
 
 
 files = _offer(tuple, files=True)
 filters = _offer(_filters, files=False)
-models = _offer(_models, files=True)
-backgrounds = _offer(lambda: _BACKGROUNDS, files=True)
+models = setting("segment.model")
 profiles = _offer(_profiles, files=False)
-
-BY_KEY = {
-    "filters.chain": filters,
-    "segment.model": models,
-    "background.spec": backgrounds,
-    "camera.source": _offer(lambda: ("auto", "demo"), files=True),
-    "output.targets": _offer(lambda: _TARGETS, files=True),
-    "overlay.front": files,
-    "overlay.back": files,
-}
-"""The settings whose values are known beforehand or are files."""

@@ -18,8 +18,8 @@ import click
 from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import load_settings, settings_options
 from vcam.errors import ConfigError, UsageError, VcamError
-from vcam.secrets import without_secrets
 from vcam.settings import FIELDS, Loaded, Settings, config_path, flatten, read_profiles
+from vcam.settings.shown import toml, without_secrets
 
 EDITORS = ("sensible-editor", "editor", "nano", "vi")
 """Tried in this order where neither $VISUAL nor $EDITOR says what somebody likes."""
@@ -75,8 +75,6 @@ def _print(loaded: Loaded, profiles: list[str], used: str) -> None:
     from rich.console import Console
     from rich.table import Column, Table
     from rich.text import Text
-
-    from vcam.settings.saving import toml
 
     values = without_secrets(flatten(loaded.settings))
     table = Table(

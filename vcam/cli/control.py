@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_MAY_BE_FILES = ("background.spec", "camera.source", "segment.model", "overlay.front", "overlay.back")
-
 
 def _common(command: F) -> F:
     command = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")(command)
@@ -37,12 +35,6 @@ def _connect(name: str) -> ControlClient:
 def _call(name: str, method: str, params: dict[str, Any] | None = None) -> Any:
     with _connect(name) as daemon:
         return daemon.call(method, params)
-
-
-def _absolute(word: str) -> str:
-    """A file as the daemon, which works in another folder, understands it; other words as they are."""
-    path = Path(word).expanduser()
-    return str(path.absolute()) if path.exists() else word
 
 
 @click.command()
@@ -87,7 +79,7 @@ def _watch_status(name: str, as_json: bool) -> int:
 @_common
 def get(key: str, name: str, as_json: bool) -> int:
     """Print the setting KEY of the running vcam, or all of them."""
-    from vcam.settings.saving import as_text
+    from vcam.settings.shown import as_text
 
     values = _call(name, "get", {"key": key})
     if as_json:
@@ -101,7 +93,7 @@ def get(key: str, name: str, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("assignments", nargs=-1, required=True, metavar="KEY=VALUE...", shell_complete=complete.keys)
+@click.argument("assignments", nargs=-1, required=True, metavar="KEY=VALUE...", shell_complete=complete.assignments)
 @click.option("--save", is_flag=True, help="Also write them into the config file.")
 @_common
 def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> int:
@@ -111,12 +103,11 @@ def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> i
     vcam set matte.edge=4 matte.softness=0.8
     vcam set camera.mirror=true --save
     """
-    from vcam.settings import parse_assignments
+    from vcam.settings import FIELDS, absolute_text, parse_assignments
 
     changes = parse_assignments(assignments)
-    for key in _MAY_BE_FILES:
-        if changes.get(key):
-            changes[key] = _absolute(changes[key])
+    # the daemon works in another folder
+    changes |= {key: absolute_text(FIELDS[key], text) for key, text in changes.items() if key in FIELDS}
     with _connect(name) as daemon:
         result = daemon.call("set", changes)
         status = daemon.call("status") if save else {}
@@ -141,11 +132,13 @@ def _save(path: Path, changes: dict[str, Any], profile: str) -> str:
 
 
 @click.command()
-@click.argument("spec", shell_complete=complete.backgrounds)
+@click.argument("spec", shell_complete=complete.setting("background.spec"))
 @_common
 def background(spec: str, name: str, as_json: bool) -> int:
     """Show another background: SPEC as for vcam start --background."""
-    _tell(_call(name, "background", {"spec": _absolute(spec)}), as_json)
+    from vcam.settings import FIELDS, absolute
+
+    _tell(_call(name, "background", {"spec": absolute(FIELDS["background.spec"], spec)}), as_json)
     return 0
 
 
@@ -227,7 +220,7 @@ def _tell(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result))
         return
-    from vcam.settings.saving import as_text
+    from vcam.settings.shown import as_text
 
     for key, value in result.get("changed", {}).items():
         click.echo(f"{key} = {as_text(key, value)}")

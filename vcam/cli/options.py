@@ -46,21 +46,13 @@ def _option(field: Field, default: Any) -> Callable[[F], F]:
     if field.minimum is not None:
         help_ += f" From {field.minimum:g} to {field.maximum:g}."
     shown: dict[str, Any] = {"help": help_, "default": None, "show_default": _shown(default)}
-    shown["shell_complete"] = complete.BY_KEY.get(field.key)
     if field.type is bool:
         return click.option(f"{field.option}/--no-{field.option[2:]}", name, **shown)
     if field.choices:
         return click.option(field.option, name, type=click.Choice(field.choices, case_sensitive=False), **shown)
-    if field.key == "output.targets":
-        return click.option("-o", field.option, name, multiple=True, metavar="TARGET", **shown)
-    if field.key == "filters.chain":
-        return click.option(field.option, name, multiple=True, metavar="NAME[:PARAM=VALUE,...]", **shown)
-    if field.key == "stream.rtmp":
-        return click.option(field.option, name, multiple=True, metavar="URL", **shown)
-    metavar = {str: "TEXT", float: "NUMBER", int: "NUMBER"}.get(field.type, "TEXT")
-    if field.unit == "px":
-        metavar = "WxH" if field.key == "output.size" else "WxH+X+Y"
-    return click.option(field.option, name, metavar=metavar, **shown)
+    shown |= {"metavar": field.metavar, "multiple": field.is_list, "shell_complete": complete.setting(field.key)}
+    words = [field.short, field.option] if field.short else [field.option]
+    return click.option(*words, name, **shown)
 
 
 def _shown(default: Any) -> str | bool:

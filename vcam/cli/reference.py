@@ -15,7 +15,7 @@ import click
 
 from vcam.assets import asset
 from vcam.settings import FIELDS, Field, Settings
-from vcam.settings.saving import limits, toml
+from vcam.settings.shown import limits, toml
 
 RENEW = "make docs"
 """What renews the pages, as people type it."""

@@ -18,12 +18,9 @@ from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import load_settings, settings_options
 from vcam.daemon.unit import NAME, program, render, unit_path
 from vcam.errors import UsageError, VcamError
-from vcam.settings import FIELDS, Settings, parse_size
+from vcam.settings import FIELDS, Settings, absolute, absolute_text, parse_assignments, parse_size
 
 _LINGER = "log in on the machine itself, or let your services run without that: sudo loginctl enable-linger $USER"
-
-_PATHS = ("camera.source", "segment.model", "background.spec", "output.targets")
-"""The settings that may be the path of a file."""
 
 
 @click.group(cls=HelpfulGroup)
@@ -84,34 +81,24 @@ def _given(ctx: click.Context) -> Iterator[str]:
         if isinstance(value, bool):
             yield word if value else option.secondary_opts[-1]
         elif name == "assignments":
-            for assignment in value:
-                key, _, text = assignment.partition("=")
-                yield f"{word}={key.strip()}={_absolute(key.strip(), text.strip())}"
+            for key, text in parse_assignments(value).items():
+                yield f"{word}={key}={absolute_text(FIELDS[key], text)}"
         else:
-            for one in value if isinstance(value, tuple) else (value,):
-                yield f"{word}={_absolute(name.replace('__', '.'), str(one))}"
-
-
-def _absolute(key: str, value: str) -> str:
-    if key not in _PATHS:
-        return value
-    path = Path(value)
-    if key == "output.targets":
-        # a file that is still to be written
-        return str(path.absolute()) if path.suffix and not value.startswith("~") else value
-    from vcam.compose.backgrounds.factory import WORDS
-
-    word = value in WORDS if key == "background.spec" else not re.search(r"[./]", value)
-    return value if word or not path.exists() else str(path.absolute())
+            field = FIELDS.get(name.replace("__", "."))
+            for one in map(str, value if isinstance(value, tuple) else (value,)):
+                yield f"{word}={absolute(field, one) if field else one}"
 
 
 def _environment() -> dict[str, str]:
     """What of this shell's variables speaks to vcam: a service does not inherit them."""
-    names = ["VCAM_CONFIG", "VCAM_PROFILE", "VCAM_FFMPEG", *(field.environment for field in FIELDS.values())]
+    names = ("VCAM_CONFIG", "VCAM_PROFILE", "VCAM_FFMPEG")
     found = {name: os.environ[name] for name in names if os.environ.get(name)}
     if "VCAM_CONFIG" in found:
         found["VCAM_CONFIG"] = str(Path(found["VCAM_CONFIG"]).absolute())
-    return found
+    if "/" in found.get("VCAM_FFMPEG", ""):
+        found["VCAM_FFMPEG"] = str(Path(found["VCAM_FFMPEG"]).absolute())
+    settings = {field.environment: field for field in FIELDS.values() if os.environ.get(field.environment)}
+    return found | {name: absolute_text(field, os.environ[name]) for name, field in settings.items()}
 
 
 def _start() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
+from vcam.cli import complete
 from vcam.cli.control import _call as call_daemon
 from vcam.cli.control import _common as daemon_options
 from vcam.cli.main import HelpfulGroup
@@ -62,12 +62,14 @@ def record() -> None:
 
 
 @record.command("start")
-@click.argument("file")
+@click.argument("file", shell_complete=complete.setting("stream.record"))
 @click.option("--overwrite", is_flag=True, help="Record over a file that exists.")
 @daemon_options
 def record_start(file: str, overwrite: bool, name: str, as_json: bool) -> int:
     """Begin to record into FILE: .mkv, .mp4, .mov, or a folder."""
-    path = str(Path(file).expanduser().absolute())
+    from vcam.settings import FIELDS, absolute
+
+    path = absolute(FIELDS["stream.record"], file)
     return _tell(name, as_json, "record_start", {"file": path, "overwrite": overwrite})
 
 

@@ -17,7 +17,7 @@ from vcam.errors import VcamError
 from vcam.pipeline import Pipeline
 from vcam.segment.base import Segmenter
 from vcam.settings import Settings
-from vcam.settings.saving import as_text
+from vcam.settings.shown import as_text
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from vcam.daemon.changes import Change, with_changes
 from vcam.daemon.live import Live, State
 from vcam.daemon.status import snapshot
 from vcam.errors import DeviceError, UsageError, VcamError
-from vcam.secrets import without_secrets
 from vcam.settings import Settings, config_path, flatten, load, read_config
+from vcam.settings.shown import without_secrets
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The settings of what the picture looks like, sections of the tree in `vcam.settings`."""
+"""The settings of what the picture looks like, sections of the tree in `vcam.settings.tree`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Struct
 
-from vcam.settings.stream import setting
+from vcam.settings.field import Paths, setting
 
 Spot: TypeAlias = Literal[
     "top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right"
 ]
 """A place in the picture."""
-
-SEPARATORS = {"filters.chain": ";"}
-"""What stands between the values of a list in a text, where it is no comma."""
 
 
 class FilterSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,7 +20,8 @@ class FilterSettings(Struct, frozen=True, forbid_unknown_fields=True):
     chain: Annotated[
         tuple[str, ...],
         setting("NAME[:PARAM=VALUE,...], applied in this order; as text separated by semicolons. vcam filters lists "
-                "them.", live=True, option="--filter"),
+                "them.", live=True, option="--filter", metavar="NAME[:PARAM=VALUE,...]", separator=";", names="filters",
+                paths=Paths.FILTERS, parameters={"lut": "file"}),
     ] = ()  # fmt: skip
     decontaminate: Annotated[
         float,
@@ -41,16 +39,19 @@ class OverlaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Pictures and words over the picture, or behind the person."""
 
     front: Annotated[
-        str, setting("A picture with transparency before everything: a logo, a desk.", live=True, option="--front")
-    ] = ""
+        str,
+        setting("A picture with transparency before everything: a logo, a desk.",
+                live=True, option="--front", metavar="FILE", paths=Paths.ALWAYS),
+    ] = ""  # fmt: skip
     front_place: Annotated[Spot, setting("Where it stands.", live=True)] = "bottom-right"
     front_scale: Annotated[
         float, setting("Its width, as a share of the picture's.", live=True, unit="of the width", ge=0.02, le=1)
     ] = 0.2
     back: Annotated[
         str,
-        setting("A picture with transparency behind the person, before the background.", live=True, option="--back"),
-    ] = ""
+        setting("A picture with transparency behind the person, before the background.",
+                live=True, option="--back", metavar="FILE", paths=Paths.ALWAYS),
+    ] = ""  # fmt: skip
     back_place: Annotated[Spot, setting("Where it stands.", live=True)] = "center"
     back_scale: Annotated[
         float, setting("Its width, as a share of the picture's.", live=True, unit="of the width", ge=0.02, le=1)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from vcam.errors import ConfigError, OutputError, VcamError
-from vcam.settings.look import SEPARATORS
+from vcam.settings.loading import environment_layer, read_profiles
+from vcam.settings.shown import as_written, limits, toml
 from vcam.settings.toml import KeyPath, parse, read_text, statements
-from vcam.settings.tree import FIELDS, Layer, Settings, build, environment_layer, flatten, read_profiles
+from vcam.settings.tree import FIELDS, Layer, Settings, build, flatten
 
 
 def save(path: Path, changes: Mapping[str, Any], profile: str = "") -> None:
@@ -38,22 +39,8 @@ def save(path: Path, changes: Mapping[str, Any], profile: str = "") -> None:
     prefix = ("profiles", profile) if profile else ()
     for key in changes:
         section, name = key.split(".")
-        text = _put(text, (*prefix, section, name), _plain(checked[key]) if key in wanted else None, path)
+        text = _put(text, (*prefix, section, name), as_written(checked[key]) if key in wanted else None, path)
     replace_file(path, text.replace("\n", "\r\n") if windows else text)
-
-
-def as_text(key: str, value: Any) -> str:
-    """A value as it is written after `KEY=`."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return SEPARATORS.get(key, ",").join(value) if isinstance(value, (list, tuple)) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    # as people write numbers
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _put(text: str, keys: KeyPath, value: Any, path: Path) -> str:
@@ -215,15 +202,3 @@ def template() -> str:
         comment = textwrap.fill(told, 100, initial_indent="# ", subsequent_indent="# ")
         blocks.append(f"{comment}\n#{name} = {toml(field.default)}\n")
     return "".join(blocks)
-
-
-def limits(field: Any, words: str) -> str:
-    """A field's range put into words with two gaps; nothing for a field without."""
-    return words.format(f"{field.minimum:g}", f"{field.maximum:g}") if field.minimum is not None else ""
-
-
-def toml(value: Any) -> str:
-    """A setting's value as it is written in a config file."""
-    import tomlkit
-
-    return str(tomlkit.item(_plain(value)).as_string())

@@ -1,4 +1,4 @@
-"""The settings of how the person is found, a section of the tree in `vcam.settings`."""
+"""The settings of how the person is found, a section of the tree in `vcam.settings.tree`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Struct
 
-from vcam.settings.stream import setting
+from vcam.settings.field import Paths, setting
 
 
 class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,7 +24,8 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     model: Annotated[
         str,
         setting("auto (by the shape of the picture), a model's name, or the path of a network with its card.",
-              live=True, option="--model", min_length=1),
+              live=True, option="--model", metavar="NAME|PATH", words=("auto",), names="models", paths=Paths.LOOKS,
+                suffixes=(".onnx", ".tflite", ".pb", ".xml", ".pdmodel", ".toml"), min_length=1),
     ] = "auto"  # fmt: skip
     threads: Annotated[int, setting("Threads of the network on the CPU.", live=True, unit="threads", ge=1, le=64)] = 1
     subtraction: Annotated[

@@ -1,15 +1,12 @@
-"""The settings of streams and recordings, a section of the tree in `vcam.settings`; how any setting is described."""
+"""The settings of streams and recordings, a section of the tree in `vcam.settings.tree`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-
-def setting(help_: str, *, live: bool = False, unit: str = "", option: str = "", **limits: Any) -> Meta:
-    """What is known of one setting beside its type; `limits` are msgspec's."""
-    return Meta(description=help_, extra={"live": live, "unit": unit, "option": option}, **limits)
+from vcam.settings.field import Paths, setting
 
 
 class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -17,21 +14,19 @@ class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     rtmp: Annotated[
         tuple[str, ...],
-        setting(
-            "Send the picture to this server: rtmp, rtmps, srt, rtsp or udp URL; may be repeated.", option="--rtmp"
-        ),
-    ] = ()
+        setting("Send the picture to this server: rtmp, rtmps, srt, rtsp or udp URL; may be repeated.",
+                option="--rtmp", metavar="URL", secret=True),
+    ] = ()  # fmt: skip
     record: Annotated[
         str,
         setting("Record into this file (.mkv .mp4 .mov) or folder; %Y-%m-%d-%H%M%S and the like stand for the time.",
-              option="--record"),
+              option="--record", metavar="FILE", paths=Paths.ALWAYS),
     ] = ""  # fmt: skip
     key_file: Annotated[
         str,
-        setting(
-            "A file with the stream key, for URLs that end with the application.", live=True, option="--rtmp-key-file"
-        ),
-    ] = ""
+        setting("A file with the stream key, for URLs that end with the application.",
+                live=True, option="--rtmp-key-file", metavar="FILE", paths=Paths.ALWAYS),
+    ] = ""  # fmt: skip
     bitrate: Annotated[
         int,
         setting("Bit rate of the picture; 0 to go by its size.", live=True, unit="kbit/s", option="--bitrate", ge=0,
@@ -40,7 +35,8 @@ class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
     audio: Annotated[
         str,
         setting("Sound: none, silent, default (the microphone that programs get), a PulseAudio or ALSA device, or auto "
-              "(silent for RTMP, else none).", live=True, option="--audio", min_length=1),
+              "(silent for RTMP, else none).", live=True, option="--audio", metavar="SOUND",
+                words=("none", "silent", "default", "auto"), min_length=1),
     ] = "auto"  # fmt: skip
     encoder: Annotated[
         Literal["auto", "libx264", "h264_vaapi", "h264_qsv", "h264_nvenc", "libopenh264"],
@@ -49,7 +45,7 @@ class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
     tls: Annotated[
         str,
         setting("Whose certificates rtmps believes: system, any (do not check), or a file of certificates.",
-              live=True, min_length=1),
+              live=True, words=("system", "any"), paths=Paths.ALWAYS, min_length=1),
     ] = "system"  # fmt: skip
     codec: Annotated[Literal["h264", "hevc", "av1"], setting("What recordings are encoded as.", live=True)] = "h264"
     overwrite: Annotated[bool, setting("Record over a file that exists.", live=True, option="--overwrite")] = False

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 
 from vcam.compose.filters import alpha, clone, colour, cube, edge, light, look, transfer
 from vcam.compose.filters.base import Kind, Parameter, Place, Placed, Values
 from vcam.errors import UsageError
+from vcam.settings.paths import split_parameters
 
 KINDS: dict[str, Kind] = {
     kind.name: kind for module in (alpha, transfer, clone, edge, colour, light, look, cube) for kind in module.KINDS
@@ -47,7 +47,7 @@ def parse_filter(text: str, *, still: bool = False) -> Placed:
     if still and "quality" in values:
         values["quality"] = "full"
     given: set[str] = set()
-    for part in _split(rest) if colon else ():
+    for part in split_parameters(rest) if colon else ():
         parameter, value = _read(kind, part)
         if parameter.name in given:
             raise UsageError(f"{kind.name}: {parameter.name} is given twice", "give it once")
@@ -63,11 +63,6 @@ def parse_filters(chain: Iterable[str], *, still: bool = False) -> list[Placed]:
     if len(chain) > MOST:
         raise UsageError(f"{len(chain)} filters are too many", f"take at most {MOST}")
     return [parse_filter(text, still=still) for text in chain]
-
-
-def _split(rest: str) -> list[str]:
-    """At each comma that a `name=` follows: a file's name may hold commas."""
-    return [part.strip() for part in re.split(r",(?=\s*[a-z][a-z-]*=)", rest)]
 
 
 def _read(kind: Kind, part: str) -> tuple[Parameter, float | str]:

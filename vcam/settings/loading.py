@@ -1,0 +1,111 @@
+"""Settings from all places where somebody may have written them.
+
+Precedence, strongest first: command-line option, environment `VCAM_SECTION_KEY`, profile, config file, default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vcam.errors import ConfigError, UsageError
+from vcam.settings.toml import KeyPath, key_lines, parse, read_text
+from vcam.settings.tree import FIELDS, SECTIONS, Layer, Loaded, build
+
+
+def config_path() -> Path:
+    """Where the config file is looked for: `VCAM_CONFIG`, else config.toml in the user's config folder."""
+    if chosen := os.environ.get("VCAM_CONFIG"):
+        return Path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("vcam", appauthor=False)) / "config.toml"
+
+
+def read_config(path: Path, profile: str = "") -> list[Layer]:
+    """The layers of a config file: its own settings, and those of `[profiles.NAME]` if asked for.
+
+    A file that is not there gives no layers. Raises `ConfigError` for one that is unreadable or no TOML, `UsageError`
+    for a profile it does not have.
+    """
+    base, profiles = read_profiles(path)
+    if not profile:
+        return [base]
+    if profile not in profiles:
+        raise UsageError(
+            f"there is no profile {profile!r} in {path}", f"profiles there: {', '.join(profiles) or 'none'}"
+        )
+    return [base, profiles[profile]]
+
+
+def read_profiles(path: Path) -> tuple[Layer, dict[str, Layer]]:
+    """The layer of a config file's own settings, and that of each of its profiles by name; raises `ConfigError`."""
+    try:
+        text = read_text(path)
+    except FileNotFoundError:
+        text = ""
+    table = parse(text, str(path))
+    lines = key_lines(text)
+    named = table.pop("profiles", {})
+    if not isinstance(named, dict):
+        line = lines.get(("profiles",), 1)
+        raise ConfigError(f"{path}, line {line}: profiles is no table", "write [profiles.NAME.SECTION]")
+    profiles = {name: _layer(values, path, ("profiles", name), lines) for name, values in named.items()}
+    return _layer(table, path, (), lines), profiles
+
+
+def _layer(table: Any, path: Path, at: KeyPath, lines: Mapping[KeyPath, int]) -> Layer:
+    origin = f"{path} [{'.'.join(at)}]" if at else str(path)
+    flat: dict[str, Any] = {}
+    for section, values in table.items() if isinstance(table, dict) else ((at[-1], table),):
+        if not isinstance(values, dict):
+            line = lines.get((*at, section), lines.get(at, 1))
+            raise ConfigError(
+                f"{origin}, line {line}: {section} stands outside a section", f"write it under one of {_sections()}"
+            )
+        flat.update({f"{section}.{name}": value for name, value in values.items()})
+    here = {".".join(keys[len(at) :]): line for keys, line in lines.items() if keys[: len(at)] == at}
+    return Layer(origin, flat, ConfigError, {key: here[key] for key in flat if key in here})
+
+
+def _sections() -> str:
+    return ", ".join(f"[{section}]" for section in SECTIONS)
+
+
+def environment_layer(environ: Mapping[str, str]) -> Layer:
+    """The settings among the environment's variables."""
+    names = {field.environment: key for key, field in FIELDS.items()}
+    return Layer("environment", {names[name]: value for name, value in environ.items() if name in names}, ConfigError)
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
+    """`KEY=VALUE` words as given to `--set`. Raises `UsageError`."""
+    values = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"{assignment!r} is not KEY=VALUE", "for example matte.edge=3")
+        values[key.strip()] = value.strip()
+    return values
+
+
+def load(
+    options: Mapping[str, Any] | None = None,
+    *,
+    assignments: Sequence[str] = (),
+    profile: str = "",
+    defaults: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    path: Path | None = None,
+) -> Loaded:
+    """Settings from all places, in the order of precedence; `defaults` are a command's own, above the tree's.
+
+    Without a `profile`, the one that `VCAM_PROFILE` names.
+    """
+    environ = os.environ if environ is None else environ
+    layers = [Layer("default", defaults or {})]
+    layers += read_config(path or config_path(), profile or environ.get("VCAM_PROFILE", ""))
+    layers += [environment_layer(environ), Layer("--set", parse_assignments(assignments))]
+    return build([*layers, Layer("option", options or {})])
