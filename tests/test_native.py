@@ -333,6 +333,14 @@ def test_threads_do_not_disturb_each_other(kernels) -> None:
         assert all(pool.map(is_steady, range(4)))
 
 
+def test_scratch_memory_begins_with_a_line_of_the_cache_and_grows(kernels) -> None:
+    for numbers in (1, 1000, 100, 1 << 20):
+        address, memory = kernels._scratch(numbers), kernels._own.scratch
+        begin = memory.__array_interface__["data"][0]
+        assert address % 64 == 0
+        assert begin <= address <= begin + memory.nbytes - 4 * numbers
+
+
 def test_arrays_that_do_not_fit_are_refused(kernels) -> None:
     for what, call in refusals(kernels).items():
         print(what)

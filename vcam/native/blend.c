@@ -28,5 +28,8 @@ EXPORT void vcam_blend(const Plane *mask, const Plane *sample, const Plane *behi
     }
 }
 
+/* where scratch memory is best begun: at a multiple of so many bytes */
+EXPORT_ONE i32 vcam_line(void) { return LINE; }
+
 /* what this library was built from */
 EXPORT_ONE uint32_t vcam_fingerprint(void) { return VCAM_FINGERPRINT; }
