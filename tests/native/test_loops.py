@@ -1,4 +1,4 @@
-"""The compiled loops give what the rooms' passes of OpenCV give; they are built where there is a compiler."""
+"""The compiled loops give what their passes of OpenCV give; they are built where there is a compiler."""
 
 from __future__ import annotations
 
@@ -124,7 +124,14 @@ def test_twice_the_size_is_what_opencv_makes_of_it(kernels, size: tuple[int, int
     assert (half == (means + 2) // 4).all()
 
 
-@pytest.mark.parametrize("factor", native.MAGNIFIED)
+FACTORS = (2, 4, 8, 16)
+
+
+def test_the_library_tells_how_many_times_it_enlarges(kernels) -> None:
+    assert kernels.magnified == FACTORS
+
+
+@pytest.mark.parametrize("factor", FACTORS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (6, 1), (45, 80), (9, 33)])
 def test_a_plane_at_a_multiple_of_its_size_is_what_opencv_makes_of_it(
     kernels, size: tuple[int, int], factor: int
@@ -152,12 +159,15 @@ def scene(height: int, width: int, seed: int) -> tuple[U8, tuple[U8, U8, U8]]:
 
 
 @pytest.mark.parametrize("size", [(2, 2), (3, 40), (72, 128), (56, 61)])
-@pytest.mark.parametrize("radius", [1, guided.RADIUS])
-def test_the_model_is_that_of_the_guided_filter(kernels, size: tuple[int, int], radius: int) -> None:
+@pytest.mark.parametrize(("radius", "flat"), [(1, guided.FLAT), (guided.RADIUS, guided.FLAT), (guided.RADIUS, 4000.0)])
+def test_the_model_is_that_of_the_guided_filter(
+    kernels, size: tuple[int, int], radius: int, flat: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guided, "FLAT", flat)
     matte, planes = scene(*size, seed=1)
     maps = np.full((4, *size), np.nan, np.float32)
-    terms = {"epsilon": guided.EPSILON * 255 * 255, "blind": guided.BLIND, "contrast": 1.0, "sure": guided.SURE}
-    kernels.model(matte, planes, maps, radius, **terms)
+    terms = {"flat": flat, "blind": guided.BLIND, "contrast": 1.0, "sure": guided.SURE}
+    kernels.model(matte, planes, maps, radius, epsilon=guided.EPSILON * 255 * 255, **terms)
     slopes, offset = guided._model(matte, planes, radius)
     for mine, expected in zip(maps, [*slopes, offset], strict=True):
         assert np.abs(mine - expected).max() <= 2e-4 * max(float(np.abs(expected).max()), 1.0)
@@ -168,7 +178,8 @@ def test_a_flat_guide_keeps_the_matte(kernels, level: int) -> None:
     matte, _ = scene(40, 60, seed=2)
     flat = np.full_like(matte, level)
     maps = np.zeros((4, 40, 60), np.float32)
-    kernels.model(matte, (flat, flat, flat), maps, 3, epsilon=65.0, blind=guided.BLIND, contrast=1.0, sure=0)
+    terms = {"flat": guided.FLAT, "blind": guided.BLIND, "contrast": 1.0, "sure": 0}
+    kernels.model(matte, (flat, flat, flat), maps, 3, epsilon=65.0, **terms)
     assert np.abs(maps[3] + maps[:3].sum(axis=0) * level - matte).max() < 0.1
 
 
@@ -188,18 +199,18 @@ def test_applying_the_model_gives_what_opencv_gives(kernels, small: tuple[int, i
 
 
 @pytest.mark.parametrize("small", [(2, 2), (3, 40), (36, 64)])
-@pytest.mark.parametrize("size", [(1, 1), (5, 63), (90, 160), (20, 129)])
-def test_the_average_where_the_map_stands_still_is_the_steady_filters(kernels, size, small) -> None:
+@pytest.mark.parametrize(("size", "strength"), [((1, 1), 0.9), ((5, 63), 0.2), ((90, 160), 0.9), ((20, 129), 0.6)])
+def test_the_average_where_the_map_stands_still_is_the_steady_filters(kernels, size, small, strength: float) -> None:
     seen, before = noise(1, *small), noise(2, *small)
     # from no change at all to one that nothing stands
     before[: small[0] // 2] = cv2.add(seen[: small[0] // 2], noise(3, small[0] // 2, small[1], 0, 24))
     matte, kept = noise(4, *size), noise(5, *size)
     matte[:, ::3] = kept[:, ::3]
-    made = SteadyFilter(0.9)
+    made = SteadyFilter(strength)
     made._kernels = None
     expected = [matte.copy(), kept.copy()]
     made._average(*expected, (seen, before))
-    kernels.steady(matte, kept, (seen, before), least=round(256 * gain_floor(0.9)), moved=(CALM, MOVED))
+    kernels.steady(matte, kept, (seen, before), least=gain_floor(strength), moved=(CALM, MOVED))
     assert np.array_equal(matte, kept)
     assert difference(matte, expected[0]) <= 1
     assert np.array_equal(expected[0], expected[1])
@@ -245,20 +256,43 @@ def test_places_outside_of_the_picture_have_its_borders_values(kernels, strength
     luma = np.full((height, width), 90, np.uint8)
     flow = np.full((height, width, 2), 1000, np.float32)
     result = np.zeros_like(mean)
-    terms = {"floor": 1 - strength, "slope": 0.0, "still": 0.0}
-    kernels.follow(np.zeros_like(mean), mean, result, flow, (luma, luma), **terms, doubt=(4, 14))
+    terms = {"floor": 1 - strength, "slope": 0.0, "still": 0.0, "doubt": (4, 14), "nobody": 0.01}
+    kernels.follow(np.zeros_like(mean), mean, result, flow, (luma, luma), **terms)
     assert np.allclose(result, strength * mean[-1, -1], atol=1e-6)
+
+
+def test_the_pictures_of_a_motion_may_be_parts_of_others(kernels) -> None:
+    rng = np.random.default_rng(7)
+    probability, mean = rng.random((2, 40, 60), np.float32)
+    pictures = tuple(noise(seed, 20, 30, 90, 130, margin)[::order] for seed, margin, order in ((1, 3, -1), (2, 5, 1)))
+    flow = rng.normal(0, 2, (20, 30, 2)).astype(np.float32)
+    results = [np.zeros_like(mean), np.ones_like(mean)]
+    terms = {"floor": 0.3, "slope": 1.0, "still": 0.2, "doubt": (4, 14), "nobody": 0.01}
+    for result, lumas in zip(results, (pictures, [luma.copy() for luma in pictures]), strict=True):
+        kernels.follow(probability, mean, result, flow, lumas, **terms)
+    assert np.array_equal(*results)
+
+
+def test_what_counts_as_nobody_is_left_out(kernels) -> None:
+    probability, flow = np.full((40, 60), 0.2, np.float32), np.zeros((20, 30, 2), np.float32)
+    luma, result = np.full((20, 30), 90, np.uint8), np.empty_like(probability)
+    terms = {"floor": 0.5, "slope": 0.0, "still": 0.0, "doubt": (4, 14)}
+    for nobody, expected in ((0.19, 0.15), (0.21, 0.0)):
+        kernels.follow(probability, probability / 2, result, flow, (luma, luma), **terms, nobody=nobody)
+        assert np.allclose(result, expected)
 
 
 def refusals(kernels: native.Kernels) -> dict[str, Callable[[], None]]:
     plane, small, maps = noise(1, 8, 12), noise(2, 4, 6), np.zeros((8, 12), np.float32)
     pictures, flow = (np.zeros((4, 6), np.uint8), np.zeros((4, 6), np.uint8)), np.zeros((4, 6, 2), np.float32)
-    terms = {"floor": 0.3, "slope": 1.0, "still": 0.2, "doubt": (4, 14)}
-    model = {"epsilon": 65.0, "blind": 6, "contrast": 1.8, "sure": 24}
+    terms = {"floor": 0.3, "slope": 1.0, "still": 0.2, "doubt": (4, 14), "nobody": 0.01}
+    model = {"epsilon": 65.0, "flat": 1.0, "blind": 6, "contrast": 1.8, "sure": 24}
+    steady = {"least": 0.2, "moved": (4, 16)}
     four = np.zeros((4, 4, 6), np.float32)
     return {
         "another shape": lambda: kernels.blend(plane, plane, plane[:-1], plane),
         "another type": lambda: kernels.blend(plane, plane, plane, plane.astype(np.uint16)),
+        "bytes with a sign": lambda: kernels.blend(plane, plane, plane, plane.view(np.int8)),
         "columns apart": lambda: kernels.blend(small, small, small, plane[::2, ::2]),
         "too small a target": lambda: kernels.enlarge(small, plane[:, :-2], small),
         "no such factor": lambda: kernels.magnify(small, noise(3, 12, 18), 3),
@@ -268,8 +302,8 @@ def refusals(kernels: native.Kernels) -> dict[str, Callable[[], None]]:
         "chroma of another size": lambda: kernels.apply(four, (plane, small, plane), plane),
         "one row of maps": lambda: kernels.apply(four[:, :1], (plane, small, small), plane),
         "maps that are not dense": lambda: kernels.follow(maps.T.copy().T, maps, maps, flow, pictures, **terms),
-        "maps of two sizes": lambda: kernels.steady(plane, plane.copy(), (small, small[1:]), least=48, moved=(4, 16)),
-        "one row of a map": lambda: kernels.steady(plane, plane.copy(), (small[:1],) * 2, least=48, moved=(4, 16)),
+        "maps of two sizes": lambda: kernels.steady(plane, plane.copy(), (small, small[1:]), **steady),
+        "one row of a map": lambda: kernels.steady(plane, plane.copy(), (small[:1],) * 2, **steady),
         "motion of another size": lambda: kernels.follow(maps, maps, maps, flow[1:], pictures, **terms),
         "luma of another size": lambda: kernels.follow(maps, maps, maps, flow, (plane, plane), **terms),
         "a third of a plane": lambda: kernels.reducer([(12, 12)], [[small, small]]),
@@ -299,10 +333,18 @@ def test_threads_do_not_disturb_each_other(kernels) -> None:
         assert all(pool.map(is_steady, range(4)))
 
 
+def test_scratch_memory_begins_with_a_line_of_the_cache_and_grows(kernels) -> None:
+    for numbers in (1, 1000, 100, 1 << 20):
+        address, memory = kernels._scratch(numbers), kernels._own.scratch
+        begin = memory.__array_interface__["data"][0]
+        assert address % 64 == 0
+        assert begin <= address <= begin + memory.nbytes - 4 * numbers
+
+
 def test_arrays_that_do_not_fit_are_refused(kernels) -> None:
     for what, call in refusals(kernels).items():
         print(what)
-        with pytest.raises(ValueError, match=r"instead of|no |nothing|too small|not dense"):
+        with pytest.raises(ValueError, match=r"instead of|no |nothing|too small"):
             call()
 
 

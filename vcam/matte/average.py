@@ -31,9 +31,10 @@ class SteadyFilter:
 
     def __init__(self, strength: float) -> None:
         """strength: as for `TemporalFilter`, but not 0."""
-        self._least = round(256 * gain_floor(strength))
+        self._least = gain_floor(strength)
+        least = round(256 * self._least)
         moved = np.clip((np.arange(256) - CALM) / (MOVED - CALM), 0, 1)
-        self._gains = (self._least + (256 - self._least) * moved + 0.5).astype(np.uint16)
+        self._gains = (least + (256 - least) * moved + 0.5).astype(np.uint16)
         self._kernels = native.kernels()
 
     def allocate(self, small: tuple[int, ...], working: tuple[int, ...]) -> None:

@@ -39,6 +39,9 @@ SURE = 24
 
 So far from an outline, a colour that is like the person's by chance is no reason to show it."""
 
+FLAT = 1.0
+"""The least variance, in squared levels, that a window's matte counts as having when colours are to explain it."""
+
 RADIUS = 3
 """Half the window's side at half the network's size. Larger windows reach further into hair, and blur small people."""
 
@@ -74,8 +77,9 @@ class GuidedFilter:
         maps = self._array("maps", (4 * small[1], small[0])).reshape(4, small[1], small[0])
         y, u, v = guide
         self._kernels.model(
-            matte, (y, u, v), maps, radius, epsilon=EPSILON * 255 * 255, blind=BLIND, contrast=CONTRAST, sure=SURE
-        )
+            matte, (y, u, v), maps, radius,
+            epsilon=EPSILON * 255 * 255, flat=FLAT, blind=BLIND, contrast=CONTRAST, sure=SURE,
+        )  # fmt: skip
         self._kernels.apply(maps, planes, target)
 
     def _reduce(self, plane: U8, small: Size, name: str) -> U8:
@@ -161,7 +165,7 @@ def _missing(p: U8, guide: Sequence[U8], slopes: Sequence[F32], offset: F32) -> 
 def _blindness(p: U8, mean_p: F32, explained: F32, radius: int) -> F32:
     """1 where colours tell nothing and the matte is to keep its own edge instead of being blurred, else 0."""
     variance = _mean(_product(p, p), radius) - mean_p * mean_p
-    explained /= np.maximum(variance, np.float32(1.0))
+    explained /= np.maximum(variance, np.float32(FLAT))
     blind = _mean(np.subtract(1, np.clip(explained, 0, 1), dtype=np.float32), radius)
     for _ in range(BLIND):
         blind *= blind

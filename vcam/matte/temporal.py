@@ -27,6 +27,11 @@ CUT = 20.0
 
 Somebody who leans over quickly changes it by up to 13 (`vcam.datasets.synthetic`, fast), another room by 28 or more."""
 
+NOBODY = 0.0033
+"""Probability up to which the compiled loop leaves a part of the map out, where nobody was close by before.
+
+What the matte takes for nobody is a hundredth (`vcam.matte.soft.soft_step`); a third of that is surely nothing."""
+
 LEAST = 16
 """Lines or columns below which a map is too small for motion to be looked for."""
 
@@ -108,7 +113,7 @@ class TemporalFilter:
         terms = {"floor": self._floor, "slope": self._slope, "still": STILL}
         pictures = (self._luma, self._before)
         result, self._warped = self._warped, mean
-        kernels.follow(probability, mean, result, flow, pictures, **terms, doubt=(SAME, OTHER))
+        kernels.follow(probability, mean, result, flow, pictures, **terms, doubt=(SAME, OTHER), nobody=NOBODY)
         return result
 
     def reset(self) -> None:

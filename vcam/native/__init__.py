@@ -1,16 +1,22 @@
 """The compiled loops: what every frame goes through, in one pass over the memory instead of OpenCV's several.
 
-They give the same as the rooms' own passes of OpenCV within one level, which whoever has no compiler gets instead, at
-about two milliseconds a frame. `VCAM_NATIVE=0` leaves them out, when installing as when running.
+Each gives the same, within one level, as the passes of OpenCV in the module that has its formula. If there was no
+compiler to build them, vcam takes those passes, and a frame costs about two milliseconds of CPU more. `VCAM_NATIVE=0`
+leaves the loops out, when installing as when running.
+
+Constants come from the module that has the formula, with each call; what the loops themselves set, this one reads in
+their library.
 """
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +28,13 @@ from vcam.native.build import LIBRARY, fingerprint
 from vcam.types import F32, U8
 
 MAX_RADIUS = 8
-"""Of a window, half a side."""
+"""Half a side of the widest window that `Kernels.model` takes; from 91 on its sums would overflow."""
 
-MAGNIFIED = (2, 4, 8, 16)
-"""How many times a plane can be enlarged."""
+_BYTES = np.dtype(np.uint8)
 
 
-class _Entry(ctypes.Structure):
-    """A plane, where a loop takes any number of them."""
+class _Plane(ctypes.Structure):
+    """A plane as the loops take it, see common.h; it does not keep the array."""
 
     _fields_ = (
         ("at", ctypes.c_void_p),
@@ -49,29 +54,35 @@ class Kernels:
     def __init__(self, library: ctypes.CDLL) -> None:
         """Raises `AttributeError` if it is another library."""
         pointer, integer, number, count = ctypes.c_void_p, ctypes.c_int32, ctypes.c_float, ctypes.c_ssize_t
-        plane = (pointer, count)
+        plane = ctypes.POINTER(_Plane)
         terms: dict[str, list[Any]] = {
             "scale": [pointer, pointer, integer, pointer, pointer],
             "reduce": [pointer, pointer, integer, integer, pointer],
-            "blend": [*plane * 4, *[integer] * 4],
-            "enlarge": [*plane * 3, integer, integer, pointer],
-            "magnify": [*plane * 2, *[integer] * 3, pointer],
-            "model": [*plane * 4, pointer, pointer, *[integer] * 3, number, integer, number, integer],
-            "apply": [pointer, integer, integer, *plane * 4, integer, integer, pointer],
-            "steady": [*plane * 4, *[integer] * 7, pointer],
-            "follow": [*[pointer] * 6, integer, integer, *[number] * 3, integer, integer, pointer],
-            "lut": [*plane * 3, integer, integer, *[pointer] * 3],
-            "shade": [*plane * 3, integer, integer],
-            "lighten": [*plane * 2, integer, integer],
+            "blend": [*[plane] * 4, number, integer],
+            "enlarge": [*[plane] * 3, pointer],
+            "magnify": [*[plane] * 2, integer, pointer],
+            "model": [*[plane] * 4, pointer, integer, number, number, integer, number, integer, pointer],
+            "apply": [pointer, integer, integer, *[plane] * 4, pointer],
+            "steady": [*[plane] * 4, number, integer, integer, pointer],
+            "follow": [*[pointer] * 4, *[plane] * 2, *[number] * 3, integer, integer, number, pointer],
+            "lut": [*[plane] * 3, pointer, pointer, *[integer] * 6, pointer],
+            "shade": [plane] * 3,
+            "lighten": [*[plane] * 2, number, integer, integer],
         }
         for name, types in terms.items():
             function = getattr(library, f"vcam_{name}")
             function.argtypes, function.restype = types, None
-        for name, sides in {"reduce": 1, "model": 3, "apply": 1, "steady": 2, "follow": 2, "lut": 1}.items():
+        sides = {"reduce": 1, "enlarge": 1, "magnify": 2, "model": 3, "apply": 1, "steady": 2, "follow": 2, "lut": 1}
+        for name, known in sides.items():
             function = getattr(library, f"vcam_{name}_scratch")
-            function.argtypes, function.restype = [integer] * sides, count
-        self._library = library
-        self._rooms = threading.local()
+            function.argtypes, function.restype = [integer] * known, count
+        self._library, self._line = library, library.vcam_line()
+        self._own = threading.local()
+        self.magnified: tuple[int, ...] = tuple(takewhile(bool, map(library.vcam_magnified, itertools.count())))
+        """How many times `magnify` can enlarge a plane."""
+        library.vcam_max_gain.restype = number
+        self.max_gain: float = library.vcam_max_gain()
+        """How many times lighter `lighten` can make one."""
 
     def scale(self, picture: U8, planes: F32, factors: F32, offsets: F32) -> None:
         """Write factor * sample + offset of each channel of a picture (h, w, 3) into `planes` (3, h, w).
@@ -93,29 +104,29 @@ class Kernels:
         Each step but the last is half as high as the one before, or half as wide, or both; the last is of any size, and
         bilinear. Steps are checked here, once, and planes with each call, which one thread at a time may make.
         """
-        table: list[_Entry] = []
+        table: list[_Plane] = []
         for (height, width), steps in zip(sizes, ladders, strict=True):
-            table.append(_Entry(None, 0, width, height))
+            table.append(_Plane(None, 0, width, height))
             for number, step in enumerate(steps, 1):
                 low, narrow = step.shape
                 halves = (height, width) in ((2 * low, 2 * narrow), (2 * low, narrow), (low, 2 * narrow))
                 if min(height, width, low, narrow) < 1 or (number < len(steps) and not halves):
                     raise ValueError(f"no step from {(height, width)} to {step.shape}")
                 height, width = low, narrow
-                table.append(_Entry(*_plane(step, height, width), width, height))
+                table.append(_plane(step, height, width))
         held = [tuple(steps) for steps in ladders]
         if not held or not all(held):
             raise ValueError("no steps")
-        entries, counts = (_Entry * len(table))(*table), (ctypes.c_int32 * len(held))(*map(len, held))
-        sources = [entry for entry in entries if not entry.at]
+        entries, counts = (_Plane * len(table))(*table), (ctypes.c_int32 * len(held))(*map(len, held))
+        sources = [index for index, entry in enumerate(entries) if not entry.at]
         widest = max(entry.width for entry in entries)
-        room = self._library.vcam_reduce_scratch(widest)
+        wanted = self._library.vcam_reduce_scratch(widest)
 
         def reduce(planes: Sequence[U8]) -> None:
             found = [_plane(plane, *size) for plane, size in zip(planes, sizes, strict=True)]
-            for source, place in zip(sources, found, strict=True):
-                source.at, source.stride = place
-            self._library.vcam_reduce(entries, counts, len(held), widest, self._scratch(room))
+            for index, source in zip(sources, found, strict=True):
+                entries[index] = source
+            self._library.vcam_reduce(entries, counts, len(held), widest, self._scratch(wanted))
 
         return reduce
 
@@ -125,24 +136,25 @@ class Kernels:
         All (h, w). scale: 0 to 1, with which a full-range sample is limited.
         """
         height, width = mask.shape
-        factor = 0 if scale == 1.0 else round(scale * (1 << 14))
-        planes = (part for plane in (mask, sample, behind, out) for part in _plane(plane, height, width))
-        self._library.vcam_blend(*planes, width, height, factor, lift)
+        planes = [_plane(plane, height, width) for plane in (mask, sample, behind, out)]
+        self._library.vcam_blend(*planes, scale, lift)
 
     def enlarge(self, matte: U8, full: U8, half: U8) -> None:
         """Write the matte (h, w) into `full` (2h, 2w), bilinear, and the means of its fours into `half` (h, w)."""
         height, width = matte.shape
         source, target = _plane(matte, height, width), _plane(full, 2 * height, 2 * width)
         means = _plane(half, height, width)
-        self._library.vcam_enlarge(*source, *target, *means, width, height, self._scratch(width + 2))
+        scratch = self._scratch(self._library.vcam_enlarge_scratch(width))
+        self._library.vcam_enlarge(source, target, means, scratch)
 
     def magnify(self, small: U8, full: U8, factor: int) -> None:
-        """Write a plane (h, w), bilinear, into `full` (factor * h, factor * w); factor: of `MAGNIFIED`."""
+        """Write a plane (h, w), bilinear, into `full` (factor * h, factor * w); factor: of `magnified`."""
         height, width = small.shape
-        if factor not in MAGNIFIED:
+        if factor not in self.magnified:
             raise ValueError(f"nothing is enlarged {factor} times")
         source, target = _plane(small, height, width), _plane(full, factor * height, factor * width)
-        self._library.vcam_magnify(*source, *target, width, height, factor, self._scratch(factor * width))
+        scratch = self._scratch(self._library.vcam_magnify_scratch(width, factor))
+        self._library.vcam_magnify(source, target, factor, scratch)
 
     def model(
         self,
@@ -152,6 +164,7 @@ class Kernels:
         radius: int,
         *,
         epsilon: float,
+        flat: float,
         blind: int,
         contrast: float,
         sure: int,
@@ -159,15 +172,15 @@ class Kernels:
         """The guided filter's linear model of a matte by the three planes of a guide, all (h, w).
 
         maps: float32 (4, h, w), overwritten: the slopes by each plane and the offset, in levels, with the contrast in
-        them. radius: 1 to `MAX_RADIUS`; epsilon: in squared levels; blind, sure: see `vcam.matte.guided`.
+        them. radius: 1 to `MAX_RADIUS`; epsilon, flat: in squared levels; these and the rest: see `vcam.matte.guided`.
         """
         height, width = matte.shape
         if not 1 <= radius <= MAX_RADIUS:
             raise ValueError(f"no radius: {radius}")
-        planes = (part for plane in (matte, *guide) for part in _plane(plane, height, width))
+        planes = [_plane(plane, height, width) for plane in (matte, *guide)]
         to = _numbers(maps, (4, height, width))
-        room = self._scratch(self._library.vcam_model_scratch(width, height, radius))
-        self._library.vcam_model(*planes, to, room, width, height, radius, epsilon, blind, contrast, sure)
+        scratch = self._scratch(self._library.vcam_model_scratch(width, height, radius))
+        self._library.vcam_model(*planes, to, radius, epsilon, flat, blind, contrast, sure, scratch)
 
     def apply(self, maps: F32, planes: Planes, target: U8) -> None:
         """Write what the model gives for planes of I420, (2h, 2w) and twice (h, w), into `target` (2h, 2w).
@@ -177,24 +190,22 @@ class Kernels:
         (height, width), (_, rows, columns) = planes[1].shape, maps.shape
         if rows < 2 or columns < 2:
             raise ValueError(f"maps are too small: {maps.shape}")
-        y, to = (_plane(plane, 2 * height, 2 * width) for plane in (planes[0], target))
-        u, v = (_plane(plane, height, width) for plane in planes[1:])
-        source = _numbers(maps, (4, rows, columns))
-        room = self._scratch(self._library.vcam_apply_scratch(width))
-        self._library.vcam_apply(source, columns, rows, *y, *u, *v, *to, width, height, room)
+        source, to = _numbers(maps, (4, rows, columns)), _plane(target, 2 * height, 2 * width)
+        scratch = self._scratch(self._library.vcam_apply_scratch(width))
+        self._library.vcam_apply(source, columns, rows, *_i420(planes), to, scratch)
 
-    def steady(self, matte: U8, kept: U8, maps: tuple[U8, U8], *, least: int, moved: tuple[int, int]) -> None:
+    def steady(self, matte: U8, kept: U8, maps: tuple[U8, U8], *, least: float, moved: tuple[int, int]) -> None:
         """Move `kept` towards the matte, both (h, w), where the map stands still, and the matte to the same.
 
-        maps: now and before, of any size from (2, 2); least: the gain, in 256 parts; moved: see `vcam.matte.average`.
+        maps: now and before, of any size from (2, 2); least: the gain, 0 to 1; moved: see `vcam.matte.average`.
         """
         (height, width), (rows, columns) = matte.shape, maps[0].shape
         if rows < 2 or columns < 2:
             raise ValueError(f"maps are too small: {maps[0].shape}")
-        large = (part for plane in (matte, kept) for part in _plane(plane, height, width))
-        small = (part for plane in maps for part in _plane(plane, rows, columns))
-        room = self._scratch(self._library.vcam_steady_scratch(columns, width))
-        self._library.vcam_steady(*large, *small, columns, rows, width, height, least, *moved, room)
+        large = [_plane(plane, height, width) for plane in (matte, kept)]
+        small = [_plane(plane, rows, columns) for plane in maps]
+        scratch = self._scratch(self._library.vcam_steady_scratch(columns, width))
+        self._library.vcam_steady(*large, *small, least, *moved, scratch)
 
     def follow(
         self,
@@ -208,52 +219,71 @@ class Kernels:
         slope: float,
         still: float,
         doubt: tuple[int, int],
+        nobody: float,
     ) -> None:
         """The temporal filter's average of a map (2h, 2w), given the one of before and the motion since.
 
-        All arrays dense; flow: float32 (h, w, 2), to where each pixel was, in its own pixels; pictures: the luma of now
-        and of before, (h, w), from 2 by 2; the rest: see `vcam.matte.temporal`.
+        Maps and flow dense; flow: float32 (h, w, 2), to where each pixel was, in its own pixels; pictures: the luma of
+        now and of before, (h, w), from 2 by 2; the rest: see `vcam.matte.temporal`.
         """
         height, width = flow.shape[:2]
-        if height < 2 or width < 2 or any(_plane(luma, height, width)[1] != width for luma in pictures):
-            raise ValueError("the pictures are too small, or not dense")
-        maps = (_numbers(numbers, (2 * height, 2 * width)) for numbers in (probability, mean, result))
-        lumas = (_address(luma) for luma in pictures)
+        if height < 2 or width < 2:
+            raise ValueError(f"the pictures are too small: {(height, width)}")
+        lumas = [_plane(luma, height, width) for luma in pictures]
+        maps = [_numbers(numbers, (2 * height, 2 * width)) for numbers in (probability, mean, result)]
         moved = _numbers(flow, (height, width, 2))
-        room = self._scratch(self._library.vcam_follow_scratch(width, height))
-        self._library.vcam_follow(*maps, moved, *lumas, width, height, floor, slope, still, *doubt, room)
+        scratch = self._scratch(self._library.vcam_follow_scratch(width, height))
+        self._library.vcam_follow(*maps, moved, *lumas, floor, slope, still, *doubt, nobody, scratch)
 
-    def lut(self, planes: Planes, curves: U8, rest: npt.NDArray[np.uint32]) -> None:
+    def lut(
+        self,
+        planes: Planes,
+        curves: U8,
+        rest: npt.NDArray[np.uint32],
+        *,
+        bits: int,
+        none: int,
+        luma: tuple[int, int],
+        chroma: tuple[int, int],
+    ) -> None:
         """Change planes of I420, (2h, 2w) and twice (h, w), by a curve for each and by what curves leave over.
 
-        curves: uint8 (3, 256); rest: uint32 (2^18,); both dense, see `vcam.compose.filters.cube`.
+        curves: uint8 (3, 256); rest: uint32 (2^(3 * bits),), whose bytes are `none` where nothing is left over; both
+        dense, see `vcam.compose.filters.cube`. luma, chroma: the least and the greatest sample of each.
         """
-        height, width = planes[1].shape
-        fits = curves.shape == (3, 256) and curves.dtype == np.uint8 and rest.shape == (1 << 18,) and rest.itemsize == 4
+        size = (1 << 3 * bits,) if 1 <= bits <= 8 else ()
+        fits = curves.shape == (3, 256) and curves.dtype == _BYTES and rest.shape == size and rest.itemsize == 4
         if not (fits and curves.flags.c_contiguous and rest.flags.c_contiguous):
             raise ValueError(f"no tables: {curves.dtype} {curves.shape}, {rest.dtype} {rest.shape}")
-        y, (u, v) = _plane(planes[0], 2 * height, 2 * width), (_plane(plane, height, width) for plane in planes[1:])
-        room = self._scratch(self._library.vcam_lut_scratch(width))
-        self._library.vcam_lut(*y, *u, *v, width, height, _address(curves), _address(rest), room)
+        tables = _address(curves), _address(rest)
+        scratch = self._scratch(self._library.vcam_lut_scratch(planes[1].shape[1]))
+        self._library.vcam_lut(*_i420(planes), *tables, bits, none, *luma, *chroma, scratch)
 
     def shade(self, gain: U8, lift: U8, sample: U8) -> None:
         """sample = gain / 255 * sample + lift, all (h, w)."""
         height, width = sample.shape
-        planes = (part for plane in (gain, lift, sample) for part in _plane(plane, height, width))
-        self._library.vcam_shade(*planes, width, height)
+        self._library.vcam_shade(*[_plane(plane, height, width) for plane in (gain, lift, sample)])
 
-    def lighten(self, gain: U8, luma: U8) -> None:
-        """luma = gain / 85 * (luma - 16) + 16, both (h, w), kept in the limited range."""
+    def lighten(self, gain: U8, luma: U8, *, most: float, black: int, white: int) -> None:
+        """luma = most * gain / 255 * (luma - black) + black, both (h, w), from black to white.
+
+        most: from 1 to `max_gain`.
+        """
         height, width = luma.shape
-        self._library.vcam_lighten(*_plane(gain, height, width), *_plane(luma, height, width), width, height)
+        if not 1 <= most <= self.max_gain:
+            raise ValueError(f"no gain: {most}")
+        self._library.vcam_lighten(_plane(gain, height, width), _plane(luma, height, width), most, black, white)
 
     def _scratch(self, numbers: int) -> int:
-        """The address of room for so many numbers of four bytes; the thread's own until its next call."""
-        room: F32 | None = getattr(self._rooms, "room", None)
-        if room is None or room.size < numbers:
-            room = self._rooms.room = np.zeros(numbers, np.float32)
-            self._rooms.address = _address(room)
-        address: int = self._rooms.address
+        """The address of memory for so many numbers of four bytes; the thread's own until its next call.
+
+        It begins where a line of the cache does, on which a tenth of the time of `model` hangs.
+        """
+        scratch: F32 | None = getattr(self._own, "scratch", None)
+        if scratch is None or scratch.size < numbers + self._line // 4:
+            scratch = self._own.scratch = np.zeros(numbers + self._line // 4, np.float32)
+            self._own.address = _address(scratch) + -_address(scratch) % self._line
+        address: int = self._own.address
         return address
 
 
@@ -283,11 +313,17 @@ def _address(array: npt.NDArray[Any]) -> int:
     return address
 
 
-def _plane(plane: U8, height: int, width: int) -> tuple[int, int]:
-    """Address and distance of rows."""
-    if plane.shape != (height, width) or plane.dtype != np.uint8 or (plane.strides[1] != 1 and width > 1):
+def _plane(plane: U8, height: int, width: int) -> _Plane:
+    """The one way from an array to what a loop takes. Raises `ValueError` if it has another size, type or order."""
+    if plane.shape != (height, width) or plane.dtype != _BYTES or (plane.strides[1] != 1 and width > 1):
         raise ValueError(f"a plane of {plane.dtype} {plane.shape} instead of {(height, width)}")
-    return _address(plane), plane.strides[0]
+    return _Plane(_address(plane), plane.strides[0], width, height)
+
+
+def _i420(planes: Planes) -> tuple[_Plane, _Plane, _Plane]:
+    """The same for luma and for chroma of half its size, which says how large both are."""
+    (y, u, v), (height, width) = planes, planes[1].shape
+    return _plane(y, 2 * height, 2 * width), _plane(u, height, width), _plane(v, height, width)
 
 
 def _numbers(array: F32, shape: tuple[int, ...]) -> int:

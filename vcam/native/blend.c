@@ -2,29 +2,34 @@
 
 #include "common.h"
 
-/* out = m * (k * sample + lift) + (1 - m) * behind, m = mask / 255; k as k * 2^14, or 0 for a sample as it is */
-EXPORT void vcam_blend(const u8 *mask, ptrdiff_t mask_stride, const u8 *sample, ptrdiff_t sample_stride,
-                       const u8 *behind, ptrdiff_t behind_stride, u8 *out, ptrdiff_t out_stride, i32 width, i32 height,
-                       i32 k, i32 lift) {
+/* out = m * (scale * sample + lift) + (1 - m) * behind, m = mask / 255; scale: 0 to 1 */
+EXPORT void vcam_blend(const Plane *mask, const Plane *sample, const Plane *behind, const Plane *out, float scale,
+                       i32 lift) {
+    const i32 width = out->width, height = out->height, as_it_is = scale == 1.0f && !lift;
+    const i16 factor = (i16)(scale * (float)(1 << 14) + 0.5f);
     for (i32 y = 0; y < height; y++) {
-        if (k) {
+        const u8 *m = row_of(mask, y), *s = row_of(sample, y), *b = row_of(behind, y);
+        u8 *to = row_of(out, y);
+        if (as_it_is) {
             INDEPENDENT
             for (i32 x = 0; x < width; x++) {
-                /* the multiplication that keeps the upper half and rounds, as processors have it */
-                i16 twice = (i16)(sample[x] * 2), factor = (i16)k;
-                u16 m = mask[x], person = (u16)((((((i32)twice * factor) >> 14) + 1) >> 1) + lift);
-                out[x] = by_255((u16)(m * person + (255 - m) * behind[x]));
+                u16 share = m[x];
+                to[x] = by_255((u16)(share * s[x] + (255 - share) * b[x]));
             }
         } else {
             INDEPENDENT
             for (i32 x = 0; x < width; x++) {
-                u16 m = mask[x];
-                out[x] = by_255((u16)(m * sample[x] + (255 - m) * behind[x]));
+                /* the multiplication that keeps the upper half and rounds, as processors have it */
+                i16 twice = (i16)(s[x] * 2);
+                u16 share = m[x], person = (u16)((((((i32)twice * factor) >> 14) + 1) >> 1) + lift);
+                to[x] = by_255((u16)(share * person + (255 - share) * b[x]));
             }
         }
-        mask += mask_stride, sample += sample_stride, behind += behind_stride, out += out_stride;
     }
 }
+
+/* where scratch memory is best begun: at a multiple of so many bytes */
+EXPORT_ONE i32 vcam_line(void) { return LINE; }
 
 /* what this library was built from */
 EXPORT_ONE uint32_t vcam_fingerprint(void) { return VCAM_FINGERPRINT; }

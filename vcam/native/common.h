@@ -1,10 +1,11 @@
 /* What the compiled loops share.
  *
- * They do in one pass what takes OpenCV several. All of it is optional: without a compiler at installation the rooms take
- * the passes of OpenCV, whose results these equal within one level (tests/test_native*.py). So the formulas and their
- * sources stand in the Python file that each loop is named after, and here only what differs.
+ * They do in one pass what takes OpenCV several. All of it is optional: without a compiler at installation vcam takes the
+ * passes of OpenCV, whose results these equal within one level (tests/test_native*.py). So the formulas, their constants
+ * and their sources stand in the Python file that each loop is named after. A constant that both need is passed; what
+ * stands here is a loop's own, as the fixed point that it counts in.
  *
- * Strides count samples; rows are dense. No function keeps a pointer, allocates, or fails.
+ * No function keeps a pointer, allocates, or fails.
  */
 
 #ifndef VCAM_COMMON_H
@@ -17,6 +18,14 @@ typedef uint8_t u8;
 typedef int16_t i16;
 typedef uint16_t u16;
 typedef int32_t i32;
+
+/* Samples in rows, `stride` bytes apart; those of a row are neighbours. As vcam/native/__init__.py has it. Where a loop
+   takes several planes without another word, they are of one size. */
+typedef struct {
+    u8 *at;
+    ptrdiff_t stride;
+    i32 width, height;
+} Plane;
 
 #define EXPORT_ONE __attribute__((visibility("default")))
 
@@ -47,6 +56,8 @@ enum { LINE = 64 };
 INLINE i32 clamped(i32 value, i32 most) { return value < 0 ? 0 : value > most ? most : value; }
 
 INLINE float within(float value, float most) { return value < 0.0f ? 0.0f : value > most ? most : value; }
+
+INLINE u8 *row_of(const Plane *plane, i32 y) { return plane->at + y * plane->stride; }
 
 /* x / 255, rounded, for x up to 255 * 255 */
 INLINE u8 by_255(u16 x) {

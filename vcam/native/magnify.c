@@ -21,29 +21,39 @@ INLINE void widen(const u8 *restrict small, u16 *restrict wide, i32 width, const
     }
 }
 
-INLINE void magnify(const u8 *small, ptrdiff_t small_stride, u8 *full, ptrdiff_t full_stride, i32 width, i32 height,
-                    const i32 factor, u16 *rows) {
-    const i32 wide = factor * width, half = factor / 2;
+INLINE void magnify(const Plane *small, const Plane *full, const i32 factor, u16 *rows) {
+    const i32 width = small->width, height = small->height, wide = factor * width, half = factor / 2;
     u16 *upper = rows, *lower = rows + wide;
-    widen(small, lower, width, factor);
+    widen(small->at, lower, width, factor);
     for (i32 y = -1; y < height; y++) {
         u16 *spare = upper;
         upper = lower, lower = spare;
-        widen(small + (y + 1 < height ? y + 1 : y) * small_stride, lower, width, factor);
+        widen(row_of(small, y + 1 < height ? y + 1 : y), lower, width, factor);
         for (i32 i = y < 0 ? half : 0; i < (y == height - 1 ? half : factor); i++) {
             const u16 *restrict a = upper, *restrict b = lower;
             const u16 below = (u16)(2 * i + 1), above = (u16)(2 * factor - 2 * i - 1);
-            u8 *restrict to = full + (y * factor + half + i) * full_stride;
+            u8 *restrict to = row_of(full, y * factor + half + i);
             for (i32 x = 0; x < wide; x++) to[x] = (u8)((u16)(a[x] * above + b[x] * below + UNIT) >> 8);
         }
     }
 }
 
-/* factor: 2, 4, 8 or 16; full: (factor * height, factor * width). rows: room for 2 * factor * width samples */
-EXPORT void vcam_magnify(const u8 *small, ptrdiff_t small_stride, u8 *full, ptrdiff_t full_stride, i32 width, i32 height,
-                         i32 factor, u16 *rows) {
-    if (factor == 2) magnify(small, small_stride, full, full_stride, width, height, 2, rows);
-    if (factor == 4) magnify(small, small_stride, full, full_stride, width, height, 4, rows);
-    if (factor == 8) magnify(small, small_stride, full, full_stride, width, height, 8, rows);
-    if (factor == 16) magnify(small, small_stride, full, full_stride, width, height, 16, rows);
+/* How many times a plane can be enlarged: each has a loop of its own. */
+#define FACTORS(each) each(2) each(4) each(8) each(16)
+
+/* The first of them, the second and so on, then 0. */
+EXPORT_ONE i32 vcam_magnified(i32 which) {
+#define NUMBER(factor) factor,
+    static const i32 factors[] = {FACTORS(NUMBER) 0};
+    return factors[which];
+}
+
+/* How many numbers of four bytes vcam_magnify needs. */
+EXPORT_ONE ptrdiff_t vcam_magnify_scratch(i32 width, i32 factor) { return (ptrdiff_t)factor * width; }
+
+/* full: `factor` times as high and wide; rows: two of it */
+EXPORT void vcam_magnify(const Plane *small, const Plane *full, i32 factor, u16 *rows) {
+#define BY(number) \
+    if (factor == number) magnify(small, full, number, rows);
+    FACTORS(BY)
 }

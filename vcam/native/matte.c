@@ -2,15 +2,17 @@
 
 #include "common.h"
 
-/* The matte (height, width) at twice its size, bilinear, and the means of that one's fours.
-   rows: room for 2 * (width + 2) samples */
-EXPORT void vcam_enlarge(const u8 *matte, ptrdiff_t matte_stride, u8 *full, ptrdiff_t full_stride, u8 *half,
-                         ptrdiff_t half_stride, i32 width, i32 height, u16 *restrict rows) {
+/* How many numbers of four bytes vcam_enlarge needs. */
+EXPORT_ONE ptrdiff_t vcam_enlarge_scratch(i32 width) { return (ptrdiff_t)width + 2; }
+
+/* The matte (height, width) at twice its size, bilinear, and the means of that one's fours at its own. rows: two */
+EXPORT void vcam_enlarge(const Plane *matte, const Plane *full, const Plane *half, u16 *restrict rows) {
+    const i32 width = matte->width, height = matte->height;
     u16 *restrict top = rows + 1, *restrict bottom = rows + width + 3;
     for (i32 y = 0; y < height; y++) {
-        const u8 *here = matte + y * matte_stride;
-        const u8 *above = y ? here - matte_stride : here;
-        const u8 *below = y + 1 < height ? here + matte_stride : here;
+        const u8 *here = row_of(matte, y);
+        const u8 *above = row_of(matte, y ? y - 1 : y);
+        const u8 *below = row_of(matte, y + 1 < height ? y + 1 : y);
         INDEPENDENT
         for (i32 x = 0; x < width; x++) {
             u16 three = (u16)(3 * here[x]);
@@ -19,8 +21,8 @@ EXPORT void vcam_enlarge(const u8 *matte, ptrdiff_t matte_stride, u8 *full, ptrd
         }
         top[-1] = top[0], top[width] = top[width - 1];
         bottom[-1] = bottom[0], bottom[width] = bottom[width - 1];
-        u8 *restrict first = full + 2 * y * full_stride, *restrict second = first + full_stride;
-        u8 *restrict mean = half + y * half_stride;
+        u8 *restrict first = row_of(full, 2 * y), *restrict second = row_of(full, 2 * y + 1);
+        u8 *restrict mean = row_of(half, y);
         INDEPENDENT
         for (i32 x = 0; x < width; x++) {
             u16 t = (u16)(3 * top[x] + 8), b = (u16)(3 * bottom[x] + 8);
@@ -43,23 +45,16 @@ static const u8 FACTORS[SUMS][2] = {{P, ONE}, {Y, ONE}, {U, ONE}, {V, ONE}, {P, 
 /* of each window: the slopes by y, u and v, the offset, and the share that colours leave unexplained */
 enum { BY_Y, BY_U, BY_V, OFFSET, UNSEEN, MODEL };
 
-typedef struct {
-    const u8 *rows[INPUTS];
-    ptrdiff_t strides[INPUTS];
-} Inputs;
-
-INLINE const u8 *row_of(const Inputs *in, i32 which, i32 row) { return in->rows[which] + row * in->strides[which]; }
-
 /* columns + a factor times the other of one row, less those of another row */
-INLINE void exchange(i32 *restrict columns, const Inputs *in, i32 sum, i32 next, i32 last, i32 width) {
-    const u8 *a = row_of(in, FACTORS[sum][0], next), *b = row_of(in, FACTORS[sum][1], next);
-    const u8 *c = row_of(in, FACTORS[sum][0], last), *d = row_of(in, FACTORS[sum][1], last);
+INLINE void exchange(i32 *restrict columns, const Plane *in, i32 sum, i32 next, i32 last, i32 width) {
+    const u8 *a = row_of(in + FACTORS[sum][0], next), *b = row_of(in + FACTORS[sum][1], next);
+    const u8 *c = row_of(in + FACTORS[sum][0], last), *d = row_of(in + FACTORS[sum][1], last);
     INDEPENDENT
     for (i32 x = 0; x < width; x++) columns[x] += a[x] * b[x] - c[x] * d[x];
 }
 
-INLINE void add(i32 *restrict columns, const Inputs *in, i32 sum, i32 row, i32 width) {
-    const u8 *a = row_of(in, FACTORS[sum][0], row), *b = row_of(in, FACTORS[sum][1], row);
+INLINE void add(i32 *restrict columns, const Plane *in, i32 sum, i32 row, i32 width) {
+    const u8 *a = row_of(in + FACTORS[sum][0], row), *b = row_of(in + FACTORS[sum][1], row);
     INDEPENDENT
     for (i32 x = 0; x < width; x++) columns[x] += a[x] * b[x];
 }
@@ -116,7 +111,8 @@ INLINE void average(const float *restrict source, i32 row, float *restrict padde
 }
 
 /* m: SUMS rows of means; model: one row in each of MODEL planes */
-INLINE void solve(const float *restrict m, float *restrict model, ptrdiff_t plane, i32 width, float epsilon) {
+INLINE void solve(const float *restrict m, float *restrict model, ptrdiff_t plane, i32 width, float epsilon,
+                  float flat) {
     const float least = epsilon * epsilon * epsilon;
     INDEPENDENT
     for (i32 x = 0; x < width; x++) {
@@ -134,15 +130,15 @@ INLINE void solve(const float *restrict m, float *restrict model, ptrdiff_t plan
         float c = (c_yv * py + c_uv * pu + c_vv * pv) * inverse;
         model[BY_Y * plane + x] = a, model[BY_U * plane + x] = b, model[BY_V * plane + x] = c;
         model[OFFSET * plane + x] = p - a * y - b * u - c * v;
-        model[UNSEEN * plane + x] = 1.0f - within((a * py + b * pu + c * pv) / (pp > 1.0f ? pp : 1.0f), 1.0f);
+        model[UNSEEN * plane + x] = 1.0f - within((a * py + b * pu + c * pv) / (pp > flat ? pp : flat), 1.0f);
     }
 }
 
-/* The least and the greatest of each pixel's three by three samples of the matte; two more columns of room for each. */
-INLINE void bounds(const Inputs *in, i32 row, u8 *restrict low, u8 *restrict high, i32 width, i32 height) {
-    const u8 *restrict p = row_of(in, P, row);
-    const u8 *restrict above = row_of(in, P, clamped(row - 1, height - 1));
-    const u8 *restrict below = row_of(in, P, clamped(row + 1, height - 1));
+/* The least and the greatest of each pixel's three by three samples of the matte. low, high: 2 * width + 2 samples */
+INLINE void bounds(const Plane *in, i32 row, u8 *restrict low, u8 *restrict high, i32 width, i32 height) {
+    const u8 *restrict p = row_of(in + P, row);
+    const u8 *restrict above = row_of(in + P, clamped(row - 1, height - 1));
+    const u8 *restrict below = row_of(in + P, clamped(row + 1, height - 1));
     u8 *restrict least = low + width, *restrict most = high + width;
     INDEPENDENT
     for (i32 x = 0; x < width; x++) {
@@ -161,9 +157,9 @@ INLINE void bounds(const Inputs *in, i32 row, u8 *restrict low, u8 *restrict hig
 
 /* The mean of the models of all windows that hold a pixel, given back the matte's own where colours are blind, and none
    or all where the matte is sure. low, high: of the matte's neighbours */
-INLINE void settle(const float *restrict mean, const Inputs *in, i32 row, float *restrict maps, ptrdiff_t plane,
+INLINE void settle(const float *restrict mean, const Plane *in, i32 row, float *restrict maps, ptrdiff_t plane,
                    i32 width, i32 blind, float contrast, const u8 *restrict low, const u8 *restrict high, i32 sure) {
-    const u8 *p = row_of(in, P, row), *y = row_of(in, Y, row), *u = row_of(in, U, row), *v = row_of(in, V, row);
+    const u8 *p = row_of(in + P, row), *y = row_of(in + Y, row), *u = row_of(in + U, row), *v = row_of(in + V, row);
     const float level = 255.0f * (0.5f - 0.5f * contrast);
     float *restrict by_y = maps, *restrict by_u = maps + plane, *restrict by_v = maps + 2 * plane;
     float *restrict offset = maps + 3 * plane;
@@ -188,34 +184,34 @@ EXPORT ptrdiff_t vcam_model_scratch(i32 width, i32 height, i32 radius) {
     return (ptrdiff_t)MODEL * width * height + (2 * SUMS + 4) * (ptrdiff_t)width + 2 * radius + 1;
 }
 
-/* p, y, u, v: (height, width). maps: four planes (height, width), the slopes by y, u and v and the offset */
-EXPORT void vcam_model(const u8 *p, ptrdiff_t p_stride, const u8 *y, ptrdiff_t y_stride, const u8 *u, ptrdiff_t u_stride,
-                       const u8 *v, ptrdiff_t v_stride, float *maps, float *scratch, i32 width, i32 height, i32 radius,
-                       float epsilon, i32 blind, float contrast, i32 sure) {
+/* p is the matte; y, u, v the guide. maps: four planes of their size, dense: the slopes by y, u and v and the offset */
+EXPORT void vcam_model(const Plane *p, const Plane *y, const Plane *u, const Plane *v, float *maps, i32 radius,
+                       float epsilon, float flat, i32 blind, float contrast, i32 sure, float *scratch) {
+    const i32 width = p->width, height = p->height;
     const ptrdiff_t plane = (ptrdiff_t)width * height;
     const float share = 1.0f / (float)((2 * radius + 1) * (2 * radius + 1));
     float *model = scratch, *means = model + MODEL * plane;
     i32 *columns = (i32 *)(means + SUMS * width), *padded = columns + SUMS * width, *total = padded + width + 2 * radius;
     u8 *ones = (u8 *)(total + width), *low = ones + width, *high = low + 2 * width + 2;
-    Inputs in = {{p, y, u, v, ones}, {p_stride, y_stride, u_stride, v_stride, 0}};
+    const Plane in[INPUTS] = {*p, *y, *u, *v, {ones, 0, width, height}};
     for (i32 x = 0; x < width; x++) ones[x] = 1;
     for (i32 x = 0; x < SUMS * width; x++) columns[x] = 0;
     for (i32 row = 0; row < height; row++) {
         for (i32 sum = 0; sum < SUMS; sum++) {
             i32 *mine = columns + sum * width;
             if (row)
-                exchange(mine, &in, sum, clamped(row + radius, height - 1), clamped(row - 1 - radius, height - 1), width);
+                exchange(mine, in, sum, clamped(row + radius, height - 1), clamped(row - 1 - radius, height - 1), width);
             else
-                for (i32 i = -radius; i <= radius; i++) add(mine, &in, sum, clamped(i, height - 1), width);
+                for (i32 i = -radius; i <= radius; i++) add(mine, in, sum, clamped(i, height - 1), width);
             average_integers(mine, padded, total, means + sum * width, width, radius, share);
         }
-        solve(means, model + (ptrdiff_t)row * width, plane, width, epsilon);
+        solve(means, model + (ptrdiff_t)row * width, plane, width, epsilon, flat);
     }
     for (i32 row = 0; row < height; row++) {
         for (i32 i = 0; i < MODEL; i++)
             average(model + i * plane, row, (float *)padded, means + i * width, width, height, radius, share);
-        bounds(&in, row, low, high, width, height);
-        settle(means, &in, row, maps + (ptrdiff_t)row * width, plane, width, blind, contrast, low, high, sure);
+        bounds(in, row, low, high, width, height);
+        settle(means, in, row, maps + (ptrdiff_t)row * width, plane, width, blind, contrast, low, high, sure);
     }
 }
 
@@ -284,12 +280,10 @@ INLINE void luma_row(const Pair *pair, float share, const u8 *restrict y, const 
 /* How many numbers of four bytes vcam_apply needs. */
 EXPORT ptrdiff_t vcam_apply_scratch(i32 width) { return 2 + 23 * (ptrdiff_t)width; }
 
-/* maps: as vcam_model's, two rows and two columns at least; y: (2 * height, 2 * width), u and v: (height, width);
-   target: as y */
-EXPORT void vcam_apply(const float *maps, i32 columns, i32 rows, const u8 *y, ptrdiff_t y_stride, const u8 *u,
-                       ptrdiff_t u_stride, const u8 *v, ptrdiff_t v_stride, u8 *target, ptrdiff_t target_stride,
-                       i32 width, i32 height, float *scratch) {
-    const i32 wide = 2 * width;
+/* maps: as vcam_model's, two rows and two columns at least; y, target: (2 * height, 2 * width), u and v: (height, width) */
+EXPORT void vcam_apply(const float *maps, i32 columns, i32 rows, const Plane *y, const Plane *u, const Plane *v,
+                       const Plane *target, float *scratch) {
+    const i32 width = u->width, height = u->height, wide = 2 * width;
     Pair luma = {scratch, scratch + wide, -2}, chroma = {scratch + 2 * wide, scratch + 2 * wide + 3 * width, -2};
     float *sum = chroma.lower + 3 * width + 1;
     /* three rows of them: the one above, the present one and the one below */
@@ -303,13 +297,13 @@ EXPORT void vcam_apply(const float *maps, i32 columns, i32 rows, const u8 *y, pt
         if (next < height) {
             i32 first = place(next, height, rows, &t);
             move_to(&chroma, first, maps + (ptrdiff_t)rows * columns, 3, columns, rows, chroma_at, chroma_share, width);
-            chroma_row(&chroma, t, u + next * u_stride, v + next * v_stride, sum, totals + next % 3 * wide, width);
+            chroma_row(&chroma, t, row_of(u, next), row_of(v, next), sum, totals + next % 3 * wide, width);
         }
         for (i32 i = 0; row >= 0 && i < 2; i++) {
             i32 line = 2 * row + i, beside = clamped(row + 2 * i - 1, height - 1);
             move_to(&luma, place(line, 2 * height, rows, &t), maps, 1, columns, rows, at, share, wide);
-            luma_row(&luma, t, y + line * y_stride, totals + row % 3 * wide, totals + beside % 3 * wide,
-                     target + line * target_stride, wide);
+            luma_row(&luma, t, row_of(y, line), totals + row % 3 * wide, totals + beside % 3 * wide, row_of(target, line),
+                     wide);
         }
     }
 }

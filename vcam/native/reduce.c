@@ -2,12 +2,6 @@
 
 #include "common.h"
 
-typedef struct {
-    u8 *at;
-    ptrdiff_t stride;
-    i32 width, height;
-} Plane;
-
 /* Two samples side by side, from anywhere; they are only ever added, so either may be the upper byte. */
 typedef u16 __attribute__((aligned(1), may_alias)) Pair;
 
@@ -32,7 +26,7 @@ INLINE void halve(const u8 *upper, const u8 *lower, u8 *restrict to, i32 width, 
 enum { TO_READ = 16, TO_WRITE = 8 };
 
 INLINE void ask_for(const Plane *plane, i32 y) {
-    const u8 *row = plane->at + clamped(y, plane->height - 1) * plane->stride;
+    const u8 *row = row_of(plane, clamped(y, plane->height - 1));
     for (i32 x = 0; x < plane->width; x += LINE) __builtin_prefetch(row + x);
 }
 
@@ -44,10 +38,10 @@ INLINE void make_rows(const Plane *source, i32 count, i32 first, i32 last) {
         const i32 down = to->height < from->height, across = to->width < from->width;
         times >>= down;
         for (i32 y = first * times; y < last * times; y++) {
-            const u8 *upper = from->at + ((ptrdiff_t)y << down) * from->stride;
+            const u8 *upper = row_of(from, y << down);
             ask_for(to, y + TO_WRITE);
             for (i32 j = 0; !i && j <= down; j++) ask_for(from, (y << down) + j + TO_READ);
-            halve(upper, upper + down * from->stride, to->at + y * to->stride, to->width, across);
+            halve(upper, upper + down * from->stride, row_of(to, y), to->width, across);
         }
     }
 }
@@ -70,14 +64,14 @@ INLINE void reduce(const Plane *source, i32 steps, i32 *restrict at, i32 *restri
         const i32 wanted = y < target->height - 1 ? first + 2 : last->height;
         make_rows(source, steps - 1, ready, wanted);
         ready = wanted;
-        const u8 *restrict upper = last->at + clamped(first, last->height) * last->stride;
-        const u8 *restrict lower = last->at + (first + 1) * last->stride;
+        const u8 *restrict upper = row_of(last, clamped(first, last->height));
+        const u8 *restrict lower = row_of(last, first + 1);
         const u16 below = (u16)(256.0f * part + 0.5f), above = 256 - below;
         INDEPENDENT
         for (i32 x = 0; x < wide; x++) row[x] = (u16)((u16)(upper[x] * above) + (u16)(lower[x] * below));
         row[wide] = row[wide - 1];
         ask_for(target, y + TO_WRITE);
-        u8 *restrict to = target->at + y * target->stride;
+        u8 *restrict to = row_of(target, y);
         for (i32 x = 0; x < width; x++) {
             i32 left = row[at[x]], right = row[at[x] + 1];
             to[x] = (u8)((left * ONE + (right - left) * share[x] + (ONE << 7)) >> 22);

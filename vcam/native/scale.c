@@ -2,7 +2,7 @@
 
 #include "common.h"
 
-/* Pixels at once. While they are made, room is asked for the next: between two frames it has left the caches. */
+/* Pixels at once. While they are made, the memory of the next is asked for: between two frames it has left the caches. */
 enum { BLOCK = 256 };
 
 /* pixels: three samples each; planes: three of `count` numbers; plane = factor * sample + offset */

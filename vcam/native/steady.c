@@ -4,12 +4,12 @@
 
 #include "common.h"
 
-/* How much a row of the map has changed: the greatest of each pixel's three by three. most: two more columns of room */
-INLINE void changes(const u8 *seen, ptrdiff_t seen_stride, const u8 *before, ptrdiff_t before_stride, i32 row,
-                    i32 *restrict most, i32 *restrict change, i32 columns, i32 rows) {
+/* How much a row of the map has changed: the greatest of each pixel's three by three. most: of two columns more */
+INLINE void changes(const Plane *seen, const Plane *before, i32 row, i32 *restrict most, i32 *restrict change) {
+    const i32 columns = seen->width, rows = seen->height;
     for (i32 i = -1; i <= 1; i++) {
-        const u8 *restrict a = seen + clamped(row + i, rows - 1) * seen_stride;
-        const u8 *restrict b = before + clamped(row + i, rows - 1) * before_stride;
+        const u8 *restrict a = row_of(seen, clamped(row + i, rows - 1));
+        const u8 *restrict b = row_of(before, clamped(row + i, rows - 1));
         INDEPENDENT
         for (i32 x = 0; x < columns; x++) {
             i32 size = a[x] < b[x] ? b[x] - a[x] : a[x] - b[x];
@@ -69,17 +69,19 @@ EXPORT ptrdiff_t vcam_steady_scratch(i32 columns, i32 width) {
     return 3 * (ptrdiff_t)columns + 2 + 3 * (ptrdiff_t)width + 2 + width / (2 * BLOCK);
 }
 
-/* kept, matte: (height, width), towards the matte by the gain in 256 parts: `least` up to a change of `calm`, 256 from
-   `moved` on; seen, before: (rows, columns), two of each at least. Most blocks are the same already. */
-EXPORT void vcam_steady(u8 *matte, ptrdiff_t matte_stride, u8 *kept, ptrdiff_t kept_stride, const u8 *seen,
-                        ptrdiff_t seen_stride, const u8 *before, ptrdiff_t before_stride, i32 columns, i32 rows,
-                        i32 width, i32 height, i32 least, i32 calm, i32 moved, i32 *scratch) {
+/* kept, matte: of one size, towards the matte by the gain: `least` up to a change of `calm`, 1 from `moved` on; seen,
+   before: of another, two rows and two columns at least. Most blocks are the same already. */
+EXPORT void vcam_steady(const Plane *matte, const Plane *kept, const Plane *seen, const Plane *before, float least,
+                        i32 calm, i32 moved, i32 *scratch) {
+    const i32 columns = seen->width, rows = seen->height, width = matte->width, height = matte->height;
     const i32 blocks = (width + BLOCK - 1) / BLOCK;
     i32 *most = scratch, *small = most + columns + 2, *at = small + 2 * columns, *share = at + width, have = -2;
     u16 *wide = (u16 *)(share + width);
     u8 *done = (u8 *)(wide + 2 * width);
     Gains upper = {small, wide, done}, lower = {small + columns, wide + width, done + blocks};
-    const float slope = (float)(256 - least) / (float)(moved - calm);
+    /* gains are counted in parts of 256 */
+    const i32 lowest = (i32)(256.0f * least + 0.5f);
+    const float slope = (float)(256 - lowest) / (float)(moved - calm);
     float part;
     for (i32 x = 0; x < width; x++) {
         at[x] = place(x, width, columns, &part);
@@ -90,17 +92,17 @@ EXPORT void vcam_steady(u8 *matte, ptrdiff_t matte_stride, u8 *kept, ptrdiff_t k
         while (have < first + 1) {
             Gains spare = upper;
             upper = lower, lower = spare, have = have < first ? first : first + 1;
-            changes(seen, seen_stride, before, before_stride, have, most, lower.small, columns, rows);
+            changes(seen, before, have, most, lower.small);
             INDEPENDENT
             for (i32 x = 0; x < columns; x++) {
                 float beyond = within((float)(lower.small[x] - calm), (float)(moved - calm));
-                lower.small[x] = least + (i32)(slope * beyond + 0.5f);
+                lower.small[x] = lowest + (i32)(slope * beyond + 0.5f);
             }
             for (i32 block = 0; block < blocks; block++) lower.done[block] = 0;
         }
-        for (i32 block = 0; block < blocks; block++) {
+        u8 *m = row_of(matte, y), *k = row_of(kept, y);
+        for (i32 block = 0; block < blocks; block++, m += BLOCK, k += BLOCK) {
             i32 count = width - block * BLOCK < BLOCK ? width - block * BLOCK : BLOCK;
-            u8 *m = matte + y * matte_stride + block * BLOCK, *k = kept + y * kept_stride + block * BLOCK;
             if (!memcmp(m, k, (size_t)count)) continue;
             const u16 *above = gains_of(&upper, block, at, share, width);
             const u16 *below = gains_of(&lower, block, at, share, width);

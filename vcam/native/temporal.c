@@ -3,17 +3,18 @@
 #include "common.h"
 
 /* Where the samples round a row of places begin, and the shares of those to the right and below. Places outside of the
-   picture (two rows and two columns at least) have its border's. The loops are apart because the next one gathers. */
+   picture (two rows and two columns at least, `stride` samples apart) have its border's. The loops are apart because the
+   next one gathers. */
 INLINE void find_places(const float *restrict to_x, const float *restrict to_y, i32 step, float scale, i32 y,
                         i32 *restrict at, float *restrict right, float *restrict down, i32 first, i32 last, i32 width,
-                        i32 height) {
+                        i32 height, i32 stride) {
     INDEPENDENT
     for (i32 x = first; x < last; x++) {
         float from_x = within((float)x + scale * to_x[step * x], (float)(width - 1));
         float from_y = within((float)y + scale * to_y[step * x], (float)(height - 1));
         i32 left = (i32)from_x, top = (i32)from_y;
         left = left < width - 2 ? left : width - 2, top = top < height - 2 ? top : height - 2;
-        at[x] = top * width + left;
+        at[x] = top * stride + left;
         right[x] = from_x - (float)left, down[x] = from_y - (float)top;
     }
 }
@@ -37,11 +38,12 @@ INLINE void double_row(const float *restrict near, const float *restrict far, i3
 
 /* a row of how badly the motion explains each pixel: |luma - before, moved|, in levels */
 INLINE void residual_row(const u8 *restrict luma, const u8 *restrict before, const i32 *restrict at,
-                         const float *restrict right, const float *restrict down, i32 *restrict residual, i32 width) {
+                         const float *restrict right, const float *restrict down, i32 *restrict residual, i32 width,
+                        i32 stride) {
     INDEPENDENT
     for (i32 x = 0; x < width; x++) {
         i32 i = at[x];
-        float a = before[i], b = before[i + 1], c = before[i + width], d = before[i + width + 1];
+        float a = before[i], b = before[i + 1], c = before[i + stride], d = before[i + stride + 1];
         i32 change = (i32)luma[x] - (i32)(between(a, b, c, d, right[x], down[x]) + 0.5f);
         residual[x] = change < 0 ? -change : change;
     }
@@ -79,10 +81,7 @@ INLINE void average_row(const float *restrict seen, const float *restrict mean, 
 /* Parts of the map that are looked at at once: only where somebody is, or was close by, is there anything to do. */
 enum { ROWS = 16, COLUMNS = 32 };
 
-/* What the matte takes for nobody is the hundredth part of a person; a third of that is surely nothing. */
-static const float NOBODY = 0.0033f;
-
-INLINE i32 is_lively(const float *restrict map, i32 top, i32 bottom, i32 left, i32 right, i32 width) {
+INLINE i32 is_lively(const float *restrict map, i32 top, i32 bottom, i32 left, i32 right, i32 width, float nobody) {
     float most[COLUMNS] = {0.0f};
     for (i32 y = top; y < bottom; y++) {
         const float *row = map + y * width + left;
@@ -92,19 +91,19 @@ INLINE i32 is_lively(const float *restrict map, i32 top, i32 bottom, i32 left, i
             for (i32 x = 0; x < right - left; x++) most[x] = row[x] > most[x] ? row[x] : most[x];
     }
     i32 count = 0;
-    for (i32 x = 0; x < COLUMNS; x++) count += most[x] > NOBODY;
+    for (i32 x = 0; x < COLUMNS; x++) count += most[x] > nobody;
     return count > 0;
 }
 
 /* lively: two planes of a byte for each part; in the first then, whether there is anything to do */
-INLINE void find_lively(const float *seen, const float *mean, u8 *lively, i32 width, i32 height) {
+INLINE void find_lively(const float *seen, const float *mean, u8 *lively, i32 width, i32 height, float nobody) {
     const i32 across = (width + COLUMNS - 1) / COLUMNS, down = (height + ROWS - 1) / ROWS;
     u8 *was = lively + across * down;
     for (i32 i = 0; i < across * down; i++) {
         i32 top = i / across * ROWS, left = i % across * COLUMNS;
         i32 bottom = clamped(top + ROWS, height), right = clamped(left + COLUMNS, width);
-        lively[i] = (u8)is_lively(seen, top, bottom, left, right, width);
-        was[i] = (u8)is_lively(mean, top, bottom, left, right, width);
+        lively[i] = (u8)is_lively(seen, top, bottom, left, right, width, nobody);
+        was[i] = (u8)is_lively(mean, top, bottom, left, right, width, nobody);
     }
     for (i32 i = 0; i < across * down; i++) {
         i32 y = i / across, x = i % across;
@@ -120,26 +119,27 @@ EXPORT ptrdiff_t vcam_follow_scratch(i32 width, i32 height) {
     return 2 * (ptrdiff_t)width * height + 13 * (ptrdiff_t)width + 2 + (2 * width / COLUMNS + 1) * (2 * height / ROWS + 1);
 }
 
-/* luma, before: (height, width), 2 at least, dense; flow: two numbers for each of their pixels, to where it was before;
-   probability, mean, result: twice as high and wide, dense */
-EXPORT void vcam_follow(const float *probability, const float *mean, float *result, const float *flow, const u8 *luma,
-                        const u8 *before, i32 width, i32 height, float floor, float slope, float still, i32 same,
-                        i32 other, float *scratch) {
+/* luma, before: two rows and two columns at least; flow: two numbers for each of their pixels, to where it was before;
+   probability, mean, result: twice as high and wide. Numbers are dense. */
+EXPORT void vcam_follow(const float *probability, const float *mean, float *result, const float *flow, const Plane *luma,
+                        const Plane *before, float floor, float slope, float still, i32 same, i32 other, float nobody,
+                        float *scratch) {
+    const i32 width = luma->width, height = luma->height, stride = (i32)before->stride;
     const i32 wide = 2 * width, tall = 2 * height, parts = (wide + COLUMNS - 1) / COLUMNS;
     i32 *residual = (i32 *)scratch, *at;
     float *doubts = scratch + width * height, *row = doubts + width * height + 1;
     float *to_x = row + width + 1, *to_y = to_x + wide, *least = to_y + wide, *right = least + wide, *down = right + wide;
     at = (i32 *)(down + wide);
     u8 *lively = (u8 *)(at + wide);
-    find_lively(probability, mean, lively, wide, tall);
+    find_lively(probability, mean, lively, wide, tall, nobody);
     i32 top = tall, bottom = 0;
     for (i32 y = 0; y < tall; y++)
         for (i32 i = 0; i < parts; i++)
             if (lively[y / ROWS * parts + i]) top = y < top ? y : top, bottom = y + 1;
     for (i32 y = clamped(top / 2 - 2, height); y < clamped(bottom / 2 + 2, height); y++) {
         const float *mine = flow + 2 * y * width;
-        find_places(mine, mine + 1, 2, 1.0f, y, at, right, down, 0, width, width, height);
-        residual_row(luma + y * width, before, at, right, down, residual + y * width, width);
+        find_places(mine, mine + 1, 2, 1.0f, y, at, right, down, 0, width, width, height, stride);
+        residual_row(row_of(luma, y), before->at, at, right, down, residual + y * width, width, stride);
     }
     for (i32 y = clamped(top / 2 - 1, height); y < clamped(bottom / 2 + 1, height); y++)
         doubt_row(residual, (i32 *)row, doubts + y * width, y, width, height, floor, same, other);
@@ -162,7 +162,7 @@ EXPORT void vcam_follow(const float *probability, const float *mean, float *resu
                 ready = 1;
             }
             /* the flow is in pixels of half the size */
-            find_places(to_x, to_y, 1, 2.0f, y, at, right, down, first, last, wide, tall);
+            find_places(to_x, to_y, 1, 2.0f, y, at, right, down, first, last, wide, tall, wide);
             average_row(probability + y * wide, mean, at, right, down, least, to, first, last, wide, floor, slope, still);
         }
     }

@@ -167,7 +167,7 @@ def enlarge(small: U8, full: U8) -> None:
     """Write a small plane, bilinear, into one of any larger size."""
     kernels, factor = native.kernels(), full.shape[0] // small.shape[0]
     whole = full.shape == (factor * small.shape[0], factor * small.shape[1])
-    if kernels is not None and whole and factor in native.MAGNIFIED:
+    if kernels is not None and whole and factor in kernels.magnified:
         kernels.magnify(small, full, factor)
     else:
         cv2.resize(small, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)

@@ -128,6 +128,8 @@ def look_up(cube: Cube, rgb: F32) -> F32:
 
 _BITS = 6
 _STEP = 256 >> _BITS
+_NONE = 128
+"""The byte of a left-over that changes nothing."""
 _KNOTS = 8
 """Levels from one sample of the table to the next, when it is turned into planes' terms."""
 _SPAN = np.array([219, 224, 224], np.float32)
@@ -166,7 +168,8 @@ class PlanarLut:
     def change(self, picture: Frame, box: Box, scene: Scene | None) -> None:
         part = picture.view(box)
         if self._kernels is not None:
-            self._kernels.lut(part.planes, self._curves, self._rest)
+            limits = {"luma": (BLACK, WHITE), "chroma": (LOWEST, HIGHEST)}
+            self._kernels.lut(part.planes, self._curves, self._rest, bits=_BITS, none=_NONE, **limits)
             return
         left_over = self._look_up(part)
         luma = self._enlarged.like(part.y)
@@ -175,7 +178,7 @@ class PlanarLut:
             zip(part.planes, self._curves, (luma, *left_over[1:]), strict=True)
         ):
             cv2.LUT(plane, curve, dst=plane)
-            cv2.addWeighted(plane, 1, rest, 1, -128, dst=plane)
+            cv2.addWeighted(plane, 1, rest, 1, -_NONE, dst=plane)
             np.clip(plane, LOWEST if index else BLACK, HIGHEST if index else WHITE, out=plane)
 
     def _look_up(self, part: Frame) -> list[U8]:
@@ -197,7 +200,7 @@ class PlanarLut:
 
 def split(cube: Cube, strength: np.float32) -> tuple[U8, npt.NDArray[np.uint32]]:
     """A curve for each plane, uint8 (3, 256), and the left-over of all, uint32 (2^18,): its bytes are those of Y, Cb
-    and Cr plus 128."""
+    and Cr plus `_NONE`."""
 
     def through(samples: F32) -> F32:
         rgb = (samples - _ZERO) / _SPAN @ _TO_RGB
@@ -220,7 +223,7 @@ def split(cube: Cube, strength: np.float32) -> tuple[U8, npt.NDArray[np.uint32]]
         # each turn takes the first axis and leaves its successor last but one
         rest = np.moveaxis(np.tensordot(spread, rest, axes=(1, 0)), 0, 2)
     packed = np.zeros((middle.size,) * 3 + (4,), np.uint8)
-    packed[..., :3] = np.rint(np.clip(rest + 128, 0, 255))
+    packed[..., :3] = np.rint(np.clip(rest + _NONE, 0, 255))
     tables = np.rint(np.stack(curves)).astype(np.uint8)
     return tables, packed.reshape(-1, 4).view(np.uint32).reshape(-1)
 

@@ -17,7 +17,7 @@ _TILES = (4, 4)
 _NOISE = 6.0
 """Levels of noise (standard deviation) at which half of the lift is left."""
 _TOP = 3.0
-"""The largest gain; what is darker than a third of its goal stays dark. The compiled loop has it as a constant."""
+"""The largest gain; what is darker than a third of its goal stays dark."""
 _FLOOR = 4.0
 """Added to the light on both sides of the quotient, so that black has no gain."""
 _RATE = 0.1
@@ -69,7 +69,7 @@ class LowLight:
     def _lighten(self, gain: U8, luma: U8) -> None:
         """16 + g (Y - 16)"""
         if self._kernels is not None:
-            self._kernels.lighten(gain, luma)
+            self._kernels.lighten(gain, luma, most=_TOP, black=BLACK, white=WHITE)
             return
         # planes of a constant, since OpenCV is slow with scalars
         black = self._black.like(luma)
