@@ -5,21 +5,28 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from click.testing import CliRunner
 
+from vcam.camera.base import Camera
 from vcam.camera.shape import Reframed
+from vcam.cli.main import cli
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
+from vcam.daemon.base import State
 from vcam.daemon.changes import Parts
-from vcam.daemon.live import Live, State
+from vcam.daemon.live import Live
+from vcam.daemon.methods import Control, Origin
+from vcam.daemon.notify import Notifier
 from vcam.errors import CameraError, ModelError, VcamError
 from vcam.frames import Frame
 from vcam.matte.factory import make_matte
 from vcam.pipeline import Pipeline
-from vcam.settings import CameraSettings, Settings
+from vcam.settings import CameraSettings, Settings, flatten
 from vcam.testing import FakeSegmenter, RecordingOutput
 from vcam.types import Size
 
@@ -79,17 +86,35 @@ class Screen(RecordingOutput):
 
 
 class Daemon:
-    """A `Live` in a thread, and everything it was given."""
+    """A `Live` in a thread while the block lasts, and everything it was given."""
 
-    def __init__(self, settings: Settings = SETTINGS, *, interval: float = 0.001, **parts: Any) -> None:
+    def __init__(
+        self,
+        settings: Settings = SETTINGS,
+        *,
+        camera: Camera | None = None,
+        screen: Any = None,
+        finds: Callable[[], FakeSegmenter] = lambda: FakeSegmenter(bright, SIZE),
+        notifier: Notifier | None = None,
+        interval: float = 0.001,
+        **parts: Any,
+    ) -> None:
+        """camera: in place of a luminous one. finds: makes networks. interval: seconds between two frames. parts: in
+        place of those for `Parts`."""
         self.cameras: list[LuminousCamera] = []
         self.networks: list[FakeSegmenter] = []
-        self.interval = interval
-        self.screen = Screen()
+        self.interval, self.finds = interval, finds
+        self.screen = screen or Screen()
         given = {"camera": self.camera, "segmenter": self.network, "background": parse_background, "matte": make_matte}
         self.parts = Parts(**(given | parts))
-        camera = self.parts.camera(settings.camera, SIZE, 30.0)
-        self.life = Live(settings, camera=camera, outputs=[self.screen], open_pipeline=self.pipeline, parts=self.parts)
+        self.life = Live(
+            settings,
+            camera=camera or self.parts.camera(settings.camera, SIZE, 30.0),
+            outputs=[self.screen],
+            open_pipeline=self.pipeline,
+            parts=self.parts,
+            notifier=notifier,
+        )
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._run)
 
@@ -100,7 +125,7 @@ class Daemon:
     def network(self, settings: Any, size: Size, *room: str) -> FakeSegmenter:
         if settings.model == "broken":
             raise ModelError("the network is damaged", "take another")
-        self.networks.append(FakeSegmenter(bright, SIZE))
+        self.networks.append(self.finds())
         return self.networks[-1]
 
     def pipeline(self, settings: Settings, camera: Any, size: Size, outputs: list[Any]) -> Pipeline:
@@ -135,8 +160,8 @@ class Daemon:
         return self
 
     def set(self, **changes: object) -> Any:
-        """Settings by key with two underscores for the dot, applied; raises what `Live.change` does."""
-        return self.life.change(lambda current: current.replace(**changes)).result(10)
+        """Settings by key with two underscores for the dot, applied; raises what `Changer.change` does."""
+        return self.life.changer.change(lambda current: current.replace(**changes)).result(10)
 
     def pictures(self, start: int = 0) -> Iterator[Frame]:
         for packed in self.screen.frames[start:]:
@@ -155,3 +180,40 @@ def refused(daemon: Daemon, **changes: object) -> VcamError:
     except VcamError as error:
         return error
     raise AssertionError(f"{changes} were taken")
+
+
+OPTIONS = {
+    "output.size": "96x64", "output.targets": ("null",), "background.spec": "color:#204080", "camera.source": "one",
+    "matte.edge": 2.0,
+}  # fmt: skip
+"""What `Steered` was started with."""
+
+CONFIG = """[matte]
+softness = 0.5
+
+[profiles.work]
+background.spec = "color:#c02020"
+matte.edge = 7
+"""
+"""Its config file."""
+
+
+class Steered:
+    """A daemon with its control socket and a config file."""
+
+    def __init__(self, folder: Path, options: Mapping[str, Any] = {}) -> None:
+        """options: besides `OPTIONS`."""
+        self.config = folder / "config.toml"
+        self.config.write_text(CONFIG)
+        self.origin = Origin({**OPTIONS, **options}, (), "", self.config)
+        self.daemon = Daemon(self.origin.read())
+        self.control = Control(self.daemon.life, self.origin)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return flatten(self.daemon.life.settings)
+
+
+def run(*words: str) -> Any:
+    """What a command has come to: its output, and the exception that it ended with."""
+    return CliRunner().invoke(cli, list(words), standalone_mode=False)

@@ -10,14 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from vcam.compose.backgrounds.factory import parse_background
-from vcam.compose.composer import PlateComposer
-from vcam.daemon.live import PLACEHOLDER_INTERVAL, Live, State
+from tests.daemon.helpers import Daemon
+from vcam.daemon.base import State
+from vcam.daemon.live import PLACEHOLDER_INTERVAL
 from vcam.frames import Frame
-from vcam.matte.factory import make_matte
-from vcam.pipeline import Pipeline
-from vcam.settings import BackgroundSettings, Settings
-from vcam.testing import FakeCamera, FakeSegmenter
+from vcam.settings import Settings
+from vcam.testing import FakeCamera
 
 SIZE = (1280, 720)
 SECONDS = 3.0
@@ -64,11 +62,6 @@ class MemoryDevice:
         pass
 
 
-def build(settings, camera, size, outputs) -> Pipeline:
-    background = parse_background(settings.background.spec, BackgroundSettings())
-    return Pipeline(camera, FakeSegmenter(), make_matte(settings.matte), PlateComposer(background, size), outputs)
-
-
 def waits(thread: threading.Thread) -> int:
     """How often a thread has gone to sleep so far."""
     status = Path(f"/proc/self/task/{thread.native_id}/status").read_text("ascii")
@@ -78,27 +71,14 @@ def waits(thread: threading.Thread) -> int:
 @pytest.mark.long
 def test_while_idle_it_sleeps_between_its_placeholders_and_makes_none_anew() -> None:
     device = MemoryDevice()
-    life = Live(SETTINGS, camera=FakeCamera([], size=SIZE, live=True), outputs=[device], open_pipeline=build)
-    thread = threading.Thread(target=life.run)
-    thread.start()
-    try:
-        while life.state is not State.IDLE:
-            assert thread.is_alive(), "it could not start"
-            time.sleep(0.05)
+    with Daemon(SETTINGS, camera=FakeCamera([], size=SIZE, live=True), screen=device) as daemon:
+        daemon.until(lambda: daemon.life.state is State.IDLE)
         time.sleep(0.5)
-        began, cpu, shown, slept, copied = (
-            time.monotonic(),
-            time.process_time(),
-            device.shown,
-            waits(thread),
-            device.copied,
-        )
+        shown, slept, copied = device.shown, waits(daemon.thread), device.copied
+        began, cpu = time.monotonic(), time.process_time()
         time.sleep(SECONDS)
         lasted, cpu = time.monotonic() - began, time.process_time() - cpu
-        shown, slept, copied = device.shown - shown, waits(thread) - slept, device.copied - copied
-    finally:
-        life.stop()
-        thread.join()
+        shown, slept, copied = device.shown - shown, waits(daemon.thread) - slept, device.copied - copied
     # a figure for people: on a busy machine the same work takes longer
     print(f"idle: {100 * cpu / lasted:.2f} % of a core")
     # one that spins hardly sleeps, a busy one sleeps all the time

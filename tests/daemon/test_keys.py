@@ -15,7 +15,7 @@ from vcam.output.window import KEYS
 from vcam.settings import Settings
 
 
-class Daemon:
+class Obedient:
     """Carries out wishes at once."""
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -34,7 +34,7 @@ class Daemon:
 
 @pytest.mark.parametrize("name", ["color-transfer", "seamless-clone", "smoothstep"])
 def test_a_filter_s_key_puts_it_on_and_off_and_leaves_the_others(name: str) -> None:
-    daemon = Daemon(Settings().replace(filters__chain=("grey", f"{name}:0.3")))
+    daemon = Obedient(Settings().replace(filters__chain=("grey", f"{name}:0.3")))
     keys = Keys(daemon.change, "blur")
     keys.press(name)
     assert daemon.settings.filters.chain == ("grey",)
@@ -43,7 +43,7 @@ def test_a_filter_s_key_puts_it_on_and_off_and_leaves_the_others(name: str) -> N
 
 
 def test_smoothing_goes_up_and_down_within_its_limits() -> None:
-    daemon = Daemon(Settings().replace(matte__temporal=0.85))
+    daemon = Obedient(Settings().replace(matte__temporal=0.85))
     keys = Keys(daemon.change, "blur")
     seen = []
     for name in ("smoother", "smoother", "livelier"):
@@ -56,7 +56,7 @@ def test_the_background_goes_through_the_pictures_beside_it(tmp_path: Path) -> N
     for name in ("b.jpg", "a.png", "notes.txt", ".hidden.png"):
         (tmp_path / name).touch()
     first = str(tmp_path / "b.jpg")
-    daemon = Daemon(Settings().replace(background__spec=first))
+    daemon = Obedient(Settings().replace(background__spec=first))
     keys = Keys(daemon.change, first)
     seen = []
     for _ in range(5):
@@ -71,14 +71,14 @@ def test_without_a_picture_the_background_goes_through_words() -> None:
 
 
 def test_a_change_that_cannot_be_is_told_and_breaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    daemon = Daemon()
+    daemon = Obedient()
     daemon.fail = UsageError("the picture is gone")
     Keys(daemon.change, "blur").press("background")
     assert "the picture is gone" in caplog.text
 
 
 def test_every_key_of_the_window_means_something() -> None:
-    daemon = Daemon(Settings().replace(matte__temporal=0.5))
+    daemon = Obedient(Settings().replace(matte__temporal=0.5))
     for name in set(KEYS.values()):
         before = daemon.settings
         Keys(daemon.change, "blur").press(name)
@@ -96,14 +96,14 @@ def test_every_key_of_the_window_means_something() -> None:
 )
 def test_what_a_key_has_done_is_said(name: str, words: str) -> None:
     said: list[str] = []
-    daemon = Daemon(Settings().replace(filters__chain=("grey",), matte__temporal=0.5, background__spec="blur"))
+    daemon = Obedient(Settings().replace(filters__chain=("grey",), matte__temporal=0.5, background__spec="blur"))
     Keys(daemon.change, "blur", said.append).press(name)
     assert said == [words]
 
 
 def test_what_a_key_could_not_do_is_said_too() -> None:
     said: list[str] = []
-    daemon = Daemon()
+    daemon = Obedient()
     daemon.fail = UsageError("the picture is gone")
     Keys(daemon.change, "blur", said.append).press("background")
     assert said == ["the picture is gone"]

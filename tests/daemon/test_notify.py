@@ -7,18 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from vcam.compose.backgrounds.factory import parse_background
-from vcam.compose.composer import PlateComposer
-from vcam.daemon.live import Live
+from tests.daemon.helpers import SIZE, Daemon, Screen
 from vcam.daemon.notify import Notifier
 from vcam.frames import Frame
-from vcam.matte.factory import make_matte
 from vcam.pipeline import Pipeline
-from vcam.settings import Settings
-from vcam.testing import FakeCamera, FakeClock, FakeSegmenter, RecordingOutput, pattern_frame
+from vcam.testing import FakeCamera, FakeClock, RecordingOutput, pattern_frame
 
 
 class Manager:
@@ -144,27 +141,23 @@ class Recorder(Notifier):
 
 
 def test_ready_is_told_once_the_placeholder_flows_then_every_state_and_the_loop_is_alive_on_every_turn() -> None:
-    size = (96, 64)
-    settings = Settings().replace(output__size="96x64", output__targets=("null",), background__spec="color:#204080")
     loaded = threading.Event()
 
-    def build(settings, camera, size, outputs) -> Pipeline:
-        loaded.wait(5)
-        background = parse_background(settings.background.spec, settings.background)
-        return Pipeline(camera, FakeSegmenter(), make_matte(settings.matte), PlateComposer(background, size), outputs)
+    class Slow(Daemon):
+        def pipeline(self, *args: Any) -> Pipeline:
+            loaded.wait(5)
+            return super().pipeline(*args)
 
-    class Screen(RecordingOutput):
-        live = True
-
+    class Patient(Screen):
         def write(self, frame: Frame) -> None:
             super().write(frame)
             if len(self.frames) == 3:
                 loaded.set()
 
-    screen = Screen()
-    camera = FakeCamera([pattern_frame(size, number) for number in range(8)], size=size, live=True)
+    screen = Patient()
     notifier = Recorder(screen)
-    Live(settings, camera=camera, outputs=[screen], open_pipeline=build, notifier=notifier).run(frames=5)
+    camera = FakeCamera([pattern_frame(SIZE, number) for number in range(8)], size=SIZE, live=True)
+    Slow(camera=camera, screen=screen, notifier=notifier).life.run(frames=5)
     told = [text.split(":")[0] for text, _ in notifier.told]
     assert told[0] == "ready starting"
     assert notifier.told[0][1] == 1

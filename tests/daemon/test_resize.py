@@ -12,21 +12,15 @@ import pytest
 from tests.daemon.helpers import PERSON, SETTINGS, SIZE, Daemon, LuminousCamera, Screen, refused
 from vcam.camera.controls import ControlWishes
 from vcam.camera.shape import Reframed
-from vcam.daemon import live as live_module
-from vcam.daemon.live import State
+from vcam.daemon.base import State
 from vcam.errors import OutputDeviceError, UsageError
 from vcam.frames import Frame
 from vcam.testing import FakeSegmenter, RecordingOutput
 from vcam.types import Size
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 LARGER = (192, 128)
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "PLACEHOLDER_INTERVAL", 0.002)
-    monkeypatch.setattr(live_module, "LINGER", 0.05)
-    monkeypatch.setattr("vcam.backoff.FIRST", 0.005)
 
 
 class Elastic(Screen):
@@ -70,11 +64,11 @@ class Adjusted(LuminousCamera):
 
 
 class Sized(Daemon):
-    def __init__(self, **changes: Any) -> None:
-        super().__init__(SETTINGS.replace(**changes))
+    """A daemon whose output takes any size; `asked` is what networks were wanted for: threads and size."""
+
+    def __init__(self) -> None:
+        super().__init__(screen=Elastic())
         self.asked: list[Any] = []
-        self.screen: Elastic = Elastic()
-        self.life.outlets._outlets[0].output = self.screen
 
     def camera(self, settings: Any, size: Size, fps: float) -> Reframed:
         self.cameras.append(Adjusted(settings.source, self.interval))
@@ -179,7 +173,7 @@ def test_an_output_that_came_while_the_size_was_made_ready_is_not_overlooked(siz
         sized.life.mailbox.post(lambda: sized.life.outlets.add(fixed)).result(5)
         return FakeSegmenter()
 
-    sized.life._changer._parts = replace(sized.parts, segmenter=late)
+    sized.life.changer._parts = replace(sized.parts, segmenter=late)
     assert "recording" in refused(sized, output__size="192x128").message
     assert sized.life.settings == SETTINGS
     assert sized.more()[-1].size == SIZE

@@ -13,29 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.output.encoded.helpers import Nginx, pull, until
-from vcam.daemon.outlets import Outlets
 from vcam.daemon.streams import stream_key, stream_outputs
 from vcam.errors import UsageError
 from vcam.media.ffmpeg import probe
 from vcam.settings import Settings
-from vcam.testing import RecordingOutput, pattern_frame
 
 SIZE = (320, 180)
-
-
-def test_outputs_come_and_go_between_two_frames() -> None:
-    first, second = RecordingOutput(), RecordingOutput()
-    outlets = Outlets([first])
-    outlets.open((64, 48), 30)
-    outlets.write(pattern_frame((64, 48), 0))
-    outlets.add(second)
-    outlets.write(pattern_frame((64, 48), 1))
-    assert outlets.remove(lambda output: output is second) == [second]
-    outlets.write(pattern_frame((64, 48), 2))
-    assert (first.numbers, second.numbers) == ([0, 1, 2], [1])
-    assert second.closed == 0
-    outlets.remove(lambda output: True)
-    assert not outlets.finished, "the daemon stays for the next stream"
 
 
 def test_the_key_comes_from_a_file_or_else_the_environment(tmp_path: Path) -> None:
@@ -53,7 +36,7 @@ def test_the_same_stream_twice_is_a_mistake() -> None:
         stream_outputs(Settings().replace(stream__rtmp=("rtmp://h/a/b", "rtmp://h/a/b")))
 
 
-class Daemon:
+class Started:
     """`vcam start` on the demo scene, as a process."""
 
     def __init__(self, folder: Path, *options: str) -> None:
@@ -95,7 +78,7 @@ def nginx(tmp_path: Path) -> Iterator[Nginx]:
 def test_a_stream_alone_needs_no_virtual_camera_and_can_be_steered(nginx: Nginx, tmp_path: Path) -> None:
     if list(Path("/dev").glob("video*")):
         pytest.skip("this machine has video devices")
-    daemon = Daemon(tmp_path, "--rtmp", nginx.url("secret-key"))
+    daemon = Started(tmp_path, "--rtmp", nginx.url("secret-key"))
     try:
         until(lambda: daemon.process.poll() is not None or daemon.streaming(), 60, daemon.messages.read_text)
         assert pull(nginx.url("secret-key"), 10, SIZE)

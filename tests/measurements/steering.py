@@ -22,8 +22,8 @@ from typing import Any
 from vcam.assets import asset
 from vcam.camera.memory import MemoryCamera
 from vcam.camera.shape import Reframed
-from vcam.control import place as runtime
 from vcam.control.client import ControlClient
+from vcam.control.place import socket_path
 from vcam.daemon.changes import Parts
 from vcam.daemon.live import Live
 from vcam.daemon.methods import Control, Origin
@@ -97,7 +97,7 @@ class Crowd:
     """A hundred clients that listen, and one that shouts, while the block lasts."""
 
     def __enter__(self) -> Crowd:
-        path = str(runtime.socket_path())
+        path = str(socket_path())
         line = '{"jsonrpc":"2.0","method":"subscribe","params":{"events":["state","metrics"]},"id":1}'
         # processes of their own, or they would be measured as part of vcam
         self._listening = subprocess.Popen([sys.executable, "-c", LISTEN, path, line])

@@ -179,7 +179,7 @@ class ColourWitness(Witness):
         plain = {text.partition(":")[0] for text in settings.filters.chain} <= KEEP_COLOURS
         if plain and settings.background.spec.startswith(("color", "green")):
             self.looked += 1
-            framing = self._trial.life._pipeline and self._trial.life._pipeline.framing
+            framing = self._trial.life.pipeline and self._trial.life.pipeline.framing
             self.zoomed += bool(framing and framing.view.scale < 0.9)
             if shows_its_colour(frame):
                 self.guilty.append((frame.seq, frame.u.copy()))

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from vcam.control.place import DEFAULT_NAME, check_name, folder, socket_path
+from vcam.control.place import DEFAULT_NAME, check_name, socket_path, sockets_folder
 from vcam.control.protocol import INVALID_PARAMS, call
 from vcam.errors import ConfigError, DeviceError, UsageError, VcamError
 
@@ -101,7 +101,8 @@ def _lost() -> VcamError:
 
 
 def _not_running(name: str) -> DeviceError:
-    others = sorted(path.stem for path in folder().glob("*.sock")) if folder().is_dir() else []
+    folder = sockets_folder()
+    others = sorted(path.stem for path in folder.glob("*.sock")) if folder.is_dir() else []
     running = [other for other in others if other != name and _answers(other)]
     if running:
         return DeviceError(f"no vcam named {name} is running", f"there is --name {', --name '.join(running)}")

@@ -1,4 +1,7 @@
-"""The status as Prometheus text, at a port that only this machine reaches."""
+"""What vcam serves by HTTP, at a port that only this machine reaches: its figures at `/metrics`, for Prometheus.
+
+Whatever else a browser is to be shown of a vcam that runs has its place here, under a path of its own.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +34,8 @@ _COUNTERS = {
 }
 
 
-def render(status: dict[str, Any]) -> str:
-    """The text format 0.0.4, from a `vcam.daemon.status.snapshot`."""
+def prometheus_text(status: dict[str, Any]) -> str:
+    """The figures in Prometheus' text format 0.0.4, from what the method `status` tells."""
     return "\n".join(_lines(status)) + "\n"
 
 
@@ -63,18 +66,19 @@ def _family(name: str, help_: str, label: str, values: dict[str, float]) -> Iter
         yield f'{name}{{{label}="{key}"}} {value}'
 
 
-class MetricsServer:
-    """Answers `GET /metrics` on 127.0.0.1; a context manager."""
+class HttpServer:
+    """Answers `GET` on 127.0.0.1 in a thread of its own; a context manager."""
 
     def __init__(self, port: int, status: Callable[[], dict[str, Any]]) -> None:
-        """port: 0 takes any free one. Raises `UsageError` if it is taken."""
+        """port: 0 takes any free one. status: called for each request for figures. Raises `UsageError` if the port
+        cannot be had."""
 
         class Handler(BaseHTTPRequestHandler):
             timeout = 2.0
 
             def do_GET(self) -> None:
                 known = self.path.split("?")[0] == "/metrics"
-                body = render(status()).encode() if known else b"see /metrics\n"
+                body = prometheus_text(status()).encode() if known else b"see /metrics\n"
                 self.send_response(200 if known else 404)
                 self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))
@@ -89,13 +93,13 @@ class MetricsServer:
         except OSError as error:
             raise UsageError(f"port {port} cannot be used for metrics: {error.strerror}", "choose another") from error
         self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._serve, name="vcam-metrics", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="vcam-http", daemon=True)
 
     def _serve(self) -> None:
         # asleep until somebody comes; the end comes as a visitor, too
         self._server.serve_forever(poll_interval=3600)
 
-    def __enter__(self) -> MetricsServer:
+    def __enter__(self) -> HttpServer:
         self._thread.start()
         log.info("metrics at http://127.0.0.1:%d/metrics", self.port)
         return self

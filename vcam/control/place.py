@@ -1,4 +1,4 @@
-"""Where the daemon's socket and lock lie, and who holds them."""
+"""The folder where the sockets of this user's daemons lie, and who holds which of their names."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from vcam.errors import DeviceError, UsageError, VcamError
 
 DEFAULT_NAME = "control"
+"""Of the daemon, where there is one alone."""
 
 
 def check_name(name: str) -> str:
@@ -21,7 +22,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def folder() -> Path:
+def sockets_folder() -> Path:
     """The folder of this user's sockets; it may not be there yet.
 
     `$XDG_RUNTIME_DIR/vcam`. Where there is no such variable, as under cron or in a container: in the folder that
@@ -34,9 +35,9 @@ def folder() -> Path:
     return Path(f"/tmp/vcam-{uid}")
 
 
-def make_folder() -> Path:
+def make_sockets_folder() -> Path:
     """Make the folder, mode 0700, and see that it is ours. Raises `VcamError` if it is somebody else's."""
-    path = folder()
+    path = sockets_folder()
     with contextlib.suppress(FileExistsError):
         try:
             path.mkdir(mode=0o700)
@@ -55,15 +56,15 @@ def make_folder() -> Path:
 
 def socket_path(name: str = DEFAULT_NAME) -> Path:
     """The socket of the daemon of that name."""
-    return folder() / f"{check_name(name)}.sock"
+    return sockets_folder() / f"{check_name(name)}.sock"
 
 
-class Lock:
-    """Held as long as a daemon lives; the kernel lets go of it however the daemon ends."""
+class NameLock:
+    """The name of a daemon, held as long as it lives; the kernel lets go of it however the daemon ends."""
 
     def __init__(self, name: str = DEFAULT_NAME) -> None:
         """Take it. Raises `DeviceError`, saying who holds it, or `VcamError` for a folder that cannot be used."""
-        self._path = make_folder() / f"{check_name(name)}.lock"
+        self._path = make_sockets_folder() / f"{check_name(name)}.lock"
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             self._fd = os.open(self._path, flags, 0o600)
@@ -75,12 +76,9 @@ class Lock:
             holder = os.pread(self._fd, 512, 0).decode("utf-8", "replace").strip()
             os.close(self._fd)
             raise _held(name, holder) from None
-        self.tell(str(os.getpid()))
-
-    def tell(self, text: str) -> None:
-        """What somebody is told who finds the lock held: the process, and what it serves."""
+        # for whoever finds it held
         os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, text.encode(), 0)
+        os.pwrite(self._fd, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
         """Let go. The file stays: removing it could part two daemons that wait for the same name."""

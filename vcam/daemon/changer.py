@@ -1,4 +1,14 @@
-"""The worker that loads the network and, after that, makes one change of settings after the other."""
+"""The worker that loads the network and, after that, makes one change of settings after the other.
+
+A change goes through two threads, and through this module alone:
+
+    any thread   `Changer.change` puts the wish in line and returns a future
+    worker       checks the wish, has the parts made ready that it needs (`vcam.daemon.changes`), and waits for the loop
+    loop         between two frames: exchanges the parts, all of them or none
+    worker       closes the old parts; the future is done
+
+Everything slow happens in the worker, so that the loop never waits.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +21,26 @@ from typing import Protocol, TypeAlias
 
 from vcam.camera.base import Camera
 from vcam.compose.base import Background
-from vcam.daemon.changes import Change, Parts, Prepared, Situation, difference, prepare, refuse_fixed, split
+from vcam.daemon.changes import (
+    Change,
+    Parts,
+    Prepared,
+    Situation,
+    difference,
+    prepare,
+    refuse_fixed,
+    refuse_unchangeable,
+    split,
+)
+from vcam.daemon.keeper import CameraKeeper
 from vcam.daemon.mailbox import Mailbox
+from vcam.daemon.outlets import Outlets
 from vcam.errors import VcamError
 from vcam.pipeline import Pipeline
 from vcam.segment.base import Segmenter
 from vcam.settings import Settings
 from vcam.settings.shown import as_text
+from vcam.types import Size
 
 log = logging.getLogger(__name__)
 
@@ -28,22 +51,23 @@ Replaced: TypeAlias = list[Camera | Segmenter | Background]
 
 
 class Changeable(Protocol):
-    """What the worker asks of the loop that it makes changes for."""
+    """What is changed of a life, besides its pipeline."""
 
     settings: Settings
+    keeper: CameraKeeper
+    outlets: Outlets
     mailbox: Mailbox
+    """What is posted there is called between two frames."""
 
-    def situation(self, pipeline: Pipeline) -> Situation:
-        """What runs; called in the worker's thread."""
-
-    def swap(self, pipeline: Pipeline, prepared: Prepared) -> Replaced:
-        """Go on with other parts and settings; called between two frames. Returns the parts that are to be closed."""
+    def resize(self, size: Size) -> None:
+        """Show pictures of another size from now on; called between two frames."""
 
 
 class Changer:
-    """Everything slow happens here, so that the loop never waits; see `vcam.daemon.changes`."""
+    """Goes over from one set of settings to another while the picture goes on; for any thread."""
 
     def __init__(self, life: Changeable, parts: Parts) -> None:
+        """parts: where new ones come from."""
         self._life, self._parts = life, parts
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="vcam-load")
         self._lock = threading.Lock()
@@ -64,8 +88,13 @@ class Changer:
             submit()
         self._early.clear()
 
-    def change(self, wish: Wish, *, strict: bool, renew: frozenset[str]) -> Future[Change]:
-        """See `Live.change`."""
+    def change(self, wish: Wish, *, strict: bool = True, renew: frozenset[str] = frozenset()) -> Future[Change]:
+        """Go over to other settings: those that `wish` gives when it is told the present ones.
+
+        Changes are made one after the other, and each takes effect between two frames, or not at all: then the future
+        holds the error. strict: settings that cannot change live are an error; else they keep their values and are
+        named in the result. renew: see `vcam.daemon.changes.prepare`.
+        """
         done: Future[Change] = Future()
 
         def submit() -> None:
@@ -105,9 +134,9 @@ class Changer:
         new, fixed = split(old, wish(old))
         if strict:
             refuse_fixed(fixed)
-        prepared = prepare(old, new, life.situation(pipeline), self._parts, renew=renew)
+        prepared = prepare(old, new, self._situation(pipeline), self._parts, renew=renew)
         try:
-            replaced = life.mailbox.post(lambda: life.swap(pipeline, prepared)).result()
+            replaced = life.mailbox.post(lambda: self._exchange(pipeline, prepared)).result()
         except BaseException:
             prepared.discard()
             raise
@@ -118,6 +147,39 @@ class Changer:
         for key, value in changed.items():
             log.info("changed: %s = %s", key, as_text(key, value))
         return Change(changed, fixed)
+
+    def _situation(self, pipeline: Pipeline) -> Situation:
+        keeper, outlets = self._life.keeper, self._life.outlets
+        has_network = pipeline.matting.segmenter is not None
+        size, fps = outlets.shape
+        return Situation(keeper.camera, keeper.ready, has_network, size, fps, tuple(outlets.unchangeable))
+
+    def _exchange(self, pipeline: Pipeline, prepared: Prepared) -> Replaced:
+        """Between two frames: go on with other parts. Returns those to close; the keeper closes a camera itself."""
+        life = self._life
+        if prepared.size is not None:
+            # one may have been added meanwhile
+            refuse_unchangeable(life.outlets.unchangeable)
+        replaced_camera = pipeline.camera
+        replaced = pipeline.exchange(
+            camera=prepared.camera,
+            segmenter=prepared.segmenter,
+            matte=prepared.matte,
+            background=prepared.background,
+            effects=prepared.effects,
+            size=prepared.size,
+        )
+        if prepared.size is not None:
+            life.resize(prepared.size)
+        if prepared.framing is not None:
+            camera, framing = prepared.framing
+            camera.use(framing)
+        if prepared.camera is not None:
+            life.keeper.exchange(prepared.camera, on=prepared.camera_on)
+        if pipeline.framing:
+            pipeline.framing.use(prepared.settings.framing)
+        life.settings = prepared.settings
+        return [part for part in replaced if part is not replaced_camera]
 
 
 def _stopping() -> VcamError:

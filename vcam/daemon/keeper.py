@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 class CameraKeeper:
     """Keeps one camera open or closed, as wanted.
 
-    `ready` says whether it may be read; `error` is what went wrong last, None once a frame has come. All methods are
-    for the loop's thread and return at once.
+    `ready` says whether it may be read; `error` is what went wrong last, None once a frame has come. Both are as they
+    were when `look` was called last. All methods are for the loop's thread and return at once.
     """
 
     def __init__(self, camera: Camera, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,18 +36,11 @@ class CameraKeeper:
         """Raise what would keep the camera from being opened, as far as can be told without switching it on."""
         self.camera.check()
 
-    def want(self) -> bool:
-        """The camera is wanted: have it opened if it is not. Returns `ready`."""
-        if self.ready:
-            return True
-        if self._opening is None:
-            if self._backoff.due:
-                self._opening = self._worker.submit(self.camera.open)
-        elif self._opening.done():
-            self._opened(self._opening)
-        return self.ready
-
-    def _opened(self, opening: Future[None]) -> None:
+    def look(self) -> None:
+        """See what has become of opening it."""
+        opening = self._opening
+        if opening is None or not opening.done():
+            return
         self._opening = None
         try:
             opening.result()
@@ -59,6 +52,11 @@ class CameraKeeper:
         else:
             log.info("camera on: %s", self.camera.description)
             self.ready = True
+
+    def want(self) -> None:
+        """The camera is wanted: have it opened, unless it is, or has failed a moment ago."""
+        if not self.ready and self._opening is None and self._backoff.due:
+            self._opening = self._worker.submit(self.camera.open)
 
     def worked(self) -> None:
         """A frame has come: whatever failed before is mended. That it could be opened alone does not tell."""
@@ -80,8 +78,7 @@ class CameraKeeper:
 
     def release(self) -> None:
         """The camera is not wanted: its light goes off."""
-        if self._opening is not None and self._opening.done():
-            self._opened(self._opening)
+        self.look()
         if self.ready:
             log.info("camera off")
             self.ready = False

@@ -1,14 +1,17 @@
-"""What the keys of the window do: each is a change of settings, as `vcam set` makes it."""
+"""What the keys do that are pressed at an output: each is a change of settings, as `vcam set` makes it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TypeAlias
 
+from vcam.daemon.changer import Wish
 from vcam.daemon.changes import Change
 from vcam.images import IMAGE_SUFFIXES
+from vcam.output.base import Output, TakesKeys
 from vcam.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -17,17 +20,22 @@ TOGGLES = ("color-transfer", "seamless-clone", "smoothstep")
 STEP = 0.1
 _WORDS = ("blur", "pixelate", "green")
 
+Ask: TypeAlias = Callable[[Wish], Future[Change]]
+"""Asks for other settings, as `Changer.change` does."""
+
+
+def listen(outputs: Iterable[Output], change: Ask, first: str) -> None:
+    """Have keys that are pressed at these outputs carried out. change, first: as for `Keys`."""
+    for output in outputs:
+        if isinstance(output, TakesKeys):
+            output.on_key = Keys(change, first, output.say).press
+
 
 class Keys:
     """Turns the names of keys into changes; see `vcam.output.window.KEYS`."""
 
-    def __init__(
-        self,
-        change: Callable[[Callable[[Settings], Settings]], Future[Change]],
-        first: str,
-        tell: Callable[[str], None] = lambda words: None,
-    ) -> None:
-        """first: the background that vcam began with; its neighbours in the folder are what B goes through; tell: says
+    def __init__(self, change: Ask, first: str, tell: Callable[[str], None] = lambda words: None) -> None:
+        """first: the background that vcam began with; its neighbours in the folder are what B goes through. tell: says
         in words what has come of a key, in whatever thread."""
         self._change, self._say = change, tell
         self._backgrounds = backgrounds(first)
@@ -56,7 +64,7 @@ class Keys:
             self._say(", ".join(words_of(key, value) for key, value in changed.items()))
 
     @staticmethod
-    def _toggle(name: str) -> Callable[[Settings], Settings]:
+    def _toggle(name: str) -> Wish:
         def wish(settings: Settings) -> Settings:
             chain = settings.filters.chain
             without = tuple(text for text in chain if text.partition(":")[0] != name)
@@ -65,7 +73,7 @@ class Keys:
         return wish
 
     @staticmethod
-    def _smooth(step: float) -> Callable[[Settings], Settings]:
+    def _smooth(step: float) -> Wish:
         return lambda settings: settings.replace(
             matte__temporal=round(min(max(settings.matte.temporal + step, 0.0), 1.0), 3)
         )

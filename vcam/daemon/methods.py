@@ -1,4 +1,14 @@
-"""What each method of the control socket does, and the socket's life beside that of the daemon."""
+"""The methods of the control socket: what each does, and the socket's life beside that of the daemon.
+
+A message goes from thread to thread, and none waits for another but the worker for the loop:
+
+    server   `vcam.control.server` takes the line apart and calls `Control`, which returns what can be told at once, and
+             for everything else a future
+    worker   the life's `Changer` makes the parts ready that a change of settings needs; for a stream or a recording a
+             thread of `Streams` opens the output
+    loop     between two frames, by way of the `Mailbox`: the parts are exchanged, the output is added, the pause begins
+    server   the future is done, and the client is told what is in it
+"""
 
 from __future__ import annotations
 
@@ -13,16 +23,16 @@ from pathlib import Path
 from typing import Any
 
 from vcam import __version__
-from vcam.control.http import MetricsServer
-from vcam.control.place import DEFAULT_NAME, Lock, socket_path
+from vcam.control.http import HttpServer
+from vcam.control.place import DEFAULT_NAME, NameLock, socket_path
 from vcam.control.protocol import Request, notification
 from vcam.control.server import Client, Server
 from vcam.daemon import streams
+from vcam.daemon.base import Life, State
 from vcam.daemon.changes import Change, with_changes
-from vcam.daemon.live import Live, State
 from vcam.daemon.status import snapshot
 from vcam.errors import DeviceError, UsageError, VcamError
-from vcam.settings import Settings, config_path, flatten, load, read_config
+from vcam.settings import Settings, config_path, find_field, flatten, load, read_config
 from vcam.settings.shown import without_secrets
 
 log = logging.getLogger(__name__)
@@ -55,9 +65,9 @@ class Origin:
 
 
 class Control:
-    """Lets other processes steer a `Live`; a context manager around its `run`."""
+    """Lets other processes steer a life; a context manager around its `run`."""
 
-    def __init__(self, life: Live, origin: Origin, name: str = DEFAULT_NAME) -> None:
+    def __init__(self, life: Life, origin: Origin, name: str = DEFAULT_NAME) -> None:
         """Take the name and open the socket. Raises `DeviceError` if another daemon has the name.
 
         Without a place for the socket the daemon does its work all the same, with a warning.
@@ -66,11 +76,11 @@ class Control:
         self._profile = origin.profile
         self._streams = streams.Streams(life)
         self._terminal = os.isatty(2)
-        self._metrics: MetricsServer | None = None
+        self._http: HttpServer | None = None
         self._server: Server | None = None
-        self._lock: Lock | None = None
+        self._lock: NameLock | None = None
         try:
-            self._lock = Lock(name)
+            self._lock = NameLock(name)
             self._server = Server(socket_path(name), self._handle, self._tick)
         except DeviceError:
             raise
@@ -88,16 +98,16 @@ class Control:
             self._server.start()
         if port := self._life.settings.daemon.metrics_port:
             try:
-                self._metrics = MetricsServer(port, self._status)
+                self._http = HttpServer(port, self._status)
             except VcamError:
                 self.__exit__()
                 raise
-            self._metrics.__enter__()
+            self._http.__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._metrics:
-            self._metrics.__exit__()
+        if self._http:
+            self._http.__exit__()
         if self._server:
             self._server.close()
         if self._lock:
@@ -106,7 +116,7 @@ class Control:
     def reload(self) -> Future[Change]:
         """Read the config file again. What is broken is logged, and the old settings stay."""
         self._life.notifier.reloading()
-        done = self._life.change(lambda current: self._origin.read(self._profile), strict=False)
+        done = self._life.changer.change(lambda current: self._origin.read(self._profile), strict=False)
         done.add_done_callback(self._reloaded)
         return done
 
@@ -131,7 +141,7 @@ class Control:
 
     def _status(self) -> dict[str, Any]:
         more = {"name": self._name, "profile": self._profile, "config": str(self._origin.path)}
-        return snapshot(self._life, self._life.monitor) | more
+        return snapshot(self._life) | more
 
     def _handle(self, client: Client, request: Request, params: Any) -> Any:
         if request.method in streams.METHODS:
@@ -149,26 +159,23 @@ class Control:
         values = without_secrets(flatten(self._life.settings))
         if not params.key:
             return values
-        if params.key in values:
-            return {params.key: values[params.key]}
-        # for the hint that comes with it
-        with_changes(self._life.settings, {params.key: ""})
-        raise AssertionError(params.key)
+        key = find_field(params.key).key
+        return {key: values[key]}
 
     def _do_set(self, client: Client, params: dict[str, Any]) -> Future[dict[str, Any]]:
-        return _answer(self._life.change(lambda current: with_changes(current, params)))
+        return _answer(self._life.changer.change(lambda current: with_changes(current, params)))
 
     def _do_background(self, client: Client, params: Any) -> Future[dict[str, Any]]:
         changes = {"background.spec": params.spec}
         # also if it is the same one: the file may be another
         renew = frozenset(("background",))
-        return _answer(self._life.change(lambda current: with_changes(current, changes), renew=renew))
+        return _answer(self._life.changer.change(lambda current: with_changes(current, changes), renew=renew))
 
     def _do_profile(self, client: Client, params: Any) -> Future[dict[str, Any]]:
         def wish(current: Settings) -> Settings:
             return self._origin.read(params.name)
 
-        done = self._life.change(wish, strict=False)
+        done = self._life.changer.change(wish, strict=False)
         done.add_done_callback(lambda future: None if future.exception() else self._took_profile(params.name))
         return _answer(done)
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from vcam.errors import OutputDeviceError, UsageError, VcamError
+from vcam.daemon.base import Life
+from vcam.errors import UsageError, VcamError
 from vcam.output.base import Output
 from vcam.output.encoded.address import parse_address
 from vcam.output.encoded.record import RecordOutput
 from vcam.output.encoded.stream import StreamOutput
 from vcam.secrets import hide_arguments, read_key
 from vcam.settings import Settings
-
-if TYPE_CHECKING:
-    from vcam.daemon.live import Live
-
-log = logging.getLogger(__name__)
 
 KEY_VARIABLE = "VCAM_RTMP_KEY"
 
@@ -50,21 +45,6 @@ def stream_outputs(settings: Settings) -> list[Output]:
     return outputs
 
 
-def targets_of(settings: Settings) -> tuple[str, ...]:
-    """The targets of the section `output`; none where a stream or recording is all that this machine can have."""
-    targets = settings.output.targets
-    if targets != ("auto",) or not (settings.stream.rtmp or settings.stream.record):
-        return targets
-    from vcam.output.virtual.camera import find_outputs
-
-    try:
-        find_outputs("auto")
-    except OutputDeviceError as error:
-        log.info("without a virtual camera: %s", error.message)
-        return ()
-    return targets
-
-
 def hide_keys(settings: Settings) -> None:
     """Take the keys off this process's own command line."""
     words: set[str] = set()
@@ -79,7 +59,7 @@ def hide_keys(settings: Settings) -> None:
 class Streams:
     """Starts and stops streams and recordings of a daemon that runs; for the control socket's thread."""
 
-    def __init__(self, life: Live) -> None:
+    def __init__(self, life: Life) -> None:
         self._life = life
 
     def handle(self, method: str, params: Any) -> Future[dict[str, Any]]:

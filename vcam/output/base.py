@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from vcam.frames import Frame
@@ -83,3 +84,14 @@ class ShowsStills(Protocol):
 
     def show(self, still: Frame) -> None:
         """As `Output.write`; the same object means the same picture, but for its time stamp and number."""
+
+
+@runtime_checkable
+class TakesKeys(Protocol):
+    """An output at which somebody may press keys."""
+
+    on_key: Callable[[str], None] | None
+    """Called with the name of what a key stands for, in the thread of `write`."""
+
+    def say(self, text: str) -> None:
+        """Show words for a moment. May be called from any thread."""

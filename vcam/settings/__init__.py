@@ -24,7 +24,7 @@ from vcam.settings.sections import (
 )
 from vcam.settings.segment import SegmentSettings
 from vcam.settings.stream import StreamSettings
-from vcam.settings.tree import FIELDS, Layer, Loaded, Settings, build, flatten
+from vcam.settings.tree import FIELDS, Layer, Loaded, Settings, build, find_field, flatten
 
 __all__ = [
     "FIELDS",
@@ -49,6 +49,7 @@ __all__ = [
     "build",
     "config_path",
     "environment_layer",
+    "find_field",
     "flatten",
     "load",
     "parse_assignments",

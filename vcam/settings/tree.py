@@ -154,6 +154,13 @@ def _did_you_mean(key: str) -> str:
     return f"did you mean {close[0]}?" if close else "vcam config reference lists them all"
 
 
+def find_field(key: str) -> Field:
+    """What is known of a setting. Raises `UsageError`, with the likeliest one meant as its hint, if there is none."""
+    if key not in FIELDS:
+        raise UsageError(f"there is no setting {key!r}", _did_you_mean(key))
+    return FIELDS[key]
+
+
 def flatten(settings: Settings) -> dict[str, Any]:
     """Every value by its key."""
     return {key: getattr(getattr(settings, key.split(".")[0]), key.split(".")[1]) for key in FIELDS}

@@ -1,0 +1,172 @@
+"""The camera: opened when wanted, let go when not, opened again when lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from vcam.daemon.keeper import CameraKeeper
+from vcam.errors import CameraError
+from vcam.testing import FakeCamera, FakeClock
+
+
+class Obstinate(FakeCamera):
+    """Raises `fault` when it is opened."""
+
+    fault: Exception | None = None
+
+    def open(self) -> None:
+        super().open()
+        if self.fault:
+            raise self.fault
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def camera() -> Obstinate:
+    return Obstinate([])
+
+
+@pytest.fixture
+def keeper(camera: Obstinate, clock: FakeClock) -> Iterator[CameraKeeper]:
+    keeper = CameraKeeper(camera, clock=clock)
+    yield keeper
+    keeper.close()
+
+
+def until(keeper: CameraKeeper, condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+        keeper.look()
+
+
+def test_it_never_blocks_its_caller() -> None:
+    wake_up = threading.Event()
+
+    class Slow(FakeCamera):
+        def open(self) -> None:
+            assert wake_up.wait(20), "the caller waits for it"
+
+    keeper = CameraKeeper(Slow([]))
+    for _ in range(2):
+        keeper.want()
+        keeper.look()
+        assert not keeper.ready
+    wake_up.set()
+    until(keeper, lambda: keeper.ready)
+    keeper.close()
+
+
+def test_it_is_opened_once_however_often_it_is_wanted(keeper: CameraKeeper, camera: Obstinate) -> None:
+    keeper.want()
+    keeper.want()
+    until(keeper, lambda: keeper.ready)
+    keeper.want()
+    keeper.release()
+    until(keeper, lambda: camera.closed == 1)
+    assert camera.opened == 1
+
+
+def test_one_that_cannot_be_opened_is_tried_again_after_a_while(
+    keeper: CameraKeeper, camera: Obstinate, clock: FakeClock
+) -> None:
+    camera.fault = CameraError("it is in use")
+    keeper.want()
+    until(keeper, lambda: keeper.error is camera.fault)
+    keeper.want()
+    clock.now += 0.2
+    keeper.want()
+    assert camera.opened == 1
+    clock.now += 0.1
+    camera.fault = None
+    keeper.want()
+    until(keeper, lambda: keeper.ready)
+    assert keeper.error is not None, "that it could be opened tells nothing yet"
+    keeper.worked()
+    assert keeper.error is None
+
+
+def test_whatever_opening_it_raises_is_told_as_its_error(keeper: CameraKeeper, camera: Obstinate) -> None:
+    camera.fault = ZeroDivisionError("a bug")
+    keeper.want()
+    until(keeper, lambda: keeper.error is not None)
+    assert isinstance(keeper.error, CameraError)
+    assert keeper.error.message == "the camera cannot be opened: a bug"
+
+
+def test_one_that_was_lost_waits_longer_each_time_until_a_frame_comes(
+    keeper: CameraKeeper, camera: Obstinate, clock: FakeClock
+) -> None:
+    def wait_until_opened(times: int) -> float:
+        began = clock.now
+        while not keeper.ready:
+            clock.now += 0.05
+            keeper.want()
+            until(keeper, lambda: keeper._opening is None)
+        assert camera.opened == times
+        return round(clock.now - began, 2)
+
+    wait_until_opened(1)
+    waits = []
+    for times in (2, 3):
+        keeper.lost(CameraError("unplugged"))
+        assert not keeper.ready
+        waits.append(wait_until_opened(times))
+    keeper.worked()
+    keeper.lost(CameraError("unplugged"))
+    waits.append(wait_until_opened(4))
+    assert waits == pytest.approx([0.25, 0.5, 0.25], abs=0.06)
+    keeper.release()
+    until(keeper, lambda: camera.closed == 4)
+
+
+def test_what_was_wrong_is_forgotten_once_nobody_wants_it(keeper: CameraKeeper, camera: Obstinate) -> None:
+    camera.fault = CameraError("it is in use")
+    keeper.want()
+    until(keeper, lambda: keeper.error is not None)
+    keeper.release()
+    assert keeper.error is None
+    camera.fault = None
+    keeper.want()
+    until(keeper, lambda: keeper.ready)
+    assert camera.opened == 2, "it had to wait for nobody's sake"
+
+
+def test_one_that_opens_only_after_it_was_let_go_is_closed() -> None:
+    wake_up = threading.Event()
+
+    class Slow(FakeCamera):
+        def open(self) -> None:
+            super().open()
+            wake_up.wait(5)
+
+    camera = Slow([])
+    keeper = CameraKeeper(camera)
+    keeper.want()
+    keeper.release()
+    wake_up.set()
+    until(keeper, lambda: keeper.ready)
+    keeper.release()
+    assert not keeper.ready
+    until(keeper, lambda: camera.closed == 1)
+    keeper.close()
+
+
+def test_another_one_takes_its_place(keeper: CameraKeeper, camera: Obstinate) -> None:
+    keeper.want()
+    until(keeper, lambda: keeper.ready)
+    other = Obstinate([])
+    keeper.exchange(other, on=True)
+    assert keeper.ready
+    assert keeper.camera is other
+    assert keeper.error is None
+    until(keeper, lambda: camera.closed == 1)

@@ -1,0 +1,65 @@
+"""All outputs as one: each fails and recovers by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.daemon.helpers import SIZE, Screen
+from vcam.daemon.outlets import Outlets
+from vcam.errors import OutputDeviceError, OutputError
+from vcam.testing import FakeClock, RecordingOutput, pattern_frame
+
+
+def test_a_device_that_vanishes_is_taken_up_again_while_the_other_goes_on() -> None:
+    clock = FakeClock()
+    away, other = Screen(), Screen()
+    outlets = Outlets([away, other], clock=clock)
+    outlets.open(SIZE, 30)
+    away.fail = OutputDeviceError("gone")
+    outlets.write(pattern_frame(SIZE))
+    away.fail = None
+    outlets.write(pattern_frame(SIZE))
+    assert (len(away.frames), len(other.frames)) == (0, 2)
+    clock.now += 60
+    outlets.write(pattern_frame(SIZE))
+    assert (len(away.frames), len(other.frames)) == (1, 3)
+    assert not outlets.finished
+
+
+def test_a_file_that_fails_is_given_up_alone_and_its_error_is_raised_at_the_end() -> None:
+    file, screen = RecordingOutput(), Screen()
+    outlets = Outlets([file, screen], clock=FakeClock())
+    outlets.open(SIZE, 30)
+    file.fail = OutputError("the disk is full")
+    for _ in range(3):
+        outlets.write(pattern_frame(SIZE))
+    assert (len(file.frames), len(screen.frames)) == (0, 3)
+    assert not outlets.finished
+    screen.fail = OutputError("gone too")
+    outlets.write(pattern_frame(SIZE))
+    assert outlets.finished
+    with pytest.raises(OutputError, match="disk is full"):
+        outlets.close()
+
+
+def test_files_get_no_placeholder() -> None:
+    file, screen = RecordingOutput(), Screen()
+    outlets = Outlets([file, screen])
+    outlets.open(SIZE, 30)
+    outlets.show(pattern_frame(SIZE))
+    assert (len(file.frames), len(screen.frames)) == (0, 1)
+
+
+def test_outputs_come_and_go_between_two_frames() -> None:
+    first, second = RecordingOutput(), RecordingOutput()
+    outlets = Outlets([first])
+    outlets.open((64, 48), 30)
+    outlets.write(pattern_frame((64, 48), 0))
+    outlets.add(second)
+    outlets.write(pattern_frame((64, 48), 1))
+    assert outlets.remove(lambda output: output is second) == [second]
+    outlets.write(pattern_frame((64, 48), 2))
+    assert (first.numbers, second.numbers) == ([0, 1, 2], [1])
+    assert second.closed == 0
+    outlets.remove(lambda output: True)
+    assert not outlets.finished, "the daemon stays for the next stream"

@@ -1,0 +1,37 @@
+"""What the loop tells of itself: to the log, to the service manager, and to whoever observes it."""
+
+from __future__ import annotations
+
+import logging
+
+from vcam.daemon.base import Observer, State
+from vcam.daemon.notify import Notifier
+from vcam.daemon.states import Phase
+
+log = logging.getLogger(__name__)
+
+
+class Announcer:
+    """Tells of every new state once. For the loop's thread."""
+
+    def __init__(self, notifier: Notifier, observers: list[Observer]) -> None:
+        """observers: the caller's list; whoever is put into it is told from then on."""
+        self._notifier, self._observers = notifier, observers
+        self._ready = False
+
+    def entered(self, before: State, phase: Phase) -> None:
+        """The state is another one than before."""
+        log.info("%s -> %s: %s", before.value, phase.state.value, phase.cause)
+        if phase.state is State.STOPPING:
+            self._notifier.stopping()
+        if self._ready:
+            self._notifier.status(phase.words)
+        for observer in self._observers:
+            observer(phase.state, phase.cause)
+
+    def shown(self, phase: Phase) -> None:
+        """A picture was shown, on every turn: with the first one the service manager may know that vcam is ready."""
+        if not self._ready:
+            self._ready = True
+            self._notifier.ready(phase.words)
+        self._notifier.alive()

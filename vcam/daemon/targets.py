@@ -1,0 +1,63 @@
+"""The outputs that the settings ask for, and what cannot be meant by them."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from vcam.daemon.streams import stream_outputs
+from vcam.errors import OutputDeviceError, UsageError
+from vcam.output.base import Output
+from vcam.output.factory import make_output
+from vcam.settings import Settings
+from vcam.v4l2.discover import find_node, list_nodes
+
+log = logging.getLogger(__name__)
+
+
+def make_outputs(settings: Settings) -> list[Output]:
+    """Outputs, streams and the recording, none of them open. Raises `UsageError` for what cannot be meant."""
+    targets = targets_of(settings)
+    if len(set(targets)) < len(targets):
+        raise UsageError("the same output is given twice", "name each output once")
+    return [*(make_output(target, live=True) for target in targets), *stream_outputs(settings)]
+
+
+def targets_of(settings: Settings) -> tuple[str, ...]:
+    """The targets of the section `output`; none where a stream or recording is all that this machine can have."""
+    targets = settings.output.targets
+    if targets != ("auto",) or not (settings.stream.rtmp or settings.stream.record):
+        return targets
+    from vcam.output.virtual.camera import find_outputs
+
+    try:
+        find_outputs("auto")
+    except OutputDeviceError as error:
+        log.info("without a virtual camera: %s", error.message)
+        return ()
+    return targets
+
+
+def refuse_camera_as_output(settings: Settings) -> None:
+    """Raise `UsageError` if vcam would read the device that it writes to."""
+    source = settings.camera.source
+    if any(_same_device(source, target) for target in settings.output.targets):
+        raise UsageError(
+            f"{source} cannot be camera and output at once",
+            "name your real camera with --camera, a virtual one with --output; vcam devices lists them",
+        )
+
+
+def _same_device(source: str, target: str) -> bool:
+    cameras, outputs = _nodes(source), _nodes(target)
+    # a part of a name that several devices have says nothing
+    return len(cameras) == 1 and cameras == outputs
+
+
+def _nodes(name: str) -> set[str]:
+    """The nodes that the name of a camera or an output may mean."""
+    if name.startswith("/dev/") or name.isdigit():
+        return {os.path.realpath(f"/dev/video{name}" if name.isdigit() else name)}
+    if name in ("auto", "demo", "null", "window", "-") or "/" in name:
+        return set()
+    return {str(node.path) for node in find_node(name, list_nodes())}
