@@ -49,7 +49,11 @@ def test_details_are_where_variants_differ_at_the_edge_and_not_over_each_other()
     assert found[0].x0 <= edge.x0 < edge.x1 <= found[0].x1
     assert found[0].y0 <= edge.y0 < edge.y1 <= found[0].y1
     # that the middle differs tells nothing of the edge
-    assert all(spot.x1 <= 140 or spot.x0 >= 180 or spot.y0 > 120 or spot == found[0] for spot in found)
+    inner = (slice(middle.y0 + 10, middle.y1 - 10), slice(middle.x0 + 10, middle.x1 - 10))
+    for spot in found:
+        shown = np.zeros((180, 320), bool)
+        shown[spot.y0 : spot.y1, spot.x0 : spot.x1] = True
+        assert not shown[inner].any()
 
 
 def test_details_of_variants_that_are_all_the_same_lie_on_the_edge_and_inside_the_picture() -> None:
@@ -75,8 +79,9 @@ def test_the_page_needs_nothing_else_and_takes_no_name_for_markup() -> None:
     sources = re.findall(r'(?:src|href)="([^"]{0,22})', text)
     assert sources
     assert all(source.startswith(("data:image/png;base64,", "data:image/jpeg;base64")) for source in sources)
-    # the picture of each, their mattes, and details of both
+    # the picture of each, their mattes, and details of both; JPEG would blur all but the pictures
     assert len(sources) == 3 + 2 + 3 * (3 + 2)
+    assert len([source for source in sources if "jpeg" in source]) == 3
 
 
 @pytest.mark.parametrize("count", [1, 4, 23])
@@ -89,6 +94,22 @@ def test_the_sheet_has_a_column_for_each_variant_and_stays_within_bounds(count) 
     for number in range(count + 1):
         column = picture[100:160, 12 + number * wide : (number + 1) * wide]
         assert (column == 90).mean() > 0.5
+
+
+def test_rows_of_the_sheet_are_in_line_and_the_original_has_no_matte() -> None:
+    picture = sheet(a_comparison("one"))
+    wide = (picture.shape[1] - 36) // 2
+    tall = wide * 180 // 320
+    # the heading, the picture, the matte; then details, each beside its matte
+    matte = slice(12 + 64 + 12 + tall + 12, 12 + 64 + 12 + tall + 12 + tall)
+    original, one = picture[:, 12 : 12 + wide], picture[:, 24 + wide : 24 + 2 * wide]
+    assert (original[matte] == 24).all()
+    assert set(np.unique(one[matte])) >= {0, 255}
+    assert (one[matte][tall * 2 // 3, wide // 2] == 255).all()
+    half = (wide - 12) // 2
+    details = slice(matte.stop + 12, matte.stop + 12 + half)
+    assert (original[details, half + 12 :] == 24).all()
+    assert set(np.unique(one[details, half + 12 : 2 * half + 12])) == {0, 255}
 
 
 def picture_of(tmp_path) -> str:

@@ -11,32 +11,35 @@ import pytest
 from click.testing import CliRunner
 
 from vcam.cli.eval import eval as command
+from vcam.datasets import folder
 from vcam.datasets.folder import find_pairs, read_matte, read_pair
 from vcam.datasets.synthetic import synthetic_clip
 from vcam.errors import InputError, UsageError
 from vcam.frames import Frame, Map
 from vcam.images import frame_to_bgr
 from vcam.matte.factory import make_matte
-from vcam.measure.evaluate import Matting, score
+from vcam.measure import evaluate
+from vcam.measure.evaluate import Evaluation, Matting, report, score
 from vcam.measure.unrefined import PlainMatte
 from vcam.output.encoded.file import VideoFileOutput
-from vcam.settings import Settings
+from vcam.settings import SegmentSettings, Settings
 from vcam.testing import FakeSegmenter, middle_person
+from vcam.types import Size
 
 SIZE = (256, 144)
 
 
-def write_picture(folder: Path, name: str, mask: Path) -> np.ndarray:
+def write_picture(where: Path, name: str, mask: Path) -> np.ndarray:
     frame, matte = next(iter(synthetic_clip(SIZE, 1, 1, "still")))
-    folder.mkdir(exist_ok=True)
+    where.mkdir(exist_ok=True)
     mask.parent.mkdir(exist_ok=True)
-    cv2.imwrite(str(folder / name), frame_to_bgr(frame))
+    cv2.imwrite(str(where / name), frame_to_bgr(frame))
     cv2.imwrite(str(mask), matte)
     return matte
 
 
-def write_video(folder: Path, name: str, frames: int = 8, matte: str = ".matte.mkv") -> list[np.ndarray]:
-    outputs = [VideoFileOutput(folder / f"{name}{end}", blocking=True) for end in (".mkv", matte)]
+def write_video(where: Path, name: str, frames: int = 8, matte: str = ".matte.mkv") -> list[np.ndarray]:
+    outputs = [VideoFileOutput(where / f"{name}{end}", blocking=True) for end in (".mkv", matte)]
     for output in outputs:
         output.open(SIZE, 30)
     grey, mattes = Frame.allocate(*SIZE), []
@@ -84,12 +87,32 @@ def test_mattes_of_zero_and_one_and_of_sixteen_bits_are_understood(tmp_path) -> 
         assert set(np.unique(read_matte(tmp_path / name))) == {0, 255}
 
 
+def test_a_pair_is_scaled_as_a_whole(tmp_path) -> None:
+    matte = write_picture(tmp_path, "a.png", tmp_path / "a_mask.png")
+    (pair,) = find_pairs(tmp_path).pairs
+    ((own, true),) = read_pair(pair)
+    assert own.size == SIZE
+    assert np.array_equal(true, matte)
+    for size in ((128, 72), (512, 288)):
+        ((frame, scaled),) = read_pair(pair, size)
+        assert frame.size == scaled.shape[::-1] == size
+        assert np.abs(cv2.resize(own.y, size).astype(int) - frame.y).mean() < 6
+        assert np.abs(cv2.resize(matte, size).astype(int) - scaled).mean() < 4
+    ((odd, odd_matte),) = read_pair(pair, (65, 37))
+    assert (odd.size, odd_matte.shape) == ((66, 38), (37, 65))
+
+
+def test_the_luma_of_a_video_of_mattes_is_stretched_to_the_whole_range() -> None:
+    luma = np.array([[0, 16, 17, 126, 235, 255]], np.uint8)
+    assert folder._expanded(luma).tolist() == [[0, 0, 1, 128, 255, 255]]
+
+
 def test_a_folder_without_pairs_says_how_to_lay_them_out(tmp_path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"x")
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match="no pictures or videos with mattes") as caught:
         find_pairs(tmp_path)
     assert "mask/" in caught.value.hint
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="there is no folder"):
         find_pairs(tmp_path / "nowhere")
 
 
@@ -133,6 +156,63 @@ def test_clips_do_not_weigh_in_on_each_other() -> None:
     first, again = score(clip, matting), score(clip, matting)
     assert (again.mad, again.dtssd) == (first.mad, first.dtssd)
     assert segmenter.resets == 2
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[SegmentSettings, Size, FakeSegmenter]]:
+    """The networks that were opened, each with its settings and size; they find a person in the middle."""
+    networks: list[tuple[SegmentSettings, Size, FakeSegmenter]] = []
+
+    def open_segmenter(settings: SegmentSettings, size: Size) -> FakeSegmenter:
+        networks.append((settings, size, FakeSegmenter()))
+        return networks[-1][2]
+
+    monkeypatch.setattr(evaluate, "open_segmenter", open_segmenter)
+    return networks
+
+
+def test_pictures_share_one_network_which_is_closed_at_the_end(tmp_path, opened) -> None:
+    for name in ("a", "b"):
+        write_picture(tmp_path, f"{name}.png", tmp_path / f"{name}_mask.png")
+    told: list[tuple[int, int | None]] = []
+    with Evaluation(Settings()) as evaluation:
+        assert evaluation.network == ""
+        items = [evaluation.run(pair, lambda *progress: told.append(progress)) for pair in find_pairs(tmp_path).pairs]
+        assert evaluation.network == "fake network"
+        ((settings, _, network),) = opened
+        assert settings.model == "selfie-general"
+        assert network.closed == 0
+    assert network.closed == 1
+    assert told == [(1, 1), (1, 1)]
+    assert (network.calls, network.resets) == (2, 2)
+    result = report(items, evaluation.network)
+    assert result["segmenter"] == "fake network"
+    assert [item["name"] for item in result["pictures"]["items"]] == ["a", "b"]
+    assert result["pictures"]["mean"]["mad"] == pytest.approx(items[0].scores.mad)
+    assert result["pictures"]["mean"]["dtssd"] is None
+    assert result["videos"] == {"count": 0, "mean": None, "items": []}
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_the_plain_map_is_that_of_the_whole_frame(opened, plain) -> None:
+    with Matting(Settings(), SIZE, plain=plain) as matting:
+        assert matting(Frame.allocate(*SIZE)).shape == SIZE[::-1]
+    ((settings, size, network),) = opened
+    assert settings.region is not plain
+    assert (size, network.closed) == (SIZE, 1)
+
+
+def test_a_network_that_was_handed_in_is_left_open() -> None:
+    segmenter = FakeSegmenter()
+    with Matting(Settings(), SIZE, segmenter=segmenter) as matting:
+        assert matting.segmenter is segmenter
+    assert segmenter.closed == 0
+
+
+def test_progress_is_told_frame_by_frame() -> None:
+    done: list[int] = []
+    score(synthetic_clip(SIZE, 3), Matting(Settings(), SIZE, segmenter=FakeSegmenter()), done.append)
+    assert done == [1, 2, 3]
 
 
 @pytest.mark.engine

@@ -27,7 +27,7 @@ RED, GREEN, BLUE = (81, 90, 240), (145, 54, 34), (41, 240, 110)
 FEED = """
 import sys, time
 from vcam.frames import Frame
-from vcam.output.virtual import VirtualCamera
+from vcam.output.virtual.camera import VirtualCamera
 camera, frame = VirtualCamera("auto"), Frame.allocate(640, 360)
 camera.open((640, 360), 30)
 while True:
