@@ -79,12 +79,19 @@ def test_damaged_frames_are_skipped_and_counted(paced):
 
 
 def test_frames_that_are_all_damaged_are_a_stalled_camera():
-    with pytest.raises(CameraStalled):
+    with pytest.raises(CameraStalled, match="can be decoded"):
         camera(FakeClock(100.0), frames=[b"x", b"y"]).read()
 
 
+def test_a_camera_that_is_not_open_says_so():
+    made = MemoryCamera(encode_frames(pictures(), PixelFormat.NV12), PixelFormat.NV12, (32, 16), 30)
+    assert (made.size, made.fps) == ((32, 16), 30)
+    with pytest.raises(CameraStalled, match="is not open"):
+        made.read()
+
+
 def test_a_camera_without_frames_is_refused():
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="at least one frame"):
         MemoryCamera([], PixelFormat.NV12, (32, 16), 30)
 
 
