@@ -14,6 +14,7 @@ from tests.places import ROOT
 from vcam.cli.main import cli
 from vcam.cli.reference import RENEW, write
 from vcam.compose.filters.registry import KINDS
+from vcam.settings.saving import problems
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SHELL = {"", "sh", "bash", "console"}
@@ -112,8 +113,6 @@ def test_a_link_that_leads_nowhere_would_be_found() -> None:
 
 
 def test_every_config_file_in_the_documentation_is_valid(tmp_path: Path) -> None:
-    from vcam.settings.saving import problems
-
     # other pages show the cards of models
     pages = [ROOT / name for name in ("README.md", "docs/guide.md", "docs/reference/settings.md")]
     shown = [block for page in pages for block in re.findall(r"(?ms)^```toml\n(.*?)^```", page.read_text("utf-8"))]
