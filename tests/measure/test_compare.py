@@ -151,11 +151,12 @@ def test_each_detail_is_marked_in_the_picture_with_a_colour_of_its_own_and_the_r
 
 @pytest.mark.parametrize("level", [0, 200])
 def test_what_is_darker_differs_as_what_is_brighter_does(level: int) -> None:
-    dark = result(blob=Box(100, 70, 110, 80))
-    dark.picture[dark.picture == 200] = level
-    found = spots([result(), dark, result()])[0]
-    assert found.x0 <= 100 < 110 <= found.x1
-    assert found.y0 <= 70 < 80 <= found.y1
+    # where nothing else would draw the eye: low on the right-hand edge
+    other = result(blob=Box(214, 150, 224, 160))
+    other.picture[other.picture == 200] = level
+    found = spots([result(), other, result()])[0]
+    assert found.x0 <= 214 < 224 <= found.x1
+    assert found.y0 <= 150 < 160 <= found.y1
 
 
 def test_a_picture_is_done_with_the_network_for_pictures_and_comes_out_in_its_own_size(tmp_path, opened) -> None:
