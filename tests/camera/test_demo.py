@@ -99,7 +99,7 @@ def test_any_size_works(size):
 
 
 def test_an_odd_size_is_refused():
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="even"):
         DemoScene((641, 360)).open()
 
 

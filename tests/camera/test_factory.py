@@ -120,7 +120,7 @@ def test_a_url_that_stays_silent_is_a_stalled_camera(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         camera = UrlCamera(f"http://127.0.0.1:{server.getsockname()[1]}/x", SIZE, 30, 0.2)
         camera.open()
-        with pytest.raises(CameraStalled):
+        with pytest.raises(CameraStalled, match="has sent nothing"):
             camera.read()
         camera.close()
 
