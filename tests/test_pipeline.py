@@ -193,7 +193,8 @@ def test_an_error_at_either_end_aborts_the_outputs(where: str) -> None:
     running = pipeline([pattern_frame(SIZE), CameraError("unplugged")])
     if where == "output":
         running.outputs[0].fail = OutputError("disk full")
-    with pytest.raises(CameraError if where == "camera" else OutputError), running:
+    expected, words = (CameraError, "unplugged") if where == "camera" else (OutputError, "disk full")
+    with pytest.raises(expected, match=words), running:
         running.run()
     assert (running.outputs[0].closed, running.outputs[0].aborted) == (0, 1)
     assert running.camera.closed == 1
@@ -206,7 +207,7 @@ def test_outputs_that_opened_are_aborted_when_a_later_one_cannot_open() -> None:
 
     good = RecordingOutput()
     running = pipeline([], outputs=[good, Refusing()])
-    with pytest.raises(OutputError):
+    with pytest.raises(OutputError, match="no"):
         running.open_outputs(SIZE, 30)
     assert good.aborted == 1
 

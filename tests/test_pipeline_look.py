@@ -93,9 +93,9 @@ def test_a_chain_comes_from_options_the_environment_and_the_config_file(tmp_path
 def test_settings_out_of_range_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text("[filters]\nlight_wrap = nan\n")
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=r"filters\.light_wrap"):
         load(path=path, environ={})
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=r"framing\.zoom"):
         Settings().replace(framing__zoom=0.5)
 
 

@@ -6,15 +6,17 @@ see or set are (width, height).
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    # for the checker alone: the settings and the command line name a size, and loading NumPy doubles their start-up
+    import numpy as np
+    import numpy.typing as npt
 
-U8: TypeAlias = npt.NDArray[np.uint8]
+U8: TypeAlias = "npt.NDArray[np.uint8]"
 """Samples, mattes and raw bytes, 0..255."""
 
-F32: TypeAlias = npt.NDArray[np.float32]
+F32: TypeAlias = "npt.NDArray[np.float32]"
 """Probabilities and other small maps; never a full-size picture in the default path."""
 
 Size: TypeAlias = tuple[int, int]

@@ -71,6 +71,30 @@ def test_auto_switches_the_automatic_on_and_leaves_what_is_on(webcam):
     webcam.written.clear()
     apply(exposure="auto", white_balance="auto")
     assert webcam.written == [("auto_exposure", 3)]
+    apply(white_balance="4600")
+    webcam.written.clear()
+    apply(white_balance="auto")
+    assert webcam.written == [("white_balance_automatic", 1)]
+
+
+@pytest.mark.parametrize(
+    ("wish", "number", "automatic"),
+    [
+        # of linux/v4l2-controls.h: EXPOSURE and AUTOGAIN are of the user class, the others of the camera's
+        ("exposure", 0x00980911, 0x009A0901),
+        ("focus", 0x009A090A, 0x009A090C),
+        ("white_balance", 0x0098091A, 0x0098090C),
+        ("gain", 0x00980913, 0x00980912),
+        ("zoom", 0x009A090D, None),
+    ],
+)
+def test_controls_with_names_of_vcam_are_found_by_the_kernels_numbers(webcam, wish, number, automatic):
+    listed = [control(number, "the value", maximum=10_000), control(0x00980900, "brightness")]
+    listed += [control(automatic, "its automatic", "menu", 3, 3, MODES)] if automatic else []
+    webcam.controls = {entry.name: entry for entry in listed}
+    apply(**{wish: "12"})
+    assert webcam.written[-1] == ("the value", 12)
+    assert {name for name, _ in webcam.written} <= {"the value", "its automatic"}
 
 
 def test_other_controls_go_by_the_drivers_names(webcam):
@@ -111,6 +135,16 @@ def test_other_wishes_take_the_place_of_earlier_ones(webcam):
     first.apply(3, "Webcam")
     second.replace(first, 3, "Webcam")
     assert webcam.controls["exposure_time_absolute"].value == 300
+
+
+def test_what_is_known_to_be_impossible_is_not_told_again(webcam, caplog):
+    first, second = (wishes(CameraSettings(exposure=value, controls="nosuch=1")) for value in ("200", "300"))
+    first.apply(3, "Webcam")
+    assert "no control nosuch" in caplog.text
+    second.replace(first, 3, "Webcam")
+    caplog.clear()
+    second.apply(3, "Webcam")
+    assert caplog.text == ""
 
 
 def test_wishes_that_cannot_be_met_are_refused_and_the_earlier_ones_hold(webcam):

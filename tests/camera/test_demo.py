@@ -7,6 +7,7 @@ from vcam.assets import asset
 from vcam.camera.demo import PERIOD, DemoScene, _at_half_size, room
 from vcam.errors import UsageError
 from vcam.images import bgr_to_frame, frame_to_bgr, read_image
+from vcam.testing import FakeClock
 
 SIZE = (640, 360)
 
@@ -98,13 +99,13 @@ def test_any_size_works(size):
 
 
 def test_an_odd_size_is_refused():
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="even"):
         DemoScene((641, 360)).open()
 
 
 def test_a_paced_scene_waits_for_its_frames():
-    now = [50.0]
-    scene = DemoScene(SIZE, 25, True, clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s))
+    clock = FakeClock(50.0)
+    scene = DemoScene(SIZE, 25, True, clock=clock, sleep=clock.sleep)
     scene.open()
     assert [scene.read().timestamp for _ in range(3)] == pytest.approx([50.0, 50.04, 50.08])
     free = DemoScene(SIZE, 25)

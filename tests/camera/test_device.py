@@ -211,13 +211,14 @@ def test_modes_are_read_from_lists_and_ranges(kernel, monkeypatch):
     kernel.modes = {
         "JPEG": {(1280, 720): [30, 60]},
         "YUYV": {SizeRange((32, 32), (1920, 1080), (8, 8)): [30]},
-        "NV12": {(641, 360): [30]},
+        "NV12": {(641, 360): [30], (14, 16): [30], (16, 14): [30], (16, 16): [30]},
         "BA81": {(1280, 720): [30]},
     }
     assert list(list_modes(0, (640, 361), 25)) == [
         Mode(PixelFormat.MJPEG, (1280, 720), 30, "JPEG"),
         Mode(PixelFormat.MJPEG, (1280, 720), 60, "JPEG"),
         Mode(PixelFormat.YUYV, (640, 360), 30, "YUYV"),
+        Mode(PixelFormat.NV12, (16, 16), 30, "NV12"),
     ]
 
 
@@ -243,6 +244,12 @@ def modes(*texts):
         (["YUYV 1280x720 5", "YUYV 640x360 30"], "YUYV 640x360 30"),
         (["YUYV 1280x720 25", "YUYV 640x360 30"], "YUYV 1280x720 25"),
         (["YUYV 1280x720 5", "YUYV 640x360 15"], "YUYV 640x360 15"),
+        # at four fifths of the rate it is not choppy yet, at two fifths no slide show
+        (["YUYV 1280x720 24", "YUYV 640x360 30"], "YUYV 1280x720 24"),
+        (["YUYV 1280x720 23", "YUYV 640x360 30"], "YUYV 640x360 30"),
+        (["YUYV 1280x720 12", "YUYV 640x360 23"], "YUYV 1280x720 12"),
+        (["YUYV 1280x720 11", "YUYV 640x360 12"], "YUYV 640x360 12"),
+        (["I420 1280x720 30", "NV12 1280x720 30"], "NV12 1280x720 30"),
     ],
 )
 def test_the_cheapest_mode_that_gives_size_and_rate_is_chosen(offered, chosen):
@@ -310,6 +317,26 @@ def test_what_cannot_be_a_camera_is_refused_with_a_cure(nodes, source, words, hi
     with pytest.raises(CameraError, match=words) as caught:
         sources.resolve(source)
     assert caught.match(hint)
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "hint"),
+    [
+        (errno.ENODEV, "is not there any more", "plug it in again"),
+        (errno.ENOENT, "is not there any more", "plug it in again"),
+        (errno.ENXIO, "is not there any more", "plug it in again"),
+        (errno.EACCES, "you may not open Integrated Camera", "usermod"),
+        (errno.EPERM, "you may not open Integrated Camera", "usermod"),
+        (errno.EBUSY, "is used by another program", "close it there"),
+        (errno.ENOTTY, "is not a video device", "vcam devices"),
+        (errno.ENOSPC, "gets no room on its USB bus", "smaller --size"),
+        (errno.EIO, "cannot be started: Input/output error", "unplug it"),
+    ],
+)
+def test_what_the_kernel_answers_is_told_in_words_with_a_cure(nodes, number, words, hint):
+    failure = sources.failure(nodes[2], OSError(number, os.strerror(number)))
+    assert words in failure.message
+    assert hint in failure.hint
 
 
 def test_auto_blames_permission_where_that_is_the_cause(nodes):

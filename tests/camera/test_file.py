@@ -8,10 +8,10 @@ import pytest
 
 from vcam.camera.file import PictureFile, VideoFile, is_picture, open_file
 from vcam.errors import InputError, UsageError
-from vcam.frames import Frame
 from vcam.images import write_image
 from vcam.media import ffmpeg
 from vcam.media.ffmpeg import find_ffmpeg, probe
+from vcam.testing import FakeClock
 
 pytestmark = pytest.mark.process
 
@@ -57,13 +57,8 @@ def test_a_video_is_read_once_frame_by_frame(clip):
 
 
 def test_a_paced_video_keeps_its_rate_and_starts_again(clip):
-    now, slept = [10.0], []
-
-    def sleep(seconds):
-        slept.append(seconds)
-        now[0] += seconds
-
-    camera = opened(VideoFile(clip, paced=True, clock=lambda: now[0], sleep=sleep))
+    clock = FakeClock(10.0)
+    camera = opened(VideoFile(clip, paced=True, clock=clock, sleep=clock.sleep))
     try:
         frames = [(frame.seq, frame.timestamp, int(frame.y[0, 0])) for frame in (camera.read() for _ in range(12))]
     finally:
@@ -71,7 +66,7 @@ def test_a_paced_video_keeps_its_rate_and_starts_again(clip):
     assert [seq for seq, _, _ in frames] == list(range(12))
     assert [stamp for _, stamp, _ in frames] == pytest.approx([10 + n / 10 for n in range(12)])
     assert frames[7][2] == frames[2][2] != frames[3][2]
-    assert slept == pytest.approx([0.1] * 11)
+    assert clock.slept == pytest.approx([0.1] * 11)
 
 
 def test_a_video_can_be_opened_again(clip):
@@ -161,54 +156,10 @@ def test_files_without_a_frame_are_refused_at_open(tmp_path, name, paced):
 def test_missing_files_and_folders_are_refused(tmp_path):
     with pytest.raises(UsageError, match="there is no file"):
         VideoFile(tmp_path / "none.mp4").open()
-    with pytest.raises(UsageError, match="there is no picture"):
-        PictureFile(tmp_path / "none.png").open()
     with pytest.raises(UsageError, match="there is no file"):
         is_picture(tmp_path / "none.png")
     with pytest.raises(InputError, match="folder"):
         is_picture(tmp_path)
-
-
-def test_a_picture_is_served_once(tmp_path):
-    path = tmp_path / "one.png"
-    write_image(path, np.full((48, 64, 3), 200, np.uint8))
-    camera = opened(PictureFile(path))
-    frame = camera.read()
-    assert isinstance(frame, Frame)
-    assert (frame.size, camera.size, camera.true_size, camera.frames) == ((64, 48), (64, 48), (64, 48), 1)
-    assert abs(int(frame.y[0, 0]) - 188) <= 1
-    assert camera.read() is None
-    camera.close()
-
-
-def test_an_odd_picture_repeats_its_last_row_and_column(tmp_path):
-    path = tmp_path / "odd.png"
-    picture = np.zeros((33, 47, 3), np.uint8)
-    picture[-1], picture[:, -1] = 255, 255
-    write_image(path, picture)
-    camera = opened(PictureFile(path))
-    frame = camera.read()
-    assert (camera.true_size, frame.size) == ((47, 33), (48, 34))
-    assert (frame.y[-2:] == 235).all()
-    assert (frame.y[:, -2:] == 235).all()
-    assert (frame.y[:-2, :-2] == 16).all()
-
-
-def test_a_paced_picture_is_a_still_camera(tmp_path):
-    path, now = tmp_path / "one.png", [3.0]
-    write_image(path, np.full((48, 64, 3), 200, np.uint8))
-    camera = PictureFile(path, 20, paced=True, clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s))
-    camera.open()
-    frames = [(frame.seq, frame.timestamp) for frame in (camera.read() for _ in range(4))]
-    assert [seq for seq, _ in frames] == [0, 1, 2, 3]
-    assert [stamp for _, stamp in frames] == pytest.approx([3.0, 3.05, 3.1, 3.15])
-    assert camera.frames is None
-
-
-def test_a_picture_that_is_too_small_is_refused(tmp_path):
-    write_image(tmp_path / "tiny.png", np.zeros((4, 4, 3), np.uint8))
-    with pytest.raises(UsageError, match="4x4"):
-        PictureFile(tmp_path / "tiny.png").open()
 
 
 def test_kinds_are_told_by_content_not_by_name(tmp_path, clip):

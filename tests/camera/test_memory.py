@@ -7,22 +7,7 @@ from vcam.camera.memory import MemoryCamera, encode_frames
 from vcam.camera.pace import Pacer
 from vcam.errors import CameraStalled, UsageError
 from vcam.frames import Frame, PixelFormat
-
-
-class Time:
-    """A clock that moves only when somebody sleeps, or when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-        self.slept: list[float] = []
-
-    def clock(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.slept.append(seconds)
-        self.now += seconds
+from vcam.testing import FakeClock
 
 
 def pictures(count=4, size=(32, 16)):
@@ -31,13 +16,13 @@ def pictures(count=4, size=(32, 16)):
 
 def camera(time, pixel_format=PixelFormat.NV12, fps=10.0, paced=True, frames=None):
     frames = encode_frames(pictures(), pixel_format) if frames is None else frames
-    made = MemoryCamera(frames, pixel_format, (32, 16), fps, paced=paced, clock=time.clock, sleep=time.sleep)
+    made = MemoryCamera(frames, pixel_format, (32, 16), fps, paced=paced, clock=time, sleep=time.sleep)
     made.open()
     return made
 
 
 def test_a_reader_in_time_gets_every_frame_when_it_is_due():
-    time = Time()
+    time = FakeClock(100.0)
     source = camera(time)
     seen = [(frame.seq, frame.timestamp) for frame in (source.read() for _ in range(5))]
     assert [seq for seq, _ in seen] == [0, 1, 2, 3, 4]
@@ -48,7 +33,7 @@ def test_a_reader_in_time_gets_every_frame_when_it_is_due():
 
 
 def test_a_late_reader_gets_the_newest_frame_and_the_others_count_as_dropped():
-    time = Time()
+    time = FakeClock(100.0)
     source = camera(time)
     source.read()
     time.now += 0.35
@@ -62,7 +47,7 @@ def test_a_late_reader_gets_the_newest_frame_and_the_others_count_as_dropped():
 
 
 def test_the_schedule_does_not_drift():
-    time = Time()
+    time = FakeClock(100.0)
     source = camera(time, fps=30.0)
     for _ in range(3000):
         frame = source.read()
@@ -73,7 +58,7 @@ def test_the_schedule_does_not_drift():
 
 
 def test_unpaced_gives_each_frame_in_turn_without_waiting():
-    time = Time()
+    time = FakeClock(100.0)
     source = camera(time, paced=False)
     time.now += 5
     frames = [(frame.seq, int(frame.y[0, 0])) for frame in (source.read() for _ in range(6))]
@@ -85,7 +70,7 @@ def test_unpaced_gives_each_frame_in_turn_without_waiting():
 
 @pytest.mark.parametrize("paced", [True, False])
 def test_damaged_frames_are_skipped_and_counted(paced):
-    time = Time()
+    time = FakeClock(100.0)
     frames = encode_frames(pictures(3), PixelFormat.MJPEG)
     frames[1] = frames[1][:50]
     source = camera(time, PixelFormat.MJPEG, paced=paced, frames=frames)
@@ -94,17 +79,24 @@ def test_damaged_frames_are_skipped_and_counted(paced):
 
 
 def test_frames_that_are_all_damaged_are_a_stalled_camera():
-    with pytest.raises(CameraStalled):
-        camera(Time(), frames=[b"x", b"y"]).read()
+    with pytest.raises(CameraStalled, match="can be decoded"):
+        camera(FakeClock(100.0), frames=[b"x", b"y"]).read()
+
+
+def test_a_camera_that_is_not_open_says_so():
+    made = MemoryCamera(encode_frames(pictures(), PixelFormat.NV12), PixelFormat.NV12, (32, 16), 30)
+    assert (made.size, made.fps) == ((32, 16), 30)
+    with pytest.raises(CameraStalled, match="is not open"):
+        made.read()
 
 
 def test_a_camera_without_frames_is_refused():
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="at least one frame"):
         MemoryCamera([], PixelFormat.NV12, (32, 16), 30)
 
 
 def test_it_can_be_opened_again():
-    time = Time()
+    time = FakeClock(100.0)
     source = camera(time)
     source.read()
     source.close()
@@ -123,8 +115,8 @@ def test_frames_encode_the_same_from_a_picture_and_from_planes():
 
 
 def test_a_pacer_keeps_its_rate_and_never_sends_a_burst():
-    time = Time()
-    pacer = Pacer(20, time.clock, time.sleep)
+    time = FakeClock(100.0)
+    pacer = Pacer(20, time, time.sleep)
     assert [pacer.wait() for _ in range(3)] == pytest.approx([100.0, 100.05, 100.1])
     time.now += 0.07
     assert pacer.wait() == pytest.approx(100.15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -108,6 +109,17 @@ def test_a_person_who_walks_out_of_the_view_is_followed() -> None:
     part = room.operator.part(SIZE)
     assert part.x0 <= 0.7 * SIZE[0]
     assert part.x1 >= 0.9 * SIZE[0]
+
+
+def test_what_is_shown_is_that_part_of_the_frame_scaled_up() -> None:
+    room = Room(framing())
+    run(room, 8, (0.6, 0.4, 0.8, 1.0))
+    part = room.operator.part(SIZE)
+    shown = room.operator.frame(room.frame)
+    assert part.x1 - part.x0 < SIZE[0]
+    for mine, theirs in zip(shown.planes, room.frame.view(part).planes, strict=True):
+        scaled = cv2.resize(np.ascontiguousarray(theirs), mine.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        assert np.abs(mine.astype(int) - scaled).max() <= 1
 
 
 def test_when_nobody_is_there_the_whole_picture_returns() -> None:

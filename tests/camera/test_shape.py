@@ -94,6 +94,33 @@ def test_scaling_keeps_colours_and_place(size, way):
     assert (frame.timestamp, frame.seq, frame.full_range) == (8.5, 21, True)
 
 
+def test_what_shrinks_by_more_than_two_skips_no_sample():
+    source = Still((64, 64))
+    # of four columns the outer two are bright; linear interpolation would look at the inner two alone
+    source.frame.y[...] = np.where(np.arange(64) % 4 % 3, 0, 200)
+    assert set(np.unique(reframed(source, (16, 16)).read().y)) == {100}
+
+
+def test_a_camera_with_modes_is_told_of_another_size_and_of_nothing_else():
+    class Wishing(Still):
+        def __init__(self, size):
+            super().__init__(size)
+            self.wishes = []
+
+        def wish(self, size):
+            self.wishes.append(size)
+
+    source = Wishing((64, 48))
+    camera = reframed(source, (32, 24))
+    camera.use(camera.plan(True, ""))
+    assert source.wishes == []
+    camera.use(camera.plan(True, "", (64, 48)))
+    assert (source.wishes, camera.size) == ([(64, 48)], (64, 48))
+    plain = reframed(Still((64, 48)), (32, 24))
+    plain.use(plain.plan(False, "", (64, 48)))
+    assert plain.size == (64, 48)
+
+
 def test_scaled_frames_use_one_buffer():
     source = Still((64, 48))
     source.left = 2

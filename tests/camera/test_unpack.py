@@ -133,7 +133,7 @@ def test_known_colours_come_out_as_opencv_sees_them(pixel_format, bgr):
 
 
 def test_impossible_sizes_and_strides_are_refused():
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="even"):
         Unpacker(PixelFormat.NV12, (33, 18))
     with pytest.raises(ValueError, match="stride of 40"):
         Unpacker(PixelFormat.YUYV, SIZE, stride=40)

@@ -68,7 +68,7 @@ def test_a_phone_that_sends_jpeg_over_http():
             assert_red(camera.read())
         phone.kill()
         phone.wait()
-        with pytest.raises(CameraError):
+        with pytest.raises(CameraError, match="has ended"):
             read_many(camera)
         camera.close()
     finally:

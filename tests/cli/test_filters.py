@@ -19,8 +19,9 @@ def run(*words: str) -> str:
 def test_every_filter_is_listed_with_what_it_does() -> None:
     listed = json.loads(run("--json"))
     assert [one["name"] for one in listed] == list(KINDS)
-    page = run()
-    assert all(name in page for name in KINDS)
+    # the table wraps what is said, not the names, which stand at the beginning of their lines
+    first = [line.split()[0] for line in run().splitlines() if line.startswith("  ") and line[2:3].strip()]
+    assert first == ["filter", *KINDS]
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "lut"])
@@ -45,5 +46,6 @@ def test_one_filter_is_shown_with_its_ranges() -> None:
 
 def test_a_name_that_is_none_gets_the_nearest() -> None:
     result = CliRunner().invoke(filters, ["vignete"])
+    assert result.exit_code != 0
     assert isinstance(result.exception, UsageError)
     assert "did you mean vignette" in result.exception.hint

@@ -241,7 +241,7 @@ def test_a_new_background_replaces_the_old_one_whole_and_closes_it() -> None:
 def test_a_background_that_cannot_be_prepared_leaves_the_old_one() -> None:
     old, new = Scripted(), Scripted(fail=InputError("damaged"))
     composer = PlateComposer(old, (W, H))
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="damaged"):
         composer.set_background(new)
     assert (old.closed, new.closed) == (0, 1)
     assert_same(composer.compose(noise(2), matte(2, NOTHING), 0.0), old.plate.frame)

@@ -7,9 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from vcam.datasets.synthetic import recomposed, synthetic_clip
+from vcam.datasets import synthetic
+from vcam.datasets.synthetic import Motion, recomposed, synthetic_clip
 from vcam.images import frame_to_bgr
 from vcam.measure.meter import Meter
+from vcam.types import Size
 
 SIZE = (320, 180)
 
@@ -26,6 +28,38 @@ def test_motions_are_still_slow_and_fast() -> None:
     assert speeds["still"] == 0
     assert 0.1 < speeds["slow"] < 1
     assert 2 < speeds["fast"] < 8
+
+
+@pytest.mark.parametrize("motion", ["slow", "fast"])
+def test_a_motion_comes_round(motion: Motion) -> None:
+    period = round(synthetic._PATHS[motion].period)
+    mattes = [matte for _, matte in synthetic_clip((64, 36), period + 1, 1, motion, 0)]
+    assert np.array_equal(mattes[0], mattes[-1])
+    assert not np.array_equal(mattes[0], mattes[period // 2])
+
+
+@pytest.mark.parametrize("phase", np.linspace(0, 6, 9))
+def test_a_person_turns_about_the_place_where_they_meet_the_lower_edge(phase: float) -> None:
+    path, (width, height) = synthetic._PATHS["fast"], SIZE
+    layer = np.zeros((150, 140, 4), np.float32)
+    move = synthetic._motion(path, phase, layer, SIZE)
+    x, y = move @ (70, 150 * synthetic._VISIBLE, 1)
+    assert x == pytest.approx(width / 2 + path.sway * height * math.sin(phase), abs=0.01)
+    assert y == pytest.approx(height * (1 + path.bob * math.cos(phase) ** 2), abs=0.01)
+    # neither stretched nor skewed
+    (a, b), (c, d) = move[:, :2]
+    assert (a, b) == pytest.approx((d, -c), abs=1e-5)
+    assert abs(math.hypot(a, c) - 1) <= path.breath + 1e-5
+
+
+@pytest.mark.parametrize(("size", "share"), [((320, 180), 0.85), ((320, 180), 0.5), ((100, 180), 0.85)])
+def test_a_person_takes_their_share_of_the_height_but_no_more_than_the_width(size: Size, share: float) -> None:
+    ((_, matte),) = synthetic_clip(size, 1, 1, "still", 0, person=np.full((300, 200, 4), 255, np.uint8), share=share)
+    rows, columns = np.flatnonzero(matte.any(axis=1)), np.flatnonzero(matte.any(axis=0))
+    scale = min(share * size[1] / 300, 0.9 * size[0] / 200)
+    assert len(rows) == pytest.approx(synthetic._VISIBLE * 300 * scale, abs=2)
+    assert len(columns) == pytest.approx(200 * scale, abs=2)
+    assert rows[-1] == size[1] - 1
 
 
 def test_the_same_arguments_give_the_same_clip_and_another_seed_another() -> None:
@@ -46,10 +80,26 @@ def test_the_matte_is_the_one_the_picture_was_made_with() -> None:
         assert green[matte == 255].mean() < 0.01
 
 
-def test_noise_has_the_strength_that_was_asked_for_and_planes_stay_legal() -> None:
-    clean, noisy = (list(synthetic_clip(SIZE, 4, 2, "slow", noise)) for noise in (0.0, 4.0))
+@pytest.mark.parametrize("lying", [True, False])
+def test_the_background_is_panned_and_neither_turned_nor_skewed(lying: bool) -> None:
+    ramp = np.repeat(np.tile(np.linspace(0, 255, 100).astype(np.uint8), (100, 1))[..., np.newaxis], 3, axis=2)
+    background, nobody = ramp.swapaxes(0, 1) if lying else ramp, np.zeros((30, 20, 4), np.uint8)
+    pictures = []
+    for frame, matte in synthetic_clip((96, 96), 40, 1, "slow", 0, person=nobody, background=background):
+        assert not matte.any()
+        rows = (frame.y if lying else frame.y.T).astype(int)
+        # the warp goes by thirty-seconds of a pixel
+        assert np.ptp(rows, axis=1).max() <= 3
+        pictures.append(rows)
+    assert (np.diff(pictures[0][:, 0]) >= 0).all()
+    assert np.abs(pictures[0] - pictures[-1]).max() > 3
+
+
+@pytest.mark.parametrize("strength", [1.0, 4.0])
+def test_noise_has_the_strength_that_was_asked_for_and_planes_stay_legal(strength: float) -> None:
+    clean, noisy = (list(synthetic_clip(SIZE, 4, 2, "slow", noise)) for noise in (0.0, strength))
     difference = np.concatenate([(b.y.astype(int) - a.y).ravel() for (a, _), (b, _) in zip(clean, noisy, strict=True)])
-    assert 3.5 < difference.std() < 4.5
+    assert difference.std() == pytest.approx(strength, rel=0.12)
     assert abs(difference.mean()) < 0.2
     assert all(int(frame.y.min()) >= 16 and int(frame.y.max()) <= 235 for frame, _ in noisy)
 

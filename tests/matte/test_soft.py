@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -34,8 +35,6 @@ def whole(alpha, frame: Frame) -> np.ndarray:
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (640, 480), (854, 480), (362, 240), (256, 144), (128, 72)])
 @pytest.mark.parametrize("where", [(0, 0, 256, 144), (100, 40, 160, 144), (0, 0, 3, 3), (250, 140, 256, 144)])
 def test_the_box_loses_nothing_against_scaling_the_whole_map(size, where) -> None:
-    import cv2
-
     frame = Frame.allocate(*size)
     alpha = SoftMatte(PLAIN).update(Map.whole(square(*where), frame), frame)
     assert all(edge % 2 == 0 for edge in alpha.box)
@@ -128,8 +127,6 @@ def edge_column(picture: np.ndarray) -> float:
 @pytest.mark.parametrize("off", [-2, 2])
 def test_refinement_moves_the_edge_to_where_the_picture_has_one(size: tuple[int, int], off: int) -> None:
     """The network's edge lies `off` of its pixels beside the luma's."""
-    import cv2
-
     frame = Frame.allocate(*size)
     unit = size[0] / 256
     frame.y[...] = 60
@@ -146,8 +143,6 @@ def test_refinement_moves_the_edge_to_where_the_picture_has_one(size: tuple[int,
 @pytest.mark.parametrize("size", [(1280, 720), (640, 360)])
 def test_refinement_follows_an_edge_that_only_the_colour_has(size: tuple[int, int]) -> None:
     """Orange before purple: both equally bright."""
-    import cv2
-
     frame = Frame.allocate(*size)
     unit = size[0] / 256
     frame.fill(120, 150, 110)
@@ -207,8 +202,6 @@ def small_matte(probability: F32, islands: float = 0.15) -> np.ndarray:
 
 
 def test_small_islands_and_holes_go_with_their_soft_rims() -> None:
-    import cv2
-
     clean = small_matte(person_with())
     spotted = cv2.GaussianBlur(person_with((20, 20, 25, 25), (230, 90, 236, 94)), (3, 3), 0.8)
     spotted[100:104, 120:124] = 0.1

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from tests.datasets.helpers import SIZE, write_video
 from vcam.cli.compare import compare as command
 from vcam.datasets.synthetic import synthetic_clip
-from vcam.errors import UsageError
+from vcam.errors import InputError, UsageError
 from vcam.frames import Box
 from vcam.images import frame_to_bgr
-from vcam.measure.compare import MOST, Comparison, Result, compare, plan_variants, spots
-from vcam.measure.sheet import page, sheet
+from vcam.measure.compare import MOST, REPEATS, Comparison, Result, compare, plan_variants, spots
+from vcam.measure.sheet import page, sheet, write_page
 from vcam.settings import Settings
 
 
@@ -49,7 +50,11 @@ def test_details_are_where_variants_differ_at_the_edge_and_not_over_each_other()
     assert found[0].x0 <= edge.x0 < edge.x1 <= found[0].x1
     assert found[0].y0 <= edge.y0 < edge.y1 <= found[0].y1
     # that the middle differs tells nothing of the edge
-    assert all(spot.x1 <= 140 or spot.x0 >= 180 or spot.y0 > 120 or spot == found[0] for spot in found)
+    inner = (slice(middle.y0 + 10, middle.y1 - 10), slice(middle.x0 + 10, middle.x1 - 10))
+    for spot in found:
+        shown = np.zeros((180, 320), bool)
+        shown[spot.y0 : spot.y1, spot.x0 : spot.x1] = True
+        assert not shown[inner].any()
 
 
 def test_details_of_variants_that_are_all_the_same_lie_on_the_edge_and_inside_the_picture() -> None:
@@ -75,8 +80,9 @@ def test_the_page_needs_nothing_else_and_takes_no_name_for_markup() -> None:
     sources = re.findall(r'(?:src|href)="([^"]{0,22})', text)
     assert sources
     assert all(source.startswith(("data:image/png;base64,", "data:image/jpeg;base64")) for source in sources)
-    # the picture of each, their mattes, and details of both
+    # the picture of each, their mattes, and details of both; JPEG would blur all but the pictures
     assert len(sources) == 3 + 2 + 3 * (3 + 2)
+    assert len([source for source in sources if "jpeg" in source]) == 3
 
 
 @pytest.mark.parametrize("count", [1, 4, 23])
@@ -91,10 +97,101 @@ def test_the_sheet_has_a_column_for_each_variant_and_stays_within_bounds(count) 
         assert (column == 90).mean() > 0.5
 
 
+def test_rows_of_the_sheet_are_in_line_and_the_original_has_no_matte() -> None:
+    picture = sheet(a_comparison("one"))
+    wide = (picture.shape[1] - 36) // 2
+    tall = wide * 180 // 320
+    # the heading, the picture, the matte; then details, each beside its matte
+    matte = slice(12 + 64 + 12 + tall + 12, 12 + 64 + 12 + tall + 12 + tall)
+    original, one = picture[:, 12 : 12 + wide], picture[:, 24 + wide : 24 + 2 * wide]
+    assert (original[matte] == 24).all()
+    assert set(np.unique(one[matte])) >= {0, 255}
+    assert (one[matte][tall * 2 // 3, wide // 2] == 255).all()
+    half = (wide - 12) // 2
+    details = slice(matte.stop + 12, matte.stop + 12 + half)
+    assert (original[details, half + 12 :] == 24).all()
+    assert set(np.unique(one[details, half + 12 : 2 * half + 12])) == {0, 255}
+
+
 def picture_of(tmp_path) -> str:
     frame, _ = next(iter(synthetic_clip((320, 180), 1, 1, "still")))
     cv2.imwrite(str(tmp_path / "me.png"), frame_to_bgr(frame))
     return str(tmp_path / "me.png")
+
+
+def test_a_page_and_a_sheet_go_by_the_name_of_their_file(tmp_path) -> None:
+    comparison = a_comparison("as it is")
+    for name in ("out.html", "OUT.HTM"):
+        write_page(tmp_path / name, comparison)
+        assert (tmp_path / name).read_text("utf-8") == page(comparison)
+    write_page(tmp_path / "out.png", comparison)
+    assert np.array_equal(cv2.imread(str(tmp_path / "out.png")), sheet(comparison))
+
+
+def test_each_detail_is_marked_in_the_picture_with_a_colour_of_its_own_and_the_result_is_left_as_it_was() -> None:
+    results = [result()]
+    original = np.full((180, 320, 3), 90, np.uint8)
+    places = [Box(20, 20, 52, 52), Box(100, 60, 132, 92), Box(200, 100, 232, 132)]
+    seen = sheet(Comparison("me.png", original, results, places))
+    assert (original == 90).all()
+    assert (results[0].picture == 90).all()
+    wide = (seen.shape[1] - 36) // 2
+    shown = seen[88 : 88 + wide * 180 // 320, 12 : 12 + wide]
+    assert wide == 640
+    colours = {tuple(shown[2 * place.y0 + 1, 2 * (place.x0 + 4)].tolist()) for place in places}
+    assert len(colours) == 3
+    assert (90, 90, 90) not in colours
+    marked = np.abs(shown.astype(int) - 90).max(axis=2) > 20
+    for place in places:
+        # the mark lies within its place
+        assert marked[2 * place.y1 - 2, 2 * place.x1 - 2]
+        marked[2 * place.y0 - 1 : 2 * place.y1 + 1, 2 * place.x0 - 1 : 2 * place.x1 + 1] = False
+    assert not marked.any()
+
+
+@pytest.mark.parametrize("level", [0, 200])
+def test_what_is_darker_differs_as_what_is_brighter_does(level: int) -> None:
+    # where nothing else would draw the eye: low on the right-hand edge
+    other = result(blob=Box(214, 150, 224, 160))
+    other.picture[other.picture == 200] = level
+    found = spots([result(), other, result()])[0]
+    assert found.x0 <= 214 < 224 <= found.x1
+    assert found.y0 <= 150 < 160 <= found.y1
+
+
+def test_a_picture_is_done_with_the_network_for_pictures_and_comes_out_in_its_own_size(tmp_path, opened) -> None:
+    frame, _ = next(iter(synthetic_clip((320, 180), 1, 1, "still")))
+    picture = frame_to_bgr(frame)[:179, :319]
+    cv2.imwrite(str(tmp_path / "me.png"), picture)
+    done: list[int] = []
+    found = compare(tmp_path / "me.png", Settings(), plan_variants(["alpha:8"], []), progress=done.append)
+    assert done == [1, 2]
+    assert {settings.model for settings, _, _ in opened} == {"selfie-general"}
+    # once to load and allocate, then as often as is measured
+    assert {(network.calls, network.closed) for _, _, network in opened} == {(REPEATS + 1, 1)}
+    assert found.source == "me.png"
+    assert np.abs(found.original.astype(int) - picture).max() <= 12
+    plain, soft = found.results
+    for each in (plain, soft):
+        assert (each.picture.shape, each.matte.shape) == (picture.shape, picture.shape[:2])
+        assert set(each.stages_ms) == {"segment", "matte", "compose"}
+    between = [np.count_nonzero((matte > 20) & (matte < 235)) for matte in (plain.matte, soft.matte)]
+    # what a filter of the matte makes of it is in the matte that is shown
+    assert between[1] > between[0] + 300
+
+
+@pytest.mark.process
+def test_a_video_is_run_from_its_start_to_the_frame_of_that_number(tmp_path, opened) -> None:
+    write_video(tmp_path, "clip", frames=14)
+    green = Settings().replace(background__spec="green")
+    found = compare(tmp_path / "clip.mkv", green, plan_variants([], []), frame=12)
+    ((settings, _, network),) = opened
+    assert (settings.model, network.calls, network.closed) == ("auto", 13, 1)
+    frames = [frame_to_bgr(frame).astype(int) for frame, _ in synthetic_clip(SIZE, 14, 3, "slow")]
+    assert int(np.argmin([np.abs(found.original - frame).mean() for frame in frames])) == 12
+    with pytest.raises(InputError, match="has only 14 frames") as caught:
+        compare(tmp_path / "clip.mkv", green, plan_variants([], []), frame=14)
+    assert caught.value.hint == "--frame 13"
 
 
 @pytest.mark.engine

@@ -1,109 +1,25 @@
-"""`vcam eval`: folders of every layout, the network scored on them, and what it says of bad ones."""
+"""`vcam eval`: the network and the matte scored on folders of pictures and videos."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from tests.datasets.helpers import SIZE, write_picture, write_video
 from vcam.cli.eval import eval as command
-from vcam.datasets.folder import find_pairs, read_matte, read_pair
+from vcam.datasets.folder import find_pairs
 from vcam.datasets.synthetic import synthetic_clip
-from vcam.errors import InputError, UsageError
 from vcam.frames import Frame, Map
-from vcam.images import frame_to_bgr
 from vcam.matte.factory import make_matte
 from vcam.matting import Matting
-from vcam.measure.evaluate import open_scored, score
+from vcam.measure.evaluate import Evaluation, open_scored, report, score
 from vcam.measure.unrefined import PlainMatte
-from vcam.output.encoded.file import VideoFileOutput
 from vcam.settings import Settings
 from vcam.testing import FakeSegmenter, middle_person
-
-SIZE = (256, 144)
-
-
-def write_picture(folder: Path, name: str, mask: Path) -> np.ndarray:
-    frame, matte = next(iter(synthetic_clip(SIZE, 1, 1, "still")))
-    folder.mkdir(exist_ok=True)
-    mask.parent.mkdir(exist_ok=True)
-    cv2.imwrite(str(folder / name), frame_to_bgr(frame))
-    cv2.imwrite(str(mask), matte)
-    return matte
-
-
-def write_video(folder: Path, name: str, frames: int = 8, matte: str = ".matte.mkv") -> list[np.ndarray]:
-    outputs = [VideoFileOutput(folder / f"{name}{end}", blocking=True) for end in (".mkv", matte)]
-    for output in outputs:
-        output.open(SIZE, 30)
-    grey, mattes = Frame.allocate(*SIZE), []
-    for frame, true in synthetic_clip(SIZE, frames, 3, "slow"):
-        outputs[0].write(frame)
-        grey.y[...] = np.rint(16 + true * (219 / 255))
-        outputs[1].write(grey)
-        mattes.append(true)
-    for output in outputs:
-        output.close()
-    return mattes
-
-
-@pytest.mark.process
-def test_all_layouts_are_found_in_one_folder(tmp_path) -> None:
-    write_picture(tmp_path / "img", "a.png", tmp_path / "mask/a.png")
-    write_picture(tmp_path, "b.png", tmp_path / "b_mask.png")
-    write_video(tmp_path, "c")
-    write_video(tmp_path, "d", matte="_alpha.mp4")
-    (tmp_path / "img" / "alone.jpg").write_bytes(b"x")
-    found = find_pairs(tmp_path)
-    assert [(pair.name, pair.video) for pair in found.pairs] == [("a", False), ("b", False), ("c", True), ("d", True)]
-    assert [path.name for path in found.alone] == ["alone.jpg"]
-
-
-@pytest.mark.process
-def test_mattes_of_a_video_come_with_their_own_frames(tmp_path) -> None:
-    mattes = write_video(tmp_path, "clip")
-    (pair,) = find_pairs(tmp_path).pairs
-    read = [(frame.seq, true.copy()) for frame, true in read_pair(pair)]
-    assert [seq for seq, _ in read] == list(range(8))
-    for (_, true), written in zip(read, mattes, strict=True):
-        # the file is compressed
-        assert np.abs(true.astype(int) - written).mean() < 1.5
-        assert int(true.min()) == 0
-        assert int(true.max()) >= 250
-
-
-def test_mattes_of_zero_and_one_and_of_sixteen_bits_are_understood(tmp_path) -> None:
-    matte = np.zeros((20, 30), np.uint8)
-    matte[5:15] = 1
-    cv2.imwrite(str(tmp_path / "ones.png"), matte)
-    cv2.imwrite(str(tmp_path / "deep.png"), matte.astype(np.uint16) * 65535)
-    for name in ("ones.png", "deep.png"):
-        assert set(np.unique(read_matte(tmp_path / name))) == {0, 255}
-
-
-def test_a_folder_without_pairs_says_how_to_lay_them_out(tmp_path) -> None:
-    (tmp_path / "photo.jpg").write_bytes(b"x")
-    with pytest.raises(InputError) as caught:
-        find_pairs(tmp_path)
-    assert "mask/" in caught.value.hint
-    with pytest.raises(UsageError):
-        find_pairs(tmp_path / "nowhere")
-
-
-@pytest.mark.process
-def test_a_video_whose_mattes_have_another_rate_is_refused(tmp_path) -> None:
-    write_video(tmp_path, "clip")
-    slow = VideoFileOutput(tmp_path / "clip.matte.mkv", blocking=True)
-    slow.open(SIZE, 10)
-    for _ in range(3):
-        slow.write(Frame.allocate(*SIZE))
-    slow.close()
-    with pytest.raises(InputError, match="frames a second"):
-        list(read_pair(find_pairs(tmp_path).pairs[0]))
 
 
 def test_the_plain_matte_is_the_map_and_nothing_else() -> None:
@@ -120,8 +36,7 @@ def test_the_plain_matte_is_the_map_and_nothing_else() -> None:
 def test_the_matte_stage_that_is_scored_is_the_one_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings().replace(matte__edge=20, matte__temporal=0)
     frame = Frame.allocate(*SIZE)
-    for opener in ("vcam.matting.open_segmenter", "vcam.measure.evaluate.open_segmenter"):
-        monkeypatch.setattr(opener, lambda *given: FakeSegmenter())
+    monkeypatch.setattr("vcam.matting.open_segmenter", lambda *given: FakeSegmenter())
     scored = open_scored(settings, SIZE).picture(frame)
     alpha = make_matte(settings.matte).update(Map.whole(middle_person((32, 24)), frame), frame)
     box = alpha.box
@@ -136,6 +51,43 @@ def test_clips_do_not_weigh_in_on_each_other() -> None:
     first, again = score(clip, matting), score(clip, matting)
     assert (again.mad, again.dtssd) == (first.mad, first.dtssd)
     assert segmenter.resets == 2
+
+
+def test_pictures_share_one_network_which_is_closed_at_the_end(tmp_path, opened) -> None:
+    for name in ("a", "b"):
+        write_picture(tmp_path, f"{name}.png", tmp_path / f"{name}_mask.png")
+    told: list[tuple[int, int | None]] = []
+    with Evaluation(Settings()) as evaluation:
+        assert evaluation.network == ""
+        items = [evaluation.run(pair, lambda *progress: told.append(progress)) for pair in find_pairs(tmp_path).pairs]
+        assert evaluation.network == "fake network"
+        ((settings, _, network),) = opened
+        assert settings.model == "selfie-general"
+        assert network.closed == 0
+    assert network.closed == 1
+    assert told == [(1, 1), (1, 1)]
+    assert (network.calls, network.resets) == (2, 2)
+    result = report(items, evaluation.network)
+    assert result["segmenter"] == "fake network"
+    assert [item["name"] for item in result["pictures"]["items"]] == ["a", "b"]
+    assert result["pictures"]["mean"]["mad"] == pytest.approx(items[0].scores.mad)
+    assert result["pictures"]["mean"]["dtssd"] is None
+    assert result["videos"] == {"count": 0, "mean": None, "items": []}
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_the_plain_map_is_that_of_the_whole_frame(opened, plain) -> None:
+    with open_scored(Settings(), SIZE, plain=plain) as matting:
+        assert matting.picture(Frame.allocate(*SIZE)).shape == SIZE[::-1]
+    ((settings, size, network),) = opened
+    assert settings.region is not plain
+    assert (size, network.closed) == (SIZE, 1)
+
+
+def test_progress_is_told_frame_by_frame() -> None:
+    done: list[int] = []
+    score(synthetic_clip(SIZE, 3), Matting(FakeSegmenter(), make_matte(Settings().matte)), done.append)
+    assert done == [1, 2, 3]
 
 
 @pytest.mark.engine

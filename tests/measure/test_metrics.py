@@ -99,8 +99,14 @@ def test_the_lag_is_the_minimum_of_a_parabola(centre, first) -> None:
     assert lag_of((shifts - centre) ** 2 + 1, first) == pytest.approx(centre, abs=1e-3)
 
 
-def test_a_flat_curve_has_no_lag() -> None:
-    assert math.isnan(lag_of(np.ones(5, np.float32), -2))
+@pytest.mark.parametrize("curve", [[1, 1, 1, 1, 1], [1.0004, 1.0, 1.0004, 1.0008, 1.0012], [2e-7, 0, 2e-7, 4e-7, 1e-6]])
+def test_a_flat_curve_has_no_lag(curve) -> None:
+    assert math.isnan(lag_of(np.array(curve, np.float32), -2))
+
+
+@pytest.mark.parametrize(("curve", "lag"), [([1, 2, 3], -2), ([3, 2, 1], 0)])
+def test_a_curve_that_falls_to_its_end_has_its_lag_there(curve, lag) -> None:
+    assert lag_of(np.array(curve, np.float32), -2) == lag
 
 
 def soft_edge(position: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from tests.places import ROOT
 from vcam.cli.main import cli
 from vcam.cli.reference import RENEW, write
 from vcam.compose.filters.registry import KINDS
+from vcam.settings.saving import problems
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SHELL = {"", "sh", "bash", "console"}
@@ -95,10 +96,20 @@ def test_the_guide_and_the_readme_do_show_commands() -> None:
         assert len(list(commands(page.read_text("utf-8")))) > 5
 
 
+def dead_links(text: str, folder: Path) -> list[str]:
+    """The files beside a page in `folder` that its text links to and that are not there."""
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    return [target for target in targets if not (folder / target).exists()]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_another_file_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
-        assert (page.parent / target).exists(), target
+    assert dead_links(page.read_text("utf-8"), page.parent) == []
+
+
+def test_a_link_that_leads_nowhere_would_be_found() -> None:
+    text = "[a](docs/guide.md), [b](docs/gide.md#how), ![c](docs/none.png), [d](https://example.org/x), [e](#here)"
+    assert dead_links(text, ROOT) == ["docs/gide.md", "docs/none.png"]
 
 
 def headings(page: Path) -> set[str]:
@@ -114,8 +125,6 @@ def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
 
 
 def test_every_config_file_in_the_documentation_is_valid(tmp_path: Path) -> None:
-    from vcam.settings.saving import problems
-
     # other pages show the cards of models
     pages = [ROOT / name for name in ("README.md", "docs/guide.md", "docs/reference/settings.md")]
     shown = [block for page in pages for block in re.findall(r"(?ms)^```toml\n(.*?)^```", page.read_text("utf-8"))]
@@ -136,6 +145,7 @@ def test_the_page_names_every_filter_and_parameter() -> None:
     page = (ROOT / "docs" / "filters.md").read_text()
     for kind in KINDS.values():
         row = next((line for line in page.splitlines() if line.startswith(f"| `{kind.name}` {kind.help}")), "")
+        assert row, f"there is no row of {kind.name}"
         for parameter in kind.parameters:
             assert f"`{parameter.name}` {parameter.help}" in row, (kind.name, parameter.name)
             if isinstance(parameter.default, float):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.places import ROOT
+from vcam import __version__
 from vcam.native.build import COMPILERS, LIBRARY
 
 pytestmark = pytest.mark.process
@@ -125,7 +126,5 @@ assert asset("").is_dir()
 
 
 def test_the_installed_command_works(python: Path, tmp_path: Path) -> None:
-    from vcam import __version__
-
     assert __version__ in run(python.parent / "vcam", "--version", folder=tmp_path)
     assert "selfie-general" in run(python.parent / "vcam", "models", "list", folder=tmp_path)

@@ -9,12 +9,15 @@ import pytest
 from vcam.camera.demo import DemoScene
 from vcam.camera.file import PictureFile
 from vcam.camera.memory import MemoryCamera, encode_frames
+from vcam.compose.backgrounds.factory import parse_background
+from vcam.compose.composer import PlateComposer
 from vcam.frames import Frame, PixelFormat
 from vcam.images import bgr_to_frame, frame_to_bgr, read_image
+from vcam.matte.factory import make_matte
 from vcam.output.null import MemoryOutput
-from vcam.pipeline import open_pipeline
-from vcam.settings import Settings
-from vcam.testing import RecordingOutput
+from vcam.pipeline import Pipeline, open_pipeline
+from vcam.settings import BackgroundSettings, Settings
+from vcam.testing import FakeSegmenter, RecordingOutput
 
 GREEN = Settings().replace(background__spec="color:#00a000", matte__temporal=0, matte__edge=0)
 FORMATS = [PixelFormat.MJPEG, PixelFormat.NV12, PixelFormat.YUYV, PixelFormat.I420]
@@ -109,13 +112,6 @@ def test_known_colours_come_out_as_they_went_in(name: str, source: PixelFormat) 
 
 @pytest.mark.parametrize("source", FORMATS, ids=lambda source: source.name.lower())
 def test_a_background_colour_is_the_same_whatever_the_camera_sends(source: PixelFormat) -> None:
-    from vcam.compose.backgrounds.factory import parse_background
-    from vcam.compose.composer import PlateComposer
-    from vcam.matte.factory import make_matte
-    from vcam.pipeline import Pipeline
-    from vcam.settings import BackgroundSettings
-    from vcam.testing import FakeSegmenter
-
     size = (96, 64)
     data = encode_frames([np.full((64, 96, 3), (130, 160, 220), np.uint8)], source)
     camera, output = MemoryCamera(data, source, size, 30, paced=False), RecordingOutput()

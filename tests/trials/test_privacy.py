@@ -15,7 +15,6 @@ import pytest
 from tests.trials.helpers import FRAMES, SETTINGS, SIZE, Trial, room, shows_the_room, the_person
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
-from vcam.daemon import live as live_module
 from vcam.frames import Alpha, Box, Frame, Map
 from vcam.matte.factory import make_matte
 from vcam.matting import Matting
@@ -26,15 +25,14 @@ from vcam.settings import FIELDS
 from vcam.timings import Timings
 from vcam.types import F32, Size
 
+pytestmark = pytest.mark.usefixtures("quick", "large_region")
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "PLACEHOLDER_INTERVAL", 0.0005)
-    # the person is as high as the picture: their surroundings are most of it, and shall count as small
+
+@pytest.fixture
+def large_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The person is as high as the picture: their surroundings are most of it, and shall count as small."""
     for name, share in (("ENTER", 0.95), ("LEAVE", 0.98)):
         monkeypatch.setattr(f"vcam.segment.region.{name}", share)
-    for name, value in (("FIRST", 0.0005), ("LONGEST", 0.001)):
-        monkeypatch.setattr(f"vcam.backoff.{name}", value)
 
 
 def test_the_room_is_recognised_and_no_background_is_taken_for_it() -> None:

@@ -27,7 +27,6 @@ from vcam.compose.effects import make_effects
 from vcam.compose.filters.base import Place, Placed
 from vcam.compose.filters.chain import Chain
 from vcam.compose.filters.registry import KINDS
-from vcam.daemon import live as live_module
 from vcam.errors import UsageError
 from vcam.frames import NOTHING, Alpha, Box, Frame, Map
 from vcam.matte import soft
@@ -266,13 +265,6 @@ def looks(cube: Path) -> Iterator[tuple[str, object]]:
         ("output.size", "256x128"),
         ("output.size", "128x64"),
     )
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "PLACEHOLDER_INTERVAL", 0.0005)
-    for name, value in (("FIRST", 0.0005), ("LONGEST", 0.001)):
-        monkeypatch.setattr(f"vcam.backoff.{name}", value)
 
 
 @pytest.mark.long

@@ -315,6 +315,13 @@ def plug_afresh():
     until(CAMERA.exists, 5, "the webcam is there")
 
 
+def show_bars():
+    """The webcam is plugged in and shows the colour bars alone: white in one upper corner, black in the other."""
+    plug_afresh()
+    set_control("test_pattern", 1)
+    set_control("osd_text_mode", 2)
+
+
 def set_control(name, value=0, path=CAMERA):
     subprocess.run(["v4l2-ctl", "-d", str(path), "-c", f"{name}={value}"], check=True, stdin=subprocess.DEVNULL)
 

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from tests.vm.guest import CAMERA, Daemon, plug_afresh, report, set_control, until
+from tests.vm.guest import CAMERA, Daemon, report, show_bars, until
 
 CHROMIUM = "/usr/lib/chromium/chromium"
 PAGE = b"""<!doctype html><video id=video autoplay muted playsinline></video><canvas id=canvas></canvas><script>
@@ -105,9 +105,7 @@ def browse(port, folder):
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium: apt install chromium")
 def test_a_page_in_chromium_sees_vcam_by_name_and_the_new_background(site, tmp_path):
-    plug_afresh()
-    set_control("test_pattern", 1)
-    set_control("osd_text_mode", 2)
+    show_bars()
     with Daemon() as daemon:
         daemon.wait_until("idle")
         browser = browse(site.port, tmp_path)

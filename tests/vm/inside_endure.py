@@ -7,26 +7,12 @@ import time
 
 import pytest
 
-from tests.vm.guest import (
-    CAMERA,
-    Daemon,
-    KilledReader,
-    Reader,
-    if_full,
-    plug,
-    plug_afresh,
-    report,
-    set_control,
-    spread,
-    until,
-)
+from tests.vm.guest import CAMERA, Daemon, KilledReader, Reader, if_full, plug, report, show_bars, spread, until
 
 
 @pytest.fixture(autouse=True)
 def bars():
-    plug_afresh()
-    set_control("test_pattern", 1)
-    set_control("osd_text_mode", 2)
+    show_bars()
 
 
 class Growth:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.vm.guest import Reader as DirectReader
+from tests.vm.shown import colour_at
 from vcam.errors import OutputDeviceError
 from vcam.frames import Frame
 from vcam.media.ffmpeg import find_ffmpeg
@@ -27,7 +28,7 @@ RED, GREEN, BLUE = (81, 90, 240), (145, 54, 34), (41, 240, 110)
 FEED = """
 import sys, time
 from vcam.frames import Frame
-from vcam.output.virtual import VirtualCamera
+from vcam.output.virtual.camera import VirtualCamera
 camera, frame = VirtualCamera("auto"), Frame.allocate(640, 360)
 camera.open((640, 360), 30)
 while True:
@@ -102,10 +103,6 @@ class Reader:
         self.process.kill()
         self.process.stdout.close()
         self.process.wait()
-
-
-def colour_at(frame, x, y):
-    return int(frame.y[y, x]), int(frame.u[y // 2, x // 2]), int(frame.v[y // 2, x // 2])
 
 
 def capabilities():

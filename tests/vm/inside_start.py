@@ -10,19 +10,7 @@ import time
 
 import pytest
 
-from tests.vm.guest import (
-    CAMERA,
-    SIZE,
-    VCAM,
-    Daemon,
-    Reader,
-    best_of,
-    if_full,
-    plug_afresh,
-    report,
-    set_control,
-    spread,
-)
+from tests.vm.guest import CAMERA, SIZE, VCAM, Daemon, Reader, best_of, if_full, report, show_bars, spread
 from tests.vm.shown import between_bars, is_composited, is_placeholder
 from vcam.errors import UsageError
 from vcam.v4l2.presence import ReaderWatch
@@ -30,10 +18,7 @@ from vcam.v4l2.presence import ReaderWatch
 
 @pytest.fixture(scope="module", autouse=True)
 def bars():
-    """The webcam shows the colour bars: white in one upper corner, black in the other."""
-    plug_afresh()
-    set_control("test_pattern", 1)
-    set_control("osd_text_mode", 2)
+    show_bars()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from vcam.camera.controls import wishes
 from vcam.camera.device import V4L2Camera
 from vcam.media.ffmpeg import find_ffmpeg
 from vcam.settings import Settings
@@ -116,8 +117,6 @@ def test_devices_fits_a_terminal_marks_the_mode_that_vcam_takes_and_knows_an_idl
 
 def test_controls_are_listed_and_set_from_the_settings():
     settings = Settings().replace(camera__gain=77, camera__controls="brightness=9").camera
-    from vcam.camera.controls import wishes
-
     camera = V4L2Camera("auto", (640, 360), 30, 2.0, wishes(settings))
     camera.open()
     camera.read()

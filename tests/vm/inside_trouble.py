@@ -20,9 +20,9 @@ from tests.vm.guest import (
     if_full,
     is_plugged,
     plug,
-    plug_afresh,
     report,
     set_control,
+    show_bars,
     until,
 )
 from tests.vm.shown import BACKGROUND_YUV, PLACEHOLDER_UV, colour_at
@@ -48,9 +48,7 @@ def unload(check=True):
 def devices():
     """Whatever the test before did, both loopbacks and the webcam are there and work."""
     load()
-    plug_afresh()
-    set_control("test_pattern", 1)
-    set_control("osd_text_mode", 2)
+    show_bars()
     yield
     if is_plugged():
         plug(False)

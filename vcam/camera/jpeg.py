@@ -12,7 +12,7 @@ import ctypes
 import os
 import re
 from functools import cache
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from vcam.errors import UsageError, VcamError
 from vcam.frames import Frame
 from vcam.types import U8, Size
 
-Bytes = bytes | memoryview | U8
+Bytes: TypeAlias = "bytes | memoryview | U8"
 """One encoded picture."""
 
 _LIBRARIES = ("libturbojpeg.so.0", "libturbojpeg.so")

@@ -50,7 +50,7 @@ def check_camera(
         yield ok(NAME, f"{node.card} ({node.path}), a virtual camera of another program")
         return
     if entry.problem:
-        yield _closed(machine, entry)
+        yield problem(NAME, entry.problem, "unplug it and plug it in again")
         return
     others = [user for user in entry.users if not machine.is_vcam(user.pid)]
     if others:
@@ -92,12 +92,6 @@ def _driverless(machine: Machine) -> bool:
         if video and not (interface.parent / "driver").exists():
             return True
     return False
-
-
-def _closed(machine: Machine, entry: CameraEntry) -> Finding:
-    if entry.node.error in (errno.EACCES, errno.EPERM):
-        return problem(NAME, f"you may not open {_called(entry)}", *join_group(machine, "video"))
-    return problem(NAME, entry.problem, "unplug it and plug it in again")
 
 
 def _check_mode(entry: CameraEntry, size: Size, fps: float) -> Finding:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vcam.doctor.finding import Finding, ok, problem, warning
-from vcam.errors import ConfigError, VcamError
+from vcam.errors import VcamError
 from vcam.machine.host import Machine
 
 # the first with -fps_mode
@@ -17,8 +17,7 @@ FFMPEG_NEEDED = (5, 1)
 def check_settings(path: Path, error: VcamError | None) -> Finding:
     """error: what reading the settings raised, if anything."""
     if error is not None:
-        status = ConfigError.exit_status if isinstance(error, ConfigError) else error.exit_status
-        return problem("settings", error.message, error.hint or f"mend {path}", exit_status=status)
+        return problem("settings", error.message, error.hint or f"mend {path}", exit_status=error.exit_status)
     return ok("settings", str(path) if path.exists() else f"none of your own; they would be in {path}")
 
 

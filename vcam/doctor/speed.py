@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,8 +57,6 @@ def _check_gpu(machine: Machine, present: set[str]) -> Iterator[Finding]:
 
 
 def _readable(nodes: list[Path]) -> bool:
-    import os
-
     return any(os.access(node, os.R_OK | os.W_OK) for node in nodes)
 
 

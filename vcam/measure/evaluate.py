@@ -9,12 +9,11 @@ from typing import Any
 
 from vcam.datasets.folder import Pair, read_pair
 from vcam.frames import Frame
-from vcam.matting import Matting, open_matting
+from vcam.matting import Matting, open_matting, open_network
 from vcam.measure.meter import Meter, Scores
 from vcam.measure.unrefined import PlainMatte
 from vcam.media.ffmpeg import probe
 from vcam.pipeline import tune_process
-from vcam.segment.segmenter import open_segmenter
 from vcam.settings import Settings
 from vcam.types import U8, Size
 
@@ -27,7 +26,7 @@ def open_scored(settings: Settings, size: Size, *, still: bool = False, plain: b
     """
     tune_process()
     if plain:
-        return Matting(open_segmenter(settings.replace(segment__region=False).segment, size), PlainMatte())
+        return Matting(open_network(settings.replace(segment__region=False), size), PlainMatte())
     return open_matting(settings, size, still=still)
 
 

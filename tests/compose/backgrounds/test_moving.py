@@ -276,5 +276,5 @@ def test_a_decoder_with_nothing_to_give_is_an_error_at_the_start() -> None:
 def test_a_damaged_animation_is_an_input_error(tmp_path: Path) -> None:
     path = animate(tmp_path / "a.webp", duration=100, size=(300, 200), lossless=True)
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"a\.webp"):
         AnimationReader(path, SIZE, Fraction(10), "cover").read()

@@ -1,0 +1,41 @@
+"""`vcam doctor` on programs in Flatpak and snap."""
+
+from __future__ import annotations
+
+
+def test_a_flatpak_that_may_not_open_devices_gets_its_command(world):
+    world.programs |= {
+        "flatpak list --app --columns=application": "us.zoom.Zoom\norg.gimp.GIMP\norg.mozilla.firefox",
+        "flatpak info --show-permissions us.zoom.Zoom": "[Context]\ndevices=all;\n",
+        "flatpak info --show-permissions org.mozilla.firefox": "[Context]\ndevices=dri;\n",
+    }
+    assert world.only()[1] == ("flatpak override --user --device=all org.mozilla.firefox",)
+
+
+def test_a_snap_without_its_camera_gets_its_command(world):
+    world.programs |= {
+        "snap list": "Name Version\nfirefox 132\ncore22 1",
+        "snap connections firefox": "Interface Plug Slot Notes\ncamera firefox:camera - -",
+    }
+    assert world.only()[1] == ("sudo snap connect firefox:camera",)
+    world.programs["snap connections firefox"] = "Interface Plug Slot Notes\ncamera firefox:camera :camera -"
+    assert world.is_well()
+
+
+def test_programs_that_may_open_cameras_are_named(world):
+    world.programs |= {
+        "flatpak list --app --columns=application": "us.zoom.Zoom\norg.gimp.GIMP",
+        "flatpak info --show-permissions us.zoom.Zoom": "[Context]\ndevices=dri;all;\n",
+        "snap list": "Name Version\nfirefox 132",
+        "snap connections firefox": "Interface Plug Slot Notes\ncamera\ncamera firefox:camera :camera -",
+    }
+    assert world.said("Flatpak") == ["us.zoom.Zoom may open video devices"]
+    assert world.said("snap") == ["firefox may open cameras"]
+
+
+def test_of_programs_that_need_no_camera_nothing_is_said(world):
+    world.programs |= {
+        "flatpak list --app --columns=application": "org.gimp.GIMP",
+        "snap list": "Name Version\ncore22 1",
+    }
+    assert world.said("Flatpak") == world.said("snap") == []

@@ -1,0 +1,117 @@
+"""`vcam doctor` on what makes vcam slow."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.doctor.helpers import PROBLEM
+from vcam.machine.host import User
+from vcam.machine.inventory import EngineEntry
+
+
+def test_no_inference_runtime_is_a_problem_of_its_own(world):
+    world.has(engines=(EngineEntry("OpenVINO", problem="OpenVINO is not installed"),))
+    assert world.only(PROBLEM)[1] == ("pip install openvino onnxruntime",)
+    assert world.status() == 1
+
+
+def test_an_intel_gpu_without_its_driver_gets_it(world):
+    world.user = User(1000, "mona", frozenset({"render"}))
+    world.write("/dev/dri/renderD128", "")
+    world.write("/sys/class/drm/renderD128/device/vendor", "0x8086\n")
+    assert world.only()[1] == ("sudo apt install intel-opencl-icd",)
+    world.write("/sys/class/drm/renderD128/device/vendor", "0x1002\n")
+    assert any("AMD" in finding.seen for finding in world.findings())
+
+
+def test_an_npu_without_a_driver_is_told_apart_from_one_without_its_library(world):
+    world.user = User(1000, "mona", frozenset({"render"}))
+    world.write("/sys/bus/pci/devices/0000:00:0b.0/class", "0x120000")
+    world.write("/sys/bus/pci/devices/0000:00:0b.0/vendor", "0x8086")
+    assert world.only()[1] == ("sudo modprobe intel_vpu",)
+    world.write("/dev/accel/accel0", "")
+    assert "linux-npu-driver" in world.only()[1][0]
+
+
+def test_a_missing_jpeg_library_is_a_warning(world):
+    world.libraries = set()
+    assert world.only()[1] == ("sudo apt install libturbojpeg0",)
+    world.write("/etc/os-release", "ID=ubuntu\nID_LIKE=debian")
+    assert world.only()[1] == ("sudo apt install libturbojpeg",)
+
+
+def test_loops_that_were_not_compiled_are_a_warning(world):
+    world.has(compiled=False)
+    assert world.only()[1] == ("sudo apt install gcc libc6-dev", "then install vcam anew")
+
+
+CPU = "/sys/devices/system/cpu/cpu0/cpufreq"
+COOLING = "/sys/class/thermal/cooling_device0"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({f"{CPU}/scaling_max_freq": "1200000", f"{CPU}/cpuinfo_max_freq": "4000000"}, "1.2 of 4.0 GHz"),
+        ({f"{CPU}/scaling_governor": "powersave", f"{CPU}/scaling_driver": "acpi-cpufreq"}, "governor powersave"),
+        ({"/sys/firmware/acpi/platform_profile": "low-power"}, "power profile"),
+        ({f"{COOLING}/type": "Processor", f"{COOLING}/cur_state": "3"}, "hot"),
+    ],
+)  # fmt: skip
+def test_a_processor_that_is_held_back_is_noticed(world, files, words):
+    for name, text in files.items():
+        world.write(name, text)
+    assert words in world.only()[0]
+
+
+def test_intels_ordinary_governor_is_no_fault(world):
+    world.write(f"{CPU}/scaling_governor", "powersave")
+    world.write(f"{CPU}/scaling_driver", "intel_pstate")
+    assert world.is_well()
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "entry"), [("/dev/dri/renderD128", "GPU", "GPU.0"), ("/dev/accel/accel0", "NPU", "NPU")]
+)
+def test_an_accelerator_that_may_not_be_opened_names_its_group(world, monkeypatch, path, name, entry):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    world.write(path, "")
+    world.write("/sys/class/drm/renderD128/device/vendor", "0x8086\n")
+    seen, cure = world.only()
+    assert name in seen
+    assert "you may not open it" in seen
+    assert cure[0] == "sudo usermod -aG render mona"
+    # what is in nobody's way
+    world.has(engines=(*world.inventory.engines, EngineEntry("OpenVINO", entry)))
+    assert world.said(name) == ["OpenVINO can use it"]
+    assert world.is_well()
+
+
+def test_a_node_that_may_be_read_but_not_written_is_none_that_may_be_opened(world, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: not mode & os.W_OK)
+    world.write("/dev/accel/accel0", "")
+    assert "you may not open it" in world.only()[0]
+    monkeypatch.setattr("os.access", lambda path, mode: mode == os.R_OK | os.W_OK)
+    assert "finds no driver" in world.only()[0]
+
+
+def test_a_processor_that_is_cool_and_a_fan_that_runs_are_no_fault(world):
+    world.write(f"{COOLING}/type", "Processor")
+    world.write(f"{COOLING}/cur_state", "0")
+    world.write("/sys/class/thermal/cooling_device1/type", "Fan")
+    world.write("/sys/class/thermal/cooling_device1/cur_state", "3")
+    world.write(f"{CPU}/scaling_max_freq", "3700000")
+    world.write(f"{CPU}/cpuinfo_max_freq", "4000000")
+    assert world.is_well()
+    world.write(f"{COOLING}/cur_state", "1")
+    assert "hot" in world.only()[0]
+
+
+@pytest.mark.parametrize(("status", "told"), [("Discharging", True), ("Charging", False)])
+def test_of_a_machine_that_saves_power_it_is_told_whether_it_runs_on_battery(world, status, told):
+    world.write("/sys/firmware/acpi/platform_profile", "low-power")
+    world.write("/sys/class/power_supply/AC/status", "Full")
+    world.write("/sys/class/power_supply/BAT0/status", status)
+    assert ("(it runs on battery)" in world.only()[0]) is told

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import pytest
+
+from vcam.daemon import live
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon waits for nothing: a trial is thousands of frames, and a fault every few of them."""
+    monkeypatch.setattr(live, "PLACEHOLDER_INTERVAL", 0.0005)
+    for name, value in (("FIRST", 0.0005), ("LONGEST", 0.001)):
+        monkeypatch.setattr(f"vcam.backoff.{name}", value)
