@@ -209,14 +209,11 @@ class StillComposer:
     """Finished pictures from frames that have nothing to do with each other, whatever their sizes."""
 
     def __init__(self, settings: Settings, *, mattes: bool) -> None:
-        if settings.segment.model == "auto":
-            # time is no matter for one picture, and this is the better network
-            settings = settings.replace(segment__model="selfie-general")
         self._mattes = mattes
         self._background = parse_background(settings.background.spec, settings.background)
         self._effects = make_effects(settings.filters, settings.overlay, still=True)
         self._matte = make_matte(settings.matte, still=True)
-        self._segmenter = open_segmenter(settings.segment, (256, 256))
+        self._segmenter = open_segmenter(settings.segment, (256, 256), still=True)
 
     def picture(self, frame: Frame) -> U8:
         """The matte (height, width) of a frame or its composited picture (height, width, 3) BGR, a fresh array."""

@@ -298,7 +298,7 @@ def open_pipeline(
         if background.needs_alpha:
             # a device by the name it was asked for with: the one it has depends on whether it is open
             source = settings.camera.source if camera.live else camera.description
-            segmenter = open_segmenter(settings.segment, size, _room(settings, source))
+            segmenter = open_segmenter(settings.segment, size, _room(settings, source), still=still)
         composer = PlateComposer(background, size)
         composer.set_filters(make_effects(settings.filters, settings.overlay, still=still))
     except BaseException:

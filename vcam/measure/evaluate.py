@@ -38,7 +38,7 @@ class Matting:
         if plain:
             settings = settings.replace(segment__region=False)
         self._own = segmenter is None
-        self.segmenter = segmenter or open_segmenter(settings.segment, size)
+        self.segmenter = segmenter or open_segmenter(settings.segment, size, still=still)
         self.matte: Matte = PlainMatte() if plain else make_matte(settings.matte, still=still)
 
     def __call__(self, frame: Frame) -> U8:
@@ -127,11 +127,7 @@ class Evaluation:
 
     def _of_pictures(self) -> Matting:
         if self._stills is None:
-            settings = self._settings
-            if settings.segment.model == "auto":
-                # as `apply` does it for single pictures
-                settings = settings.replace(segment__model="selfie-general")
-            self._stills = Matting(settings, self._size or (256, 256), still=True, plain=self._plain)
+            self._stills = Matting(self._settings, self._size or (256, 256), still=True, plain=self._plain)
         return self._stills
 
 
