@@ -50,6 +50,13 @@ def write_video(folder: Path, name: str, frames: int = 8, matte: str = ".matte.m
     return mattes
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize(("still", "model"), [(True, "selfie-general"), (False, "selfie-landscape")])
+def test_pictures_of_their_own_get_the_better_model_and_films_that_of_their_shape(still: bool, model: str) -> None:
+    with Matting(Settings().replace(segment__backend="onnxruntime"), (1280, 720), still=still) as matting:
+        assert matting.segmenter.description.startswith(model)
+
+
 @pytest.mark.process
 def test_all_layouts_are_found_in_one_folder(tmp_path) -> None:
     write_picture(tmp_path / "img", "a.png", tmp_path / "mask/a.png")

@@ -14,6 +14,8 @@ from vcam.frames import Frame
 from vcam.infer.runner import FIRST_PAUSE
 from vcam.models.cards import StateCard
 from vcam.models.find import find_model
+from vcam.segment.region import EVERY
+from vcam.segment.rest import SETTLE
 from vcam.segment.segmenter import NetworkSegmenter, open_segmenter
 from vcam.settings import SegmentSettings
 
@@ -132,6 +134,24 @@ def test_without_the_region_or_with_a_network_that_has_a_memory_the_map_is_of_th
         assert engine.seen == 31, "every frame must be seen"
 
 
+def test_while_nothing_changes_around_a_small_person_the_whole_frame_is_not_looked_at():
+    engine = _seeing_engine()
+    segmenter, frame = _segmenter(choice("a", engine)), _bright(600, 800)
+
+    def looks_at_the_whole(frame, frames):
+        before = engine.seen
+        for _ in range(frames):
+            segmenter.segment(frame)
+        return engine.seen - before - frames
+
+    looks_at_the_whole(frame, 2 * EVERY)
+    assert looks_at_the_whole(frame, 4 * (EVERY + 1)) == 0
+    # a lamp that is too small to be a person
+    changed = _bright(600, 800)
+    changed.y[40:64, 40:64] = 200
+    assert looks_at_the_whole(changed, EVERY + 1) == 1
+
+
 def _resting(engine):
     return NetworkSegmenter(SegmentSettings(skip_still=True), SIZE, choices=[choice("a", engine)])
 
@@ -172,8 +192,10 @@ def test_after_an_event_the_network_is_asked_though_nothing_has_moved(event):
         engine.failing = range(1000)
         with pytest.raises(EngineError):
             _show(segmenter, _bright(310, 1010, 100), 12)
-        with pytest.raises(EngineError):
-            _show(segmenter, frame, 13)
+        # however long nothing moves, there is no map that could be used again
+        for seq in range(13, 13 + 2 * SETTLE):
+            with pytest.raises(EngineError):
+                _show(segmenter, frame, seq)
         return
     seen = _show(segmenter, frame, 14)
     assert seen.origin == 14
@@ -191,6 +213,12 @@ def test_open_segmenter_runs_the_shipped_model_for_the_frame(backend, size, map_
     assert probability.shape == map_size[::-1]
     assert probability.max() < 0.1, "nobody is in a black picture"
     assert backend in segmenter.description
+
+
+@pytest.mark.engine
+def test_for_pictures_of_their_own_the_better_model_is_opened_whatever_their_shape():
+    segmenter = open_segmenter(SegmentSettings(backend="onnxruntime"), (1280, 720), still=True)
+    assert segmenter.description.startswith("selfie-general")
 
 
 @pytest.mark.engine

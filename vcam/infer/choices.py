@@ -45,7 +45,7 @@ def engine_choices(network: Network, runtime: str = "auto", device: str = "AUTO"
     def rank(choice: EngineChoice) -> int:
         if choice.device != "CPU":
             return 0
-        return 2 if network.cheapest and choice.runtime != network.cheapest else 1
+        return 1 if choice.runtime == network.cheapest else 2
 
     # stable: accelerators stay in the order of the runtimes, and go before any CPU
     return sorted(choices, key=rank)

@@ -132,7 +132,7 @@ class OnnxRuntimeEngine:
     def _bind(self) -> None:
         """Tell the session where to read and write; the shapes of the outputs are known only from a first run."""
         network = self._network
-        names = list(dict.fromkeys([port.name for port in self._wanted] + [name for name in self._carried if name]))
+        names = [*(port.name for port in self._wanted), *(name for name in self._carried if name)]
         try:
             first = dict(zip(names, self._session.run(names, self._feeds), strict=True))
             self._binding: Any = self._session.io_binding()

@@ -36,7 +36,7 @@ LEAST = 0.0015
 """Share of the picture from which an island in the whole frame counts as somebody who has come."""
 
 MARGIN = 0.15
-"""Space left around the people, as a share of their width and height. Twice as much costs the network's sight again."""
+"""Space left around the people, as a share of their width and height. With twice as much they would be small again."""
 STRETCH = 1.5
 """The most that the region's shape differs from the frame's: beyond it people look too stretched."""
 ENTER, LEAVE = 0.7, 0.85
