@@ -11,8 +11,8 @@ from vcam.errors import CameraError, EngineError, OutputError
 from vcam.frames import Box, Frame, Map
 from vcam.matte.factory import make_matte
 from vcam.matte.soft import SoftMatte
-from vcam.pipeline import Pipeline
-from vcam.settings import BackgroundSettings, MatteSettings
+from vcam.pipeline import Pipeline, open_pipeline
+from vcam.settings import BackgroundSettings, MatteSettings, Settings
 from vcam.testing import FakeCamera, FakeClock, FakeSegmenter, RecordingOutput, middle_person, pattern_frame
 
 SIZE = (96, 64)
@@ -226,3 +226,12 @@ def test_latency_counts_from_the_capture_of_a_live_camera() -> None:
     )
     running.run()
     assert running.timings.latency_ms() == pytest.approx({"p50": 250, "p95": 250, "p99": 250})
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("still", "model"), [(True, "selfie-general"), (False, "selfie-landscape")])
+def test_pictures_of_their_own_get_the_better_model_and_films_that_of_their_shape(still: bool, model: str) -> None:
+    settings = Settings().replace(segment__backend="onnxruntime", background__spec="green")
+    with open_pipeline(settings, FakeCamera([]), (1280, 720), [], still=still) as opened:
+        assert opened.matting.segmenter is not None
+        assert opened.matting.segmenter.description.startswith(model)

@@ -206,9 +206,6 @@ class StillComposer:
     """Finished pictures from frames that have nothing to do with each other, whatever their sizes."""
 
     def __init__(self, settings: Settings, *, mattes: bool) -> None:
-        if settings.segment.model == "auto":
-            # time is no matter for one picture, and this is the better network
-            settings = settings.replace(segment__model="selfie-general")
         self._mattes = mattes
         self._background = parse_background(settings.background.spec, settings.background)
         self._effects = make_effects(settings.filters, settings.overlay, still=True)

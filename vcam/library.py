@@ -6,7 +6,8 @@ import numpy as np
 
 from vcam.errors import UsageError
 from vcam.images import bgr_to_frame, place_map
-from vcam.matting import open_matting
+from vcam.matte.factory import make_matte
+from vcam.matting import Matting, open_network
 from vcam.settings import Settings
 from vcam.types import F32, U8, Size
 
@@ -27,7 +28,7 @@ class Segmenter:
         """
         settings = settings or Settings()
         self._still = still
-        self._matting = open_matting(settings, size, still=still)
+        self._matting = Matting(open_network(settings, size), make_matte(settings.matte, still=still))
         self._seq = 0
 
     @property

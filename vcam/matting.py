@@ -95,12 +95,12 @@ def open_matting(settings: Settings, size: Size, *, source: str = "", still: boo
     source: what tells the camera from others, for a segmenter that learns the room it sees; empty without one.
     still: every frame is a picture of its own. Raises `UsageError`, `ModelError` or `EngineError`.
     """
-    return Matting(open_network(settings, size, source), make_matte(settings.matte, still=still))
+    return Matting(open_network(settings, size, source, still=still), make_matte(settings.matte, still=still))
 
 
-def open_network(settings: Settings, size: Size, source: str = "") -> Segmenter:
+def open_network(settings: Settings, size: Size, source: str = "", *, still: bool = False) -> Segmenter:
     """The segmenter alone; arguments and errors as for `open_matting`."""
-    return open_segmenter(settings.segment, size, room_of(settings, source))
+    return open_segmenter(settings.segment, size, room_of(settings, source), still=still)
 
 
 def room_of(settings: Settings, source: str) -> str:

@@ -289,7 +289,7 @@ def open_pipeline(
         if composer.needs_alpha:
             # a device by the name it was asked for with: the one it has depends on whether it is open
             source = settings.camera.source if camera.live else camera.description
-            segmenter = open_network(settings, size, source)
+            segmenter = open_network(settings, size, source, still=still)
     except BaseException:
         composer.close()
         raise

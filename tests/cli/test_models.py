@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from vcam.assets import data_folder
 from vcam.cli.models import models
 from vcam.errors import VcamError
-from vcam.models.cards import find_model
+from vcam.models.find import find_model
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +106,7 @@ def test_add_keeps_network_and_card_under_a_name_of_its_own(own_folders, tmp_pat
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["name"] == "mine"
     card = find_model("mine", (1, 1))
-    assert (card.path, card.network.read_bytes()) == (own_folders / "mine.toml", theirs.read_bytes())
+    assert (card.path, card.file_path.read_bytes()) == (own_folders / "mine.toml", theirs.read_bytes())
     assert sorted(path.name for path in own_folders.iterdir()) == ["mine.onnx", "mine.toml"]
 
 

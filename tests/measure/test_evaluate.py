@@ -22,6 +22,13 @@ from vcam.settings import Settings
 from vcam.testing import FakeSegmenter, middle_person
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize(("still", "model"), [(True, "selfie-general"), (False, "selfie-landscape")])
+def test_pictures_of_their_own_get_the_better_model_and_films_that_of_their_shape(still: bool, model: str) -> None:
+    with open_scored(Settings().replace(segment__backend="onnxruntime"), (1280, 720), still=still) as matting:
+        assert matting.description.startswith(model)
+
+
 def test_the_plain_matte_is_the_map_and_nothing_else() -> None:
     """What `--plain` scores must have neither memory nor an edge of its own."""
     frame, plain = Frame.allocate(*SIZE), PlainMatte()
@@ -36,7 +43,7 @@ def test_the_plain_matte_is_the_map_and_nothing_else() -> None:
 def test_the_matte_stage_that_is_scored_is_the_one_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings().replace(matte__edge=20, matte__temporal=0)
     frame = Frame.allocate(*SIZE)
-    monkeypatch.setattr("vcam.matting.open_segmenter", lambda *given: FakeSegmenter())
+    monkeypatch.setattr("vcam.matting.open_segmenter", lambda *given, still: FakeSegmenter())
     scored = open_scored(settings, SIZE).picture(frame)
     alpha = make_matte(settings.matte).update(Map.whole(middle_person((32, 24)), frame), frame)
     box = alpha.box

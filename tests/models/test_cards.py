@@ -5,81 +5,10 @@ import re
 import pytest
 
 from vcam.assets import data_folder
-from vcam.errors import ModelError, UsageError
+from vcam.errors import ModelError
+from vcam.infer.base import Network, Output, Picture, State
 from vcam.models import cards
-from vcam.models.cards import find_model, read_card
-
-SHIPPED = data_folder("models") / "selfie-general.toml"
-
-
-@pytest.fixture
-def model(tmp_path):
-    """A copy of a shipped model that may be spoilt: (network, card)."""
-    network, card = tmp_path / "selfie-general.onnx", tmp_path / "selfie-general.toml"
-    network.write_bytes(SHIPPED.with_suffix(".onnx").read_bytes())
-    card.write_text(SHIPPED.read_text())
-    return network, card
-
-
-@pytest.mark.parametrize(
-    ("size", "name"),
-    [((1280, 720), "selfie-landscape"), ((720, 480), "selfie-landscape"), ((640, 480), "selfie-general"),
-     ((720, 1280), "selfie-general")],
-)  # fmt: skip
-def test_auto_goes_by_the_shape_of_the_frame(size, name):
-    assert find_model("auto", size).name == name
-
-
-def test_a_path_of_a_network_or_its_card_is_taken(model):
-    for path in model:
-        assert find_model(str(path), (640, 480)).network == model[0]
-
-
-def test_a_model_of_the_users_own_folder_is_found_by_name(model, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    folder = tmp_path / "vcam/models"
-    folder.mkdir(parents=True)
-    model[0].rename(folder / model[0].name)
-    model[1].rename(folder / "mine.toml")
-    assert find_model("mine", (640, 480)).network == folder / model[0].name
-
-
-def test_an_unknown_name_suggests_the_nearest():
-    with pytest.raises(UsageError, match="did you mean selfie-landscape"):
-        find_model("selfie-landscap", (640, 480))
-
-
-def test_a_path_that_is_not_there_is_a_usage_error(tmp_path):
-    with pytest.raises(UsageError, match="there is no model file"):
-        find_model(str(tmp_path / "no.onnx"), (640, 480))
-
-
-def test_a_network_without_a_card_is_refused(model):
-    model[1].unlink()
-    with pytest.raises(ModelError, match="no model card") as caught:
-        find_model(str(model[0]), (640, 480))
-    assert "selfie-general.toml" in caught.value.hint
-
-
-def test_a_changed_network_is_refused_and_the_hint_gives_its_checksum(model):
-    model[0].write_bytes(model[0].read_bytes() + b"\0")
-    with pytest.raises(ModelError, match="checksum differs") as caught:
-        find_model(str(model[0]), (640, 480))
-    assert cards.checksum(model[0]) in caught.value.hint
-
-
-def test_a_card_whose_network_is_gone_is_refused(model):
-    model[0].unlink()
-    with pytest.raises(ModelError, match="there is no network"):
-        find_model(str(model[1]), (640, 480))
-
-
-def test_a_card_of_another_network_is_refused(model):
-    other = model[0].with_name("other.onnx")
-    other.write_bytes(b"x")
-    other.with_suffix(".toml").write_text(model[1].read_text())
-    with pytest.raises(ModelError, match="is the card of selfie-general"):
-        find_model(str(other), (640, 480))
+from vcam.models.cards import read_card
 
 
 @pytest.mark.parametrize(
@@ -124,3 +53,51 @@ def test_every_key_of_a_card_is_documented():
     kinds = (cards.ModelCard, cards.InputCard, cards.OutputCard, cards.StateCard, cards.CostCard)
     keys = {key for kind in kinds for key in kind.__struct_fields__} - {"path"}
     assert not {key for key in keys if f"`{key}`" not in page}
+
+
+def test_what_engines_need_of_a_card_is_handed_on_to_them(model):
+    text = model[1].read_text()
+    text = text.replace("[input]", '[input]\nname = "in"\nmean = [1, 2, 3]\nscale = [4, 5, 6]', 1)
+    text = re.sub(r"mean = \[0.*\n|scale = \[255.*\n|openvino_ms.*\n|onnxruntime_ms.*\n", "", text)
+    text = text.replace("size = [256, 256]", "size = [256, 144]", 1)
+    text = re.sub(r'form = ".*"', 'form = "softmax"\nname = "out"', text)
+    states = '[[states]]\ninput = "a"\noutput = "b"\nshape = [1, 2]\ninit = 0.5\n\n'
+    model[1].write_text(text.replace("[cost]", f"{states}[cost]\nopenvino_ms = 3.0\nonnxruntime_ms = 2.0"))
+    assert read_card(model[1]).network() == Network(
+        name="selfie-general",
+        path=model[0],
+        card=model[1],
+        pictures=(Picture((256, 144), "NCHW", mean=(1, 2, 3), scale=(4, 5, 6), name="in"),),
+        outputs=(Output((2, 256, 256), "out"),),
+        states=(State("a", (1, 2), "b", 0.5),),
+        cheapest="onnxruntime",
+    )
+
+
+@pytest.mark.parametrize(
+    ("costs", "cheapest"),
+    [
+        ("openvino_ms = 2.0\nonnxruntime_ms = 3.0", "openvino"),
+        ("openvino_ms = 3.0\nonnxruntime_ms = 2.0", "onnxruntime"),
+        ("onnxruntime_ms = 2.0", ""),
+        ("", ""),
+    ],
+)
+def test_a_runtime_is_the_cheaper_only_where_both_were_measured(model, costs, cheapest):
+    text = re.sub(r"openvino_ms.*\n|onnxruntime_ms.*\n", "", model[1].read_text())
+    model[1].write_text(text.replace("[cost]", f"[cost]\n{costs}"))
+    assert read_card(model[1]).network().cheapest == cheapest
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "remembers"),
+    [
+        ("", "", False),
+        (r"\[cost\]", '[[states]]\ninput = "a"\nshape = [1]\n[cost]', True),
+        (r"mean = .*\nscale = .*", "mean = [0, 0, 0, 0]\nscale = [1, 1, 1, 1]\nprevious_mask = true", True),
+    ],
+    ids=["neither", "states", "previous mask"],
+)
+def test_a_network_with_states_or_a_previous_mask_remembers(model, change, to, remembers):
+    model[1].write_text(re.sub(change, to, model[1].read_text(), count=1))
+    assert read_card(model[1]).remembers is remembers

@@ -8,12 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from tests.models.tflite_reference import Reference
-from tests.segment.helpers import as_input, portraits
+from tests.segment.helpers import as_input, network_on, portraits
 from vcam.assets import data_folder
 from vcam.errors import ModelError
-from vcam.infer.onnxruntime import OnnxRuntimeEngine
 from vcam.models import convert
-from vcam.models.cards import find_model
+from vcam.models.find import find_model
 from vcam.models.tflite_onnx import to_onnx
 
 pytest.importorskip("onnx")
@@ -29,14 +28,14 @@ def original(request, shared):
 
 
 @pytest.mark.engine
-def test_converted_network_agrees_with_litert_on_real_pictures(original, shared):
+def test_converted_network_agrees_with_litert_on_real_pictures(original, shared, tmp_path):
     pytest.importorskip("ai_edge_litert")
     name, path = original
     card = find_model(name, (640, 480))
-    reference, engine = Reference(path), OnnxRuntimeEngine(card)
+    reference, finder = Reference(path), network_on("onnxruntime", card, tmp_path)
     for picture, _ in portraits(shared, 6):
         seen = as_input(picture, card)
-        assert np.abs(engine.infer(seen) - reference.infer(seen)).max() < 1e-3
+        assert np.abs(finder.find(seen) - reference.infer(seen)).max() < 1e-3
 
 
 def test_conversion_gives_the_committed_bytes(original):

@@ -1,4 +1,4 @@
-"""Small networks and cards made on the spot, and pictures with hand-made masks."""
+"""Cards made on the spot, networks on one engine, and pictures with hand-made masks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vcam.models.cards import ModelCard, find_model
+from vcam.infer.choices import EngineChoice
+from vcam.infer.onnxruntime import OnnxRuntimeEngine
+from vcam.infer.openvino import OpenVinoEngine
+from vcam.models.cards import ModelCard
+from vcam.models.find import find_model
+from vcam.segment.network import PersonNetwork
 
 
 def write_card(folder: Path, network: Path, *, input_: str, output: str, states: str = "", name: str = "") -> Path:
@@ -28,21 +33,15 @@ def card_of(*args, **keys) -> ModelCard:
     return find_model(str(write_card(*args, **keys)), (640, 480))
 
 
-def tiny_network(path: Path, nodes: list, inputs: dict, outputs: dict, constants: dict | None = None) -> Path:
-    """An ONNX file of a few float32 nodes; `nodes` are (operator, inputs, outputs, attributes)."""
-    from onnx import TensorProto, helper, numpy_helper
+def network_on(runtime: str, card: ModelCard, cache: Path) -> PersonNetwork:
+    """The card's network on the CPU with this runtime and no other."""
 
-    graph = helper.make_graph(
-        [helper.make_node(kind, ins, outs, **attributes) for kind, ins, outs, attributes in nodes],
-        "tiny",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    model.ir_version = 8
-    path.write_bytes(model.SerializeToString())
-    return path
+    def open_(network, threads):
+        if runtime == "openvino":
+            return OpenVinoEngine(network, "CPU", threads, cache)
+        return OnnxRuntimeEngine(network, "CPU", threads)
+
+    return PersonNetwork(card, [EngineChoice(runtime, "CPU", open_)])
 
 
 def portraits(shared: Path, count: int) -> list[tuple[np.ndarray, np.ndarray]]:

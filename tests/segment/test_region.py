@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vcam.errors import EngineError
 from vcam.frames import Box
 from vcam.segment.region import ENTER, EVERY, PATIENCE, PAUSE, PERIODS, RESTS, RegionTracker
-from vcam.segment.region import SMALL as SMALL_SHARE
+from vcam.segment.region import LARGE as LARGE_SHARE
 from vcam.types import F32
 
 SIZE = (1280, 720)
@@ -220,7 +220,7 @@ def haunted(world: World, ghost: Box, share: float = 0.0) -> None:
 def test_people_who_take_half_of_the_frame_have_a_region() -> None:
     region = World(LARGE).frame()
     assert holds(region, LARGE)
-    assert SMALL_SHARE < share(region) <= ENTER
+    assert LARGE_SHARE < share(region) <= ENTER
 
 
 @pytest.mark.parametrize("when", ["from the first frame on", "later"])

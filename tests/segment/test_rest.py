@@ -13,7 +13,7 @@ from vcam.datasets.synthetic import synthetic_clip
 from vcam.frames import Box, Frame, Planes
 from vcam.images import bgr_to_frame, frame_to_bgr, read_image
 from vcam.segment.prepare import Preparer
-from vcam.segment.rest import MOST_SKIPPED, SETTLE, StillCheck, Surroundings
+from vcam.segment.rest import MOST_SKIPPED, SETTLE, RestCheck, Surroundings
 from vcam.types import F32, U8
 
 SIZE = (1280, 720)
@@ -34,7 +34,7 @@ class Camera:
     """Sends pictures with noise of `noise` levels to a check that is told what a network would have seen."""
 
     def __init__(self, noise: float = 3.0, seed: int = 0) -> None:
-        self.check = StillCheck()
+        self.check = RestCheck()
         self._chance = np.random.default_rng(seed)
         self._grain = [self._plane(noise, size) for size in (SIZE, (640, 360), (640, 360))] if noise else []
         self._preparer = Preparer(SIGHT, "RGB")

@@ -3,80 +3,37 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from vcam.errors import EngineError, ModelError, UsageError
+from tests.infer.helpers import Clock, ScriptedEngine, choice
+from vcam.errors import EngineError, UsageError
 from vcam.frames import Frame
-from vcam.models.cards import CostCard, StateCard, find_model
-from vcam.segment.segmenter import AutoSegmenter, EngineChoice, engine_choices, open_segmenter
+from vcam.infer.runner import FIRST_PAUSE
+from vcam.models.cards import StateCard
+from vcam.models.find import find_model
+from vcam.segment.region import EVERY
+from vcam.segment.rest import SETTLE
+from vcam.segment.segmenter import NetworkSegmenter, open_segmenter
 from vcam.settings import SegmentSettings
 
 SIZE = (640, 480)
 FRAME = Frame.allocate(*SIZE)
 
 
-class ScriptedEngine:
-    """Fails on the frames whose numbers are given; its map holds `value`."""
-
-    name, device = "scripted", "CPU"
-
-    def __init__(self, value=0.5, failing=()):
-        self.value, self.failing = value, failing
-        self.seen = self.closed = self.resets = 0
-
-    def infer(self, picture):
-        self.seen += 1
-        if self.seen - 1 in self.failing:
-            raise EngineError("the device is gone")
-        return np.full((256, 256), self.value, np.float32)
-
-    def reset(self):
-        self.resets += 1
-
-    def close(self):
-        self.closed += 1
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-def _choice(name, engine):
-    """engine: what to open, or the exception to raise instead."""
-
-    def open_(card, threads):
-        made = engine() if callable(engine) and not isinstance(engine, type) else engine
-        if isinstance(made, Exception):
-            raise made
-        return made
-
-    return EngineChoice(name, "CPU", open_)
-
-
 def _segmenter(*choices, **keys):
-    return AutoSegmenter(SegmentSettings(), SIZE, choices=choices, **keys)
+    return NetworkSegmenter(SegmentSettings(), SIZE, choices=choices, **keys)
 
 
 def _warnings(caplog):
     return [record.message for record in caplog.records if record.levelno == logging.WARNING]
 
 
-def test_the_first_engine_that_opens_is_used(caplog):
-    segmenter = _segmenter(_choice("a", EngineError("no driver")), _choice("b", ScriptedEngine(0.7)))
-    assert segmenter.segment(FRAME).probability[0, 0] == np.float32(0.7)
-    assert _warnings(caplog) == ["a on CPU failed: no driver", "b on CPU takes over"]
-
-
 def test_an_engine_that_throws_costs_one_frame_and_is_replaced(caplog):
     first, second = ScriptedEngine(0.2, failing=(1,)), ScriptedEngine(0.8)
-    segmenter = _segmenter(_choice("a", first), _choice("b", second))
+    segmenter = _segmenter(choice("a", first), choice("b", second))
     assert segmenter.segment(FRAME).probability[0, 0] == np.float32(0.2)
     with pytest.raises(EngineError, match="the device is gone"):
         segmenter.segment(FRAME)
@@ -85,74 +42,57 @@ def test_an_engine_that_throws_costs_one_frame_and_is_replaced(caplog):
     assert _warnings(caplog) == ["a on CPU failed: the device is gone"]
 
 
-def test_when_none_is_left_all_are_tried_again_after_a_growing_pause(caplog):
+def test_an_engine_whose_map_holds_no_numbers_costs_one_frame_and_is_replaced():
+    def dazzled(picture):
+        return np.where(picture[np.newaxis, ..., 1] > 128, np.nan, 0.2).astype(np.float32)
+
+    segmenter = _segmenter(choice("a", ScriptedEngine(dazzled)), choice("b", ScriptedEngine(0.8)))
+    assert segmenter.segment(FRAME).probability[0, 0] == np.float32(0.2)
+    with pytest.raises(EngineError, match="not numbers"):
+        segmenter.segment(_bright(600, 800))
+    assert segmenter.segment(FRAME).probability[0, 0] == np.float32(0.8)
+
+
+def test_the_engines_are_tried_again_after_a_pause_by_the_clock_that_is_given():
     clock = Clock()
-    opened = []
-
-    def open_():
-        opened.append(clock.now)
-        return ScriptedEngine(failing=range(9))
-
-    segmenter = _segmenter(_choice("a", open_), clock=clock)
-    for _ in range(100):
-        with pytest.raises(EngineError):
+    segmenter = _segmenter(choice("a", lambda: ScriptedEngine(failing=(0,))), clock=clock)
+    for message in ("the device is gone", "shortly"):
+        with pytest.raises(EngineError, match=message):
             segmenter.segment(FRAME)
-        clock.now += 0.1
-    # at once, then after 1, 2 and 4 seconds, give or take a frame
-    np.testing.assert_allclose(np.diff(opened), [1, 2, 4], atol=0.25)
-    assert len(_warnings(caplog)) == 1
-
-
-def test_an_engine_that_comes_back_ends_the_pauses():
-    clock = Clock()
-    engines = iter([ScriptedEngine(failing=(0,)), EngineError("still gone"), ScriptedEngine(0.9)])
-    segmenter = _segmenter(_choice("a", lambda: next(engines)), clock=clock)
-    for _ in range(2):
-        with pytest.raises(EngineError):
-            segmenter.segment(FRAME)
-        clock.now += 1.1
-    with pytest.raises(EngineError, match="shortly"):
+    clock.now += FIRST_PAUSE
+    with pytest.raises(EngineError, match="the device is gone"):
         segmenter.segment(FRAME)
-    clock.now += 1
-    assert segmenter.segment(FRAME).probability[0, 0] == np.float32(0.9)
 
 
 def test_no_engine_at_the_start_is_an_error_with_every_reason():
     with pytest.raises(EngineError, match="no driver; too old") as caught:
-        _segmenter(_choice("a", EngineError("no driver")), _choice("b", EngineError("too old")))
+        _segmenter(choice("a", EngineError("no driver")), choice("b", EngineError("too old")))
     assert "--backend" in caught.value.hint
-
-
-def test_a_broken_model_is_not_hidden_by_the_next_engine():
-    with pytest.raises(ModelError, match="broken"):
-        _segmenter(_choice("a", ModelError("broken")), _choice("b", ScriptedEngine()))
 
 
 def test_an_unknown_model_is_a_usage_error():
     with pytest.raises(UsageError):
-        AutoSegmenter(SegmentSettings(model="nope"), SIZE, choices=[_choice("a", ScriptedEngine())])
+        NetworkSegmenter(SegmentSettings(model="nope"), SIZE, choices=[choice("a", ScriptedEngine())])
 
 
 def test_reset_and_close_reach_the_engine():
     engine = ScriptedEngine()
-    segmenter = _segmenter(_choice("a", engine))
+    segmenter = _segmenter(choice("a", engine))
+    before = engine.resets
     segmenter.reset()
     segmenter.close()
     segmenter.close()
-    assert (engine.resets, engine.closed) == (1, 1)
+    assert (engine.resets - before, engine.closed) == (1, 1)
 
 
 def _person(picture):
     """A map with somebody where the picture is bright."""
-    return (picture[..., 1] > 128).astype(np.float32)
+    return (picture[np.newaxis, ..., 1] > 128).astype(np.float32)
 
 
-class SeeingEngine(ScriptedEngine):
+def _seeing_engine():
     """Finds whatever is bright."""
-
-    def infer(self, picture):
-        super().infer(picture)
-        return _person(picture)
+    return ScriptedEngine(_person)
 
 
 def _bright(x0, x1, y0=300):
@@ -168,7 +108,7 @@ def _with_memory(card, memory):
 
 
 def test_of_a_small_person_the_map_is_of_their_surroundings():
-    segmenter = _segmenter(_choice("a", SeeingEngine()))
+    segmenter = _segmenter(choice("a", _seeing_engine()))
     seen = segmenter.segment(_bright(600, 800))
     x0, y0, x1, y1 = seen.box
     assert (x1 - x0) * (y1 - y0) < 0.4 * 1280 * 720
@@ -185,17 +125,35 @@ def test_without_the_region_or_with_a_network_that_has_a_memory_the_map_is_of_th
         (SegmentSettings(skip_still=True), "previous_mask"),
         (SegmentSettings(skip_still=True), "states"),
     ):
-        engine = SeeingEngine()
+        engine = _seeing_engine()
         own = _with_memory(card, memory) if memory else card
-        segmenter = AutoSegmenter(settings, SIZE, choices=[_choice("a", engine)], card=own)
+        segmenter = NetworkSegmenter(settings, SIZE, choices=[choice("a", engine)], card=own)
         assert segmenter.segment(_bright(600, 800)).box == (0, 0, 1280, 720)
         for _ in range(30):
             segmenter.segment(still)
         assert engine.seen == 31, "every frame must be seen"
 
 
+def test_while_nothing_changes_around_a_small_person_the_whole_frame_is_not_looked_at():
+    engine = _seeing_engine()
+    segmenter, frame = _segmenter(choice("a", engine)), _bright(600, 800)
+
+    def looks_at_the_whole(frame, frames):
+        before = engine.seen
+        for _ in range(frames):
+            segmenter.segment(frame)
+        return engine.seen - before - frames
+
+    looks_at_the_whole(frame, 2 * EVERY)
+    assert looks_at_the_whole(frame, 4 * (EVERY + 1)) == 0
+    # a lamp that is too small to be a person
+    changed = _bright(600, 800)
+    changed.y[40:64, 40:64] = 200
+    assert looks_at_the_whole(changed, EVERY + 1) == 1
+
+
 def _resting(engine):
-    return AutoSegmenter(SegmentSettings(skip_still=True), SIZE, choices=[_choice("a", engine)])
+    return NetworkSegmenter(SegmentSettings(skip_still=True), SIZE, choices=[choice("a", engine)])
 
 
 def _show(segmenter, frame, seq):
@@ -206,7 +164,7 @@ def _show(segmenter, frame, seq):
 
 
 def test_while_nothing_moves_the_map_is_that_of_an_earlier_frame_and_says_so():
-    engine = SeeingEngine()
+    engine = _seeing_engine()
     segmenter, frame = _resting(engine), _bright(300, 1000, 100)
     maps = [_show(segmenter, frame, seq) for seq in range(40)]
     asked = [seen.seq for seen in maps if seen.origin == seen.seq]
@@ -218,7 +176,7 @@ def test_while_nothing_moves_the_map_is_that_of_an_earlier_frame_and_says_so():
 
 @pytest.mark.parametrize("event", ["reset", "size", "failure"])
 def test_after_an_event_the_network_is_asked_though_nothing_has_moved(event):
-    engine = SeeingEngine()
+    engine = _seeing_engine()
     segmenter, frame = _resting(engine), _bright(300, 1000, 100)
     for seq in range(12):
         last = _show(segmenter, frame, seq)
@@ -234,8 +192,10 @@ def test_after_an_event_the_network_is_asked_though_nothing_has_moved(event):
         engine.failing = range(1000)
         with pytest.raises(EngineError):
             _show(segmenter, _bright(310, 1010, 100), 12)
-        with pytest.raises(EngineError):
-            _show(segmenter, frame, 13)
+        # however long nothing moves, there is no map that could be used again
+        for seq in range(13, 13 + 2 * SETTLE):
+            with pytest.raises(EngineError):
+                _show(segmenter, frame, seq)
         return
     seen = _show(segmenter, frame, 14)
     assert seen.origin == 14
@@ -256,6 +216,12 @@ def test_open_segmenter_runs_the_shipped_model_for_the_frame(backend, size, map_
 
 
 @pytest.mark.engine
+def test_for_pictures_of_their_own_the_better_model_is_opened_whatever_their_shape():
+    segmenter = open_segmenter(SegmentSettings(backend="onnxruntime"), (1280, 720), still=True)
+    assert segmenter.description.startswith("selfie-general")
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize("device", ["GPU", "NPU", "VPU"])
 def test_a_device_that_is_missing_falls_back_to_the_cpu_and_tells(device, monkeypatch, tmp_path, caplog):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -267,47 +233,12 @@ def test_a_device_that_is_missing_falls_back_to_the_cpu_and_tells(device, monkey
 
 
 def _refusing(name):
-    def open_(card, device, threads):
+    def open_(network, device, threads):
         if device != "CPU":
             raise EngineError(f"no {device}")
         return ScriptedEngine()
 
     return open_
-
-
-def test_accelerators_of_either_runtime_come_before_any_cpu(monkeypatch):
-    monkeypatch.setattr("vcam.infer.openvino.accelerator_nodes", lambda: [Path("/dev/dri/renderD128")])
-    monkeypatch.setattr("vcam.infer.openvino.devices", lambda: ["CPU", "GPU.0", "GPU.1"])
-    monkeypatch.setattr("vcam.infer.onnxruntime.candidates", lambda device: ["GPU", "CPU"])
-    names = [choice.name for choice in engine_choices(SegmentSettings(), find_model("selfie-general", SIZE))]
-    assert names == ["openvino on GPU", "onnxruntime on GPU", "onnxruntime on CPU", "openvino on CPU"]
-
-
-@pytest.mark.parametrize(
-    ("file", "costs", "expected"),
-    [
-        ("a.onnx", (2.3, 2.1), ["onnxruntime on CPU", "openvino on CPU"]),
-        ("a.onnx", (2.1, 2.3), ["openvino on CPU", "onnxruntime on CPU"]),
-        ("a.onnx", (None, None), ["openvino on CPU", "onnxruntime on CPU"]),
-        ("a.tflite", (2.3, 2.1), ["openvino on CPU"]),
-    ],
-)
-def test_on_the_cpu_the_runtime_goes_first_that_the_card_says_is_cheaper(file, costs, expected, monkeypatch):
-    monkeypatch.setattr("vcam.infer.openvino.accelerator_nodes", lambda: [])
-    cost = CostCard("here", *costs)
-    card = msgspec.structs.replace(find_model("selfie-general", SIZE), file=file, cost=cost)
-    assert [choice.name for choice in engine_choices(SegmentSettings(), card)] == expected
-
-
-def test_a_runtime_that_is_not_installed_leaves_the_other(monkeypatch):
-    def missing(device):
-        raise EngineError("OpenVINO does not start")
-
-    monkeypatch.setattr("vcam.infer.openvino.candidates", missing)
-    card = find_model("selfie-general", SIZE)
-    assert [choice.name for choice in engine_choices(SegmentSettings(), card)] == ["onnxruntime on CPU"]
-    with pytest.raises(EngineError, match="no inference runtime works"):
-        engine_choices(SegmentSettings(backend="openvino"), card)
 
 
 def test_without_accelerators_only_the_runtime_that_is_used_is_loaded():

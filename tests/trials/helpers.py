@@ -18,12 +18,14 @@ from vcam.compose.blend import PlanarBlender
 from vcam.compose.composer import PlateComposer
 from vcam.errors import CameraError, CameraStalled, EngineError, ModelError, OutputDeviceError, VcamError
 from vcam.frames import Alpha, Box, Frame, Map
+from vcam.infer.choices import EngineChoice
+from vcam.infer.runner import Runner
 from vcam.matte.factory import make_matte
-from vcam.models.cards import find_model
+from vcam.models.find import find_model
 from vcam.pipeline import Pipeline
 from vcam.segment.region import RegionTracker
-from vcam.segment.rest import StillCheck
-from vcam.segment.segmenter import AutoSegmenter, EngineChoice
+from vcam.segment.rest import RestCheck
+from vcam.segment.segmenter import NetworkSegmenter
 from vcam.settings import FIELDS, Settings
 from vcam.types import F32, U8
 
@@ -148,7 +150,10 @@ class PerfectEngine:
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
 
-    def infer(self, picture: Any) -> F32:
+    def infer(self, picture: Any) -> list[F32]:
+        if not isinstance(picture, Frame):
+            # the look at nothing when it is opened
+            return [np.zeros((1, 256, 256), np.float32)]
         due = self._faults.due
         if due("engine error"):
             raise EngineError("the accelerator is gone")
@@ -165,10 +170,10 @@ class PerfectEngine:
         if due("engine NaN"):
             probability[3, 3] = np.nan
         if due("engine shape"):
-            return probability[np.newaxis]
+            return [probability[np.newaxis]]
         if due("engine type"):
-            return probability.astype(np.float64)  # type: ignore[return-value]
-        return probability
+            return [probability.astype(np.float64)]  # type: ignore[list-item]
+        return [probability]
 
     def reset(self) -> None:
         pass
@@ -198,19 +203,28 @@ class Unscaled:
         return self._frame
 
 
-class Network(AutoSegmenter):
+class Unjudged:
+    """The perfect engine by the real runner, but whatever it gives is handed on: the stages behind must stand it."""
+
+    def __init__(self, runner: Runner[F32]) -> None:
+        self.find, self.reset, self.close = runner.run, runner.reset, runner.close
+
+
+class Network(NetworkSegmenter):
     """The real segmenter with a perfect engine, and with accidents behind it."""
 
     card = find_model("selfie-general", SIZE)
 
-    def __init__(self, faults: Faults, settings: Any, tracker: RegionTracker, check: StillCheck) -> None:
+    def __init__(self, faults: Faults, settings: Any, tracker: RegionTracker, check: RestCheck) -> None:
         self._faults = faults
         seconds = itertools.count(0, 100)
-        choice = EngineChoice("perfect", "CPU", lambda card, threads: PerfectEngine(faults))
-        super().__init__(settings, SIZE, choices=[choice], card=self.card, clock=lambda: float(next(seconds)))
-        self._preparer, self._partial = Unscaled(), Unscaled()  # type: ignore[assignment]
+        choice = EngineChoice("perfect", "CPU", lambda network, threads: PerfectEngine(faults))
+        super().__init__(settings, SIZE, choices=[choice], card=self.card)
+        runner = Runner(self.card.network(), [choice], lambda given: given[0], clock=lambda: float(next(seconds)))
+        self._network = Unjudged(runner)  # type: ignore[assignment]
+        self._preparers = Unscaled(), Unscaled()  # type: ignore[assignment]
         self._tracker = tracker if settings.region else None
-        self._still = check if settings.skip_still else None
+        self._rest = check if settings.skip_still else None
         self._older: Map | None = None
 
     def segment(self, frame: Frame) -> Map:
@@ -324,7 +338,7 @@ class Trial(Daemon):
     pipeline_class: type[Pipeline] = Pipeline
     composer_class: type[PlateComposer] = PlateComposer
     tracker_class: type[RegionTracker] = RegionTracker
-    check_class: type[StillCheck] = StillCheck
+    check_class: type[RestCheck] = RestCheck
     faults_class: type[Faults] = Faults
 
     def __init__(self) -> None:

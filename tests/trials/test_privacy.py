@@ -20,7 +20,7 @@ from vcam.matte.factory import make_matte
 from vcam.matting import Matting
 from vcam.pipeline import Pipeline
 from vcam.segment.region import Look, Quiet, RegionTracker
-from vcam.segment.rest import StillCheck
+from vcam.segment.rest import RestCheck
 from vcam.settings import FIELDS
 from vcam.timings import Timings
 from vcam.types import F32, Size
@@ -119,14 +119,14 @@ class RepeatsAnything(Pipeline):
         return old
 
 
-class AlwaysAlike(StillCheck):
+class AlwaysAlike(RestCheck):
     """Leaky: whatever the frame shows, the mask of an earlier one will do."""
 
     def may_skip(self, planes: Any) -> bool:
         return bool(self._reference)
 
 
-class NoticesLate(StillCheck):
+class NoticesLate(RestCheck):
     """Leaky: a change is noticed in the frame after the one that has it."""
 
     late = False

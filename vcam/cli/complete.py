@@ -37,7 +37,7 @@ def _filters() -> Iterable[str]:
 
 
 def _models() -> Iterable[str]:
-    from vcam.models.cards import card_paths
+    from vcam.models.find import card_paths
 
     return (path.stem for path in card_paths())
 

@@ -52,7 +52,7 @@ def list_models(as_json: bool) -> None:
 
 
 def _paths() -> list[Path]:
-    from vcam.models.cards import card_paths
+    from vcam.models.find import card_paths
 
     return card_paths()
 
@@ -72,7 +72,7 @@ def _summary(path: Path) -> dict[str, Any]:
         "licence": card.licence,
         "openvino_ms": card.cost.openvino_ms if card.cost else None,
         "onnxruntime_ms": card.cost.onnxruntime_ms if card.cost else None,
-        "path": str(card.network),
+        "path": str(card.file_path),
     }
 
 
@@ -86,7 +86,7 @@ def show(name: str, as_json: bool) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    from vcam.models.cards import find_model
+    from vcam.models.find import find_model
 
     card = find_model(name, _FRAME)
     values = msgspec.to_builtins(card, enc_hook=str)
@@ -121,7 +121,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    from vcam.models.cards import find_model
+    from vcam.models.find import find_model
 
     results: list[dict[str, Any]] = []
     for name in names or tuple(dict.fromkeys(path.stem for path in _paths())):
@@ -147,13 +147,15 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 
 def _try_engines(card: ModelCard) -> dict[str, str]:
     """What every engine here says of a model: "ok", or why not."""
-    from vcam.segment.segmenter import engine_choices
-    from vcam.settings import SegmentSettings
+    from vcam.infer.choices import engine_choices
+    from vcam.infer.runner import open_engine
+    from vcam.segment.heads import Head
 
     said = {}
-    for choice in engine_choices(SegmentSettings(), card):
+    network, head = card.network(), Head(card)
+    for choice in engine_choices(network):
         try:
-            choice.open(card, 1).close()
+            open_engine(choice, network, head.decode).close()
             said[choice.name] = "ok"
         except VcamError as error:
             said[choice.name] = str(error)
@@ -217,11 +219,13 @@ def _demand_that_it_works(card: ModelCard) -> None:
 
     said = _try_engines(card)
     if "ok" not in said.values():
-        raise ModelError(f"{card.network} runs nowhere here: {next(iter(said.values()))}", "mend its card, or the file")
+        raise ModelError(
+            f"{card.file_path} runs nowhere here: {next(iter(said.values()))}", "mend its card, or the file"
+        )
 
 
 def _tell(card: ModelCard, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_summary(card.path), indent=2))
     else:
-        click.echo(f"{card.network}\n  use it: vcam start --model {card.name}")
+        click.echo(f"{card.file_path}\n  use it: vcam start --model {card.name}")

@@ -12,13 +12,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vcam import native
 from vcam.errors import EngineError, ModelError
-from vcam.infer.ports import check_shape, fill_picture, input_shape, match_ports
-from vcam.models.cards import ModelCard
-from vcam.segment.heads import Head
+from vcam.infer.base import Network, Picture, Tensor
+from vcam.infer.ports import as_described, check_input, check_output, match_ports
 from vcam.types import F32, U8
 
 PROVIDERS = {
@@ -54,22 +52,19 @@ def candidates(device: str) -> list[str]:
 class OnnxRuntimeEngine:
     """One network in one session."""
 
-    def __init__(self, card: ModelCard, device: str = "CPU", threads: int = 1) -> None:
+    def __init__(self, network: Network, device: str = "CPU", threads: int = 1) -> None:
         """device: CPU, GPU or NPU; `threads` counts on the CPU.
 
-        Runs the network once. Raises `ModelError` if card and network do not fit each other or the file is no
-        network, `EngineError` if ONNX Runtime will not run it.
+        Runs the network once, for the shapes of what it gives out. Raises `ModelError` if network and description do
+        not fit each other or the file is no network, `EngineError` if ONNX Runtime will not run it.
         """
-        self._card, self._device = card, device
-        self._head = Head(card)
-        if card.network.suffix != ".onnx":
-            raise EngineError(f"ONNX Runtime reads .onnx only, not {card.file}", "use the backend openvino")
+        self._network, self._device = network, device
+        if network.path.suffix != ".onnx":
+            raise EngineError(f"ONNX Runtime reads .onnx only, not {network.path.name}", "use the backend openvino")
         self._session: Any = self._open(threads)
         self._match()
         self._allocate()
         self._bind()
-        self.infer(np.zeros((card.input.size[1], card.input.size[0], 3), np.uint8))
-        self.reset()
 
     def _open(self, threads: int) -> Any:
         try:
@@ -87,49 +82,48 @@ class OnnxRuntimeEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # errors only: it warns of every weight that an old exporter listed among the inputs
         options.log_severity_level = 3
-        network = str(self._card.network)
+        path = str(self._network.path)
         try:
-            session = onnxruntime.InferenceSession(network, options, providers=[provider])
+            session = onnxruntime.InferenceSession(path, options, providers=[provider])
         except (failures.InvalidArgument, failures.InvalidGraph, failures.InvalidProtobuf, failures.NoModel) as error:
             raise ModelError(
-                f"{network} is not a network that ONNX Runtime can read: {_first_line(error)}", "download it again"
+                f"{path} is not a network that ONNX Runtime can read: {_first_line(error)}", "download it again"
             ) from error
         except Exception as error:  # its other failures share no narrower base
-            raise EngineError(f"ONNX Runtime cannot load {self._card.name}: {_first_line(error)}") from error
+            raise EngineError(f"ONNX Runtime cannot load {self._network.name}: {_first_line(error)}") from error
         if session.get_providers()[0] != provider:
             raise EngineError(f"ONNX Runtime cannot use the {self._device}", "is its driver installed?")
         return session
 
     def _match(self) -> None:
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        self._ports = match_ports(self._card, [{p.name} for p in inputs], [{p.name} for p in outputs])
-        self._entry, self._result = inputs[self._ports.picture], outputs[self._ports.result]
-        check_shape(self._card, "the picture", _sides(self._entry), input_shape(self._card))
-        for state, (entry, _) in zip(self._card.states, self._ports.states, strict=True):
-            check_shape(self._card, f"the state {state.input}", _sides(inputs[entry]), state.shape)
-        if _sides(self._result) and -1 not in _sides(self._result):
-            self._head.check_shape(_sides(self._result))
-        for port in (self._entry, *(inputs[entry] for entry, _ in self._ports.states)):
+        network, inputs, outputs = self._network, self._session.get_inputs(), self._session.get_outputs()
+        self._ports = match_ports(network, [{p.name} for p in inputs], [{p.name} for p in outputs])
+        self._pictures = [inputs[number] for number in self._ports.pictures]
+        self._wanted = [outputs[number] for number in self._ports.outputs]
+        for picture, port in zip(network.pictures, self._pictures, strict=True):
+            check_input(network, "the picture", _sides(port), picture.sides)
+        for state, (entry, _) in zip(network.states, self._ports.states, strict=True):
+            check_input(network, f"the state {state.input}", _sides(inputs[entry]), state.shape)
+        for output, port in zip(network.outputs, self._wanted, strict=True):
+            if _sides(port):
+                check_output(network, output, _sides(port))
+        for port in (*self._pictures, *(inputs[entry] for entry, _ in self._ports.states)):
             if port.type not in _TYPES:
                 raise ModelError(
-                    f"the input {port.name} of {self._card.file} is {port.type}", "vcam feeds float or uint8"
+                    f"the input {port.name} of {network.path.name} is {port.type}", "vcam feeds float or uint8"
                 )
 
     def _allocate(self) -> None:
-        card, inputs, outputs = self._card, self._session.get_inputs(), self._session.get_outputs()
-        width, height = card.input.size
-        self._pixels: U8 = np.zeros((height, width, card.input.depth), np.uint8)
-        self._channels: list[U8] = [np.zeros((height, width), np.uint8) for _ in range(card.input.depth)]
-        self._kernels = native.kernels()
-        self._picture: npt.NDArray[Any] = np.zeros(input_shape(card), _TYPES[self._entry.type])
-        scale = np.array(card.input.scale, np.float32)
-        # (x - mean) / scale as one multiplication and one addition
-        self._factor = (1 / scale).astype(np.float32)
-        self._offset = (-np.array(card.input.mean, np.float32) / scale).astype(np.float32)
-        self._feeds: dict[str, npt.NDArray[Any]] = {self._entry.name: self._picture}
+        network, inputs, outputs = self._network, self._session.get_inputs(), self._session.get_outputs()
+        self._feeds: dict[str, Tensor] = {}
+        self._scalers: list[_Scaler] = []
+        for picture, port in zip(network.pictures, self._pictures, strict=True):
+            scaler = _Scaler(picture, np.zeros(picture.sides, _TYPES[port.type]))
+            self._scalers.append(scaler)
+            self._feeds[port.name] = scaler.target
         self._carried: list[str] = []
-        self._states: list[tuple[npt.NDArray[Any], float]] = []
-        for state, (entry, out) in zip(card.states, self._ports.states, strict=True):
+        self._states: list[tuple[Tensor, float]] = []
+        for state, (entry, out) in zip(network.states, self._ports.states, strict=True):
             values = np.full(state.shape, state.init, _TYPES[inputs[entry].type])
             self._feeds[inputs[entry].name] = values
             self._states.append((values, state.init))
@@ -137,22 +131,25 @@ class OnnxRuntimeEngine:
 
     def _bind(self) -> None:
         """Tell the session where to read and write; the shapes of the outputs are known only from a first run."""
-        wanted = [self._result.name, *(name for name in self._carried if name)]
+        network = self._network
+        names = [*(port.name for port in self._wanted), *(name for name in self._carried if name)]
         try:
-            first = dict(zip(wanted, self._session.run(wanted, self._feeds), strict=True))
+            first = dict(zip(names, self._session.run(names, self._feeds), strict=True))
             self._binding: Any = self._session.io_binding()
             for name, values in self._feeds.items():
                 self._binding.bind_input(name, "cpu", 0, values.dtype, values.shape, values.ctypes.data)
             for name, values in first.items():
                 self._binding.bind_output(name, "cpu", 0, values.dtype, values.shape, values.ctypes.data)
         except Exception as error:  # its failures share no narrower base
-            raise EngineError(f"ONNX Runtime cannot run {self._card.name}: {_first_line(error)}") from error
-        self._raw = first[self._result.name]
-        self._head.check_shape(self._raw.shape)
+            raise EngineError(f"ONNX Runtime cannot run {network.name}: {_first_line(error)}") from error
+        self._given: list[Tensor] = []
+        for output, port in zip(network.outputs, self._wanted, strict=True):
+            check_output(network, output, first[port.name].shape)
+            self._given.append(as_described(network, output, first[port.name]))
         self._news = [first[name] if name else None for name in self._carried]
-        for state, news in zip(self._card.states, self._news, strict=True):
+        for state, news in zip(network.states, self._news, strict=True):
             if news is not None:
-                check_shape(self._card, f"the output {state.output}", news.shape, state.shape)
+                check_input(network, f"the output {state.output}", news.shape, state.shape)
 
     @property
     def name(self) -> str:
@@ -162,10 +159,11 @@ class OnnxRuntimeEngine:
     def device(self) -> str:
         return self._device
 
-    def infer(self, picture: U8) -> F32:
+    def infer(self, *pictures: U8) -> list[Tensor]:
         if self._session is None:
-            raise EngineError(f"{self._card.name} on ONNX Runtime is closed")
-        self._fill(picture)
+            raise EngineError(f"{self._network.name} on ONNX Runtime is closed")
+        for scaler, picture in zip(self._scalers, pictures, strict=True):
+            scaler.fill(picture)
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # its failures share no narrower base
@@ -173,33 +171,45 @@ class OnnxRuntimeEngine:
         for (values, _), news in zip(self._states, self._news, strict=True):
             if news is not None:
                 np.copyto(values, news)
-        return self._head.decode(self._raw)
-
-    def _fill(self, picture: U8) -> None:
-        """A picture as the network's input."""
-        entry = self._card.input
-        plain = entry.layout == "NCHW" and entry.depth == 3 and self._picture.dtype == np.float32
-        if self._kernels is not None and plain and picture.flags.c_contiguous and picture.shape == self._pixels.shape:
-            self._kernels.scale(picture, self._picture[0], self._factor, self._offset)
-            return
-        fill_picture(self._card, self._pixels, picture, self._head.map)
-        planes = self._picture[0] if self._card.input.layout == "NCHW" else None
-        # whole channels multiply twice as fast as interleaved ones
-        cv2.split(self._pixels, self._channels)
-        for number, channel in enumerate(self._channels):
-            target = self._picture[0, ..., number] if planes is None else planes[number]
-            np.multiply(channel, self._factor[number], out=target, casting="unsafe")
-            if self._offset[number]:
-                np.add(target, self._offset[number], out=target, casting="unsafe")
+        return self._given
 
     def reset(self) -> None:
-        self._head.reset()
         for values, init in self._states:
             values.fill(init)
 
     def close(self) -> None:
         # the binding before the memory it points at
         self._binding = self._session = None
+
+
+class _Scaler:
+    """Writes pictures into one of the network's inputs, scaled and in its layout."""
+
+    def __init__(self, picture: Picture, target: Tensor) -> None:
+        self.target = target
+        # whole channels multiply twice as fast as interleaved ones
+        self._planes = list(target[0] if picture.layout == "NCHW" else np.moveaxis(target[0], -1, 0))
+        self._split: list[U8] = [np.zeros(picture.shape[:2], np.uint8) for _ in self._planes]
+        self._shape = picture.shape
+        scale = np.array(picture.scale, np.float32)
+        # (x - mean) / scale as one multiplication and one addition
+        self._factor: F32 = (1 / scale).astype(np.float32)
+        self._offset: F32 = (-np.array(picture.mean, np.float32) / scale).astype(np.float32)
+        dense = picture.layout == "NCHW" and picture.channels == 3 and target.dtype == np.float32
+        self._kernels = native.kernels() if dense else None
+
+    def fill(self, picture: U8) -> None:
+        """picture: uint8 of the shape described."""
+        if picture.shape != self._shape:
+            raise ValueError(f"a picture cannot be {picture.shape} where the network takes {self._shape}")
+        if self._kernels is not None and picture.flags.c_contiguous:
+            self._kernels.scale(picture, self.target[0], self._factor, self._offset)
+            return
+        cv2.split(np.ascontiguousarray(picture), self._split)
+        for plane, channel, factor, offset in zip(self._planes, self._split, self._factor, self._offset, strict=True):
+            np.multiply(channel, factor, out=plane, casting="unsafe")
+            if offset:
+                np.add(plane, offset, out=plane, casting="unsafe")
 
 
 def _sides(port: Any) -> list[int]:

@@ -1,7 +1,7 @@
 """Networks run by OpenVINO, on CPU, GPU or NPU.
 
-Scaling, layout and the change to float are part of the compiled graph, so a frame costs one copy of a small picture and
-one inference. bfloat16, which CPUs that have it take by default, moves masks by up to a third and is switched off.
+Scaling, layout and the change to float are part of the compiled graph, so a frame costs one copy of each small picture
+and one inference. bfloat16, which CPUs that have it take by default, moves masks by up to a third and is switched off.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from vcam.errors import EngineError, ModelError
-from vcam.infer.ports import check_shape, fill_picture, input_shape, match_ports
-from vcam.models.cards import ModelCard
-from vcam.segment.heads import Head
-from vcam.types import F32, U8
+from vcam.infer.base import Network, Picture, Tensor
+from vcam.infer.ports import as_described, check_input, check_output, match_ports
+from vcam.types import U8
 
 _log = logging.getLogger(__name__)
 
@@ -88,14 +87,13 @@ def cache_folder() -> Path:
 class OpenVinoEngine:
     """One network compiled for one device."""
 
-    def __init__(self, card: ModelCard, device: str = "CPU", threads: int = 1, cache: Path | None = None) -> None:
+    def __init__(self, network: Network, device: str = "CPU", threads: int = 1, cache: Path | None = None) -> None:
         """device: CPU, GPU or NPU; `threads` counts on the CPU only. `cache` is where compiled networks are kept.
 
-        Runs the network once. Raises `ModelError` if card and network do not fit each other or the file is no
-        network, `EngineError` if the device or OpenVINO will not run it.
+        Raises `ModelError` if network and description do not fit each other or the file is no network, `EngineError`
+        if the device or OpenVINO will not take it.
         """
-        self._card, self._device = card, device
-        self._head = Head(card)
+        self._network, self._device = network, device
         try:
             self._ov = import_openvino()
             self._core = self._ov.Core()
@@ -106,50 +104,59 @@ class OpenVinoEngine:
             raise EngineError(f"OpenVINO sees no {device} here", f"present: {', '.join(present)}")
         model = self._read()
         self._ports = match_ports(
-            card, [port.get_names() for port in model.inputs], [port.get_names() for port in model.outputs]
+            network, [port.get_names() for port in model.inputs], [port.get_names() for port in model.outputs]
         )
         try:
             compiled = self._compile(self._with_preparation(model), threads, cache or cache_folder())
             self._request: Any = compiled.create_infer_request()
         except RuntimeError as error:
-            raise EngineError(f"OpenVINO cannot compile {card.name} for {device}: {_first_line(error)}") from error
-        self._allocate(compiled)
-        self.infer(np.zeros((*self._input.shape[1:3], 3), np.uint8))
-        self.reset()
+            raise EngineError(f"OpenVINO cannot compile {network.name} for {device}: {_first_line(error)}") from error
+        self._give_inputs(compiled)
+        self._give_states(compiled)
+        self._outputs = [compiled.outputs[number] for number in self._ports.outputs]
+        for output, port in zip(network.outputs, self._outputs, strict=True):
+            check_output(network, output, _sides(port))
 
     def _read(self) -> Any:
-        network = self._card.network
-        if network.suffix == ".onnx" and not _may_be_onnx(network):
+        path = self._network.path
+        if path.suffix == ".onnx" and not _may_be_onnx(path):
             # else OpenVINO tries it as each kind of network it knows, and these complain by themselves
-            raise ModelError(f"{network} is not a network: no ONNX file begins so", "download it again")
+            raise ModelError(f"{path} is not a network: no ONNX file begins so", "download it again")
         try:
-            return self._core.read_model(str(network))
+            return self._core.read_model(str(path))
         except RuntimeError as error:
             text = str(error)
             if "OpConversionFailure" in text or "No translator" in text or "not supported" in text:
-                raise EngineError(f"OpenVINO does not know an operator of {network}: {_first_line(error)}") from error
+                raise EngineError(f"OpenVINO does not know an operator of {path}: {_first_line(error)}") from error
             raise ModelError(
-                f"{network} is not a network that OpenVINO can read: {_first_line(error)}", "download it again"
+                f"{path} is not a network that OpenVINO can read: {_first_line(error)}", "download it again"
             ) from error
 
     def _with_preparation(self, model: Any) -> Any:
+        """The network with the way from a uint8 picture to each of its inputs, and from its outputs to float32."""
         from openvino.preprocess import PrePostProcessor
 
-        ov, card = self._ov, self._card
-        port = model.inputs[self._ports.picture]
-        check_shape(card, "the picture", _sides(port), input_shape(card))
-        if port.get_partial_shape().is_dynamic:
-            model.reshape({self._ports.picture: ov.PartialShape(list(input_shape(card)))})
+        ov = self._ov
+        pictures = list(zip(self._network.pictures, self._ports.pictures, strict=True))
+        for picture, number in pictures:
+            check_input(self._network, "the picture", _sides(model.inputs[number]), picture.sides)
+        if any(model.inputs[number].get_partial_shape().is_dynamic for _, number in pictures):
+            model.reshape({number: ov.PartialShape(list(picture.sides)) for picture, number in pictures})
         narrow_broadcasts(model)
         steps = PrePostProcessor(model)
-        entry = steps.input(self._ports.picture)
-        entry.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-        entry.model().set_layout(ov.Layout(card.input.layout))
-        mean, scale = list(card.input.mean), list(card.input.scale)
-        if any(mean) or any(value != 1 for value in scale):
-            entry.preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(scale)
-        steps.output(self._ports.result).tensor().set_element_type(ov.Type.f32)
+        for picture, number in pictures:
+            self._prepare(steps.input(number), picture)
+        for number in self._ports.outputs:
+            steps.output(number).tensor().set_element_type(ov.Type.f32)
         return steps.build()
+
+    def _prepare(self, steps: Any, picture: Picture) -> None:
+        ov = self._ov
+        steps.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+        steps.model().set_layout(ov.Layout(picture.layout))
+        mean, scale = list(picture.mean), list(picture.scale)
+        if any(mean) or any(value != 1 for value in scale):
+            steps.preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(scale)
 
     def _compile(self, model: Any, threads: int, cache: Path) -> Any:
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
@@ -163,29 +170,28 @@ class OpenVinoEngine:
             _log.debug("OpenVINO's cache %s is of no use: %s", cache, error)
             return self._core.compile_model(model, self._device, settings)
 
-    def _allocate(self, compiled: Any) -> None:
-        """Give the request arrays of our own as input; they must outlive it."""
-        ov, card = self._ov, self._card
-        width, height = card.input.size
-        self._input: U8 = np.zeros((1, height, width, card.input.depth), np.uint8)
-        self._tensors = [ov.Tensor(self._input, shared_memory=True)]
-        self._request.set_tensor(compiled.inputs[self._ports.picture], self._tensors[0])
-        self._result = compiled.outputs[self._ports.result]
-        self._states: list[tuple[Any, Any, float]] = []
-        for state, (entry, out) in zip(card.states, self._ports.states, strict=True):
+    def _give_inputs(self, compiled: Any) -> None:
+        """Give the request arrays of our own for the pictures; they must outlive it."""
+        self._inputs: list[U8] = self._network.blank()
+        self._tensors = [self._ov.Tensor(values[np.newaxis], shared_memory=True) for values in self._inputs]
+        for number, tensor in zip(self._ports.pictures, self._tensors, strict=True):
+            self._request.set_tensor(compiled.inputs[number], tensor)
+
+    def _give_states(self, compiled: Any) -> None:
+        """Give the request arrays of our own for the states, and learn where what they become is found."""
+        network = self._network
+        self._states: list[tuple[Tensor, Any, float]] = []
+        for state, (entry, out) in zip(network.states, self._ports.states, strict=True):
             port = compiled.inputs[entry]
-            check_shape(card, f"the state {state.input}", _sides(port), state.shape)
+            check_input(network, f"the state {state.input}", _sides(port), state.shape)
             values = np.full(state.shape, state.init, port.get_element_type().to_dtype())
-            tensor = ov.Tensor(values, shared_memory=True)
+            tensor = self._ov.Tensor(values, shared_memory=True)
             self._tensors.append(tensor)
             self._request.set_tensor(port, tensor)
             source = None if out is None else compiled.outputs[out]
             if source is not None:
-                check_shape(card, f"the output {state.output}", _sides(source) or state.shape, state.shape)
+                check_input(network, f"the output {state.output}", _sides(source) or state.shape, state.shape)
             self._states.append((values, source, state.init))
-        shape = _sides(self._result)
-        if -1 not in shape:
-            self._head.check_shape(shape)
 
     @property
     def name(self) -> str:
@@ -195,30 +201,30 @@ class OpenVinoEngine:
     def device(self) -> str:
         return self._device
 
-    def infer(self, picture: U8) -> F32:
+    def infer(self, *pictures: U8) -> list[Tensor]:
         if self._request is None:
-            raise EngineError(f"{self._card.name} on OpenVINO is closed")
-        fill_picture(self._card, self._input[0], picture, self._head.map)
+            raise EngineError(f"{self._network.name} on OpenVINO is closed")
+        for values, picture in zip(self._inputs, pictures, strict=True):
+            np.copyto(values, picture)
         try:
             self._request.infer()
-            raw = self._request.get_tensor(self._result).data
+            given = [self._request.get_tensor(port).data for port in self._outputs]
             for values, out, _ in self._states:
                 if out is not None:
                     np.copyto(values, self._request.get_tensor(out).data)
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"OpenVINO on {self._device} failed: {_first_line(error)}") from error
-        return self._head.decode(raw)
+        return [as_described(self._network, *each) for each in zip(self._network.outputs, given, strict=True)]
 
     def reset(self) -> None:
-        self._head.reset()
         for values, _, init in self._states:
             values.fill(init)
 
     def close(self) -> None:
         # the request before the memory it points at
-        self._request = self._result = None
-        self._states = []
-        self._tensors = []
+        self._request = None
+        self._outputs, self._states = [], []
+        self._tensors, self._inputs = [], []
 
 
 def narrow_broadcasts(model: Any) -> None:

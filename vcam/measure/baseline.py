@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from vcam.frames import PixelFormat
-from vcam.models.cards import find_model
+from vcam.models.find import find_model
 from vcam.types import U8, Size
 
 _TO_BGR = {
@@ -31,7 +31,7 @@ class NaiveLoop:
 
         self._frames, self._source, self._size = frames, source, size
         card = find_model("auto", size)
-        self._session = onnxruntime.InferenceSession(str(card.network), providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(str(card.file_path), providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
         self._model_size = card.input.size
         self._background = np.full((size[1], size[0], 3), (120, 90, 60), np.float32)

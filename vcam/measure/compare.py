@@ -105,9 +105,6 @@ def _arguments(variant: Variant) -> dict[str, str]:
 
 def _of_picture(source: Path, settings: Settings, name: str, number: int) -> tuple[Result, U8]:
     del number
-    if settings.segment.model == "auto":
-        # as `apply` does it for single pictures
-        settings = settings.replace(segment__model="selfie-general")
     camera = PictureFile(source)
     camera.open()
     with open_pipeline(settings, camera, camera.size, [], still=True) as pipeline:

@@ -26,7 +26,7 @@ def open_scored(settings: Settings, size: Size, *, still: bool = False, plain: b
     """
     tune_process()
     if plain:
-        return Matting(open_network(settings.replace(segment__region=False), size), PlainMatte())
+        return Matting(open_network(settings.replace(segment__region=False), size, still=still), PlainMatte())
     return open_matting(settings, size, still=still)
 
 
@@ -95,11 +95,7 @@ class Evaluation:
 
     def _of_pictures(self) -> Matting:
         if self._stills is None:
-            settings = self._settings
-            if settings.segment.model == "auto":
-                # as `apply` does it for single pictures
-                settings = settings.replace(segment__model="selfie-general")
-            self._stills = open_scored(settings, self._size or (256, 256), still=True, plain=self._plain)
+            self._stills = open_scored(self._settings, self._size or (256, 256), still=True, plain=self._plain)
         return self._stills
 
 

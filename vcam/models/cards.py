@@ -1,13 +1,11 @@
-"""Model cards: what an engine must know of a network, in a TOML file beside it.
+"""Model cards: what must be known of a network to use it, in a TOML file beside it.
 
-Engines know networks only through their cards. A card says which picture the network wants and how its output becomes
-one probability; docs/models.md describes every key for people.
+A card says which picture the network wants and how its output becomes one probability; docs/models.md describes every
+key for people. Engines get what they need of it by `ModelCard.network`.
 """
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import re
 import tomllib
 from pathlib import Path
@@ -16,16 +14,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from vcam.assets import data_folder
-from vcam.errors import ModelError, UsageError
-from vcam.types import Size
-
-WIDE = 1.5
-"""From this ratio of width to height on, `auto` takes the landscape network."""
+from vcam.errors import ModelError
+from vcam.infer.base import Layout, Network, Output, Picture, State
 
 SUFFIXES = (".onnx", ".tflite", ".pb", ".xml", ".pdmodel")
+"""What the names of networks end in."""
 
-Layout = Literal["NCHW", "NHWC"]
 Form = Literal["probability", "logits", "two-channel", "softmax", "classes", "class-index"]
 
 _CHANNELS: dict[str, int] = {"probability": 1, "logits": 1, "two-channel": 2, "softmax": 2, "class-index": 1}
@@ -70,6 +64,12 @@ class OutputCard(Struct, frozen=True, forbid_unknown_fields=True):
         """Channels of the network's output."""
         return self.channels or _CHANNELS.get(self.form, 0)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) or (height, width, channels) of the network's output, as `layout` says."""
+        width, height = self.size
+        return (height, width, self.depth) if self.layout == "NHWC" else (self.depth, height, width)
+
 
 class StateCard(Struct, frozen=True, forbid_unknown_fields=True):
     """A tensor that the network gives out with one frame and takes back with the next."""
@@ -91,6 +91,13 @@ class CostCard(Struct, frozen=True, forbid_unknown_fields=True):
     openvino_ms: Annotated[float | None, _says("milliseconds")] = None
     onnxruntime_ms: Annotated[float | None, _says("milliseconds")] = None
     mmac: Annotated[float | None, _says("millions of multiplications and additions")] = None
+
+    @property
+    def cheapest(self) -> str:
+        """The runtime that costs less, empty where not both were measured."""
+        if not (self.openvino_ms and self.onnxruntime_ms):
+            return ""
+        return "onnxruntime" if self.onnxruntime_ms < self.openvino_ms else "openvino"
 
 
 class ModelCard(Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,19 +124,27 @@ class ModelCard(Struct, frozen=True, forbid_unknown_fields=True):
         return self.path.stem
 
     @property
-    def network(self) -> Path:
-        """The network's file."""
-        return self.path.with_name(self.file)
+    def remembers(self) -> bool:
+        """Whether what the network gives for a frame depends on those before it."""
+        return bool(self.states) or self.input.previous_mask
 
     @property
-    def cpu_runtimes(self) -> tuple[str, ...]:
-        """The runtimes that can read the network, the one that was measured to be the cheaper on a CPU first."""
-        if self.network.suffix != ".onnx":
-            return ("openvino",)
-        cost = self.cost
-        if cost and cost.openvino_ms and cost.onnxruntime_ms and cost.onnxruntime_ms < cost.openvino_ms:
-            return ("onnxruntime", "openvino")
-        return ("openvino", "onnxruntime")
+    def file_path(self) -> Path:
+        """Where the network's file lies."""
+        return self.path.with_name(self.file)
+
+    def network(self) -> Network:
+        """The network as engines need to know it."""
+        picture = self.input
+        return Network(
+            name=self.name,
+            path=self.file_path,
+            card=self.path,
+            pictures=(Picture(picture.size, picture.layout, picture.mean, picture.scale, picture.name),),
+            outputs=(Output(self.output.shape, self.output.name),),
+            states=tuple(State(state.input, state.shape, state.output, state.init) for state in self.states),
+            cheapest=self.cost.cheapest if self.cost else "",
+        )
 
 
 def read_card(path: Path) -> ModelCard:
@@ -219,75 +234,3 @@ def _check(card: ModelCard) -> None:
                 f"{card.path}: the shape {list(state.shape)} of state {state.input} will not do",
                 "the tensor's sides, each 1 or more, 67 million values at most",
             )
-
-
-def checksum(network: Path) -> str:
-    """The SHA-256 of a network's file as hexadecimal digits. Raises `ModelError` if it cannot be read."""
-    try:
-        with network.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError as error:
-        raise ModelError(
-            f"there is no network {network}", "its card names it: restore the file, or mend `file`"
-        ) from error
-    except OSError as error:
-        raise ModelError(f"the network {network} cannot be read: {error.strerror}", f"chmod u+r {network}") from error
-
-
-def verify(card: ModelCard) -> None:
-    """Raise `ModelError` unless the network's file is the one that the card was written for."""
-    found = checksum(card.network)
-    if found != card.sha256:
-        raise ModelError(
-            f"{card.network} is not the file of its card: its checksum differs",
-            f'download it again, or if you trust it write sha256 = "{found}" into {card.path.name}',
-        )
-
-
-def model_folders() -> list[Path]:
-    """Where models are looked for by name: those of vcam first, then the user's own."""
-    import platformdirs
-
-    return [data_folder("models"), Path(platformdirs.user_data_dir("vcam", appauthor=False)) / "models"]
-
-
-def card_paths() -> list[Path]:
-    """Every card in the model folders, sorted by folder and name."""
-    return [path for folder in model_folders() for path in sorted(folder.glob("*.toml"))]
-
-
-def find_model(name_or_path: str, frame_size: Size) -> ModelCard:
-    """The card of a model, its network's checksum verified.
-
-    name_or_path: `auto` (by the shape of frames of `frame_size`), the name of a model in one of the folders, or the
-    path of a network or of its card. Raises `UsageError` if there is no such model or file, `ModelError` if card or
-    network are unusable.
-    """
-    found = _card_path(name_or_path, frame_size)
-    card = read_card(found)
-    given = Path(name_or_path).name
-    if given.endswith(SUFFIXES) and given != card.file:
-        raise ModelError(f"{found} is the card of {card.file}, not of {given}", f'write file = "{given}" into it')
-    verify(card)
-    return card
-
-
-def _card_path(word: str, frame_size: Size) -> Path:
-    if word == "auto":
-        word = "selfie-landscape" if frame_size[0] / frame_size[1] >= WIDE else "selfie-general"
-    given = Path(word).expanduser()
-    if "/" not in word and given.suffix not in (*SUFFIXES, ".toml"):
-        known = {path.stem: path for path in reversed(card_paths())}
-        if word in known:
-            return known[word]
-        close = difflib.get_close_matches(word, known, 1, 0.5)
-        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known)) or 'none'}"
-        raise UsageError(f"there is no model {word!r}", hint)
-    if not given.is_file():
-        raise UsageError(f"there is no model file {given}", "check the path; vcam models list shows known names")
-    if given.suffix == ".toml":
-        return given
-    card = given.with_suffix(".toml")
-    if not card.is_file():
-        raise ModelError(f"{given} has no model card", f"write {card.name} beside it, as docs/models.md says")
-    return card

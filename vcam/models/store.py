@@ -1,4 +1,4 @@
-"""Networks of the user's own: put into the model folder, from this machine or from an address."""
+"""The user's own model folder: networks are put into it, from this machine or from an address."""
 
 from __future__ import annotations
 
@@ -17,33 +17,37 @@ import tomlkit
 from vcam.assets import data_folder
 from vcam.errors import ModelError, OutputError, UsageError
 from vcam.images import write_whole
-from vcam.models.cards import SUFFIXES, ModelCard, find_model, model_folders, read_card
+from vcam.models.cards import SUFFIXES, ModelCard, read_card
+from vcam.models.find import AUTO, load_model, model_folders
 
 Progress = Callable[[int, int | None], None]
 """Told while a network is fetched: how many bytes there are, and of how many if that is known."""
 
 Check = Callable[[ModelCard], None]
+"""Raises `ModelError` for a model that shall not be kept."""
+
 _COMPANIONS = {".xml": ".bin", ".pdmodel": ".pdiparams"}
 """Kinds of network whose weights lie in a second file."""
-_MOST_OF_A_CARD = 1 << 16
-_MOST_OF_A_NETWORK = 1 << 30
+_MOST_OF_A_CARD, _MOST_OF_A_NETWORK = 1 << 16, 1 << 30
+"""Bytes from which on a file cannot be what it should be."""
 _PATIENCE = 30.0
+"""Seconds without an answer."""
 _PIECE = 1 << 18
+"""Bytes that are fetched at once."""
 _BY_HAND = "or download network and card by hand, then: vcam models add FILE"
 
 
 def add(source: str, name: str = "", *, replace: bool = False, check: Check = lambda card: None) -> ModelCard:
     """Copy a network and its card into the user's model folder; returns the card there.
 
-    source: the path of the network or of its card; name: what to call it, by default what the card is called; check:
-    raises for a model that shall not be kept. Raises `UsageError` for a name that is taken, `ModelError` for a network
-    or card that will not do, `OutputError` if they cannot be written; then nothing is there under that name that was
-    not there before.
+    source: the path of the network or of its card. name: what to call it, by default what the card is called. `replace`
+    takes it instead of one that has the name already. Raises what `check` does, `UsageError` for a name that is taken,
+    `ModelError` for a network or card that will not do, `OutputError` if they cannot be written; then nothing is there
+    under that name that was not there before.
     """
     if not source.endswith((*SUFFIXES, ".toml")):
         raise UsageError(f"{source} is neither a network nor a card", f"give a file ending in {' '.join(SUFFIXES)}")
-    # a name without a folder would be looked for among those that are known
-    card = find_model(str(Path(source).expanduser().absolute()), (1, 1))
+    card = load_model(Path(source).expanduser().absolute())
     name = name or card.name
     _check_name(name, replace)
     check(card)
@@ -52,23 +56,27 @@ def add(source: str, name: str = "", *, replace: bool = False, check: Check = la
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"there can be no folder {folder}: {error.strerror}", "check its permissions") from error
-    suffix = card.network.suffix
-    for kind in (_COMPANIONS.get(suffix), suffix):
-        if kind:
-            there = card.network.with_suffix(kind)
-            if not there.is_file():
-                raise ModelError(f"there is no {there}", f"{card.file} needs it: put it there")
-            write_whole(folder / f"{name}{kind}", partial(shutil.copyfile, there))
+    for file in _files(card):
+        if not file.is_file():
+            raise ModelError(f"there is no {file}", f"{card.file} needs it: put it there")
+        write_whole(folder / f"{name}{file.suffix}", partial(shutil.copyfile, file))
     document = tomlkit.parse(card.path.read_text(encoding="utf-8"))
-    document["file"] = f"{name}{suffix}"
+    document["file"] = f"{name}{card.file_path.suffix}"
     # the card last: what has none is not there
     target = folder / f"{name}.toml"
     write_whole(target, lambda path: path.write_text(tomlkit.dumps(document), encoding="utf-8"))
     return read_card(target)
 
 
+def _files(card: ModelCard) -> list[Path]:
+    """The files of a network, its own last: before that one is there, nobody looks for the others."""
+    file = card.file_path
+    weights = _COMPANIONS.get(file.suffix)
+    return [file.with_suffix(weights), file] if weights else [file]
+
+
 def _check_name(name: str, replace: bool) -> None:
-    if not name or name.startswith((".", "-")) or name == "auto" or set(name) & set("/\\\0") or len(name) > 100:
+    if not name or name.startswith((".", "-")) or name == AUTO or set(name) & set("/\\\0") or len(name) > 100:
         raise UsageError(f"{name!r} is no name for a model", "give another one: --name my-network")
     if (data_folder("models") / f"{name}.toml").exists():
         raise UsageError(f"{name} is a model of vcam itself", "give another name: --name my-network")
@@ -104,10 +112,8 @@ def pull(
         path = folder / card_address.rpartition("/")[2].partition("?")[0]
         _fetch(card_address, path, _MOST_OF_A_CARD)
         card = read_card(path)
-        for kind in (_COMPANIONS.get(card.network.suffix), card.network.suffix):
-            if kind:
-                file = card.network.with_suffix(kind)
-                _fetch(urljoin(card_address, file.name), file, _MOST_OF_A_NETWORK, progress)
+        for file in _files(card):
+            _fetch(urljoin(card_address, file.name), file, _MOST_OF_A_NETWORK, progress)
         return add(str(path), name, replace=replace, check=check)
 
 

@@ -1,1 +1,1 @@
-"""From a frame to the probability that each pixel is a person: engines and model cards."""
+"""From a frame to the probability that each pixel is a person."""

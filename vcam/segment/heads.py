@@ -13,12 +13,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from vcam.errors import EngineError, ModelError
+from vcam.errors import EngineError
+from vcam.infer.base import Tensor
 from vcam.models.cards import ModelCard
 from vcam.types import F32
 
@@ -31,7 +32,6 @@ class Head:
         width, height = card.output.size
         self._depth = card.output.depth
         self._last = card.output.layout == "NHWC"
-        self._shape = (height, width, self._depth) if self._last else (self._depth, height, width)
         self._map: F32 = np.zeros((height, width), np.float32)
         self._total: F32 = np.empty_like(self._map)
         self._highest: F32 = np.empty_like(self._map)
@@ -50,36 +50,24 @@ class Head:
         """The last map decoded; zeros before the first."""
         return self._map
 
-    def check_shape(self, shape: Sequence[int]) -> None:
-        """Raise `ModelError` unless an output of `shape` is what the card says; flat outputs may have any shape."""
-        sides = [side for side in shape if side != 1]
-        wanted = [side for side in self._shape if side != 1]
-        flat = len(sides) <= 1 and int(np.prod(shape)) == int(np.prod(self._shape))
-        if sides != wanted and not flat:
-            raise ModelError(
-                f"{self._card.path}: the network gives {list(shape)}, which is not the card's output",
-                f"the card's layout, size and form mean {list(self._shape)}",
-            )
-
-    def decode(self, raw: npt.NDArray[Any]) -> F32:
+    def decode(self, outputs: Sequence[Tensor]) -> F32:
         """The probability of a person, float32 (height, width), 0..1, valid until the next call.
 
-        raw: the network's output in any shape that holds as many values as the card says. Raises `EngineError` if it
-        does not, or if a value is not finite.
+        outputs: what an engine gives of the card's network. Raises `EngineError` if a value is not finite.
         """
-        if raw.size != self._depth * self._map.size:
-            raise EngineError(f"{self._card.name} gave {list(raw.shape)} instead of {list(self._shape)}")
+        (raw,) = outputs
         with np.errstate(all="ignore"):
-            self._decoder(raw.reshape(self._shape))
+            self._decoder(raw)
         return self._map
 
     def reset(self) -> None:
+        """Forget the last map."""
         self._map.fill(0)
 
-    def _channel(self, raw: npt.NDArray[Any], number: int) -> F32:
+    def _channel(self, raw: Tensor, number: int) -> F32:
         return cast(F32, raw[..., number] if self._last else raw[number])
 
-    def _check(self, values: npt.NDArray[Any]) -> None:
+    def _check(self, values: Tensor) -> None:
         # any NaN or infinity survives a sum, and a sum is the cheapest way to look at every value
         if not np.isfinite(values.sum(dtype=np.float32)):
             self._map.fill(0)
@@ -97,25 +85,25 @@ class Head:
         self._check(channel)
         np.clip(channel, 0, 1, out=self._map)
 
-    def _probability(self, raw: npt.NDArray[Any]) -> None:
+    def _probability(self, raw: Tensor) -> None:
         self._clip(self._channel(raw, 0))
 
-    def _two_channel(self, raw: npt.NDArray[Any]) -> None:
+    def _two_channel(self, raw: Tensor) -> None:
         self._clip(self._channel(raw, self._card.output.person))
 
-    def _logits(self, raw: npt.NDArray[Any]) -> None:
+    def _logits(self, raw: Tensor) -> None:
         channel = self._channel(raw, 0)
         self._check(channel)
         np.copyto(self._map, channel)
         self._sigmoid()
 
-    def _softmax(self, raw: npt.NDArray[Any]) -> None:
+    def _softmax(self, raw: Tensor) -> None:
         person = self._card.output.person
         np.subtract(self._channel(raw, person), self._channel(raw, 1 - person), out=self._map)
         self._check(self._map)
         self._sigmoid()
 
-    def _classes(self, raw: npt.NDArray[Any]) -> None:
+    def _classes(self, raw: Tensor) -> None:
         np.copyto(self._highest, self._channel(raw, 0))
         for number in range(1, self._depth):
             np.maximum(self._highest, self._channel(raw, number), out=self._highest)
@@ -129,7 +117,7 @@ class Head:
         np.divide(self._map, self._total, out=self._map)
         self._check(self._map)
 
-    def _class_index(self, raw: npt.NDArray[Any]) -> None:
+    def _class_index(self, raw: Tensor) -> None:
         channel = self._channel(raw, 0)
         self._check(channel)
         np.equal(channel, self._card.output.person, out=self._label)

@@ -26,7 +26,8 @@ from vcam.types import F32, U8, Size
 EVERY = 15
 """Frames from one look at the whole frame to the next: half a second."""
 PAUSE, LONGEST_PAUSE = 60, 1920
-"""Frames for which the whole frame is shown after a region that came to nothing; twice as many after each of ghosts."""
+"""Frames for which the whole frame is shown after a region that came to nothing; twice as many each time that it was
+given up for ghosts (see `LARGE`)."""
 PATIENCE = 3
 """Looks in a row without a trace of whoever the region shows, after which it is given up."""
 
@@ -36,17 +37,19 @@ LEAST = 0.0015
 """Share of the picture from which an island in the whole frame counts as somebody who has come."""
 
 MARGIN = 0.15
-"""Room round the people, as a share of their width and height. Twice as much costs the network's sight again."""
+"""Space left around the people, as a share of their width and height. With twice as much they would be small again."""
 STRETCH = 1.5
 """The most that the region's shape differs from the frame's: beyond it people look too stretched."""
 ENTER, LEAVE = 0.7, 0.85
 """Shares of the frame's area up to which a region begins, and from which on it is given up for the whole frame."""
-SMALL, GHOSTS = 0.45, 0.03
-"""A region is given up when it finds ghosts: a person where the whole frame has no trace of one.
+LARGE = 0.45
+"""Share of the frame above which a region is checked for ghosts: furniture that the network takes for a person.
 
-SMALL: only in a region above this share of the frame, for in a smaller one it is the whole frame that misses people.
-GHOSTS: only if they are more than this share of the people's area. Without the rule, the maps of 10 of 42 clips with a
-region were worse than those of the whole frame; 9 of these 10 had so many ghosts, and 6 of the other 32."""
+People who need so large a region are found in the whole frame as well. What only the region's map shows is a ghost."""
+GHOSTS = 0.03
+"""How many ghosts may be: pixels that only the region's map shows, as a share of those of people in the map of the
+whole frame. If there are more, the region is given up. Without this rule the maps of 10 of 42 clips were worse
+with a region than without; 9 of these 10 had so many ghosts, and 6 of the other 32."""
 SLACK = 1.4
 """How many times too large a region may become before it is made smaller."""
 PERIODS = 4
@@ -168,8 +171,8 @@ class RegionTracker:
         return self._settle(look, look(target))
 
     def _unless_ghosts(self, seen: F32, whole: F32) -> tuple[F32, Box]:
-        """The region, unless its map finds people in the room whom that of the whole frame shows no trace of."""
-        if self._share(self._region) <= SMALL or _ghosts(seen, self._region, whole, self._whole) <= GHOSTS:
+        """The region, unless it is large and its map holds ghosts; then the whole frame, for a while."""
+        if self._share(self._region) <= LARGE or _ghosts(seen, self._region, whole, self._whole) <= GHOSTS:
             return seen, self._region
         self._leave(self._pause)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
@@ -296,7 +299,7 @@ def _person(seen: F32) -> U8:
 
 
 def _ghosts(seen: F32, region: Box, whole: F32, frame: Box) -> float:
-    """What the map of a region shows and that of the whole frame has no trace of, as a share of the people in that."""
+    """How many pixels only the map of a region shows, as a share of those of people in the map of the whole frame."""
     move = between_maps(frame, whole.shape, region, seen.shape)
     there = cv2.warpAffine(seen, move, whole.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     more = int(np.count_nonzero((there > PERSON) & (whole < TRACE)))

@@ -70,7 +70,7 @@ class BlockCheck:
         return any(float(plane.max()) > limit for plane, limit in zip(blocks, limits, strict=True))
 
 
-class StillCheck(BlockCheck):
+class RestCheck(BlockCheck):
     """Compares frames with the last one that the network saw."""
 
     def __init__(self) -> None:

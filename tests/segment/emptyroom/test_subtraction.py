@@ -12,7 +12,8 @@ from vcam.camera.demo import DemoScene, room
 from vcam.errors import EngineError, UsageError
 from vcam.frames import Frame
 from vcam.images import bgr_to_frame
-from vcam.segment.emptyroom.saved import RoomFile, RoomLearner
+from vcam.segment.emptyroom.room import RoomLearner
+from vcam.segment.emptyroom.saved import RoomFile
 from vcam.segment.emptyroom.subtraction import STEP_OUT, PersonShape, SubtractionSegmenter
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import SegmentSettings, Settings

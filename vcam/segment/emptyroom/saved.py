@@ -1,4 +1,4 @@
-"""The empty room that background subtraction compares with: learnt from frames, and kept in a file.
+"""The empty room on disk, from one start to the next, and what tells one room from another.
 
 What is kept is small and blurred, and only its owner may read it.
 """
@@ -16,12 +16,9 @@ import numpy as np
 
 from vcam.errors import UsageError
 from vcam.settings import Settings
-from vcam.types import F32, U8, Size
+from vcam.types import U8, Size
 
 _log = logging.getLogger(__name__)
-
-_RESTLESS = 0.005
-"""Share of the picture in which something moves, from which on the room is not taken to be empty."""
 
 
 def room_name(settings: Settings, source: str) -> str:
@@ -41,36 +38,6 @@ def room_name(settings: Settings, source: str) -> str:
 
 ROOM_KEYS = frozenset(("camera.source", "camera.mirror", "camera.crop", "camera.zoom", "framing.auto"))
 """The settings that `room_name` looks at."""
-
-
-class RoomLearner:
-    """The mean of some frames in a row in which nothing moves."""
-
-    def __init__(self, frames: int, threshold: float) -> None:
-        """threshold: levels by which a sample that has not moved may differ from the mean."""
-        self._wanted, self._threshold = frames, threshold
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin anew."""
-        self._sum: F32 | None = None
-        self._seen = 0
-
-    def add(self, picture: U8) -> U8 | None:
-        """Take a blurred picture, uint8 (height, width, 3); the room of the same shape once enough have been seen.
-
-        A picture in which something moves is the first of a new row.
-        """
-        if self._sum is not None:
-            mean = np.rint(self._sum / self._seen).astype(np.uint8)
-            moved = cv2.absdiff(picture, mean).max(axis=2) > self._threshold
-            if np.count_nonzero(moved) > _RESTLESS * moved.size:
-                self.reset()
-        if self._sum is None:
-            self._sum = np.zeros(picture.shape, np.float32)
-        self._sum += picture
-        self._seen += 1
-        return np.rint(self._sum / self._seen).astype(np.uint8) if self._seen >= self._wanted else None
 
 
 class RoomFile:

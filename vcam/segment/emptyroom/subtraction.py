@@ -6,14 +6,13 @@ does not need that, and is the better choice wherever it runs. What moves beside
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import cv2
 import numpy as np
 
 from vcam.errors import EngineError
 from vcam.frames import Frame, Map
-from vcam.segment.emptyroom.saved import RoomFile, RoomLearner
+from vcam.segment.emptyroom.room import AdaptiveRoom, Room, RoomLearner, StaticRoom
+from vcam.segment.emptyroom.saved import RoomFile
 from vcam.segment.prepare import Preparer
 from vcam.settings import SegmentSettings
 from vcam.types import F32, U8, Size
@@ -28,80 +27,6 @@ _RELEARN = "step out of the picture and type: vcam set segment.relearn=true"
 
 _ALL = 0.9
 """Share of the picture that differs, from which on it is not a person any more."""
-
-
-class Room(Protocol):
-    """What is known of the empty room."""
-
-    def differs(self, picture: U8) -> U8:
-        """Where a picture is not the room: uint8 (height, width), 0 or 255; the caller's to keep.
-
-        picture: uint8 (height, width, 3) BGR, blurred.
-        """
-
-    def follow(self, picture: U8, person: U8) -> None:
-        """Learn how the room changes; `person` is uint8 (height, width), not 0 where somebody is before it."""
-
-
-class StaticRoom:
-    """One picture of the room; a sample differs if any of its colours does by more than a threshold.
-
-    Colours count beside brightness, because a person often is as bright as the wall behind, but seldom of its colour.
-    """
-
-    def __init__(self, room: U8, threshold: float) -> None:
-        self._room, self._threshold = room, threshold
-        self._difference = np.empty_like(room)
-
-    def differs(self, picture: U8) -> U8:
-        cv2.absdiff(picture, self._room, dst=self._difference)
-        blue, green, red = cv2.split(self._difference)
-        return _binary(cv2.max(cv2.max(blue, green), red), self._threshold)
-
-    def follow(self, picture: U8, person: U8) -> None:
-        """It stays as it was learnt."""
-
-
-class AdaptiveRoom:
-    """A mixture of Gaussians for every pixel that follows the light.
-
-    OpenCV's MOG2: Zivkovic, "Improved Adaptive Gaussian Mixture Model for Background Subtraction", ICPR 2004. Its KNN
-    cannot be used: it has no way to look at a picture without learning from it.
-
-    A person who sits still would become part of the room after a while. So the model is never shown the person, but
-    what it believes to be behind, made brighter or darker as the rest of the room has become.
-    """
-
-    HISTORY = 300
-    EVERY = 4
-    """Frames from one step of learning to the next."""
-    RATE = 0.04
-    SEEDS = 20
-
-    def __init__(self, room: U8) -> None:
-        # the usual threshold on the squared distance; shadows are no kind of their own here
-        self._model = cv2.createBackgroundSubtractorMOG2(self.HISTORY, 16.0, False)
-        chance = np.random.default_rng(0)
-        # with no spread at all the first speck of noise would be a person
-        for _ in range(self.SEEDS):
-            self._model.apply(np.clip(room + chance.normal(0, 2.0, room.shape), 0, 255).astype(np.uint8))
-        self._frames = 0
-
-    def differs(self, picture: U8) -> U8:
-        return self._model.apply(picture, None, 0.0).astype(np.uint8, copy=False)
-
-    def follow(self, picture: U8, person: U8) -> None:
-        self._frames += 1
-        if self._frames % self.EVERY:
-            return
-        room = self._model.getBackgroundImage()
-        free = cv2.bitwise_not(person)
-        seen, known = cv2.mean(picture, free), cv2.mean(room, free)
-        # of each colour, since light changes its colour with its strength
-        gains = [s / k if k > 1 else 1.0 for s, k in zip(seen[:3], known[:3], strict=True)]
-        behind = np.clip(room * np.array(gains, np.float32), 0, 255).astype(np.uint8)
-        cv2.copyTo(picture, free, behind)
-        self._model.apply(behind, None, self.RATE)
 
 
 class SubtractionSegmenter:
@@ -208,7 +133,3 @@ class PersonShape:
         # the edge is not known to the pixel: it is soft, as that of a network
         cv2.GaussianBlur(mask, (5, 5), 0, dst=self._soft)
         return np.multiply(self._soft, np.float32(1 / 255), out=self._probability)
-
-
-def _binary(difference: cv2.typing.MatLike, threshold: float) -> U8:
-    return cv2.threshold(difference, threshold, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)

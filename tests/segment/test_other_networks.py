@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.segment.helpers import as_input, card_of, iou, portraits
-from vcam.infer.onnxruntime import OnnxRuntimeEngine
-from vcam.infer.openvino import OpenVinoEngine
+from tests.segment.helpers import as_input, card_of, iou, network_on, portraits
 
 pytestmark = pytest.mark.engine
 
@@ -82,19 +80,19 @@ def test_a_card_is_enough_to_find_the_person(kind, shared, tmp_path):
     if not network.exists():
         pytest.skip(f"no network at {network}")
     card = card_of(tmp_path, network, input_=input_, output=output, states=states)
-    engine = OpenVinoEngine(card, cache=tmp_path)
-    second = OnnxRuntimeEngine(card) if network.suffix == ".onnx" else None
+    finder = network_on("openvino", card, tmp_path)
+    second = network_on("onnxruntime", card, tmp_path) if network.suffix == ".onnx" else None
     overlaps = []
     for picture, mask in portraits(shared, 2):
-        engine.reset()
+        finder.reset()
         seen = as_input(picture, card)
         # a recurrent network needs a frame or two to settle
         for _ in range(2 if states else 1):
-            probability = engine.infer(seen)
+            probability = finder.find(seen)
         overlaps.append(iou(probability, mask))
         if second and len(overlaps) == 1:
             for _ in range(2 if states else 1):
-                other = second.infer(seen)
+                other = second.find(seen)
             assert np.abs(probability - other).max() < 5e-3
     assert min(overlaps) > 0.7, overlaps
 
@@ -105,11 +103,11 @@ def test_states_carry_over_and_reset_forgets_them(shared, tmp_path):
     if not network.exists():
         pytest.skip(f"no network at {network}")
     card = card_of(tmp_path, network, input_=input_, output=output, states=states)
-    engine = OpenVinoEngine(card, cache=tmp_path)
+    finder = network_on("openvino", card, tmp_path)
     (picture, _), *_ = portraits(shared, 1)
     seen = as_input(picture, card)
-    first = engine.infer(seen).copy()
-    second = engine.infer(seen).copy()
-    engine.reset()
+    first = finder.find(seen).copy()
+    second = finder.find(seen).copy()
+    finder.reset()
     assert np.abs(first - second).max() > 1e-3
-    np.testing.assert_array_equal(engine.infer(seen), first)
+    np.testing.assert_array_equal(finder.find(seen), first)

@@ -1,0 +1,100 @@
+"""Which model is meant: by its name, by its path, or `auto` by the picture."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from pathlib import Path
+
+from vcam.assets import data_folder
+from vcam.errors import ModelError, UsageError
+from vcam.models.cards import SUFFIXES, ModelCard, read_card
+from vcam.types import Size
+
+AUTO = "auto"
+"""The name that means the best model for the picture."""
+
+WIDE = 1.5
+"""From this ratio of width to height on, the landscape network is the best for a film."""
+
+
+def best_model(size: Size, *, still: bool = False) -> str:
+    """The name of the model that fits pictures of `size` best; what `auto` means.
+
+    still: they are pictures of their own, where time is no matter, and the network that takes more of it is the better.
+    """
+    width, height = size
+    return "selfie-landscape" if width / height >= WIDE and not still else "selfie-general"
+
+
+def find_model(name_or_path: str, frame_size: Size, *, still: bool = False) -> ModelCard:
+    """The card of a model, its network's checksum verified.
+
+    name_or_path: `auto` (the best for frames of `frame_size`, see `best_model`), the name of a model in one of the
+    folders, or the path of a network or of its card. Raises `UsageError` if there is no such model or file,
+    `ModelError` if card or network are unusable.
+    """
+    word = best_model(frame_size, still=still) if name_or_path == AUTO else name_or_path
+    path = Path(word).expanduser()
+    named = "/" not in word and path.suffix not in (*SUFFIXES, ".toml")
+    return load_model(_path_of(word) if named else path)
+
+
+def load_model(path: Path) -> ModelCard:
+    """The card of the model at a path, which is that of the network or of its card; raises as `find_model` does."""
+    if not path.is_file():
+        raise UsageError(f"there is no model file {path}", "check the path; vcam models list shows known names")
+    beside = path.with_suffix(".toml")
+    if not beside.is_file():
+        raise ModelError(f"{path} has no model card", f"write {beside.name} beside it, as docs/models.md says")
+    card = read_card(beside)
+    if path.name.endswith(SUFFIXES) and path.name != card.file:
+        raise ModelError(
+            f"{beside} is the card of {card.file}, not of {path.name}", f'write file = "{path.name}" into it'
+        )
+    verify(card)
+    return card
+
+
+def _path_of(name: str) -> Path:
+    known = {path.stem: path for path in reversed(card_paths())}
+    if name in known:
+        return known[name]
+    close = difflib.get_close_matches(name, known, 1, 0.5)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known)) or 'none'}"
+    raise UsageError(f"there is no model {name!r}", hint)
+
+
+def model_folders() -> list[Path]:
+    """Where models are looked for by name: those of vcam first, then the user's own."""
+    import platformdirs
+
+    return [data_folder("models"), Path(platformdirs.user_data_dir("vcam", appauthor=False)) / "models"]
+
+
+def card_paths() -> list[Path]:
+    """Every card in the model folders, sorted by folder and name."""
+    return [path for folder in model_folders() for path in sorted(folder.glob("*.toml"))]
+
+
+def checksum(file: Path) -> str:
+    """The SHA-256 of a network's file as hexadecimal digits. Raises `ModelError` if it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"there is no network {file}", "its card names it: restore the file, or mend `file`"
+        ) from error
+    except OSError as error:
+        raise ModelError(f"the network {file} cannot be read: {error.strerror}", f"chmod u+r {file}") from error
+
+
+def verify(card: ModelCard) -> None:
+    """Raise `ModelError` unless the network's file is the one that the card was written for."""
+    found = checksum(card.file_path)
+    if found != card.sha256:
+        raise ModelError(
+            f"{card.file_path} is not the file of its card: its checksum differs",
+            f'download it again, or if you trust it write sha256 = "{found}" into {card.path.name}',
+        )
