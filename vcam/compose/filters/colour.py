@@ -14,11 +14,11 @@ from vcam.compose.filters.planes import (
     LUMA_SPAN,
     NEUTRAL,
     Scratch,
-    halve,
     luma_table,
     plane_table,
 )
 from vcam.frames import Box, Frame
+from vcam.scaling import halve
 from vcam.types import U8, Size
 
 

@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from vcam import native
 from vcam.compose.filters.base import COLOURS, Kind, Number, Scene, Values, Word
-from vcam.compose.filters.planes import BLACK, HIGHEST, LEVELS, LOWEST, NEUTRAL, WHITE, Scratch, halve
+from vcam.compose.filters.planes import BLACK, HIGHEST, LEVELS, LOWEST, NEUTRAL, WHITE, Scratch
 from vcam.errors import InputError, UsageError
 from vcam.frames import Box, Frame
+from vcam.scaling import halve
 from vcam.types import F32, U8, Size
 
 MAX_BYTES = 64 << 20
