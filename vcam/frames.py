@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vcam.colour import BLACK, NEUTRAL
 from vcam.errors import UsageError
 from vcam.types import F32, U8, Size
 
@@ -110,7 +111,7 @@ class Frame:
         """A black frame of its own, its planes adjacent in one buffer."""
         check_size(width, height)
         frame = cls.wrap(np.zeros(width * height * 3 // 2, np.uint8), width, height)
-        frame.fill(16, 128, 128)
+        frame.fill(BLACK, NEUTRAL, NEUTRAL)
         return frame
 
     @classmethod

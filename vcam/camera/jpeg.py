@@ -17,6 +17,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from vcam.colour import NEUTRAL
 from vcam.errors import UsageError, VcamError
 from vcam.frames import Frame
 from vcam.scaling import halve
@@ -192,8 +193,8 @@ class TurboJpegDecoder:
         else:
             self._chroma = (np.empty(shapes[layout], np.uint8), np.empty(shapes[layout], np.uint8))
         if layout == self._GREY:
-            self._frame.u[...] = 128
-            self._frame.v[...] = 128
+            self._frame.u[...] = NEUTRAL
+            self._frame.v[...] = NEUTRAL
         for index, plane in enumerate((self._frame.y, *self._chroma)):
             self._pointers[index] = plane.ctypes.data
             self._strides[index] = plane.strides[0]

@@ -12,6 +12,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from vcam.colour import to_limited
 from vcam.frames import Frame, Planes
 from vcam.scaling import halvings_apart, ladder_writer
 from vcam.types import U8, Size
@@ -90,7 +91,7 @@ class Preparer:
     def _limit_range(self) -> None:
         """Full range to BT.601 limited, which is what OpenCV takes I420 to be."""
         for index, (full, limited) in enumerate(zip(self._full, self._planes, strict=True)):
-            scale, offset = (224 / 255, 128 - 128 * 224 / 255) if index else (219 / 255, 16)
+            scale, offset = to_limited(True, index > 0)
             cv2.convertScaleAbs(full, dst=limited, alpha=scale, beta=offset)
 
 

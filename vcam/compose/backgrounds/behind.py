@@ -18,7 +18,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from vcam.compose.blend import LIFT, LUMA_SCALE
+from vcam.colour import NEUTRAL, to_limited
 from vcam.frames import Alpha, Frame
 from vcam.scaling import Odd, Reducer
 from vcam.types import F32, U8, Size
@@ -31,7 +31,7 @@ _ROOM, _PERSON = 16, 64  # alpha up to the first is room, from the second on per
 _NEAR = 0.01  # share of room in a pixel at which what lies around it has about half the say
 _FAR = 0.001  # the same between the coarsest level and plain dark grey
 _TOP_LINES, _TOP_SIGMA = 12, 2.0  # height of the coarsest level, about, and the spread there
-_GREY = (70.0, 128.0, 128.0)
+_GREY = (70, NEUTRAL, NEUTRAL)
 
 
 def _room_weights() -> F32:
@@ -145,13 +145,6 @@ class _Level:
 
 def _halve(plane: F32, dst: F32) -> None:
     cv2.resize(plane, dst.shape[::-1], dst=dst, interpolation=cv2.INTER_LINEAR)
-
-
-def to_limited(full_range: bool, chroma: bool) -> tuple[float, float]:
-    """Scale and offset that bring a sample into the limited range (ITU-R BT.601)."""
-    if not full_range:
-        return 1.0, 0.0
-    return (224 / 255, 128 * (1 - 224 / 255)) if chroma else (LUMA_SCALE, float(LIFT))
 
 
 def gaussian(sigma: float) -> F32:

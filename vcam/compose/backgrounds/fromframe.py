@@ -7,7 +7,8 @@ import math
 import cv2
 import numpy as np
 
-from vcam.compose.backgrounds.behind import LINES, Fill, Room, gaussian, to_limited
+from vcam.colour import to_limited
+from vcam.compose.backgrounds.behind import LINES, Fill, Room, gaussian
 from vcam.compose.base import Plate
 from vcam.frames import Alpha, Frame
 from vcam.scaling import enlarge

@@ -8,15 +8,11 @@ import cv2
 import numpy as np
 
 from vcam import native
-from vcam.compose.backgrounds.behind import to_limited
+from vcam.colour import BLACK, HIGHEST, LOWEST, LUMA_SPAN, WHITE, to_limited
 from vcam.frames import Box, Frame
 from vcam.scaling import Odd, Reducer, enlarge
 from vcam.types import F32, U8, Size
 
-BLACK, WHITE = 16, 235
-LOWEST, HIGHEST = 16, 240
-NEUTRAL = 128
-LUMA_SPAN, CHROMA_SPAN = 219.0, 224.0
 LINES = 720
 """Lengths are in lines of a picture this high, so that they look the same at any size."""
 
