@@ -45,6 +45,11 @@ class Box(NamedTuple):
     def empty(self) -> bool:
         return self.x0 >= self.x1 or self.y0 >= self.y1
 
+    @property
+    def size(self) -> Size:
+        """(width, height)"""
+        return self.x1 - self.x0, self.y1 - self.y0
+
     def union(self, other: Box) -> Box:
         """The smallest box that holds both; an empty box adds nothing."""
         if self.empty:

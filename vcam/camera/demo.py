@@ -17,6 +17,7 @@ from vcam.assets import asset
 from vcam.camera.pace import Clock, Pacer, Sleep
 from vcam.colour import BLACK, BLUE, BLUE_RANGE, CHROMA_SPAN, GREEN, LUMA_SPAN, NEUTRAL, RED, RED_RANGE
 from vcam.errors import InputError
+from vcam.fitting import cover
 from vcam.frames import Box, Frame, check_size
 from vcam.images import bgr_to_frame
 from vcam.types import F32, U8, Size
@@ -187,12 +188,10 @@ def room(size: Size) -> U8:
     """The room without the person: uint8 (height, width, 3) BGR, a fresh array."""
     picture = _load("room.jpg", cv2.IMREAD_COLOR)
     height, width = picture.shape[:2]
-    factor = max(size[0] / width, size[1] / height)
-    crop_width, crop_height = min(width, round(size[0] / factor)), min(height, round(size[1] / factor))
-    left, top = (width - crop_width) // 2, (height - crop_height) // 2
-    part = picture[top : top + crop_height, left : left + crop_width]
-    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return cv2.resize(part, size, interpolation=way).astype(np.uint8, copy=False)
+    box = cover((width, height), size)
+    shrinks = size[0] < width and size[1] < height
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(picture[box.y0 : box.y1, box.x0 : box.x1], size, interpolation=way).astype(np.uint8, copy=False)
 
 
 def _load(name: str, how: int) -> U8:

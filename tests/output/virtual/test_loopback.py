@@ -15,7 +15,7 @@ from vcam.errors import OutputDeviceError
 from vcam.frames import Box, Frame, PixelFormat
 from vcam.output.virtual import camera as virtual
 from vcam.output.virtual import loopback as v4l2_backend
-from vcam.output.virtual.layout import Fit, inner_box
+from vcam.output.virtual.layout import Fit
 from vcam.testing import FakeClock
 from vcam.v4l2 import discover, loopback, raw
 from vcam.v4l2.device import Capabilities
@@ -342,19 +342,6 @@ def test_a_write_that_fails_is_raised(loopback_with, monkeypatch):
         with pytest.raises(OutputDeviceError, match="took 5 of 3072 bytes"):
             camera.write(picture((64, 32), (81, 90, 240)))
     camera.close()
-
-
-@pytest.mark.parametrize(
-    ("size", "target", "box"),
-    [
-        ((1280, 720), (640, 360), Box(0, 0, 640, 360)),
-        ((640, 480), (1280, 720), Box(160, 0, 1120, 720)),
-        ((1280, 720), (640, 480), Box(0, 60, 640, 420)),
-        ((64, 32), (50, 50), Box(0, 12, 50, 36)),
-    ],
-)
-def test_a_picture_keeps_its_shape_between_bars(size, target, box):
-    assert inner_box(size, target) == box
 
 
 @pytest.mark.parametrize(
