@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from vcam.backoff import Backoff
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
 from vcam.daemon import live as live_module
@@ -257,23 +256,6 @@ def test_files_get_no_placeholder() -> None:
     outlets.open(SIZE, 30)
     outlets.show(pattern_frame(SIZE))
     assert (len(file.frames), len(screen.frames)) == (0, 1)
-
-
-def test_waits_double_up_to_the_longest_and_start_anew_after_a_success() -> None:
-    clock = FakeClock()
-    backoff = Backoff(1.0, 4.0, clock=clock)
-    waits = []
-    for _ in range(4):
-        assert backoff.due
-        backoff.failed()
-        began = clock.now
-        while not backoff.due:
-            clock.now += 0.5
-        waits.append(clock.now - began)
-    assert waits == [1.0, 2.0, 4.0, 4.0]
-    backoff.failed()
-    backoff.reset()
-    assert backoff.due
 
 
 def test_the_camera_keeper_never_blocks_its_caller() -> None:
