@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vcam.colour import BLACK, NEUTRAL
 from vcam.errors import UsageError
 from vcam.types import F32, U8, Size
 
@@ -43,6 +44,11 @@ class Box(NamedTuple):
     @property
     def empty(self) -> bool:
         return self.x0 >= self.x1 or self.y0 >= self.y1
+
+    @property
+    def size(self) -> Size:
+        """(width, height)"""
+        return self.x1 - self.x0, self.y1 - self.y0
 
     def union(self, other: Box) -> Box:
         """The smallest box that holds both; an empty box adds nothing."""
@@ -110,7 +116,7 @@ class Frame:
         """A black frame of its own, its planes adjacent in one buffer."""
         check_size(width, height)
         frame = cls.wrap(np.zeros(width * height * 3 // 2, np.uint8), width, height)
-        frame.fill(16, 128, 128)
+        frame.fill(BLACK, NEUTRAL, NEUTRAL)
         return frame
 
     @classmethod

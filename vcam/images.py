@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 
 from vcam.errors import InputError, OutputError, UsageError
+from vcam.files import write_whole
 from vcam.frames import Box, Frame
 from vcam.types import F32, U8, Size
 
@@ -131,7 +131,8 @@ def between_maps(box: Box, shape: tuple[int, ...], other: Box, other_shape: tupl
 def write_image(path: str | os.PathLike[str], picture: U8) -> None:
     """Write a BGR or grey picture under its final name only once it is complete.
 
-    The format follows the suffix. Raises `UsageError` for an unknown suffix, `OutputError` if it cannot be written.
+    The format follows the suffix. Raises `UsageError` for an unknown suffix or where there can be no such file,
+    `OutputError` if it cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES:
@@ -142,28 +143,3 @@ def write_image(path: str | os.PathLike[str], picture: U8) -> None:
     if not ok:
         raise OutputError(f"cannot encode {path.name} as {path.suffix}", "use .png or .jpg")
     write_whole(path, lambda partial: partial.write_bytes(data.tobytes()))
-
-
-def partial_path(path: Path) -> Path:
-    """Where a file is written before it is complete: beside its final name, with the same suffix."""
-    return path.with_name(f".{path.stem}.part-{os.getpid()}{path.suffix}")
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then rename it; on failure nothing is left. Raises `OutputError`."""
-    partial = partial_path(path)
-    try:
-        write(partial)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror or error}", _cure(path)) from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def _cure(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f"mkdir -p {path.parent}"
-    return "check the free space and the permissions of the folder"

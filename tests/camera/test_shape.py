@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vcam.camera.shape import Reframed, cover, parse_crop
+from vcam.camera.shape import Reframed, parse_crop
 from vcam.errors import UsageError
 from vcam.frames import Box, Frame
 
@@ -142,21 +142,6 @@ def test_impossible_crops_are_refused_and_the_camera_let_go(crop):
 def test_odd_bounds_become_even():
     assert parse_crop("33x25+3+5", (64, 48)) == Box(2, 4, 34, 28)
     assert parse_crop("", (64, 48)) == Box(0, 0, 64, 48)
-
-
-@pytest.mark.parametrize(
-    ("source", "size", "expected"),
-    [
-        ((640, 480), (1280, 720), Box(0, 60, 640, 420)),
-        ((1280, 720), (640, 480), Box(160, 0, 1120, 720)),
-        ((1920, 1080), (1280, 720), Box(0, 0, 1920, 1080)),
-        ((720, 1280), (1280, 720), Box(0, 438, 720, 842)),
-    ],
-)
-def test_cover_keeps_the_middle(source, size, expected):
-    box = cover(Box(0, 0, *source), size)
-    assert box == expected
-    assert not any(bound % 2 for bound in box)
 
 
 def test_the_camera_can_be_opened_again_after_close():

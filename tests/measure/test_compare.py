@@ -186,7 +186,7 @@ def test_a_video_is_run_from_its_start_to_the_frame_of_that_number(tmp_path, ope
     green = Settings().replace(background__spec="green")
     found = compare(tmp_path / "clip.mkv", green, plan_variants([], []), frame=12)
     ((settings, _, network),) = opened
-    assert (settings.model, network.calls, network.closed) == ("auto", 13, 1)
+    assert (settings.model, network.calls, network.closed) == (("selfie-landscape", 13, 1))
     frames = [frame_to_bgr(frame).astype(int) for frame, _ in synthetic_clip(SIZE, 14, 3, "slow")]
     assert int(np.argmin([np.abs(found.original - frame).mean() for frame in frames])) == 12
     with pytest.raises(InputError, match="has only 14 frames") as caught:

@@ -15,13 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.native.helpers import COMPILER, SOURCE, difference, noise
-from vcam import native
+from vcam import native, scaling
 from vcam.compose.blend import CHROMA_SCALE, LIFT, LUMA_SCALE
 from vcam.matte import guided
 from vcam.matte.average import CALM, MOVED, SteadyFilter
 from vcam.matte.temporal import TemporalFilter, gain_floor
 from vcam.native import build
-from vcam.segment import prepare
 from vcam.types import F32, U8
 
 
@@ -53,7 +52,7 @@ def test_reduced_planes_are_those_of_opencv(kernels, name: str) -> None:
     sources, mine = [planes[0] for planes in frames], [planes[1:] for planes in frames]
     around = [step.base.copy() for step in mine[0]]
     expected = [[step.copy() for step in steps] for steps in mine]
-    prepare.reduce_planes(expected, sources)
+    scaling.write_ladders(expected, sources)
     kernels.reducer([plane.shape for plane in sources], mine)(sources)
     for steps, theirs in zip(mine, expected, strict=True):
         assert all(np.array_equal(*pair) for pair in zip(steps[:-1], theirs[:-1], strict=True))

@@ -17,7 +17,7 @@ from vcam.errors import OutputDeviceError
 from vcam.frames import Frame
 from vcam.images import read_image
 from vcam.media.ffmpeg import find_ffmpeg
-from vcam.output.window import INTRODUCTION, SAID, WindowOutput, fit, has_display
+from vcam.output.window import INTRODUCTION, SAID, WindowOutput, has_display
 
 pytestmark = pytest.mark.process
 
@@ -43,12 +43,6 @@ def coloured() -> Frame:
     frame = Frame.allocate(*SIZE)
     frame.fill(81, 90, 240)
     return frame
-
-
-def test_a_picture_keeps_its_shape_in_a_window_of_another() -> None:
-    assert fit((320, 180), (640, 360)) == (0, 0, 640, 360)
-    assert fit((320, 180), (1000, 360)) == (180, 0, 640, 360)
-    assert fit((320, 180), (320, 1000)) == (0, 410, 320, 180)
 
 
 def test_the_display_is_found_by_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,6 +237,22 @@ def test_a_region_that_finds_people_in_the_room_is_given_up_for_longer_each_time
     assert not any(shown[EVERY + 2 :])
 
 
+def test_after_a_reset_a_region_that_finds_people_in_the_room_is_tried_as_at_first() -> None:
+    world = World(LARGE)
+    haunted(world, Box(820, 400, 860, 640))
+
+    def pause() -> int:
+        """From one try to the next."""
+        world.looks.clear()
+        world.frames(4 * PAUSE)
+        first, second = [number for number, look in enumerate(world.looks) if look != WHOLE][:2]
+        return second - first
+
+    before = pause()
+    world.tracker.reset()
+    assert pause() == before
+
+
 def test_what_the_whole_frame_shows_a_trace_of_is_no_ghost() -> None:
     world = World(LARGE)
     haunted(world, Box(820, 400, 860, 640), 0.3)

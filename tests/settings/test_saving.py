@@ -232,7 +232,7 @@ def test_a_broken_file_is_not_written_over(text: str, file: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_told() -> None:
     # a folder that even root cannot write to
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write"):
         save(Path("/proc/vcam/config.toml"), {"matte.edge": 3})
 
 

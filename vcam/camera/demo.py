@@ -15,7 +15,9 @@ import numpy.typing as npt
 
 from vcam.assets import asset
 from vcam.camera.pace import Clock, Pacer, Sleep
+from vcam.colour import BLACK, BLUE, BLUE_RANGE, CHROMA_SPAN, GREEN, LUMA_SPAN, NEUTRAL, RED, RED_RANGE
 from vcam.errors import InputError
+from vcam.fitting import cover
 from vcam.frames import Box, Frame, check_size
 from vcam.images import bgr_to_frame
 from vcam.types import F32, U8, Size
@@ -186,12 +188,10 @@ def room(size: Size) -> U8:
     """The room without the person: uint8 (height, width, 3) BGR, a fresh array."""
     picture = _load("room.jpg", cv2.IMREAD_COLOR)
     height, width = picture.shape[:2]
-    factor = max(size[0] / width, size[1] / height)
-    crop_width, crop_height = min(width, round(size[0] / factor)), min(height, round(size[1] / factor))
-    left, top = (width - crop_width) // 2, (height - crop_height) // 2
-    part = picture[top : top + crop_height, left : left + crop_width]
-    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return cv2.resize(part, size, interpolation=way).astype(np.uint8, copy=False)
+    box = cover((width, height), size)
+    shrinks = size[0] < width and size[1] < height
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(picture[box.y0 : box.y1, box.x0 : box.x1], size, interpolation=way).astype(np.uint8, copy=False)
 
 
 def _load(name: str, how: int) -> U8:
@@ -218,10 +218,10 @@ def _load_person(size: Size) -> tuple[U8, U8]:
     # cubic interpolation overshoots at edges
     share = np.clip(cv2.resize(share, (width, height), interpolation=way), 0, 1).astype(np.float32)
     blue, green, red, alpha = (share[..., index] for index in range(4))
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    y = 219 * luma + 16 * alpha
-    u = 224 / 1.772 * (blue - luma) + 128 * alpha
-    v = 224 / 1.402 * (red - luma) + 128 * alpha
+    luma = RED * red + GREEN * green + BLUE * blue
+    y = LUMA_SPAN * luma + BLACK * alpha
+    u = CHROMA_SPAN / BLUE_RANGE * (blue - luma) + NEUTRAL * alpha
+    v = CHROMA_SPAN / RED_RANGE * (red - luma) + NEUTRAL * alpha
     small = (width // 2, height // 2)
     u, v, alpha_half = (cv2.resize(plane, small, interpolation=cv2.INTER_AREA) for plane in (u, v, alpha))
     return _layer(alpha * 255, y), _layer(alpha_half * 255, u, v)

@@ -17,8 +17,10 @@ from typing import Protocol, TypeAlias
 import cv2
 import numpy as np
 
+from vcam.colour import NEUTRAL
 from vcam.errors import UsageError, VcamError
 from vcam.frames import Frame
+from vcam.scaling import halve
 from vcam.types import U8, Size
 
 Bytes: TypeAlias = "bytes | memoryview | U8"
@@ -191,8 +193,8 @@ class TurboJpegDecoder:
         else:
             self._chroma = (np.empty(shapes[layout], np.uint8), np.empty(shapes[layout], np.uint8))
         if layout == self._GREY:
-            self._frame.u[...] = 128
-            self._frame.v[...] = 128
+            self._frame.u[...] = NEUTRAL
+            self._frame.v[...] = NEUTRAL
         for index, plane in enumerate((self._frame.y, *self._chroma)):
             self._pointers[index] = plane.ctypes.data
             self._strides[index] = plane.strides[0]
@@ -202,14 +204,12 @@ class TurboJpegDecoder:
     def _halve_chroma(self) -> None:
         if self._layout in (self._S420, self._GREY):
             return
-        half = (self._size[0] // 2, self._size[1] // 2)
         for source, target in zip(self._chroma, (self._frame.u, self._frame.v), strict=True):
             if self._layout == self._S422:
                 # ten times faster than a resize by area, and the same result
                 cv2.addWeighted(source[0::2], 0.5, source[1::2], 0.5, 0, dst=target)
             else:
-                # at exact factors of two, linear interpolation is the mean of the samples
-                cv2.resize(source, half, dst=target, interpolation=cv2.INTER_LINEAR)
+                halve(source, target)
 
 
 class SimpleJpegDecoder:

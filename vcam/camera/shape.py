@@ -11,6 +11,7 @@ import cv2
 from vcam.camera.base import Camera, TakesWishes
 from vcam.camera.controls import Adjustable, ControlWishes
 from vcam.errors import UsageError
+from vcam.fitting import cover
 from vcam.frames import MIN_SIDE, Box, Frame, check_size
 from vcam.types import U8, Size
 
@@ -37,19 +38,6 @@ def parse_crop(text: str, source: Size) -> Box:
             f"for example {width // 4 * 2}x{height // 4 * 2}+{width // 8 * 2}+{height // 8 * 2}",
         )
     return box
-
-
-def cover(box: Box, size: Size) -> Box:
-    """The largest part in the middle of `box` that has the shape of `size`; even bounds stay even."""
-    width, height = box.x1 - box.x0, box.y1 - box.y0
-    part_width, part_height = width, height
-    if width * size[1] > height * size[0]:
-        part_width = max(2, round(height * size[0] / size[1] / 2) * 2)
-    else:
-        part_height = max(2, round(width * size[1] / size[0] / 2) * 2)
-    x = box.x0 + (width - part_width) // 4 * 2
-    y = box.y0 + (height - part_height) // 4 * 2
-    return Box(x, y, x + part_width, y + part_height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +105,9 @@ class Reframed:
         thread.
         """
         source, size = self._camera.size, size or self.size
-        box = cover(parse_crop(crop, source), size)
-        width, height = box.x1 - box.x0, box.y1 - box.y0
+        part = parse_crop(crop, source)
+        box = cover(part.size, size, unit=2).moved(part.x0, part.y0)
+        width, height = box.size
         return Framing(
             mirror,
             crop,

@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 
 from vcam.camera.jpeg import Bytes, open_decoder
+from vcam.colour import BLUE, CHROMA_SPAN, LUMA_SPAN, NEUTRAL, RED
 from vcam.frames import Frame, PixelFormat, check_size
 from vcam.types import U8, Size
 
 Matrix = Literal["bt601", "bt709"]
 
-_KR_KB = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722)}
+_KR_KB = {"bt601": (RED, BLUE), "bt709": (0.2126, 0.0722)}
 _LITTLE_ENDIAN_PAIR = np.dtype("<u2")
 
 
@@ -144,9 +145,8 @@ class _ToBt601:
     def __init__(self, size: Size, matrix: Matrix, full_range: bool) -> None:
         width, height = size
         weights = _rgb_to_ybr("bt601") @ np.linalg.inv(_rgb_to_ybr(matrix))
-        # codes of limited-range luma span 219 steps, those of chroma 224
         self._weights = weights[1:, 1:]
-        self._luma_weights = weights[0, 1:] * (1.0 if full_range else 219 / 224)
+        self._luma_weights = weights[0, 1:] * (1.0 if full_range else LUMA_SPAN / CHROMA_SPAN)
         self._frame = Frame.allocate(width, height)
         self._shift_half = np.empty((height // 2, width // 2), np.uint8)
         self._shift = np.empty((height, width), np.uint8)
@@ -156,7 +156,7 @@ class _ToBt601:
         target = self._frame
         self._mix(frame, self._luma_weights, self._shift_half)
         cv2.resize(self._shift_half, frame.size, dst=self._shift, interpolation=cv2.INTER_LINEAR)
-        cv2.addWeighted(frame.y, 1.0, self._shift, 1.0, -128.0, dst=target.y)
+        cv2.addWeighted(frame.y, 1.0, self._shift, 1.0, -NEUTRAL, dst=target.y)
         self._mix(frame, self._weights[0], target.u)
         self._mix(frame, self._weights[1], target.v)
         target.full_range = frame.full_range
@@ -166,7 +166,7 @@ class _ToBt601:
     def _mix(frame: Frame, weights: np.ndarray, out: U8) -> None:
         """out = w0 (Cb - 128) + w1 (Cr - 128) + 128."""
         blue, red = float(weights[0]), float(weights[1])
-        cv2.addWeighted(frame.u, blue, frame.v, red, 128.0 * (1.0 - blue - red), dst=out)
+        cv2.addWeighted(frame.u, blue, frame.v, red, NEUTRAL * (1.0 - blue - red), dst=out)
 
 
 def _rgb_to_ybr(matrix: Matrix) -> np.ndarray:

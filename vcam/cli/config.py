@@ -152,7 +152,8 @@ def edit() -> int:
 
     You edit a copy; it takes the file's place once it is checked. The first time it holds every setting, commented out.
     """
-    from vcam.settings.saving import problems, replace_file, template
+    from vcam.files import replace_file
+    from vcam.settings.saving import problems, template
     from vcam.settings.toml import read_text
 
     here = config_path()

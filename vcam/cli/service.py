@@ -47,7 +47,7 @@ def install(start_now: bool, profile: str, assignments: tuple[str, ...], **optio
     if not any(word in ("--wait", "--no-wait") for word in words):
         # at login the camera may still be on its way
         words.insert(0, "--wait")
-    from vcam.settings.saving import replace_file
+    from vcam.files import replace_file
 
     path = unit_path(os.environ)
     replace_file(path, render([*program(), "start", *words], _environment(), version))

@@ -4,10 +4,10 @@ With a the alpha of a pixel (0..1), y the person's sample and P the plate's, the
 
     a * (k*y + lift) + (1 - a) * P   =   P - a * (P - lift) + a * k * y
 
-where k and lift bring a full-range sample into the limited range (ITU-R BT.601: luma spans 219 steps above 16, chroma
-224 steps around 128) and are 1 and 0 for a limited one. The form on the right takes four passes of OpenCV: the range
-conversion rides in the scale of a multiplication, P - lift is kept from frame to frame, and where a is 0 nothing is
-taken from P and nothing added, so the plate stays as it is to the bit.
+where k and lift bring a full-range sample into the limited range (see `vcam.colour`) and are 1 and 0 for a limited one.
+The form on the right takes four passes of OpenCV: the range conversion rides in the scale of a multiplication, P - lift
+is kept from frame to frame, and where a is 0 nothing is taken from P and nothing added, so the plate stays as it is to
+the bit.
 
 Each product is rounded once. Both are monotone in their sample, so legal samples never give an illegal one.
 
@@ -20,12 +20,12 @@ import cv2
 import numpy as np
 
 from vcam import native
+from vcam.colour import BLACK, LUMA_SCALE, NEUTRAL
 from vcam.frames import NOTHING, Alpha, Box, Frame
 from vcam.types import U8, Size
 
-LIFT = 16
-LUMA_SCALE = 219 / 255
-CHROMA_SCALE = (128 - LIFT) / 128
+LIFT = BLACK
+CHROMA_SCALE = (NEUTRAL - LIFT) / NEUTRAL
 """Exact would be 224/255 with a lift of 128 * (1 - 224/255) = 15.56, which no 8-bit plane holds. With the lift at 16
 this scale keeps grey exactly grey and is off by less than half a level at the ends of the range."""
 

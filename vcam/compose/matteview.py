@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from vcam.colour import BLACK, to_limited
 from vcam.frames import Alpha, Frame
 from vcam.types import U8, Size
 
@@ -22,17 +23,18 @@ class MatteView:
         if alpha is None or alpha.seq != frame.seq or frame.size != self._picture.size:
             raise ValueError("this matte was made from another frame")
         picture = self._picture
-        picture.y.fill(16)
+        picture.y.fill(BLACK)
         x0, y0, x1, y1 = alpha.box
         if not alpha.box.empty:
-            # full range to limited range, as every composited frame: ITU-R BT.601
-            cv2.convertScaleAbs(alpha.full[y0:y1, x0:x1], dst=picture.y[y0:y1, x0:x1], alpha=219 / 255, beta=16)
+            # as every composited frame
+            scale, offset = to_limited(True, chroma=False)
+            cv2.convertScaleAbs(alpha.full[y0:y1, x0:x1], dst=picture.y[y0:y1, x0:x1], alpha=scale, beta=offset)
         picture.timestamp, picture.seq = frame.timestamp, frame.seq
         return picture
 
     def without_person(self, frame: Frame, now: float) -> Frame:
         del now
-        self._picture.y.fill(16)
+        self._picture.y.fill(BLACK)
         self._picture.timestamp, self._picture.seq = frame.timestamp, frame.seq
         return self._picture
 

@@ -17,6 +17,7 @@ from vcam.compose.font import font_for
 from vcam.errors import InputError, UsageError
 from vcam.frames import NOTHING, Box, Frame
 from vcam.images import MAX_PIXELS, bgr_to_frame
+from vcam.scaling import halve
 from vcam.settings import Spot
 from vcam.types import U8, Size
 
@@ -54,7 +55,7 @@ class Overlay:
         rgba[:, width:, 3] = 0
         self.box = Box(x, y, x + wide, y + high)
         alpha = np.ascontiguousarray(rgba[..., 3])
-        half = cv2.resize(alpha, (wide // 2, high // 2), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        half = halve(alpha, np.empty((high // 2, wide // 2), np.uint8))
         picture = bgr_to_frame(np.ascontiguousarray(rgba[..., 2::-1]))
         self._rest, self._own = [], []
         for plane, mask in zip(picture.planes, (alpha, half, half), strict=True):

@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vcam.colour import EXPANDED
 from vcam.errors import InputError, UsageError
 from vcam.frames import Frame
 from vcam.images import IMAGE_SUFFIXES, bgr_to_frame, read_image
@@ -135,7 +136,4 @@ def _video(pair: Pair, size: Size | None) -> Iterator[tuple[Frame, U8]]:
 
 def _expanded(luma: U8) -> U8:
     """A matte from limited range to 0..255."""
-    return cv2.LUT(luma, _EXPAND).astype(np.uint8, copy=False)
-
-
-_EXPAND = np.rint(np.clip((np.arange(256) - 16) * (255 / 219), 0, 255)).astype(np.uint8)
+    return cv2.LUT(luma, EXPANDED).astype(np.uint8, copy=False)

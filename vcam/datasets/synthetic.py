@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from vcam.assets import asset
+from vcam.colour import BLACK, TOPS
 from vcam.errors import InputError
 from vcam.frames import Frame, check_size
 from vcam.images import bgr_to_frame, frame_to_bgr, read_image
@@ -188,10 +189,10 @@ class Grain:
         if self._noise <= 0:
             return
         tile = self._tiles[int(self._chance.integers(_NOISE_TILES))]
-        for plane, grain, top in zip(frame.planes, tile, (235, 240, 240), strict=True):
+        for plane, grain, top in zip(frame.planes, tile, TOPS, strict=True):
             shift = [int(self._chance.integers(side)) for side in plane.shape]
             noisy = plane.astype(np.float32) + np.roll(grain, shift, (0, 1))
-            np.copyto(plane, np.clip(np.rint(noisy), 16, top), casting="unsafe")
+            np.copyto(plane, np.clip(np.rint(noisy), BLACK, top), casting="unsafe")
 
 
 def _noise_plane(size: Size, strength: float, chance: np.random.Generator) -> F32:

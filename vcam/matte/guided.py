@@ -20,6 +20,7 @@ import numpy as np
 
 from vcam import native
 from vcam.frames import Planes
+from vcam.scaling import Reducer
 from vcam.types import F32, U8, Size
 
 EPSILON = 1e-3
@@ -57,6 +58,7 @@ class GuidedFilter:
 
     def __init__(self) -> None:
         self._pools: dict[str, F32] = {}
+        self._reducer = Reducer()
         self._kernels = native.kernels()
 
     def refine(
@@ -83,17 +85,11 @@ class GuidedFilter:
         self._kernels.apply(maps, planes, target)
 
     def _reduce(self, plane: U8, small: Size, name: str) -> U8:
-        """A plane at the model's size: exact halves first, which are cheap, then less than a factor of two."""
-        level = 0
-        while plane.shape[0] >= 2 * small[1] and plane.shape[1] >= 2 * small[0]:
-            half = (plane.shape[0] // 2, plane.shape[1] // 2)
-            step = self._bytes(f"half {level} {name}", half)
-            cv2.resize(plane[: 2 * half[0], : 2 * half[1]], half[::-1], dst=step, interpolation=cv2.INTER_AREA)
-            plane, level = step, level + 1
+        """A plane at the model's size: the plane itself if it has that, else a buffer of this name."""
         if plane.shape == small[::-1]:
             return plane
         reduced = self._bytes(f"reduced {name}", small[::-1])
-        cv2.resize(plane, small, dst=reduced, interpolation=cv2.INTER_LINEAR)
+        self._reducer.reduce(plane, reduced)
         return reduced
 
     def _apply(self, slopes: Sequence[F32], offset: F32, planes: Planes, target: U8) -> None:

@@ -19,6 +19,7 @@ from vcam.matte.average import SteadyFilter
 from vcam.matte.guided import RADIUS, REACH, GuidedFilter
 from vcam.matte.islands import IslandFilter
 from vcam.matte.temporal import TemporalFilter
+from vcam.scaling import halve
 from vcam.settings import MatteSettings
 from vcam.types import F32, U8, Size
 
@@ -206,7 +207,7 @@ class SoftMatte:
         if small is not full:
             cv2.resize(small, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
         # averaging the full-size matte is cheaper than scaling the small one up again, and exact
-        cv2.resize(full, means.shape[::-1], dst=means, interpolation=cv2.INTER_AREA)
+        halve(full, means)
         return box
 
     def _refine(

@@ -8,7 +8,8 @@ import numpy as np
 from vcam import native
 from vcam.frames import Box
 from vcam.images import between_maps
-from vcam.types import F32, U8, Size
+from vcam.scaling import Reducer
+from vcam.types import F32, U8
 
 STILL = 0.15
 MOVING = 0.85
@@ -62,7 +63,7 @@ class TemporalFilter:
         self._slope = (1.0 - self._floor) / (MOVING - STILL)
         self._flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._kernels = native.kernels()
-        self._steps: dict[Size, U8] = {}
+        self._reducer = Reducer()
         self._mean: F32 | None = None
         self._warped: F32 = np.zeros((0, 0), np.float32)
         self._luma, self._before = np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.uint8)
@@ -81,11 +82,11 @@ class TemporalFilter:
         if self._mean is None or self._mean.shape != probability.shape:
             self._allocate(probability)
             self._mean, self._view = probability.copy(), None
-            self._reduce(luma, self._luma)
+            self._reducer.reduce(luma, self._luma)
             self.begins = True
             return self._mean
         self._luma, self._before = self._before, self._luma
-        self._reduce(luma, self._luma)
+        self._reducer.reduce(luma, self._luma)
         if self._view is not None:
             self._look_elsewhere(self._mean, probability, *self._view)
         self.begins = cv2.norm(self._luma, self._before, cv2.NORM_L1) > CUT * self._luma.size
@@ -166,20 +167,6 @@ class TemporalFilter:
         cv2.blur(residual, (3, 3), dst=residual)
         doubt = cv2.LUT(residual, self._doubts)
         return cv2.resize(doubt, self._gain.shape[::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
-
-    def _reduce(self, luma: U8, target: U8) -> None:
-        """Exact halves first, which are cheap and do not alias."""
-        rows, columns = target.shape
-        while luma.shape[0] >= 2 * rows and luma.shape[1] >= 2 * columns:
-            half = (luma.shape[1] // 2, luma.shape[0] // 2)
-            last = half == (columns, rows)
-            if not last and half not in self._steps:
-                self._steps[half] = np.empty(half[::-1], np.uint8)
-            step = target if last else self._steps[half]
-            cv2.resize(luma[: 2 * half[1], : 2 * half[0]], half, dst=step, interpolation=cv2.INTER_AREA)
-            luma = step
-        if luma is not target:
-            cv2.resize(luma, (columns, rows), dst=target, interpolation=cv2.INTER_LINEAR)
 
 
 def _is_twice(large: F32, small: U8) -> bool:

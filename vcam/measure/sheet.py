@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from vcam.errors import UsageError
+from vcam.files import write_whole
 from vcam.frames import Box
-from vcam.images import IMAGE_SUFFIXES, write_image, write_whole
+from vcam.images import IMAGE_SUFFIXES, write_image
 from vcam.measure.compare import Comparison, Result
 from vcam.types import U8
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from vcam.errors import ModelError, UsageError, VcamError
-from vcam.images import write_whole
+from vcam.files import write_whole
 from vcam.models.tflite_onnx import to_onnx
 
 PACKAGE = "@mediapipe/selfie_segmentation@0.1.1675465747"

@@ -16,7 +16,7 @@ import tomlkit
 
 from vcam.assets import data_folder
 from vcam.errors import ModelError, OutputError, UsageError
-from vcam.images import write_whole
+from vcam.files import write_whole
 from vcam.models.cards import SUFFIXES, ModelCard, read_card
 from vcam.models.find import AUTO, load_model, model_folders
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from vcam.errors import OutputDeviceError
+from vcam.fitting import contain
 from vcam.frames import Frame, check_size
 from vcam.output.base import AlwaysWatched
 from vcam.types import U8, Size
@@ -48,13 +49,6 @@ HELP = (
 def has_display() -> bool:
     """Whether there is a desktop to open a window on."""
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def fit(picture: Size, room: Size) -> tuple[int, int, int, int]:
-    """Where a picture goes in a window: x, y, width, height; as large as fits, in the middle, its shape kept."""
-    scale = min(room[0] / picture[0], room[1] / picture[1])
-    width, height = max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
-    return (room[0] - width) // 2, (room[1] - height) // 2, width, height
 
 
 class WindowOutput(AlwaysWatched):
@@ -138,7 +132,8 @@ class WindowOutput(AlwaysWatched):
         cv2.cvtColor(packed, cv2.COLOR_YUV2BGRA_I420, dst=self._picture)
         window = pygame.display.get_surface()
         self._choose_line(window)
-        x, y, width, height = fit(self._size, window.get_size())
+        place = contain(self._size, window.get_size())
+        width, height = place.size
         if (width, height) == self._size:
             picture = self._picture
         else:
@@ -150,7 +145,7 @@ class WindowOutput(AlwaysWatched):
         surface = pygame.image.frombuffer(picture, (width, height), "BGRA")
         # opaque: a plain copy instead of a blend
         surface.set_alpha(None)
-        window.blit(surface, (x, y))
+        window.blit(surface, place[:2])
         self._draw_line(window)
         pygame.display.flip()
 
@@ -210,4 +205,4 @@ def _window_size(size: Size, screen: Size) -> Size:
     room = int(screen[0] * SCREEN_SHARE), int(screen[1] * SCREEN_SHARE)
     if size[0] <= room[0] and size[1] <= room[1]:
         return size
-    return fit(size, room)[2:]
+    return contain(size, room).size

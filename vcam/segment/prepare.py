@@ -7,18 +7,15 @@ and the rest, less than a factor of two, is linear.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Literal
 
 import cv2
 import numpy as np
 
-from vcam import native
+from vcam.colour import to_limited
 from vcam.frames import Frame, Planes
+from vcam.scaling import halvings_apart, ladder_writer
 from vcam.types import U8, Size
-
-NEARLY = 1.75
-"""How many times the network's side still counts as twice."""
 
 
 class Preparer:
@@ -46,8 +43,8 @@ class Preparer:
         self._even: U8 = np.empty((even[1], even[0], 3), np.uint8)
         self._picture: U8 = self._even if even == size else np.empty((height, width, 3), np.uint8)
         self._code = cv2.COLOR_YUV2RGB_I420 if channels == "RGB" else cv2.COLOR_YUV2BGR_I420
-        self._kernels = native.kernels()
-        self._reduce: Callable[[Planes], None] = partial(reduce_planes, [])
+        # for frames of this size and range
+        self._reduce: Callable[[Sequence[U8]], None]
         self._source: tuple[Size, bool] | None = None
 
     def prepare(self, frame: Frame) -> U8:
@@ -78,10 +75,7 @@ class Preparer:
         self._targets = self._full if frame.full_range else self._planes
         ladders = [_ladder(s.shape, t.shape) for s, t in zip(frame.planes, self._planes, strict=True)]
         steps = [[*ladder, target] for ladder, target in zip(ladders, self._targets, strict=True)]
-        if self._kernels:
-            self._reduce = self._kernels.reducer([plane.shape for plane in frame.planes], steps)
-        else:
-            self._reduce = partial(reduce_planes, steps)
+        self._reduce = ladder_writer([plane.shape for plane in frame.planes], steps)
         # where the sides of a chroma plane cannot be halved as often, its steps fit no luma
         shared = [(luma, u, v) for luma, u, v in zip(*ladders, strict=False) if _fitting(luma, u, v)]
         self.pyramid = tuple(Frame(*planes, full_range=frame.full_range) for planes in [*shared, self._targets])
@@ -97,19 +91,8 @@ class Preparer:
     def _limit_range(self) -> None:
         """Full range to BT.601 limited, which is what OpenCV takes I420 to be."""
         for index, (full, limited) in enumerate(zip(self._full, self._planes, strict=True)):
-            scale, offset = (224 / 255, 128 - 128 * 224 / 255) if index else (219 / 255, 16)
+            scale, offset = to_limited(True, index > 0)
             cv2.convertScaleAbs(full, dst=limited, alpha=scale, beta=offset)
-
-
-def reduce_planes(ladders: Sequence[Sequence[U8]], planes: Planes) -> None:
-    """Write planes into the steps of each, halved into all but the last."""
-    for plane, steps in zip(planes, ladders, strict=True):
-        for step in steps:
-            # halving one axis alone, linear gives the same means as area and is ten times as fast
-            both = step is not steps[-1] and step.shape[0] < plane.shape[0] and step.shape[1] < plane.shape[1]
-            mode = cv2.INTER_AREA if both else cv2.INTER_LINEAR
-            cv2.resize(plane, step.shape[::-1], dst=step, interpolation=mode)
-            plane = step
 
 
 def _fitting(luma: U8, u: U8, v: U8) -> bool:
@@ -117,21 +100,6 @@ def _fitting(luma: U8, u: U8, v: U8) -> bool:
 
 
 def _ladder(source: tuple[int, ...], target: tuple[int, ...]) -> list[U8]:
-    """Buffers for the halvings from one plane size to less than twice the other, each axis by itself.
-
-    A side that is nearly twice as long is halved along with the other: halving both is much the cheaper, and the few
-    lines lost are fewer than those a network sees.
-    """
-    steps: list[U8] = []
-    height, width = source
-    while True:
-        # an odd side cannot be halved exactly, and inexact means cost ten times as much
-        tall, wide = height / target[0], width / target[1]
-        if max(tall, wide) < 2:
-            return steps
-        down = height % 2 == 0 and tall >= NEARLY
-        across = width % 2 == 0 and wide >= NEARLY
-        if not (down or across):
-            return steps
-        height, width = height // (1 + down), width // (1 + across)
-        steps.append(np.empty((height, width), np.uint8))
+    """Buffers for the halvings of a plane of one shape on its way to another."""
+    sizes = halvings_apart((source[1], source[0]), (target[1], target[0]))
+    return [np.empty((height, width), np.uint8) for width, height in sizes]

@@ -19,6 +19,7 @@ from functools import reduce
 import cv2
 import numpy as np
 
+from vcam.backoff import Backoff
 from vcam.frames import NOTHING, Box
 from vcam.images import between_maps
 from vcam.types import F32, U8, Size
@@ -79,6 +80,7 @@ class RegionTracker:
         self._sight = sight
         self._size: Size = (0, 0)
         self._kept = np.empty((0, 0), np.float32)
+        self._ghosts = Backoff(PAUSE, LONGEST_PAUSE)
         self.reset()
 
     def reset(self) -> None:
@@ -87,7 +89,7 @@ class RegionTracker:
         self._people = NOTHING
         self._since = EVERY
         self._doubts = self._rests = self._count = 0
-        self._pause = PAUSE
+        self._ghosts.reset()
         self._places: deque[Box] = deque([NOTHING], PERIODS)
 
     @property
@@ -174,8 +176,7 @@ class RegionTracker:
         """The region, unless it is large and its map holds ghosts; then the whole frame, for a while."""
         if self._share(self._region) <= LARGE or _ghosts(seen, self._region, whole, self._whole) <= GHOSTS:
             return seen, self._region
-        self._leave(self._pause)
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._leave(int(self._ghosts.failed()))
         return whole, self._whole
 
     def _settle(self, look: Look, seen: F32) -> tuple[F32, Box]:

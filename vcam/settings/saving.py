@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import tempfile
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vcam.errors import ConfigError, OutputError, VcamError
+from vcam.errors import ConfigError, VcamError
+from vcam.files import replace_file
 from vcam.settings.loading import environment_layer, read_profiles
 from vcam.settings.shown import as_written, limits, toml
 from vcam.settings.toml import KeyPath, parse, read_text, statements
@@ -130,37 +129,6 @@ def _change_anyhow(text: str, keys: KeyPath, value: Any) -> str:
         inner = inner.setdefault(name, {})
     inner[keys[-1]] = value
     return tomlkit.dumps(document)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Put a new text in the place of a file, whole or not at all. Links are followed, the mode is kept.
-
-    Raises `OutputError`.
-    """
-    try:
-        target = Path(os.path.realpath(path))
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fchmod(file.fileno(), mode)
-                os.fsync(file.fileno())
-            os.replace(name, target)
-        except BaseException:
-            os.unlink(name)
-            raise
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror}", "the folder must be there and yours to write"
-        ) from error
 
 
 def problems(path: Path, environ: Mapping[str, str] | None = None) -> list[VcamError]:

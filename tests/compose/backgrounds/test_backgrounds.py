@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.compose.backgrounds.helpers import SIZE, animate, film, luma, parse, plate
-from vcam.compose.backgrounds.fit import contained, fit_picture
+from vcam.compose.backgrounds.fit import fit_picture
 from vcam.compose.backgrounds.moving import VideoBackground
 from vcam.compose.backgrounds.slides import SlideShow
 from vcam.compose.backgrounds.static import GREEN, ColorBackground, ImageBackground
@@ -92,15 +91,6 @@ def test_contain_shows_the_whole_picture_between_dark_bars() -> None:
     assert abs((bright[0] + bright[-1]) - 159) <= 3
     assert result[:, :40].max() < 100
     assert result[:, :40].min() > 20
-
-
-@pytest.mark.parametrize("inner", [(1, 8000), (8000, 1), (7, 5), (1920, 1080)])
-@pytest.mark.parametrize("aspect", [Fraction(1), Fraction(4, 3)])
-def test_contained_boxes_are_even_and_inside(inner, aspect) -> None:
-    box = contained(inner, (1280, 720), aspect)
-    assert not any(bound % 2 for bound in box)
-    assert 0 <= box.x0 < box.x1 <= 1280
-    assert 0 <= box.y0 < box.y1 <= 720
 
 
 def test_a_truncated_picture_is_an_input_error(tmp_path: Path) -> None:

@@ -230,6 +230,22 @@ def test_a_decoder_that_dies_is_started_again_while_the_last_frame_stays(caplog)
     assert readers[1].closed
 
 
+def test_a_decoder_that_keeps_dying_is_started_less_and_less_often(caplog, monkeypatch) -> None:
+    for name, value in (("_FIRST_WAIT", 0.01), ("_LONGEST_WAIT", 0.04), ("_HEALTHY", 5)):
+        monkeypatch.setattr(f"vcam.compose.backgrounds.prefetch.{name}", value)
+    # the fifth reaches its end, and then it begins anew
+    counts = iter([1, 1, 1, 1, 5, 1, 100])
+    source = Prefetcher(lambda: ScriptedReader(next(counts)), SIZE, "film")
+    source.start()
+    deadline = time.monotonic() + 5
+    while len(caplog.messages) < 5 and time.monotonic() < deadline:
+        source.take(1)
+        time.sleep(0.001)
+    source.close()
+    waits = [message.rpartition("again in ")[2] for message in caplog.messages]
+    assert waits[:5] == ["0.01 s", "0.02 s", "0.04 s", "0.04 s", "0.01 s"]
+
+
 def test_reading_ahead_is_bounded_and_never_waits() -> None:
     reader = ScriptedReader(200)
     source = Prefetcher(lambda: reader, SIZE, "film")

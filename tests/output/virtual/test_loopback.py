@@ -15,7 +15,7 @@ from vcam.errors import OutputDeviceError
 from vcam.frames import Box, Frame, PixelFormat
 from vcam.output.virtual import camera as virtual
 from vcam.output.virtual import loopback as v4l2_backend
-from vcam.output.virtual.layout import Fit, inner_box
+from vcam.output.virtual.layout import Fit
 from vcam.testing import FakeClock
 from vcam.v4l2 import discover, loopback, raw
 from vcam.v4l2.device import Capabilities
@@ -313,6 +313,39 @@ def test_when_the_reader_that_held_the_size_has_gone_the_wanted_one_is_taken(loo
     assert path.read_bytes() == frame.buffer.tobytes()
 
 
+@pytest.mark.parametrize("when", ["opened", "resized"])
+def test_a_device_that_keeps_its_size_is_taken_anew_less_and_less_often(loopback_with, monkeypatch, when):
+    pytest.importorskip("pyvirtualcam")
+    device, _ = loopback_with()
+    clock, watched, asked = FakeClock(), [True], []
+    camera = virtual.VirtualCamera("auto", clock=clock)
+    monkeypatch.setattr(camera, "watched", lambda: watched[0])
+    camera.open((128, 64) if when == "opened" else (64, 32), 25)
+    if when == "resized":
+        clock.now += 60
+        camera.resize((128, 64))
+    began, answer = clock.now, device.ioctl
+
+    def ioctl(fd, request, argument):
+        if request == raw.VIDIOC_S_FMT:
+            asked.append(clock.now - began)
+        return answer(fd, request, argument)
+
+    monkeypatch.setattr(raw, "ioctl", ioctl)
+    watched[0] = False
+    for _ in range(40):
+        clock.now += 0.5
+        camera.write(picture((128, 64), (81, 90, 240)))
+    # it may be asked twice: for the wanted format, and for the one that it keeps
+    assert sorted(set(asked)) == [2, 4, 8, 16]
+    asked.clear()
+    camera.resize((128, 64))
+    clock.now += 2
+    camera.write(picture((128, 64), (81, 90, 240)))
+    assert sorted(set(asked)) == [20, 22]
+    camera.close()
+
+
 def test_a_held_format_that_cannot_be_served_is_an_error_that_names_it(loopback_with):
     pytest.importorskip("pyvirtualcam")
     loopback_with(code="RGB3")
@@ -342,19 +375,6 @@ def test_a_write_that_fails_is_raised(loopback_with, monkeypatch):
         with pytest.raises(OutputDeviceError, match="took 5 of 3072 bytes"):
             camera.write(picture((64, 32), (81, 90, 240)))
     camera.close()
-
-
-@pytest.mark.parametrize(
-    ("size", "target", "box"),
-    [
-        ((1280, 720), (640, 360), Box(0, 0, 640, 360)),
-        ((640, 480), (1280, 720), Box(160, 0, 1120, 720)),
-        ((1280, 720), (640, 480), Box(0, 60, 640, 420)),
-        ((64, 32), (50, 50), Box(0, 12, 50, 36)),
-    ],
-)
-def test_a_picture_keeps_its_shape_between_bars(size, target, box):
-    assert inner_box(size, target) == box
 
 
 @pytest.mark.parametrize(

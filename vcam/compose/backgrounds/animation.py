@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcam.compose.backgrounds.fit import Fit, fit_picture
+from vcam.compose.backgrounds.fit import fit_picture
 from vcam.errors import InputError
+from vcam.fitting import Fit
 from vcam.frames import Frame
 from vcam.images import MAX_PIXELS, bgr_to_frame
 from vcam.types import Size

@@ -18,9 +18,9 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from vcam import native
-from vcam.compose.blend import LIFT, LUMA_SCALE
+from vcam.colour import NEUTRAL, to_limited
 from vcam.frames import Alpha, Frame
+from vcam.scaling import Odd, Reducer
 from vcam.types import F32, U8, Size
 
 LINES = 720
@@ -31,7 +31,7 @@ _ROOM, _PERSON = 16, 64  # alpha up to the first is room, from the second on per
 _NEAR = 0.01  # share of room in a pixel at which what lies around it has about half the say
 _FAR = 0.001  # the same between the coarsest level and plain dark grey
 _TOP_LINES, _TOP_SIGMA = 12, 2.0  # height of the coarsest level, about, and the spread there
-_GREY = (70.0, 128.0, 128.0)
+_GREY = (70, NEUTRAL, NEUTRAL)
 
 
 def _room_weights() -> F32:
@@ -47,10 +47,10 @@ class Room:
     """
 
     def __init__(self, size: Size, factor: int) -> None:
-        half = (size[0] // 2, size[1] // 2)
-        self._steps = [_halvings(size, factor), _halvings(half, factor // 2), _halvings(half, factor // 2)]
-        height, width = self._steps[0][-1].shape
-        self.size: Size = (width, height)
+        self.size: Size = (-(-size[0] // factor), -(-size[1] // factor))
+        width, height = self.size
+        self._reducer, self._mask_reducer = Reducer(Odd.UP), Reducer(Odd.DOWN)
+        self._small = np.empty((height, width), np.uint8)
         self.samples = [np.empty((height, width), np.float32) for _ in range(3)]
         self.weight = np.empty((height, width), np.float32)
         self._mask = np.empty((height, width), np.uint8)
@@ -61,12 +61,9 @@ class Room:
     def update(self, frame: Frame, alpha: Alpha) -> None:
         """Reduce a frame, and cut the person of its alpha out."""
         self._weigh(alpha.small)
-        for plane, steps, sample in zip(frame.planes, self._steps, self.samples, strict=True):
-            for step in steps:
-                # between exact halves LINEAR is the average of four, and it copes with odd sides
-                cv2.resize(plane, step.shape[::-1], dst=step, interpolation=cv2.INTER_LINEAR)
-                plane = step
-            np.multiply(plane, self.weight, out=sample)
+        for plane, sample in zip(frame.planes, self.samples, strict=True):
+            self._reducer.reduce(plane, self._small)
+            np.multiply(self._small, self.weight, out=sample)
 
     def _weigh(self, small: U8) -> None:
         if self._grown.shape != small.shape:
@@ -74,21 +71,8 @@ class Room:
             self._square = np.ones((reach, reach), np.uint8)
             self._grown = np.empty(small.shape, np.uint8)
         cv2.dilate(small, self._square, dst=self._grown)
-        mask = self._grown
-        while mask.shape[0] >= 2 * self.size[1] and mask.shape[1] >= 2 * self.size[0]:
-            mask = cv2.resize(mask, (mask.shape[1] // 2, mask.shape[0] // 2)).astype(np.uint8, copy=False)
-        # not AREA, which takes ten times as long unless it halves
-        cv2.resize(mask, self.size, dst=self._mask, interpolation=cv2.INTER_LINEAR)
+        self._mask_reducer.reduce(self._grown, self._mask)
         cv2.LUT(self._mask, self._lut, dst=self.weight)
-
-
-def _halvings(size: Size, factor: int) -> list[U8]:
-    """A buffer for each picture on the way down from `size`, the last one `factor` times smaller."""
-    steps = []
-    while factor > 1:
-        size, factor = ((size[0] + 1) // 2, (size[1] + 1) // 2), factor // 2
-        steps.append(np.empty((size[1], size[0]), np.uint8))
-    return steps
 
 
 class Fill:
@@ -161,23 +145,6 @@ class _Level:
 
 def _halve(plane: F32, dst: F32) -> None:
     cv2.resize(plane, dst.shape[::-1], dst=dst, interpolation=cv2.INTER_LINEAR)
-
-
-def enlarge(small: U8, full: U8) -> None:
-    """Write a small plane, bilinear, into one of any larger size."""
-    kernels, factor = native.kernels(), full.shape[0] // small.shape[0]
-    whole = full.shape == (factor * small.shape[0], factor * small.shape[1])
-    if kernels is not None and whole and factor in kernels.magnified:
-        kernels.magnify(small, full, factor)
-    else:
-        cv2.resize(small, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
-
-
-def to_limited(full_range: bool, chroma: bool) -> tuple[float, float]:
-    """Scale and offset that bring a sample into the limited range (ITU-R BT.601)."""
-    if not full_range:
-        return 1.0, 0.0
-    return (224 / 255, 128 * (1 - 224 / 255)) if chroma else (LUMA_SCALE, float(LIFT))
 
 
 def gaussian(sigma: float) -> F32:

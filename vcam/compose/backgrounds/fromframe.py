@@ -7,9 +7,11 @@ import math
 import cv2
 import numpy as np
 
-from vcam.compose.backgrounds.behind import LINES, Fill, Room, enlarge, gaussian, to_limited
+from vcam.colour import to_limited
+from vcam.compose.backgrounds.behind import LINES, Fill, Room, gaussian
 from vcam.compose.base import Plate
 from vcam.frames import Alpha, Frame
+from vcam.scaling import enlarge
 from vcam.types import Size
 
 STRENGTHS = (1.0, 100.0)

@@ -8,11 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from vcam.compose.backgrounds.animation import Animation, AnimationReader, look_at_animation
-from vcam.compose.backgrounds.fit import Fit, contained, cover_filter
 from vcam.compose.backgrounds.prefetch import Prefetcher, Reader
 from vcam.compose.base import Plate
 from vcam.errors import UsageError
-from vcam.frames import NOTHING, Alpha, Box, Frame
+from vcam.fitting import Fit, contain, cover_filter
+from vcam.frames import MIN_SIDE, NOTHING, Alpha, Box, Frame
 from vcam.media.ffmpeg import local_url, probe
 from vcam.media.reader import VideoReader
 from vcam.types import Size
@@ -107,14 +107,16 @@ class VideoBackground(_Film):
         self._animation: Animation | None = None
 
     def _look(self, size: Size) -> tuple[Fraction, Box]:
-        whole = Box(0, 0, *size)
+        box = Box(0, 0, *size)
         self._animation = look_at_animation(self._path)
         if self._animation is not None:
             rate, inner, aspect = self._animation.rate, self._animation.size, Fraction(1)
         else:
             info = probe(self._path)
             rate, inner, aspect = info.fps, info.size, info.aspect
-        return min(rate, MAX_RATE), contained(inner, size, aspect) if self._fit == "contain" else whole
+        if self._fit == "contain":
+            box = contain(inner, size, aspect=aspect, unit=2, least=MIN_SIDE)
+        return min(rate, MAX_RATE), box
 
     def _open(self, size: Size, rate: Fraction, plate: Size) -> Reader:
         fit: Fit = "cover" if self._fit == "cover" else "stretch"

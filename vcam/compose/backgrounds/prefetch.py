@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from vcam.backoff import Backoff
 from vcam.errors import InputError, VcamError
 from vcam.frames import Frame
 from vcam.types import Size
@@ -18,7 +19,7 @@ AHEAD = 2
 """Frames decoded ahead of the one shown."""
 
 FIRST_FRAME_TIMEOUT = 15.0
-_BACK_OFF = (0.5, 30.0)
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 _HEALTHY = 25  # frames after which a decoder that ends is one that reached its end, not one that failed
 _CLOSE_TIMEOUT = 2.0
 
@@ -106,7 +107,7 @@ class Prefetcher:
         return frame
 
     def _run(self) -> None:
-        delay, any_frame = _BACK_OFF[0], False
+        backoff, any_frame = Backoff(_FIRST_WAIT, _LONGEST_WAIT), False
         while not self._stopped:
             count, error = self._play()
             any_frame |= count > 0
@@ -118,12 +119,12 @@ class Prefetcher:
                     self._wake.notify_all()
                 return
             if count >= _HEALTHY and error is None:
-                delay = _BACK_OFF[0]
+                backoff.reset()
                 continue
+            delay = backoff.failed()
             _log.warning("the decoder of %s ended: %s; again in %g s", self._name, error or "no more frames", delay)
             with self._wake:
                 self._wake.wait_for(lambda: self._stopped, delay)
-            delay = min(2 * delay, _BACK_OFF[1])
 
     def _play(self) -> tuple[int, VcamError | None]:
         """Run one decoder to its end: the number of its frames, and the error if it was one."""

@@ -6,10 +6,10 @@ import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from vcam.compose.backgrounds.fit import Fit
 from vcam.compose.backgrounds.static import load_picture
 from vcam.compose.base import Plate
 from vcam.errors import InputError, UsageError, VcamError
+from vcam.fitting import Fit
 from vcam.frames import Alpha, Frame
 from vcam.images import IMAGE_SUFFIXES
 from vcam.types import Size

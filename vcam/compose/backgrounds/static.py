@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vcam.compose.backgrounds.fit import Fit, fit_picture
+from vcam.compose.backgrounds.fit import fit_picture
 from vcam.compose.base import Plate
 from vcam.errors import UsageError
+from vcam.fitting import Fit
 from vcam.frames import Alpha, Frame
 from vcam.images import bgr_to_frame, read_image
 from vcam.types import U8, Size

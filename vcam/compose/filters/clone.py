@@ -7,8 +7,9 @@ import math
 import cv2
 import numpy as np
 
+from vcam.colour import NEUTRAL
 from vcam.compose.filters.base import Kind, Number, PictureFilter, Place, Scene, Values, Word
-from vcam.compose.filters.planes import NEUTRAL, SmallPictures, copy_limited, legal
+from vcam.compose.filters.planes import SmallPictures, copy_limited, legal
 from vcam.frames import Box, Frame
 from vcam.images import bgr_to_frame, frame_to_bgr
 from vcam.types import F32, U8, Size

@@ -5,20 +5,25 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vcam.compose.filters.base import COLOURS, Kind, Number, Place, Scene, Values, Word
-from vcam.compose.filters.planes import (
+from vcam.colour import (
     BLACK,
+    BLUE,
+    CHROMA_SPAN,
+    FULL,
+    GREEN,
     HIGHEST,
-    LEVELS,
     LOWEST,
     LUMA_SPAN,
     NEUTRAL,
-    Scratch,
-    halve,
-    luma_table,
-    plane_table,
+    PER_BLUE,
+    PER_RED,
+    RED,
+    TOPS,
 )
+from vcam.compose.filters.base import COLOURS, Kind, Number, Place, Scene, Values, Word
+from vcam.compose.filters.planes import LEVELS, Scratch, luma_table, plane_table
 from vcam.frames import Box, Frame
+from vcam.scaling import halve
 from vcam.types import U8, Size
 
 
@@ -102,8 +107,8 @@ def _saturation(values: Values) -> Tables:
     return Tables(None, table, table)
 
 
-# BT.601: Cb = 0.564 (B - Y), Cr = 0.713 (R - Y), in steps of 224 for 219 of luma
-_CB, _CR = 0.564 * 224 / 219, 0.713 * 224 / 219
+# steps of chroma for one of luma
+_CB, _CR = PER_BLUE * CHROMA_SPAN / LUMA_SPAN, PER_RED * CHROMA_SPAN / LUMA_SPAN
 
 
 def _temperature(values: Values) -> Tint:
@@ -121,7 +126,7 @@ def _sepia(values: Values) -> Tint:
     """The hue that the usual sepia matrix (Microsoft, ".NET Matters", 2005) gives a grey of the same luma."""
     amount = values.number("amount")
     red, green, blue = 0.393 + 0.769 + 0.189, 0.349 + 0.686 + 0.168, 0.272 + 0.534 + 0.131
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    luma = RED * red + GREEN * green + BLUE * blue
     return Tint(1 - amount, (amount * _CB * (blue / luma - 1), amount * _CR * (red / luma - 1)))
 
 
@@ -143,12 +148,13 @@ def _color_map(values: Values) -> ByLuma:
     code = getattr(cv2, "COLORMAP_" + values.text("name").upper())
     bgr = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, np.newaxis], code).reshape(256, 3).astype(np.float64)
     # indices are the light of a pixel, not its sample
-    light = np.clip((LEVELS - BLACK) / LUMA_SPAN * 255, 0, 255)
+    light = np.clip((LEVELS - BLACK) / LUMA_SPAN * FULL, 0, FULL)
     blue, green, red = (np.interp(light, LEVELS, bgr[:, channel]) / 255 for channel in range(3))
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    planes = (16 + 219 * luma, 128 + 224 * 0.564 * (blue - luma), 128 + 224 * 0.713 * (red - luma))
-    tables = [np.rint(np.clip(plane, 16, 240)).astype(np.uint8) for plane in planes]
-    return ByLuma(np.minimum(tables[0], 235), tables[1], tables[2])
+    luma = RED * red + GREEN * green + BLUE * blue
+    cb, cr = CHROMA_SPAN * PER_BLUE * (blue - luma), CHROMA_SPAN * PER_RED * (red - luma)
+    planes = (BLACK + LUMA_SPAN * luma, NEUTRAL + cb, NEUTRAL + cr)
+    tables = [np.rint(np.clip(plane, BLACK, top)).astype(np.uint8) for plane, top in zip(planes, TOPS, strict=True)]
+    return ByLuma(*tables)
 
 
 _AMOUNT = Number("amount", "0 none, 1 all of it", 1.0, 0, 1)

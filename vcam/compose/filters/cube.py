@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from vcam import native
+from vcam.colour import BLACK, HIGHEST, LOWEST, NEUTRAL, SPAN, TO_RGB, TOPS, WHITE, ZERO
 from vcam.compose.filters.base import COLOURS, Kind, Number, Scene, Values, Word
-from vcam.compose.filters.planes import BLACK, HIGHEST, LEVELS, LOWEST, NEUTRAL, WHITE, Scratch, halve
+from vcam.compose.filters.planes import LEVELS, Scratch
 from vcam.errors import InputError, UsageError
 from vcam.frames import Box, Frame
+from vcam.scaling import halve
 from vcam.types import F32, U8, Size
 
 MAX_BYTES = 64 << 20
@@ -132,10 +134,7 @@ _NONE = 128
 """The byte of a left-over that changes nothing."""
 _KNOTS = 8
 """Levels from one sample of the table to the next, when it is turned into planes' terms."""
-_SPAN = np.array([219, 224, 224], np.float32)
-_ZERO = np.array([16, 128, 128], np.float32)
-_TO_RGB = np.array([[1, 1, 1], [0, -0.344136, 1.772], [1.402, -0.714136, 0]], np.float32)
-_FROM_RGB = np.linalg.inv(_TO_RGB).astype(np.float32)
+_FROM_RGB = np.linalg.inv(TO_RGB).astype(np.float32)
 
 
 class PlanarLut:
@@ -174,12 +173,10 @@ class PlanarLut:
         left_over = self._look_up(part)
         luma = self._enlarged.like(part.y)
         cv2.resize(left_over[0], luma.shape[::-1], dst=luma, interpolation=cv2.INTER_LINEAR)
-        for index, (plane, curve, rest) in enumerate(
-            zip(part.planes, self._curves, (luma, *left_over[1:]), strict=True)
-        ):
+        for plane, curve, rest, top in zip(part.planes, self._curves, (luma, *left_over[1:]), TOPS, strict=True):
             cv2.LUT(plane, curve, dst=plane)
             cv2.addWeighted(plane, 1, rest, 1, -_NONE, dst=plane)
-            np.clip(plane, LOWEST if index else BLACK, HIGHEST if index else WHITE, out=plane)
+            np.clip(plane, BLACK, top, out=plane)
 
     def _look_up(self, part: Frame) -> list[U8]:
         shape, count = part.u.shape, part.u.size
@@ -203,8 +200,8 @@ def split(cube: Cube, strength: np.float32) -> tuple[U8, npt.NDArray[np.uint32]]
     and Cr plus `_NONE`."""
 
     def through(samples: F32) -> F32:
-        rgb = (samples - _ZERO) / _SPAN @ _TO_RGB
-        return samples + strength * ((look_up(cube, rgb.astype(np.float32)) @ _FROM_RGB) * _SPAN + _ZERO - samples)
+        rgb = (samples - ZERO) / SPAN @ TO_RGB
+        return samples + strength * ((look_up(cube, rgb.astype(np.float32)) @ _FROM_RGB) * SPAN + ZERO - samples)
 
     curves: list[F32] = []
     for plane in range(3):

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 
 from vcam import native
+from vcam.colour import BLACK, LOWEST, LUMA_SPAN, TOPS
 from vcam.compose.filters.base import Kind, Number, Place, Scene, Values
-from vcam.compose.filters.planes import BLACK, LEVELS, LINES, LOWEST, LUMA_SPAN, REDUCED, Scratch, Shade, SmallPictures
+from vcam.compose.filters.planes import LEVELS, LINES, REDUCED, Scratch, Shade, SmallPictures
 from vcam.frames import Box, Frame
 from vcam.types import F32, U8, Size
 
@@ -17,7 +18,6 @@ _SURE = 0.35
 """Alpha within this of 0 or 1 counts as background or person when their colours are gathered."""
 _MOST = 40.0
 """Levels by which a colour may be moved away from the old background: a wrong matte must not make bright rims."""
-_HIGHEST = (235, 240, 240)
 _TRACE = 1e-3
 """What a pixel itself counts for."""
 
@@ -89,7 +89,7 @@ class Decontaminate:
         np.multiply(matte, np.float32(-1 / _SURE), out=self._near)
         np.add(self._near, 1, out=self._near)
         self._gather(np.maximum(self._near, 0, out=self._near), self._outer)
-        for inner, outer, top, goal in zip(self._inner, self._outer, _HIGHEST, self._goal, strict=True):
+        for inner, outer, top, goal in zip(self._inner, self._outer, TOPS, self._goal, strict=True):
             np.subtract(inner, outer, out=outer)
             np.clip(outer, -_MOST, _MOST, out=outer)
             np.multiply(outer, matte, out=outer)
@@ -157,7 +157,7 @@ class LightWrap:
         np.subtract(255, share, out=self._keep, casting="unsafe")
         for index, (light, target) in enumerate(zip(self._light, self._add, strict=True)):
             product = light * share * np.float32(1 / 255)
-            # rounded up for luma, so that black never falls below 16
+            # rounded up for luma, so that it never falls below black
             np.copyto(target, np.rint(product) if index else np.ceil(product - 1e-3), casting="unsafe")
 
 

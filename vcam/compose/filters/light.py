@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from vcam import native
+from vcam.colour import BLACK, EXPANDED, NEUTRAL, WHITE
 from vcam.compose.filters.base import Kind, Number, Place, Scene, Values
-from vcam.compose.filters.planes import BLACK, LEVELS, LUMA_SPAN, NEUTRAL, WHITE, Scratch, SmallPictures, plane_table
+from vcam.compose.filters.planes import Scratch, SmallPictures, plane_table
 from vcam.frames import Box, Frame
 from vcam.types import U8, Size
 
@@ -38,7 +39,6 @@ class LowLight:
         self._strength = values.number("strength")
         self._kernels = native.kernels()
         self._clahe = cv2.createCLAHE(values.number("clip"), _TILES)
-        self._stretch = np.rint(np.clip((LEVELS - BLACK) * 255 / LUMA_SPAN, 0, 255)).astype(np.uint8)
 
     def prepare(self, size: Size) -> None:
         self._small = SmallPictures(size)
@@ -56,7 +56,7 @@ class LowLight:
         if source.full_range:
             np.copyto(self._light, small)
         else:
-            cv2.LUT(small, self._stretch, dst=self._light)
+            cv2.LUT(small, EXPANDED, dst=self._light)
         gain = self._find_gain(self._strength / (1 + (self._measure(source.y) / _NOISE) ** 2))
         part = picture.view(box)
         self._lighten(self._small.enlarge(self._gain, box, False), part.y)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from vcam.colour import BLACK, NEUTRAL, WHITE
 from vcam.compose.filters.base import Kind, Number, Place, Scene, Values
 from vcam.compose.filters.colour import Tint
-from vcam.compose.filters.planes import BLACK, LINES, NEUTRAL, WHITE, Scratch, Shade, luma_table
+from vcam.compose.filters.planes import LINES, Scratch, Shade, luma_table
 from vcam.frames import Box, Frame
 from vcam.types import U8, Size
 
@@ -33,7 +34,7 @@ class Vignette:
         r = np.hypot(x, y[:, np.newaxis]) / np.sqrt(2)
         t = np.clip((r - self._start) / max(1e-3, 1 - self._start), 0, 1)
         gain = np.rint(255 * (1 - self._amount * t * t * (3 - 2 * t)))
-        # rounded up for luma, so that black never falls below 16
+        # rounded up for luma, so that it never falls below black
         lift = np.rint((255 - gain) / 255 * NEUTRAL) if chroma else np.ceil((255 - gain) / 255 * BLACK)
         return gain.astype(np.uint8), lift.astype(np.uint8)
 

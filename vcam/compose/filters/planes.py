@@ -8,14 +8,11 @@ import cv2
 import numpy as np
 
 from vcam import native
-from vcam.compose.backgrounds.behind import enlarge, to_limited
+from vcam.colour import BLACK, HIGHEST, LOWEST, LUMA_SPAN, WHITE, to_limited
 from vcam.frames import Box, Frame
+from vcam.scaling import Odd, Reducer, enlarge
 from vcam.types import F32, U8, Size
 
-BLACK, WHITE = 16, 235
-LOWEST, HIGHEST = 16, 240
-NEUTRAL = 128
-LUMA_SPAN, CHROMA_SPAN = 219.0, 224.0
 LINES = 720
 """Lengths are in lines of a picture this high, so that they look the same at any size."""
 
@@ -95,33 +92,6 @@ class Shade:
         cv2.add(sample, lift, dst=sample)
 
 
-def halve(luma: U8, dst: U8) -> U8:
-    """The luma at the chroma planes' size: the mean of four."""
-    cv2.resize(luma, dst.shape[::-1], dst=dst, interpolation=cv2.INTER_AREA)
-    return dst
-
-
-class Reducer:
-    """A plane scaled down by averaging, by halves as far as that goes."""
-
-    def __init__(self, size: Size, target: Size) -> None:
-        """size: of the planes that will come; target: what they are brought to."""
-        self._steps = []
-        width, height = size
-        while width >= 2 * target[0] and height >= 2 * target[1] and width % 2 == height % 2 == 0:
-            width, height = width // 2, height // 2
-            self._steps.append(np.empty((height, width), np.uint8))
-        if (width, height) != target:
-            self._steps.append(np.empty((target[1], target[0]), np.uint8))
-
-    def reduce(self, plane: U8) -> U8:
-        """The reduced plane: this object's own buffer, or the plane itself if nothing is to be done."""
-        for step in self._steps:
-            cv2.resize(plane, step.shape[::-1], dst=step, interpolation=cv2.INTER_AREA)
-            plane = step
-        return plane
-
-
 REDUCED = 8
 """How many luma pixels wide and high a pixel of a small picture is, where the size divides by it."""
 
@@ -136,7 +106,9 @@ class SmallPictures:
         self._full = size
         self.size: Size = (max(2, size[0] // REDUCED), max(2, size[1] // REDUCED))
         half = (size[0] // 2, size[1] // 2)
-        self._luma, self._chroma = Reducer(size, self.size), Reducer(half, self.size)
+        # by areas at last: where a side cannot be halved often enough, that step is a long one
+        self._reducer = Reducer(Odd.KEPT, cv2.INTER_AREA)
+        self._small = np.empty(self.size[::-1], np.uint8)
         self._exact = size[0] % REDUCED == 0 and size[1] % REDUCED == 0
         self._enlarged = Scratch(size)
         self._clean = np.zeros(half[::-1], np.uint8)
@@ -145,9 +117,9 @@ class SmallPictures:
     def picture(self, frame: Frame, out: F32) -> F32:
         """The frame as float32 (3, height, width) Y, Cb, Cr of limited range, written to `out`."""
         for index, (plane, target) in enumerate(zip(frame.planes, out, strict=True)):
-            small = (self._chroma if index else self._luma).reduce(plane)
+            self._reducer.reduce(plane, self._small)
             scale, offset = to_limited(frame.full_range, index > 0)
-            np.multiply(small, np.float32(scale), out=target)
+            np.multiply(self._small, np.float32(scale), out=target)
             if offset:
                 np.add(target, np.float32(offset), out=target)
         return out
@@ -157,8 +129,9 @@ class SmallPictures:
         return np.empty((count, self.size[1], self.size[0]), np.float32)
 
     def luma(self, frame: Frame) -> U8:
-        """The frame's luma, uint8 (height, width), in its own range; valid until the next picture."""
-        return self._luma.reduce(frame.y)
+        """The frame's luma, uint8 (height, width), in its own range; valid until the next call."""
+        self._reducer.reduce(frame.y, self._small)
+        return self._small
 
     def matte(self, half: U8, box: Box, out: F32) -> F32:
         """The matte as float32 (height, width) 0..1, written to `out`; `half` counts as 0 outside of `box`."""
@@ -168,7 +141,8 @@ class SmallPictures:
         self._clean[self._dirty] = 0
         np.copyto(self._clean[where], half[where])
         self._dirty = where
-        return np.multiply(self._chroma.reduce(self._clean), np.float32(1 / 255), out=out)
+        self._reducer.reduce(self._clean, self._small)
+        return np.multiply(self._small, np.float32(1 / 255), out=out)
 
     def enlarge(self, small: U8, box: Box, chroma: bool, room: Scratch | None = None) -> U8:
         """The part of a small map, uint8 (height, width), that belongs to `box`, at the size of a plane.

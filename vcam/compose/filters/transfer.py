@@ -7,8 +7,9 @@ import math
 import cv2
 import numpy as np
 
+from vcam.colour import LOWEST, SPAN, TO_RGB, TOPS, ZERO
 from vcam.compose.filters.base import Kind, Number, Place, Scene, Values
-from vcam.compose.filters.planes import HIGHEST, LOWEST, WHITE, SmallPictures, plane_table
+from vcam.compose.filters.planes import SmallPictures, plane_table
 from vcam.frames import Box, Frame
 from vcam.types import F32, Size
 
@@ -24,11 +25,9 @@ _OFTEN = 0.1
 """Seconds from one measurement to the next: nothing that is followed in a second changes in less."""
 _EVERY = 2  # small pixels from one sample to the next; means and spreads need no more
 
-# BT.601 with samples 0..1 for luma and -0.5..0.5 for chroma, to blue, green, red
-_TO_BGR = np.array([[1, 1, 1], [1.772, -0.344136, 0], [0, -0.714136, 1.402]], np.float32)
+# in OpenCV's order
+_TO_BGR = np.ascontiguousarray(TO_RGB[:, ::-1])
 _FROM_BGR = np.linalg.inv(_TO_BGR).astype(np.float32)
-_SPAN = np.array([219, 224, 224], np.float32)
-_ZERO = np.array([16, 128, 128], np.float32)
 
 
 class ColorTransfer:
@@ -110,14 +109,14 @@ def _fit(person: F32, goal_mean: F32, goal_spread: F32) -> F32:
 
 def _to_lab(samples: F32) -> F32:
     """CIE Lab, float32 (n, 3), of limited-range Y, Cb, Cr."""
-    bgr = np.clip((samples - _ZERO) / _SPAN @ _TO_BGR, 0, 1).astype(np.float32)
+    bgr = np.clip((samples - ZERO) / SPAN @ _TO_BGR, 0, 1).astype(np.float32)
     return np.asarray(cv2.cvtColor(bgr[np.newaxis], cv2.COLOR_BGR2Lab)[0], np.float32)
 
 
 def _from_lab(lab: F32) -> F32:
     bgr = cv2.cvtColor(np.ascontiguousarray(lab[np.newaxis], np.float32), cv2.COLOR_Lab2BGR)[0]
-    planes = np.clip(bgr, 0, 1) @ _FROM_BGR * _SPAN + _ZERO
-    return np.asarray(np.clip(planes, LOWEST, (WHITE, HIGHEST, HIGHEST)), np.float32)
+    planes = np.clip(bgr, 0, 1) @ _FROM_BGR * SPAN + ZERO
+    return np.asarray(np.clip(planes, LOWEST, TOPS), np.float32)
 
 
 KINDS = (

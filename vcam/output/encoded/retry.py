@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import re
 
+from vcam.backoff import Backoff
+
 FIRST = 0.5
 LONGEST_AWAY, LONGEST_REFUSED = 2.5, 30.0
 """Seconds. A server that is back is found within 5 s; one that says no is not pestered."""
@@ -27,24 +29,21 @@ def is_away(said: str) -> bool:
 
 
 class Retry:
-    """Waits that double, each a little longer or shorter, so that many streams do not come back in step."""
+    """Waits that double, each a little longer or shorter: up to a few seconds for a server that is only away."""
 
     def __init__(self, chance: random.Random | None = None) -> None:
-        self._chance = chance or random.Random()
-        self._wait = FIRST
+        self._backoff = Backoff(FIRST, LONGEST_REFUSED, jitter=_JITTER, chance=chance)
         self._accepted_at: float | None = None
         self.tries = 0
 
     def accepted(self, now: float) -> None:
         """The server takes the stream."""
         self._accepted_at = now
-        self._wait, self.tries = FIRST, 0
+        self.tries = 0
+        self._backoff.reset()
 
     def failed(self, now: float, *, away: bool) -> float:
         """The seconds to wait after another failure. away: see `is_away`."""
         self.tries += 1
         trusted = self._accepted_at is not None and now - self._accepted_at < TRUSTED
-        longest = LONGEST_AWAY if away or trusted else LONGEST_REFUSED
-        wait = min(self._wait, longest)
-        self._wait = min(2 * wait, LONGEST_REFUSED)
-        return wait * self._chance.uniform(1 - _JITTER, 1 + _JITTER)
+        return self._backoff.failed(LONGEST_AWAY if away or trusted else LONGEST_REFUSED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from vcam.backoff import Backoff
 from vcam.errors import OutputDeviceError, VcamError
 from vcam.frames import Frame, PixelFormat, check_size
 from vcam.output.virtual.layout import Fit
@@ -43,7 +45,6 @@ class VirtualCamera:
 
     def __init__(self, target: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._target = target
-        self._clock = clock
         self._node: Node | None = None
         self._camera: Any = None
         self._backend: LoopbackBackend | None = None
@@ -54,7 +55,7 @@ class VirtualCamera:
         self._size: Size = (0, 0)
         self._held: tuple[PixelFormat, Size] = (PixelFormat.I420, (0, 0))
         self._told = ""
-        self._due, self._pause = 0.0, _FIRST_PAUSE
+        self._retakes = Backoff(_FIRST_PAUSE, math.inf, clock=clock)
         self._fps = 0.0
         self._readers = ReaderWatch()
 
@@ -79,7 +80,7 @@ class VirtualCamera:
         """Find the device, set its format, and keep it. See `Output.open`."""
         check_size(*size)
         self.abort()
-        self._due, self._pause = self._clock() + _FIRST_PAUSE, _FIRST_PAUSE
+        self._retakes.postpone()
         errors: list[VcamError] = []
         for node in find_outputs(self._target):
             try:
@@ -92,10 +93,12 @@ class VirtualCamera:
     def resize(self, size: Size) -> None:
         """Take the new size over, or fit it into the old one while somebody reads, who has been told that."""
         assert self._node is not None, "resize before open"
-        self._size, self._still, self._pause = size, None, _FIRST_PAUSE
+        self._size, self._still = size, None
         if self.watched():
+            self._retakes.postpone()
             self._fit_in(*self._held)
         else:
+            self._retakes.reset()
             self._retake()
 
     def _take(self, node: Node, size: Size, fps: float) -> None:
@@ -117,7 +120,7 @@ class VirtualCamera:
     def _retake(self) -> None:
         """The same device anew. It lets nobody read until it is fed, so whoever calls this feeds it at once."""
         assert self._node is not None
-        self._due, self._pause = self._clock() + self._pause, 2 * self._pause
+        self._retakes.failed()
         self.abort()
         self._take(self._node, self._size, self._fps)
 
@@ -126,8 +129,8 @@ class VirtualCamera:
         if self._fit is None:
             return
         if self.watched():
-            self._due, self._pause = self._clock() + _FIRST_PAUSE, _FIRST_PAUSE
-        elif self._clock() >= self._due:
+            self._retakes.postpone()
+        elif self._retakes.due:
             self._retake()
 
     def _fit_in(self, layout: PixelFormat, held: Size) -> None:

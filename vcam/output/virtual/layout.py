@@ -5,17 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vcam.frames import Box, Frame, PixelFormat
+from vcam.fitting import contain
+from vcam.frames import Frame, PixelFormat
 from vcam.types import U8, Size
-
-
-def inner_box(size: Size, target: Size) -> Box:
-    """Where a picture of `size` lies in one of `target`, as large as it goes in its own shape, with even bounds."""
-    scale = min(target[0] / size[0], target[1] / size[1])
-    width, height = (min(round(side * scale / 2) * 2, limit) for side, limit in zip(size, target, strict=True))
-    width, height = max(width, 2), max(height, 2)
-    left, top = (target[0] - width) // 4 * 2, (target[1] - height) // 4 * 2
-    return Box(left, top, left + width, top + height)
 
 
 class Fit:
@@ -24,7 +16,7 @@ class Fit:
     def __init__(self, size: Size, target: Size, layout: PixelFormat) -> None:
         """All sides even. Buffers are made here and used again for every frame."""
         self._frame = Frame.allocate(*target)
-        self._inner = self._frame.view(inner_box(size, target))
+        self._inner = self._frame.view(contain(size, target, unit=2, least=2))
         # area averaging costs ten times as much for ratios that are no whole numbers, and small ones do not need it
         shrinks = self._inner.width * 2 <= size[0]
         self._interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from vcam.errors import UsageError
+from vcam.errors import UsageError, VcamError
+from vcam.files import write_whole
 from vcam.settings import Settings
 from vcam.types import U8, Size
 
@@ -65,16 +64,13 @@ class RoomFile:
     def save(self, room: U8) -> None:
         """Keep the room. That it cannot be written is told and does no harm: it is learnt anew next time."""
         data = cv2.imencode(".png", room)[1].tobytes()
-        partial = self._path.with_suffix(f".part-{os.getpid()}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(data)
-            os.replace(partial, self._path)
+            write_whole(self._path, lambda working: working.write_bytes(data), mode=0o600)
         except OSError as error:
-            with suppress(OSError):
-                partial.unlink()
             _log.warning("the empty room cannot be kept in %s: %s", self._folder, error.strerror or error)
+        except VcamError as error:
+            _log.warning("the empty room cannot be kept in %s: %s", self._folder, error)
 
 
 def _state_folder() -> Path:
