@@ -95,6 +95,14 @@ def test_the_background_is_panned_and_neither_turned_nor_skewed(lying: bool) -> 
     assert np.abs(pictures[0] - pictures[-1]).max() > 3
 
 
+@pytest.mark.parametrize("size", [(160, 60), (60, 160)])
+@pytest.mark.parametrize("shape", [(200, 90), (90, 200)])
+def test_the_background_fills_the_picture_whatever_its_shape(size: Size, shape: tuple[int, int]) -> None:
+    white, nobody = np.full((*shape, 3), 255, np.uint8), np.zeros((30, 20, 4), np.uint8)
+    for frame, _ in synthetic_clip(size, 80, 1, "still", 0, person=nobody, background=white):
+        assert frame.y.min() == 235
+
+
 @pytest.mark.parametrize("strength", [1.0, 4.0])
 def test_noise_has_the_strength_that_was_asked_for_and_planes_stay_legal(strength: float) -> None:
     clean, noisy = (list(synthetic_clip(SIZE, 4, 2, "slow", noise)) for noise in (0.0, strength))
