@@ -80,18 +80,20 @@ def test_the_matte_is_the_one_the_picture_was_made_with() -> None:
         assert green[matte == 255].mean() < 0.01
 
 
+@pytest.mark.parametrize("size", [(96, 48), (48, 96)])
 @pytest.mark.parametrize("lying", [True, False])
-def test_the_background_is_panned_and_neither_turned_nor_skewed(lying: bool) -> None:
+def test_the_background_fills_the_picture_and_is_panned_neither_turned_nor_skewed(lying: bool, size: Size) -> None:
     ramp = np.repeat(np.tile(np.linspace(0, 255, 100).astype(np.uint8), (100, 1))[..., np.newaxis], 3, axis=2)
     background, nobody = ramp.swapaxes(0, 1) if lying else ramp, np.zeros((30, 20, 4), np.uint8)
     pictures = []
-    for frame, matte in synthetic_clip((96, 96), 40, 1, "slow", 0, person=nobody, background=background):
+    for frame, matte in synthetic_clip(size, 40, 1, "slow", 0, person=nobody, background=background):
         assert not matte.any()
         rows = (frame.y if lying else frame.y.T).astype(int)
         # the warp goes by thirty-seconds of a pixel
         assert np.ptp(rows, axis=1).max() <= 3
         pictures.append(rows)
-    assert (np.diff(pictures[0][:, 0]) >= 0).all()
+        # the square background is scaled to a fifth more than the longer side, by the same factor both ways
+        assert rows[40, 0] - rows[10, 0] == pytest.approx(30 * 219 / (1.2 * 96), abs=2)
     assert np.abs(pictures[0] - pictures[-1]).max() > 3
 
 
