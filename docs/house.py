@@ -41,11 +41,13 @@ FLOORS = (
     Floor("matting", ("matting",), "From a frame to its matte: network and matte stage put together, in one place."),
     Floor("stages", ("camera", "segment", "matte", "compose", "output"), "A frame's way, one stage a room."),
     Floor("networks", ("models",), "What is known of networks: cards, where they lie, conversion."),
-    Floor("engines", ("infer",), "Networks run: tensors in, tensors out, on whichever engine works."),
-    Floor("ground rooms", ("settings", "media", "native", "v4l2", "testing"),
-          "Every setting; ffmpeg; the compiled loops; the kernel's devices; scripted stand-ins for tests."),
-    Floor("pictures", ("images",), "Pictures from and to files, and from one kind of array to another."),
-    Floor("frames", ("frames", "files", "secrets"), "The frame; files written whole; words that nobody shall see."),
+    Floor("engines", ("infer", "scaling"),
+          "Networks run: tensors in, tensors out, on whichever engine works. Planes made smaller and larger."),
+    Floor("ground rooms", ("settings", "media", "images", "native", "fitting", "v4l2", "testing"),
+          "Every setting; ffmpeg; pictures in files; the compiled loops; one shape fitted into another; "
+          "the kernel's devices; stand-ins for tests."),
+    Floor("frames", ("frames",), "The frame, the map and the matte that belong to it."),
+    Floor("foundation", ("colour", "files", "secrets"), "BT.601; files written whole; words that nobody shall see."),
     Floor("stones", ("types", "errors", "assets", "timings", "signals", "backoff"), "What everybody stands on."),
 )  # fmt: skip
 """From the top to the ground."""
