@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vcam.errors import UsageError
-from vcam.output.encoded.address import is_stream, parse_address
+from vcam.output.encoded.address import parse_address
 from vcam.secrets import read_key, redact, redact_text
 from vcam.settings.shown import without_secrets
 
@@ -86,11 +86,6 @@ def test_a_url_that_cannot_be_meant_is_refused_in_words_without_the_key(url: str
 
 def test_space_around_a_url_is_nobody_s_key() -> None:
     assert parse_address(" rtmp://host/app/key-of-mine\n").url == "rtmp://host/app/key-of-mine"
-
-
-def test_only_streams_count_as_streams() -> None:
-    assert is_stream("rtmp://h/a/b")
-    assert not is_stream("/tmp/rtmp.mkv")
 
 
 def test_a_key_file_holds_one_key_and_is_for_its_owner_alone(tmp_path: Path) -> None:

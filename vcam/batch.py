@@ -18,7 +18,8 @@ from vcam.errors import InputError, UsageError
 from vcam.frames import Frame, check_size
 from vcam.images import IMAGE_SUFFIXES, frame_to_bgr, write_image
 from vcam.matting import open_matting
-from vcam.output.encoded.file import VIDEO_SUFFIXES, VideoFileOutput
+from vcam.media.containers import VIDEO_SUFFIXES
+from vcam.output.encoded.file import VideoFileOutput
 from vcam.output.factory import make_output
 from vcam.output.y4m import Y4MFile
 from vcam.pipeline import Pipeline, open_pipeline, tune_process

@@ -1,7 +1,9 @@
-"""The ffmpeg program: where it is, what a media file holds, and frames read from it.
+"""The ffmpeg program: where it is, what it is asked, and what a media file holds.
 
-ffmpeg runs as a process of its own. Binding its libraries instead (PyAV) would put LGPL-3.0 code into the same process
-as pyvirtualcam, which is GPL-2.0-only, and a decoder that crashes would take the daemon with it.
+Frames are read from it by `vcam.media.reader` and given to it by `vcam.media.process`.
+
+ffmpeg runs as a process of its own. Binding its libraries instead (PyAV) would put LGPL-3.0 code into a process that
+may hold pyvirtualcam as well, which is GPL-2.0-only, and a decoder that crashes would take the daemon with it.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -17,7 +20,11 @@ from pathlib import Path
 
 from vcam.errors import InputError, UsageError, VcamError
 from vcam.frames import MAX_SIDE
+from vcam.media.rate import exact_rate
 from vcam.types import Size
+
+PATIENCE = 20.0
+"""Seconds that ffmpeg may take for an answer."""
 
 
 @cache
@@ -51,6 +58,43 @@ def ffmpeg_programs() -> list[str]:
         return [first]
 
 
+@cache
+def ask(program: str, question: str) -> str:
+    """What this ffmpeg says to `-version`, `-encoders`, `-protocols` and the like.
+
+    Raises `VcamError` if it does not answer; it is asked again then.
+    """
+    try:
+        done = subprocess.run(
+            [program, "-hide_banner", question],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise VcamError(f"{program} does not run: {error}", "give another ffmpeg in VCAM_FFMPEG") from error
+    return done.stdout.decode("utf-8", "replace")
+
+
+def run_once(
+    program: str, arguments: Sequence[str], *, patience: float | None = None, late: str = "no answer"
+) -> str | None:
+    """Have ffmpeg do what ends by itself: None if it did it, else why not, in its own words.
+
+    patience: seconds after which it is ended, and `late` is the answer.
+    """
+    command = [program, "-v", "error", "-nostdin", *arguments]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=patience, check=False,
+            # Ctrl-C is for vcam, which ends its children in order
+            start_new_session=True,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return late
+    except OSError as error:
+        return str(error.strerror)
+    return None if done.returncode == 0 else last_line(done.stderr.decode("utf-8", "replace"))
+
+
 def local_url(path: Path) -> str:
     """A file as ffmpeg's `file:` URL, so that no name is taken for an option or a protocol."""
     return f"file:{path}"
@@ -78,7 +122,6 @@ _VIDEO = re.compile(r"Stream #\d+:\d+.*?: Video: .*?\b([1-9]\d{0,4})x([1-9]\d{0,
 _RATE = re.compile(r"\b([\d.]+)(k?) (fps|tbr)\b")
 _DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _ROTATION = re.compile(r"rotation of (-?[\d.]+) degrees")
-_NTSC = (24000, 30000, 60000, 120000)
 
 
 def probe(path: str | os.PathLike[str]) -> MediaInfo:
@@ -144,18 +187,14 @@ def _rate(line: str) -> Fraction:
     rate, ticks = rates.get("fps") or rates.get("tbr") or 25.0, rates.get("tbr") or 0.0
     if rate < ticks <= _MOST_TICKS and abs(ticks - 2 * rate) > 0.02 * rate:
         rate = ticks
-    rate = min(max(rate, 0.1), 240.0)
-    for ntsc in _NTSC:
-        if abs(rate - ntsc / 1001) < 0.006:
-            return Fraction(ntsc, 1001)
-    return Fraction(rate).limit_denominator(1000)
+    return exact_rate(min(max(rate, 0.1), 240.0))
 
 
 _EMPTY_WORDS = ("At least one output file", "Conversion failed!", "Error opening output file")
 
 
-def last_line(text: str) -> str:
-    """The last of ffmpeg's messages that says something, without the part of ffmpeg it comes from."""
+def last_line(text: str, nothing: str = "no message") -> str:
+    """The last of ffmpeg's messages that says something, without the part of ffmpeg it comes from; else `nothing`."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(_EMPTY_WORDS)]
-    return re.sub(r"^\[[^\]]*\] *", "", lines[-1]) if lines else "no message"
+    return re.sub(r"^\[[^\]]*\] *", "", lines[-1]) if lines else nothing

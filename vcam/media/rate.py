@@ -1,4 +1,4 @@
-"""Frame rates as exact fractions."""
+"""Frame rates as exact fractions, those of NTSC among them."""
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from vcam.errors import UsageError
+from vcam.media.containers import VIDEO_SUFFIXES
 from vcam.output.base import Output
-from vcam.output.encoded.file import VIDEO_SUFFIXES, VideoFileOutput
+from vcam.output.encoded.file import VideoFileOutput
 from vcam.output.null import NullOutput
 from vcam.output.window import WindowOutput
 from vcam.output.y4m import Y4MFile

@@ -106,9 +106,9 @@ class WindowOutput(AlwaysWatched):
             raise OutputDeviceError(f"no window can be opened: {error}", instead) from error
         self._show_help, self._introduced = True, self._clock() + INTRODUCTION
 
-    def say(self, words: str) -> None:
-        """Show words for a moment where the line of help stands. May be called from any thread."""
-        self._said = (words, self._clock() + SAID)
+    def say(self, text: str) -> None:
+        """Show words for a moment where the line of help stands. See `TakesKeys`."""
+        self._said = (text, self._clock() + SAID)
 
     def resize(self, size: Size) -> None:
         """Show pictures of another size in the window as it is."""

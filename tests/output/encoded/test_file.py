@@ -19,7 +19,8 @@ from vcam.errors import OutputError, UsageError
 from vcam.frames import Frame
 from vcam.media.ffmpeg import find_ffmpeg, local_url, probe
 from vcam.media.reader import VideoReader
-from vcam.output.encoded.file import VideoFileOutput, video_encoder
+from vcam.output.encoded.encoding import Encoder, file_encoder
+from vcam.output.encoded.file import VideoFileOutput
 
 pytestmark = pytest.mark.process
 
@@ -339,7 +340,7 @@ def test_the_best_encoder_that_ffmpeg_has_is_taken(tmp_path: Path, listed: str, 
     script = tmp_path / "ffmpeg"
     script.write_text(f"#!/bin/sh\necho ' {listed}'\n")
     script.chmod(0o755)
-    assert video_encoder(str(script)) == chosen
+    assert file_encoder(str(script)) == Encoder(str(script), chosen)
 
 
 @pytest.mark.parametrize("encoder", ["libopenh264", "mpeg4"])
@@ -347,7 +348,7 @@ def test_the_other_encoders_work_too(folder: Path, ffmpeg: str, encoder: str, mo
     listed = subprocess.run([ffmpeg, "-hide_banner", "-encoders"], capture_output=True, check=True).stdout
     if f" {encoder} ".encode() not in listed:
         pytest.skip(f"this ffmpeg has no {encoder}")
-    monkeypatch.setattr("vcam.output.encoded.file.video_encoder", lambda program: encoder)
+    monkeypatch.setattr("vcam.output.encoded.file.file_encoder", lambda program: Encoder(program, encoder))
     output = VideoFileOutput(folder / "out.mp4", true_size=(319, 179))
     record(output, 10)
     output.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.output.encoded.helpers import psnr, until
+from tests.output.encoded.helpers import children, psnr, until
 from tests.places import ROOT
 from vcam.errors import OutputError, UsageError
 from vcam.frames import Frame
@@ -39,7 +39,7 @@ def picture(number: int = 0) -> Frame:
 def record(output: RecordOutput, seconds: float, fps: float = 30.0) -> int:
     """Frames at the pace of a camera, from the moment that the encoder runs."""
     output.open(SIZE, fps)
-    until(lambda: output.status()["encoder"] and output._session, 30)
+    until(lambda: output.status()["encoder"] and output._worker.session, 30)
     return feed(output, seconds, fps)
 
 
@@ -140,7 +140,7 @@ def test_a_recording_is_split_by_size(tmp_path: Path) -> None:
     output = RecordOutput(tmp_path / "r.mp4", settings(split="0.2MB", bitrate=8000))
     output.open(SIZE, 30)
     noise, frame = np.random.default_rng(1), Frame.allocate(*SIZE)
-    until(lambda: output._session, 30)
+    until(lambda: output._worker.session, 30)
     begun = time.monotonic()
     while len(output.files) < 3 and time.monotonic() - begun < 15:
         frame.y[:] = noise.integers(16, 235, frame.y.shape, np.uint8)
@@ -205,8 +205,7 @@ def test_a_disk_that_fills_up_ends_the_recording_with_a_file_that_plays(
 def test_an_encoder_that_is_killed_is_replaced_and_goes_on_in_another_file(tmp_path: Path) -> None:
     output = RecordOutput(tmp_path / "r.mkv", settings())
     record(output, 1.5)
-    assert output._session is not None
-    os.kill(output._session.child.pid, signal.SIGKILL)
+    os.kill(int(children()[0]), signal.SIGKILL)
     feed(output, 2.5)
     output.close()
     assert [path.name for path in output.files] == ["r.mkv", "r-2.mkv"]

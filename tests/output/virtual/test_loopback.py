@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.output.virtual.helpers import WAITING, picture
 from vcam.errors import OutputDeviceError
 from vcam.frames import Box, Frame, PixelFormat
 from vcam.output.virtual import camera as virtual
@@ -21,7 +22,6 @@ from vcam.v4l2 import discover, loopback, raw
 from vcam.v4l2.device import Capabilities
 from vcam.v4l2.discover import Node, holders, list_nodes, who_holds
 
-WAITING = Capabilities("v4l2 loopback", "vcam", "platform:0", raw.V4L2_CAP_VIDEO_OUTPUT)
 FED = replace(WAITING, card="OBS", flags=raw.V4L2_CAP_VIDEO_CAPTURE)
 UNCLEAR = replace(WAITING, card="Dummy", flags=raw.V4L2_CAP_VIDEO_CAPTURE | raw.V4L2_CAP_VIDEO_OUTPUT)
 CAMERA = Capabilities("uvcvideo", "Integrated Camera", "usb-1", raw.V4L2_CAP_VIDEO_CAPTURE)
@@ -84,68 +84,7 @@ def test_a_missing_device_is_explained_by_the_state_of_the_module(monkeypatch, l
     assert ("apt install" in caught.value.hint) == (not installed)
 
 
-class FakeLoopback:
-    """A device that keeps one format, and writes into a file."""
-
-    def __init__(self, code="YU12", size=(64, 32), busy=False, buffers=2, counts_round=False, before=0):
-        self.code, self.size, self.busy = code, size, busy
-        self.buffers, self.counts_round = buffers, counts_round
-        self.interval = None
-        self.shown = []
-        # its count of pictures; those of producers before this one are in it, and a reader that comes clears the list
-        self._before, self.path, self.cleared = before, None, 0
-
-    def count(self):
-        return self._before + self.path.stat().st_size // (self.size[0] * self.size[1] * 3 // 2) + len(self.shown)
-
-    def sequence(self, index):
-        """Of the last picture in a buffer, as if all had been written."""
-        return max((each for each in range(self.cleared, self.count()) if each % self.buffers == index), default=0)
-
-    def ioctl(self, fd, request, argument):
-        if request == raw.VIDIOC_QUERYCAP:
-            argument.driver, argument.card, argument.capabilities = b"v4l2 loopback", b"vcam", WAITING.flags
-        elif request in (raw.VIDIOC_S_FMT, raw.VIDIOC_G_FMT):
-            if request == raw.VIDIOC_S_FMT and self.busy and argument.fmt.pix.width != self.size[0]:
-                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
-            argument.fmt.pix.pixelformat = raw.fourcc(self.code)
-            argument.fmt.pix.width, argument.fmt.pix.height = self.size
-        elif request == raw.VIDIOC_S_PARM:
-            interval = argument.parm.capture.timeperframe
-            self.interval = (interval.numerator, interval.denominator)
-        elif request in (raw.VIDIOC_QUERYBUF, raw.VIDIOC_QBUF):
-            assert argument.type == raw.V4L2_BUF_TYPE_VIDEO_OUTPUT
-            if argument.index >= self.buffers and not self.counts_round:
-                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-            argument.m.offset = argument.index % self.buffers * 4096 if self.buffers else 0
-            argument.sequence = self.sequence(argument.index % self.buffers) if self.buffers else 0
-            if request == raw.VIDIOC_QBUF:
-                self.shown.append((argument.index % self.buffers, argument.bytesused))
-
-
-@pytest.fixture
-def loopback_with(monkeypatch, tmp_path):
-    def make(**kept):
-        device = FakeLoopback(**kept)
-        path = tmp_path / "video20"
-        path.touch()
-        device.path = path
-        monkeypatch.setattr(raw, "ioctl", device.ioctl)
-        monkeypatch.setattr(loopback, "forgets_output", lambda: False)
-        monkeypatch.setattr(virtual, "list_nodes", lambda: [Node(path, 20, "vcam", WAITING)])
-        return device, path
-
-    return make
-
-
-def picture(size, colour):
-    frame = Frame.allocate(*size)
-    frame.fill(*colour)
-    return frame
-
-
 def test_a_frame_is_written_as_it_is_and_the_rate_is_set(loopback_with):
-    pytest.importorskip("pyvirtualcam")
     device, path = loopback_with()
     camera = virtual.VirtualCamera("vcam")
     camera.open((64, 32), 25)
@@ -159,7 +98,6 @@ def test_a_frame_is_written_as_it_is_and_the_rate_is_set(loopback_with):
 
 @pytest.mark.parametrize("counts_round", [False, True], ids=["EINVAL beyond the last", "counts round"])
 def test_a_still_is_handed_over_until_all_buffers_hold_it_and_then_only_shown(loopback_with, counts_round):
-    pytest.importorskip("pyvirtualcam")
     device, path = loopback_with(buffers=3, counts_round=counts_round)
     camera = virtual.VirtualCamera("vcam")
     camera.open((64, 32), 30)
@@ -178,7 +116,6 @@ def test_a_still_is_handed_over_until_all_buffers_hold_it_and_then_only_shown(lo
 
 def test_a_still_is_shown_from_the_buffer_that_is_next_by_the_drivers_own_count(loopback_with):
     """Which is the one that the picture after it leaves alone, while a reader may still copy the still."""
-    pytest.importorskip("pyvirtualcam")
     device, _ = loopback_with(buffers=3, before=1000)
     camera = virtual.VirtualCamera("vcam")
     camera.open((64, 32), 30)
@@ -195,7 +132,6 @@ def test_a_still_is_shown_from_the_buffer_that_is_next_by_the_drivers_own_count(
 def test_a_reader_that_comes_while_a_still_is_handed_over_does_not_hide_the_place_of_the_next_picture(
     loopback_with,
 ):
-    pytest.importorskip("pyvirtualcam")
     device, _ = loopback_with(buffers=3, before=1000)
     camera = virtual.VirtualCamera("vcam")
     camera.open((64, 32), 30)
@@ -212,7 +148,6 @@ def test_a_reader_that_comes_while_a_still_is_handed_over_does_not_hide_the_plac
 
 @pytest.mark.parametrize(("before", "after"), [(8, 3), (3, 8), (0, 0)])
 def test_a_still_is_handed_over_anew_if_the_number_of_buffers_changes_meanwhile(loopback_with, before, after):
-    pytest.importorskip("pyvirtualcam")
     device, path = loopback_with(buffers=before)
     camera = virtual.VirtualCamera("vcam")
     camera.open((64, 32), 30)
@@ -228,7 +163,6 @@ def test_a_still_is_handed_over_anew_if_the_number_of_buffers_changes_meanwhile(
 
 
 def test_a_device_that_refuses_to_show_a_buffer_gets_the_still_as_any_picture(loopback_with, monkeypatch):
-    pytest.importorskip("pyvirtualcam")
     _, path = loopback_with()
 
     def refuse(*_):
@@ -246,7 +180,6 @@ def test_a_device_that_refuses_to_show_a_buffer_gets_the_still_as_any_picture(lo
 
 @pytest.mark.parametrize("busy", [False, True], ids=["answered silently", "answered with EBUSY"])
 def test_a_held_format_is_served(loopback_with, busy):
-    pytest.importorskip("pyvirtualcam")
     _, path = loopback_with(code="YUYV", size=(128, 32), busy=busy)
     camera = virtual.VirtualCamera("auto")
     camera.open((64, 32), 30)
@@ -259,7 +192,6 @@ def test_a_held_format_is_served(loopback_with, busy):
 
 
 def test_another_size_is_set_while_nobody_reads(loopback_with, monkeypatch):
-    pytest.importorskip("pyvirtualcam")
     device, path = loopback_with()
     camera = virtual.VirtualCamera("auto")
     monkeypatch.setattr(camera, "watched", lambda: False)
@@ -274,7 +206,6 @@ def test_another_size_is_set_while_nobody_reads(loopback_with, monkeypatch):
 
 
 def test_another_size_is_fitted_into_the_one_that_a_reader_was_told(loopback_with, monkeypatch):
-    pytest.importorskip("pyvirtualcam")
     _, path = loopback_with()
     camera = virtual.VirtualCamera("auto")
     monkeypatch.setattr(camera, "watched", lambda: True)
@@ -289,7 +220,6 @@ def test_another_size_is_fitted_into_the_one_that_a_reader_was_told(loopback_wit
 
 @pytest.mark.parametrize("still", [False, True], ids=["write", "show"])
 def test_when_the_reader_that_held_the_size_has_gone_the_wanted_one_is_taken(loopback_with, monkeypatch, still):
-    pytest.importorskip("pyvirtualcam")
     device, path = loopback_with()
     clock, watched = FakeClock(), [True]
     camera = virtual.VirtualCamera("auto", clock=clock)
@@ -347,14 +277,12 @@ def test_a_device_that_keeps_its_size_is_taken_anew_less_and_less_often(loopback
 
 
 def test_a_held_format_that_cannot_be_served_is_an_error_that_names_it(loopback_with):
-    pytest.importorskip("pyvirtualcam")
     loopback_with(code="RGB3")
     with pytest.raises(OutputDeviceError, match="held in the format RGB3 64x32 by"):
         virtual.VirtualCamera("auto").open((64, 32), 30)
 
 
 def test_a_device_is_fed_by_one_output_only_whatever_it_is_called(loopback_with):
-    pytest.importorskip("pyvirtualcam")
     loopback_with()
     first, second = virtual.VirtualCamera("20"), virtual.VirtualCamera("vcam")
     first.open((64, 32), 30)
@@ -366,7 +294,6 @@ def test_a_device_is_fed_by_one_output_only_whatever_it_is_called(loopback_with)
 
 
 def test_a_write_that_fails_is_raised(loopback_with, monkeypatch):
-    pytest.importorskip("pyvirtualcam")
     loopback_with()
     camera = virtual.VirtualCamera("auto")
     camera.open((64, 32), 30)

@@ -34,11 +34,6 @@ class Address:
     secrets: tuple[str, ...] = field(repr=False)
 
 
-def is_stream(target: str) -> bool:
-    """Whether a target is a URL to send to."""
-    return target.partition("://")[0].lower() in _MUXERS and "://" in target
-
-
 def parse_address(url: str, key: str = "") -> Address:
     """Check a URL and complete it with a key that was given apart: `rtmp://host/app` and `key` mean `rtmp://host/app/key`.
 

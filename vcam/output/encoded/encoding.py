@@ -1,6 +1,12 @@
-"""Which ffmpeg and which of its encoders: found out by encoding for a second, not by asking what there should be.
+"""Which ffmpeg and which of its encoders, and what each is told.
 
-An ffmpeg lists encoders for graphics cards that the machine does not have, and a card may be there without its driver.
+Two ways to choose one:
+
+* `find_encoder` for streams and recordings, which have to keep up with a camera, by a graphics card if need be. It
+  encodes for a second to see what works: an ffmpeg lists encoders for cards that the machine does not have, and a card
+  may be there without its driver.
+* `file_encoder` for files, where the picture counts and nobody waits: one that runs on the CPU, and so works wherever
+  it is listed.
 """
 
 from __future__ import annotations
@@ -16,8 +22,8 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-from vcam.errors import OutputError
-from vcam.media.ffmpeg import ffmpeg_programs, last_line
+from vcam.errors import OutputError, VcamError
+from vcam.media.ffmpeg import PATIENCE, ask, ffmpeg_programs, run_once
 from vcam.types import Size
 
 KEY_SECONDS = 2
@@ -26,10 +32,16 @@ KEY_SECONDS = 2
 OLDEST = (5, 1)
 """The first ffmpeg that knows -fps_mode."""
 
-PATIENCE = 20.0
-
-COLOUR = {"range": "tv", "colorspace": "smpte170m", "color_primaries": "bt709", "color_trc": "bt709"}
+_COLOUR = {"range": "tv", "colorspace": "smpte170m", "color_primaries": "bt709", "color_trc": "bt709"}
 """JPEG, sRGB pictures and webcams have the primaries and the curve of BT.709; vcam's matrix is that of BT.601."""
+
+COLOUR_FILTER = "setparams=" + ":".join(f"{name}={value}" for name, value in _COLOUR.items())
+"""Tells the encoder what the colours of vcam's frames mean."""
+
+COLOUR_OPTIONS = tuple(
+    word for name, value in _COLOUR.items() for word in (f"-color_{name}" if name == "range" else f"-{name}", value)
+)
+"""Options of the output that tell players the same."""
 
 ENCODERS = {
     "h264": ("libx264", "h264_vaapi", "h264_qsv", "h264_nvenc", "libopenh264"),
@@ -37,6 +49,9 @@ ENCODERS = {
     "av1": ("libsvtav1", "av1_vaapi", "av1_qsv", "av1_nvenc", "libaom-av1"),
 }
 """By codec, the best understood first."""
+
+FILE_ENCODERS = ("libx264", "libopenh264", "mpeg4")
+"""The best picture first; every ffmpeg has the last."""
 
 _OPTIONS = {
     "libx264": "-preset veryfast -tune zerolatency -sc_threshold 0 -bf 0",
@@ -61,7 +76,16 @@ class Encoder:
     device: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
 
-    def arguments(self, bitrate: int, fps: Fraction) -> list[str]:
+    def at_quality(self, size: Size, fps: Fraction) -> list[str]:
+        """Options of the output for a good picture at little CPU, whatever bit rate that takes; of `FILE_ENCODERS`."""
+        if self.name == "libx264":
+            return ["-c:v", self.name, "-preset", "veryfast", "-crf", "19"]
+        if self.name == "libopenh264":
+            # it knows no constant quality: 0.12 bits a pixel
+            return ["-c:v", self.name, "-b:v", str(max(200_000, int(size[0] * size[1] * fps * 12 / 100)))]
+        return ["-c:v", self.name, "-q:v", "3"]
+
+    def at_bitrate(self, bitrate: int, fps: Fraction) -> list[str]:
         """Options of the output for `bitrate` kbit/s: no picture waits for a later one, the rate is kept over 2 s."""
         family = self.name.rpartition("_")[2]
         options = _OPTIONS.get(self.name, _OPTIONS.get(family, "")).split()
@@ -79,12 +103,23 @@ class Encoder:
         """Options of the output for the samples; a card's frames have their own."""
         return [] if self.name.endswith("_vaapi") else ["-pix_fmt", "nv12" if self.filters else "yuv420p"]
 
+    @property
+    def has_full_chroma(self) -> bool:
+        """Whether it can take 4:4:4, with which alone H.264 has odd sides."""
+        return self.name == "libx264"
+
 
 def suggested_bitrate(size: Size, fps: float) -> int:
     """In kbit/s: 0.1 bit for each pixel of the first 30 frames a second, half as much for those above."""
     pixels = size[0] * size[1]
     bits = pixels * (0.1 * min(fps, 30.0) + 0.05 * max(fps - 30.0, 0.0))
     return max(300, round(bits / 100_000) * 100)
+
+
+def file_encoder(program: str) -> Encoder:
+    """The best of `FILE_ENCODERS` that this ffmpeg lists. Raises `VcamError` if it does not run."""
+    listed = {words[1] for line in ask(program, "-encoders").splitlines() if len(words := line.split()) > 1}
+    return Encoder(program, next((name for name in FILE_ENCODERS if name in listed), FILE_ENCODERS[-1]))
 
 
 _lock = threading.Lock()
@@ -132,23 +167,15 @@ def _find_encoder(
 def lacks(program: str, protocol: str) -> str:
     """What keeps this ffmpeg from sending to a protocol; empty if nothing does."""
     try:
-        version = _ask(program, "-version")
+        version = ask(program, "-version")
         found = re.match(r"ffmpeg version n?(\d+)\.(\d+)", version)
         if found and (int(found[1]), int(found[2])) < OLDEST:
             return f"{program} is version {found[1]}.{found[2]}, older than {'.'.join(map(str, OLDEST))}"
-        outputs = _ask(program, "-protocols").partition("Output:")[2].split()
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"{program} does not run: {error}"
+        outputs = ask(program, "-protocols").partition("Output:")[2].split()
+    except VcamError as error:
+        return error.message
     # rtsp is a muxer over tcp
     return "" if ("tcp" if protocol == "rtsp" else protocol) in outputs else f"{program} does not know {protocol}"
-
-
-def _ask(program: str, what: str) -> str:
-    done = subprocess.run(
-        [program, "-hide_banner", what],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE, check=False,
-    )  # fmt: skip
-    return done.stdout.decode("utf-8", "replace")
 
 
 def _variants(program: str, name: str) -> list[Encoder]:
@@ -163,19 +190,10 @@ def _variants(program: str, name: str) -> list[Encoder]:
 def _try(encoder: Encoder, size: Size, fps: Fraction) -> str | None:
     """Encode for a second; None if that works, else what ffmpeg said."""
     source = f"testsrc2=size={size[0]}x{size[1]}:rate={fps}:duration=1"
-    command = [encoder.program, "-v", "error", "-nostdin", *encoder.device, "-f", "lavfi", "-i", source]
-    command += ["-vf", ",".join(("format=yuv420p", *encoder.filters))]
-    command += [*encoder.arguments(suggested_bitrate(size, float(fps)), fps), *encoder.pixel_format]
-    try:
-        done = subprocess.run(
-            [*command, "-f", "null", "-"],
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False, start_new_session=True,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return "no answer"
-    except OSError as error:
-        return str(error.strerror)
-    return None if done.returncode == 0 else last_line(done.stderr.decode("utf-8", "replace"))
+    arguments = [*encoder.device, "-f", "lavfi", "-i", source]
+    arguments += ["-vf", ",".join(("format=yuv420p", *encoder.filters))]
+    arguments += [*encoder.at_bitrate(suggested_bitrate(size, float(fps)), fps), *encoder.pixel_format]
+    return run_once(encoder.program, [*arguments, "-f", "null", "-"], patience=PATIENCE)
 
 
 @cache

@@ -2,61 +2,28 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
-import signal
-import subprocess
-import tempfile
-from contextlib import suppress
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 
 from vcam.errors import OutputError, UsageError
 from vcam.files import PartialFile
 from vcam.frames import Frame, check_size, even_size
-from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, last_line, local_url, probe
+from vcam.media.containers import CONTAINERS, VIDEO_SUFFIXES
+from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_url, probe, run_once
+from vcam.media.process import DISK_ERRORS, Ffmpeg
 from vcam.media.rate import exact_rate
 from vcam.output.base import AlwaysWatched
+from vcam.output.encoded.encoding import COLOUR_FILTER, COLOUR_OPTIONS, file_encoder
 from vcam.output.encoded.matroska import FrameStamps, stream_header
 from vcam.output.writer import FrameWriter
 from vcam.types import Size
 
-_MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-
-VIDEO_SUFFIXES = frozenset(_MUXERS)
-"""The kinds of video file that vcam writes through ffmpeg."""
-
 PATIENCE = 30.0
 """An encoder that takes nothing for so many seconds at the end of a live recording has hung."""
 
-_PIPE_BYTES = 1 << 20
-
-_DISK_ERRORS = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
-
-# JPEG, sRGB pictures and webcams have the primaries and the curve of BT.709; vcam's matrix is that of BT.601
-_COLOUR = {"range": "tv", "colorspace": "smpte170m", "color_primaries": "bt709", "color_trc": "bt709"}
-
-
-@cache
-def video_encoder(program: str) -> str:
-    """The best encoder that this ffmpeg has: libx264, libopenh264, else mpeg4, which every ffmpeg has."""
-    done = subprocess.run(
-        [program, "-hide_banner", "-encoders"], stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    names = {words[1] for line in done.stdout.decode("utf-8", "replace").splitlines() if len(words := line.split()) > 1}
-    return next((name for name in ("libx264", "libopenh264") if name in names), "mpeg4")
-
-
-def encoder_arguments(encoder: str, size: Size, fps: Fraction) -> list[str]:
-    """Options that make a good picture at little CPU."""
-    if encoder == "libx264":
-        return ["-c:v", encoder, "-preset", "veryfast", "-crf", "19"]
-    if encoder == "libopenh264":
-        # it knows no constant quality: 0.12 bits a pixel
-        return ["-c:v", encoder, "-b:v", str(max(200_000, int(size[0] * size[1] * fps * 12 / 100)))]
-    return ["-c:v", encoder, "-q:v", "3"]
+_ENDING = 2.0
+"""Seconds that an encoder which takes no more frames has to say why."""
 
 
 class VideoFileOutput(AlwaysWatched):
@@ -85,18 +52,18 @@ class VideoFileOutput(AlwaysWatched):
         """
         self._path = Path(path)
         suffix = self._path.suffix.lower()
-        if suffix not in _MUXERS:
+        if suffix not in CONTAINERS:
             raise UsageError(
                 f"{self._path.name}: {suffix or 'no suffix'} is not a kind of video that vcam writes",
                 f"use {', '.join(sorted(VIDEO_SUFFIXES))} or .y4m",
             )
-        self._muxer = _MUXERS[suffix]
+        self._container = CONTAINERS[suffix]
         self._blocking, self._audio_from = blocking, audio_from
         self._aspect, self._true_size = aspect, true_size
         self._rate = Fraction(30)
         self._audio: MediaInfo | None = None
         self._file: PartialFile | None = None
-        self._child: _Encoder | None = None
+        self._child: Ffmpeg | None = None
         self._writer: FrameWriter | None = None
 
     @property
@@ -119,7 +86,10 @@ class VideoFileOutput(AlwaysWatched):
         self._file = PartialFile(self._path)
         os.close(self._file.create())
         try:
-            self._child = _Encoder([*self._input_arguments(size), *sound, *self._output_arguments(size)])
+            program = find_ffmpeg()
+            arguments = ["-y", *self._input_arguments(size), *sound, *self._output_arguments(program, size)]
+            # the file is what was asked for: it stands back behind nothing
+            self._child = Ffmpeg(program, arguments, watched=False, nicer=0)
             self._writer = self._start_writer(self._child.descriptor, size)
         except OSError as error:
             failure = self._encoder_error()
@@ -150,29 +120,26 @@ class VideoFileOutput(AlwaysWatched):
         if not info.has_audio:
             return []
         self._audio = info
-        codec = "copy" if _can_copy_sound(self._audio_from, self._muxer) else "aac"
+        codec = "copy" if self._container.takes_sound_of(self._audio_from) else "aac"
         return ["-i", local_url(self._audio_from), "-map", "0:v", "-map", "1:a", "-c:a", codec]
 
-    def _output_arguments(self, size: Size) -> list[str]:
+    def _output_arguments(self, program: str, size: Size) -> list[str]:
         assert self._file is not None
-        program = find_ffmpeg()
-        encoder = video_encoder(program)
+        encoder = file_encoder(program)
         shown = self._true_size or size
         format_ = "yuv420p"
         if shown != even_size(shown):
-            format_, shown = ("yuv444p", shown) if encoder == "libx264" else (format_, even_size(shown))
+            format_, shown = ("yuv444p", shown) if encoder.has_full_chroma else (format_, even_size(shown))
         filters = [] if shown == size else [f"format={format_}", f"crop={shown[0]}:{shown[1]}:0:0:exact=1"]
         filters += [f"setsar={self._aspect.numerator}/{self._aspect.denominator}"]
-        filters.append("setparams=" + ":".join(f"{name}={value}" for name, value in _COLOUR.items()))
-        arguments = ["-vf", ",".join(filters)]
+        arguments = ["-vf", ",".join((*filters, COLOUR_FILTER))]
         # vfr takes the time between two frames of the announced rate as its unit, and forgives jitter
         arguments += ["-fps_mode", "cfr", "-r", str(self._rate)] if self._blocking else ["-fps_mode", "vfr"]
-        arguments += [*encoder_arguments(encoder, size, self._rate), "-pix_fmt", format_]
-        for name, value in _COLOUR.items():
-            arguments += [f"-color_{name}" if name == "range" else f"-{name}", value]
-        if self._muxer in ("mp4", "mov"):
-            arguments += ["-movflags", "+faststart"]
-        return [*arguments, "-f", self._muxer, local_url(self._file.working)]
+        arguments += [*encoder.at_quality(size, self._rate), "-pix_fmt", format_, *COLOUR_OPTIONS]
+        return [*arguments, *self._into(self._file)]
+
+    def _into(self, file: PartialFile) -> list[str]:
+        return [*self._container.whole, "-f", self._container.muxer, local_url(file.working)]
 
     def write(self, frame: Frame) -> None:
         if self._writer is None:
@@ -197,7 +164,8 @@ class VideoFileOutput(AlwaysWatched):
             self.abort()
             raise
         try:
-            if not child.finish():
+            # ffmpeg 5 calls it a success when the end of a Matroska file does not fit on the disk
+            if not child.finish() or child.disk_error:
                 raise self._encoder_error()
             if not writer.written:
                 raise OutputError(f"{self._path} was not written: there was no frame")
@@ -217,10 +185,9 @@ class VideoFileOutput(AlwaysWatched):
         shorter = PartialFile(self._file.working)
         os.close(shorter.create())
         arguments = ["-i", local_url(self._file.working), "-map", "0", "-c", "copy", "-t", f"{seconds:.6f}"]
-        if self._muxer in ("mp4", "mov"):
-            arguments += ["-movflags", "+faststart"]
         try:
-            _run([*arguments, "-f", self._muxer, local_url(shorter.working)])
+            if said := run_once(find_ffmpeg(), ["-y", *arguments, *self._into(shorter)]):
+                raise OutputError(f"ffmpeg failed: {said}", _cure(said))
             shorter.commit()
         except BaseException:
             shorter.discard()
@@ -244,89 +211,15 @@ class VideoFileOutput(AlwaysWatched):
     def _encoder_error(self) -> OutputError:
         assert self._child is not None
         assert self._file is not None
-        said = self._child.last_words().replace(local_url(self._file.working), self._path.name)
-        return OutputError(f"cannot write {self._path}: {said}", _cure(said))
-
-
-class _Encoder:
-    """An ffmpeg process that reads frames from a pipe."""
-
-    def __init__(self, arguments: list[str]) -> None:
-        # a file, not a pipe: nothing has to drain it, and ffmpeg can never block on it
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        command = [find_ffmpeg(), "-v", "error", "-nostdin", "-y", *arguments]
-        try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages, bufsize=0,
-                # Ctrl-C is for vcam, which ends its children in order
-                start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            self._messages.close()
-            raise OutputError(f"ffmpeg cannot be started: {error.strerror}", f"is {command[0]} a program?") from error
-        assert self._process.stdin is not None
-        self.descriptor = self._process.stdin.fileno()
-        with suppress(OSError):
-            # fewer wake-ups for each frame; the system may allow less
-            fcntl.fcntl(self.descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-
-    def finish(self) -> bool:
-        """Tell it that there are no more frames, wait for its end; False if it failed."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        # ffmpeg 5 calls it a success when the end of a Matroska file does not fit on the disk
-        return self._process.wait() == 0 and not any(words in self._said() for words in _DISK_ERRORS)
-
-    def _said(self) -> str:
-        self._messages.seek(0)
-        return self._messages.read().decode("utf-8", "replace")
-
-    def last_words(self) -> str:
-        """Why it ended, in its own words if it had any."""
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(2.0)
-        said = last_line(self._said())
-        code = self._process.poll()
-        if code is None:
-            return "ffmpeg takes no more frames"
-        if code < 0:
-            return f"ffmpeg was ended by {signal.Signals(-code).name}"
-        return f"ffmpeg says {said!r}" if said != "no message" else f"ffmpeg ended with status {code}"
-
-    def kill(self) -> None:
-        """End it, and whatever it started, at once."""
-        if self._process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        with suppress(OSError):
-            self._process.stdin.close()
-        self._messages.close()
-
-
-def _run(arguments: list[str]) -> None:
-    command = [find_ffmpeg(), "-v", "error", "-nostdin", "-y", *arguments]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, start_new_session=True)
-    if done.returncode:
-        said = last_line(done.stderr.decode("utf-8", "replace"))
-        raise OutputError(f"ffmpeg failed: {said}", _cure(said))
-
-
-def _can_copy_sound(source: Path, muxer: str) -> bool:
-    """Whether the container takes the sound as it is: tried out on its first moments."""
-    with tempfile.NamedTemporaryFile(suffix=f".{muxer}") as trial:
-        try:
-            _run(["-i", local_url(source), "-map", "0:a", "-c", "copy", "-t", "0.2", "-f", muxer, f"file:{trial.name}"])
-        except OutputError:
-            return False
-    return True
+        child, words = self._child, ""
+        if child.ended(_ENDING) and child.said:
+            words = f"ffmpeg says {child.said!r}".replace(local_url(self._file.working), self._path.name)
+        words = words or child.ending()
+        return OutputError(f"cannot write {self._path}: {words}", _cure(words))
 
 
 def _cure(said: str) -> str:
-    if any(words in said for words in _DISK_ERRORS):
+    if any(words in said for words in DISK_ERRORS):
         return "free some space, or write to another disk"
     if "SIGKILL" in said:
         return "the system may have run out of memory: close other programs or use a smaller --size"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
-import subprocess
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 
-from vcam.errors import OutputError
-from vcam.media.ffmpeg import last_line
+from vcam.errors import OutputError, VcamError
+from vcam.media.ffmpeg import ask, run_once
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 4.0
 """Seconds in which a device has to give its first sound."""
@@ -37,17 +38,34 @@ SILENT = Sound(
 )
 
 
+def choose_sound(choice: str, program: str, since: float, *, auto: Sound, otherwise: Sound, whose: str) -> Sound:
+    """What the setting `stream.audio` asks for; see `captured`.
+
+    auto: what "auto" stands for. otherwise: what there is instead of a device from which nothing can be heard, which
+    is logged and stands in the description. whose: the output, for people.
+    """
+    fixed = {"auto": auto, "none": NONE, "silent": SILENT}
+    if choice in fixed:
+        return fixed[choice]
+    try:
+        return captured(choice, program, since)
+    except VcamError as error:
+        log.warning("%s %s: %s", whose, "is silent" if otherwise.input else "has no sound", error)
+        return replace(otherwise, description=f"{otherwise.description}: {error.message}")
+
+
 def captured(device: str, program: str, since: float) -> Sound:
     """The sound of a device: `default`, `pulse:NAME`, `alsa:NAME` or the bare name of either.
 
     since: the moment, by the clock of the day, from which the picture's times count. Both kinds of device stamp their
     sound with the time at which it was heard, so picture and sound meet whatever time the picture has taken.
 
-    Raises `OutputError` if nothing can be heard from it now.
+    Raises `OutputError` if nothing can be heard from it now, or what `ask` raises.
     """
     said = []
     for kind, name in _candidates(device, program):
-        failure = _try(program, kind, name)
+        trial = ["-f", kind, "-i", name, "-t", "0.1", "-f", "null", "-"]
+        failure = run_once(program, trial, patience=PATIENCE, late="no sound comes")
         if failure is None:
             # the pipe's clock and that of the sound card differ: samples are stretched rather than left to drift
             output = (*_ENCODED, "-b:a", "128k", "-af", "aresample=async=1000")
@@ -59,7 +77,8 @@ def captured(device: str, program: str, since: float) -> Sound:
 
 
 def _candidates(device: str, program: str) -> list[tuple[str, str]]:
-    kinds = [kind for kind in ("pulse", "alsa") if kind in _recorders(program)]
+    recorders = _recorders(program)
+    kinds = [kind for kind in ("pulse", "alsa") if kind in recorders]
     kind, colon, name = device.partition(":")
     if colon and kind in ("pulse", "alsa"):
         return [(kind, name or "default")] if kind in kinds else []
@@ -68,25 +87,6 @@ def _candidates(device: str, program: str) -> list[tuple[str, str]]:
     return [(kind, device) for kind in kinds]
 
 
-@cache
-def _recorders(program: str) -> frozenset[str]:
-    done = subprocess.run(
-        [program, "-hide_banner", "-devices"], stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    lines = done.stdout.decode("utf-8", "replace").splitlines()
-    return frozenset(found[1] for line in lines if (found := re.match(r"\s*D[E ]?\s+(\w+)", line)))
-
-
-def _try(program: str, kind: str, name: str) -> str | None:
-    """Listen for a moment; None if something came."""
-    command = [program, "-v", "error", "-nostdin", "-f", kind, "-i", name, "-t", "0.1", "-f", "null", "-"]
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False,
-            start_new_session=True,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return "no sound comes"
-    except OSError as error:
-        return str(error.strerror)
-    return None if done.returncode == 0 else last_line(done.stderr.decode("utf-8", "replace"))
+def _recorders(program: str) -> set[str]:
+    lines = ask(program, "-devices").splitlines()
+    return {found[1] for line in lines if (found := re.match(r"\s*D[E ]?\s+(\w+)", line))}

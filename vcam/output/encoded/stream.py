@@ -5,31 +5,28 @@
     waiting      the server is away; it is tried again soon
     failed       the server says no, or nothing here can encode; it is tried again, slowly
 
-Everything that may take long happens in a thread of its own. The loop only copies the frame into a short queue, and not
-even that while there is no connection.
+Each connection is a session of its worker, which keeps all that may take long away from the loop.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import select
-import threading
 import time
 from contextlib import suppress
 from enum import Enum
 from typing import Any
 
-from vcam.errors import OutputError, VcamError
-from vcam.frames import Frame, check_size
+from vcam.errors import VcamError
+from vcam.frames import Frame
 from vcam.media.ffmpeg import last_line
 from vcam.media.process import PRIVATE
-from vcam.media.rate import exact_rate
 from vcam.output.encoded.address import Address, parse_address
-from vcam.output.encoded.encoding import Encoder, can_hide_options, find_encoder, forget_encoders, suggested_bitrate
+from vcam.output.encoded.encoding import can_hide_options, find_encoder, forget_encoders, suggested_bitrate
 from vcam.output.encoded.retry import Retry, is_away
 from vcam.output.encoded.session import Session, Start
-from vcam.output.encoded.sound import NONE, SILENT, Sound, captured
+from vcam.output.encoded.sound import NONE, SILENT, choose_sound
+from vcam.output.encoded.worker import Worker
 from vcam.secrets import redact_text
 from vcam.settings import StreamSettings
 from vcam.types import Size
@@ -45,7 +42,6 @@ STALL_PATIENCE = 8.0
 CLOSE_PATIENCE = 3.0
 """Seconds for saying goodbye to the server."""
 
-_LOOK = 0.5
 _FEW = 10
 _CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
@@ -73,19 +69,10 @@ class StreamOutput:
         """key: what the URL lacks, if it ends with the application. Raises `UsageError` for a URL that will not do."""
         self._settings = settings or StreamSettings()
         self._address: Address = parse_address(url, key)
-        self._size: Size = (0, 0)
-        self._rate = exact_rate(30)
-        self._encoder: Encoder | None = None
-        self._sound = NONE
-        self._session: Session | None = None
-        # held for an exchange of the session and for queueing a frame, never while something waits
-        self._swap = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
-        self._wake = -1
+        self._worker = Worker("vcam-stream", self._work)
         self._state, self._since = StreamState.STOPPED, time.monotonic()
         self._error = ""
-        self._connections = self._dropped_before = 0
+        self._connections = 0
         self._figures: dict[str, Any] = {}
 
     @property
@@ -107,9 +94,8 @@ class StreamOutput:
 
     @property
     def dropped(self) -> int:
-        """Frames that were too many for the encoder or the network, since `open`."""
-        session = self._session
-        return self._dropped_before + (session.dropped if session else 0)
+        """Frames that were too many for the encoder or the network."""
+        return self._worker.dropped
 
     def watched(self) -> bool:
         return self._state is StreamState.STREAMING
@@ -126,46 +112,29 @@ class StreamOutput:
             "since_s": round(time.monotonic() - self._since, 1),
             "error": self._error,
             "connections": self._connections,
-            "encoder": self._encoder.name if self._encoder else "",
-            "sound": self._sound.description,
-            "dropped": self.dropped,
+            **self._worker.status(),
             **self._figures,
         }
 
     def open(self, size: Size, fps: float) -> None:
         """Begin; whether the server is there shows in `state`."""
-        check_size(*size)
-        if self._thread is not None:
-            raise ValueError("the output is open already")
-        self._size, self._rate = size, exact_rate(fps)
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="vcam-stream", daemon=True)
-        self._thread.start()
+        self._worker.announce(size, fps)
+        self._worker.start()
 
     def write(self, frame: Frame) -> None:
-        with self._swap:
-            if self._session is not None:
-                self._session.write(frame)
+        self._worker.write(frame)
 
     def close(self) -> None:
         """Say goodbye to the server and end; takes as long as `CLOSE_PATIENCE` at most, twice that for a hung one."""
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        self._stopping.set()
-        os.eventfd_write(self._wake, 1)
-        thread.join(2 * CLOSE_PATIENCE)
-        if not thread.is_alive():
-            os.close(self._wake)
+        self._worker.end(2 * CLOSE_PATIENCE)
 
     def abort(self) -> None:
         with suppress(VcamError):
             self.close()
 
-    def _run(self) -> None:
+    def _work(self) -> None:
         retry = Retry()
-        while not self._stopping.is_set():
+        while not self._worker.stopping:
             try:
                 away, error = self._connect(retry)
             except VcamError as failure:
@@ -174,7 +143,7 @@ class StreamOutput:
                 # the stream must outlive whatever it is
                 log.debug("streaming", exc_info=True)
                 away, error = False, f"unexpected {type(failure).__name__}: {failure}"
-            if self._stopping.is_set():
+            if self._worker.stopping:
                 break
             self._failed(away, error, retry)
         self._enter(StreamState.STOPPED)
@@ -186,38 +155,34 @@ class StreamOutput:
             log.warning("%s: %s", self.description, error)
         self._error = error
         self._enter(StreamState.WAITING if away else StreamState.FAILED)
-        poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
-        poll.poll(wait * 1000)
+        self._worker.sleep(wait)
 
     def _connect(self, retry: Retry) -> tuple[bool, str]:
         """One connection from its beginning to its end; whether the server was away, and why it ended."""
         self._enter(StreamState.CONNECTING)
-        protocol = self._address.scheme
-        encoder = find_encoder("h264", self._settings.encoder, self._size, self._rate, protocol)
+        worker, settings = self._worker, self._settings
+        encoder = find_encoder("h264", settings.encoder, worker.size, worker.rate, self._address.scheme)
         start = Start.now()
-        self._encoder, self._sound = encoder, self._choose_sound(encoder.program, start)
+        worker.encoder = encoder
+        # a stream without its sound is better than none; each new connection looks again
+        worker.sound = choose_sound(
+            settings.audio, encoder.program, start.of_day, whose=self.description,
+            auto=SILENT if self._address.muxer == "flv" else NONE, otherwise=SILENT,
+        )  # fmt: skip
         target, private = self._target(encoder.program)
         session = Session(
-            encoder, self._size, self._rate, target, sound=self._sound, start=start, constant=True, private=private,
-            bitrate=self._settings.bitrate or suggested_bitrate(self._size, float(self._rate)),
+            encoder, worker.size, worker.rate, target, sound=worker.sound, start=start, constant=True, private=private,
+            bitrate=settings.bitrate or suggested_bitrate(worker.size, float(worker.rate)),
             secrets=self._address.secrets,
         )  # fmt: skip
-        with self._swap:
-            self._session = session
-        graceful = False
+        worker.feed(session)
         try:
             error = self._watch(session, retry)
-            graceful = error is None
+            if error is None:
+                worker.finish(CLOSE_PATIENCE)
         finally:
-            with self._swap:
-                self._session = None
             # what could not be delivered is not worth waiting for
-            if graceful:
-                session.finish(CLOSE_PATIENCE)
-            else:
-                session.abort()
-            self._dropped_before += session.dropped
+            worker.abort()
         if any(encoder.name in line for line in session.child.lines):
             forget_encoders()
         return (True, "") if error is None else error
@@ -226,9 +191,7 @@ class StreamOutput:
         """Stay until the connection ends; None if it was to stop."""
         begun = moved_at = time.monotonic()
         frames, offered = 0.0, 0
-        while session.child.pump(_LOOK, self._wake):
-            if self._stopping.is_set():
-                return None
+        for _ in self._worker.looks(session):
             now = time.monotonic()
             self._figures = _figures(session)
             streaming = self._state is StreamState.STREAMING
@@ -244,9 +207,7 @@ class StreamOutput:
                 frames, moved_at, offered = session.child.number("frame"), now, session.offered
             elif streaming and now - moved_at > STALL_PATIENCE and session.offered - offered > _FEW:
                 return True, "the server takes no more pictures"
-        if self._stopping.is_set():
-            return None
-        return self._why(session)
+        return None if self._worker.stopping else self._why(session)
 
     def _why(self, session: Session) -> tuple[bool, str]:
         """In which class a connection's end belongs, in words."""
@@ -265,20 +226,7 @@ class StreamOutput:
         self._connections += 1
         self._error = ""
         self._enter(StreamState.STREAMING)
-        log.info("%s: streaming, %s", self.description, self._encoder.name if self._encoder else "")
-
-    def _choose_sound(self, program: str, start: Start) -> Sound:
-        choice = self._settings.audio
-        if choice == "auto":
-            choice = "silent" if self._address.muxer == "flv" else "none"
-        if choice in ("none", "silent"):
-            return SILENT if choice == "silent" else NONE
-        try:
-            return captured(choice, program, start.of_day)
-        except OutputError as error:
-            # a stream without its sound is better than none; each new connection looks again
-            log.warning("%s is silent: %s", self.description, error)
-            return Sound(f"silent: {error.message}", SILENT.input, SILENT.output)
+        log.info("%s: streaming, %s", self.description, self._worker.status()["encoder"])
 
     def _target(self, program: str) -> tuple[list[str], tuple[tuple[str, str], ...]]:
         """The muxer's options with the URL, and the private options that complete them."""

@@ -1,4 +1,4 @@
-"""The virtual camera: frames for a v4l2loopback device, through pyvirtualcam."""
+"""The virtual camera: frames for a v4l2loopback device, whatever format it is held in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from vcam.backoff import Backoff
 from vcam.errors import OutputDeviceError, VcamError
 from vcam.frames import Frame, PixelFormat, check_size
 from vcam.output.virtual.layout import Fit
-from vcam.output.virtual.loopback import NAME, FormatHeld, LoopbackBackend, failure, register
+from vcam.output.virtual.loopback import FormatHeld, LoopbackWriter, failure
 from vcam.types import U8, Size
 from vcam.v4l2 import loopback
 from vcam.v4l2.discover import Node, find_node, list_nodes, who_holds
@@ -28,7 +27,7 @@ log = logging.getLogger(__name__)
 _LOAD = f"sudo modprobe v4l2loopback exclusive_caps=1 max_buffers={loopback.BUFFERS} card_label=vcam video_nr=20"
 _INSTALL = "sudo apt install v4l2loopback-dkms, then " + _LOAD
 
-_LAYOUTS = {"YU12": PixelFormat.I420, "NV12": PixelFormat.NV12, "YUYV": PixelFormat.YUYV}
+_LAYOUTS = {layout.value: layout for layout in (PixelFormat.I420, PixelFormat.NV12, PixelFormat.YUYV)}
 
 # A device that keeps another format is taken anew when nobody has read it for so long, since readers often come back at
 # once. Does it still keep it, it is tried after twice as long, and so on: each try leaves it without a producer for a
@@ -46,8 +45,7 @@ class VirtualCamera:
     def __init__(self, target: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._target = target
         self._node: Node | None = None
-        self._camera: Any = None
-        self._backend: LoopbackBackend | None = None
+        self._writer: LoopbackWriter | None = None
         self._own: Frame | None = None
         self._still: Frame | None = None
         self._bytes: U8 = np.empty(0, np.uint8)
@@ -105,12 +103,12 @@ class VirtualCamera:
         self._size, self._fps, self._still = size, fps, None
         layout, held = PixelFormat.I420, size
         try:
-            self._camera, self._backend = _connect(node.path, layout, held, fps)
+            self._writer = LoopbackWriter(node.path, layout, held, fps)
         except FormatHeld as error:
             if error.layout.code not in _LAYOUTS or any(side % 2 for side in error.layout.size):
                 raise
             layout, held = _LAYOUTS[error.layout.code], error.layout.size
-            self._camera, self._backend = _connect(node.path, layout, held, fps)
+            self._writer = LoopbackWriter(node.path, layout, held, fps)
         self._node = node
         self._fit_in(layout, held)
         # without a watch nobody knows who reads, and then somebody does
@@ -147,19 +145,19 @@ class VirtualCamera:
 
     def write(self, frame: Frame) -> None:
         """Deliver a frame. See `Output.write`."""
-        assert self._camera is not None, "write before open"
+        assert self._writer is not None, "write before open"
         self._settle()
         self._still = None
-        self._camera.send(self._packed(frame))
+        self._writer.send(self._packed(frame))
 
     def show(self, still: Frame) -> None:
         """Deliver a picture that does not change. See `ShowsStills`."""
-        assert self._backend is not None, "show before open"
+        assert self._writer is not None, "show before open"
         self._settle()
         same = still is self._still
         if not same:
             self._still, self._bytes = still, self._packed(still)
-        self._backend.hold(self._bytes, same=same)
+        self._writer.hold(self._bytes, same=same)
 
     def _packed(self, frame: Frame) -> U8:
         """The bytes that the device takes; a reused buffer, or the frame's own."""
@@ -180,9 +178,9 @@ class VirtualCamera:
     def close(self) -> None:
         """Let go of the device; readers see their stream end."""
         self._readers.close()
-        if self._camera is not None:
-            camera, self._camera = self._camera, None
-            camera.close()
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.close()
 
     def abort(self) -> None:
         """Let go; nothing is left behind."""
@@ -192,22 +190,6 @@ class VirtualCamera:
 
 def _text(size: Size) -> str:
     return f"{size[0]}x{size[1]}"
-
-
-def _connect(path: Path, layout: PixelFormat, size: Size, fps: float) -> tuple[Any, LoopbackBackend]:
-    import pyvirtualcam
-
-    register()
-    failures: list[VcamError] = []
-    made: list[LoopbackBackend] = []
-    kind = pyvirtualcam.PixelFormat[layout.name]
-    try:
-        camera = pyvirtualcam.Camera(*size, fps, fmt=kind, device=str(path), backend=NAME, failures=failures, made=made)
-    except RuntimeError as error:
-        if failures:
-            raise failures[0] from None
-        raise OutputDeviceError(f"the virtual camera {path} cannot be used: {error}") from error
-    return camera, made[0]
 
 
 def find_outputs(target: str) -> list[Node]:

@@ -1,4 +1,4 @@
-"""A backend for pyvirtualcam on Linux that reads the format back, sets the rate, and raises its errors."""
+"""One v4l2loopback device that is fed: its format is set and read back, its rate set, its errors put into words."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import contextlib
 import errno
 import os
 from pathlib import Path
-from typing import Any
 
-from vcam.errors import OutputDeviceError, VcamError
+import numpy as np
+
+from vcam.errors import OutputDeviceError
+from vcam.frames import PixelFormat
 from vcam.types import U8, Size
 from vcam.v4l2 import loopback
 from vcam.v4l2.device import (
@@ -25,13 +27,11 @@ from vcam.v4l2.device import (
 )
 from vcam.v4l2.discover import who_holds
 
-NAME = "vcam"
-
 # devices that this process feeds: version 0.12 would let it feed one twice
 _FED: set[Path] = set()
 
-# pyvirtualcam names formats by libyuv's codes
-_V4L2_CODES = {"I420": "YU12", "NV12": "NV12", "YUY2": "YUYV"}
+_PIXEL_BITS = {PixelFormat.I420: 12, PixelFormat.NV12: 12, PixelFormat.YUYV: 16}
+"""Of the layouts that are written."""
 
 
 class FormatHeld(OutputDeviceError):
@@ -44,42 +44,29 @@ class FormatHeld(OutputDeviceError):
         self.layout = layout
 
 
-class LoopbackBackend:
-    """One v4l2loopback device, as `pyvirtualcam.Backend` describes it.
+class LoopbackWriter:
+    """Frames into one device, which is this object's alone until `close`."""
 
-    pyvirtualcam turns every exception of a constructor into a `RuntimeError` with its text; the caller's `failures`
-    list keeps the exception itself.
-    """
+    def __init__(self, path: Path, layout: PixelFormat, size: Size, fps: float) -> None:
+        """layout: I420, NV12 or YUYV.
 
-    def __init__(
-        self,
-        *,
-        width: int,
-        height: int,
-        fps: float,
-        fourcc: int,
-        device: str | None,
-        failures: list[VcamError] | None = None,
-        made: list[LoopbackBackend] | None = None,
-        **_: Any,
-    ) -> None:
-        """device: its path. made: gets this object. Raises `OutputDeviceError`, `FormatHeld` if it keeps another
+        Raises `OutputDeviceError` for a device that is missing, held or refuses, `FormatHeld` if it keeps another
         format.
         """
         self._fd = -1
-        self._fourcc = fourcc
-        self._path = Path(device or "")
+        self._path = path
+        self._bytes = size[0] * size[1] * _PIXEL_BITS[layout] // 8
         self._must_stream = loopback.forgets_output()
         self._position = self._alike = self._buffers = 0
         try:
-            self._open(_code(fourcc), (width, height), fps)
-        except VcamError as error:
+            self._open(layout.value, size, fps)
+        except BaseException:
             self.close()
-            if failures is not None:
-                failures.append(error)
             raise
-        if made is not None:
-            made.append(self)
+
+    @property
+    def path(self) -> Path:
+        return self._path
 
     def _open(self, code: str, size: Size, fps: float) -> None:
         if self._path in _FED:
@@ -99,7 +86,11 @@ class LoopbackBackend:
         _FED.add(self._path)
 
     def send(self, frame: U8) -> None:
-        """Hand over one frame. Raises `OutputDeviceError`. The interpreter's lock is free meanwhile."""
+        """Hand over one frame: uint8, flat, in the device's layout and size.
+
+        Raises `OutputDeviceError`. The interpreter's lock is free meanwhile.
+        """
+        self._check(frame)
         self._alike = 0
         self._write(frame)
 
@@ -109,6 +100,7 @@ class LoopbackBackend:
 
         To copy a picture that has left the caches is most of what it would cost to show it a few times a second.
         """
+        self._check(frame)
         if not same:
             self._alike = 0
         if self._buffers and self._alike >= self._buffers and self._show_next(frame.size):
@@ -117,6 +109,11 @@ class LoopbackBackend:
         self._alike += 1
         if self._alike in (1, self._buffers):
             self._look_at_buffers()
+
+    def _check(self, frame: U8) -> None:
+        """The driver would take what is too short as well, and show it above the end of an older picture."""
+        if frame.dtype != np.uint8 or frame.size != self._bytes:
+            raise ValueError(f"{frame.size} samples of {frame.dtype} where {self._bytes} bytes are shown")
 
     def _look_at_buffers(self) -> None:
         """Learn their number, which readers that come may change, and the place of the next picture.
@@ -156,13 +153,8 @@ class LoopbackBackend:
             raise OutputDeviceError(f"{self._path} took {written} of {frame.size} bytes", _hint(None))
         self._position += 1
 
-    def device(self) -> str:
-        return str(self._path)
-
-    def native_fourcc(self) -> int:
-        return self._fourcc
-
     def close(self) -> None:
+        """Let go of the device; readers see their stream end. May be called twice."""
         if self._fd >= 0:
             if self._position and not loopback.forgets_output():
                 # 0.13 and later else keep the format until every program that has the device open has closed it
@@ -173,12 +165,8 @@ class LoopbackBackend:
             self._fd = -1
             _FED.discard(self._path)
 
-
-def _code(fourcc: int) -> str:
-    name = fourcc.to_bytes(4, "little").decode("latin-1")
-    if name not in _V4L2_CODES:
-        raise OutputDeviceError(f"vcam does not write {name} to virtual cameras", "use I420, NV12 or YUYV")
-    return _V4L2_CODES[name]
+    def __del__(self) -> None:
+        self.close()
 
 
 def _set_format(fd: int, code: str, size: Size) -> PixelLayout:
@@ -211,10 +199,3 @@ def _hint(number: int | None) -> str:
     if number in (errno.ENODEV, errno.ENXIO, errno.ENOENT):
         return "was the module v4l2loopback unloaded?"
     return "vcam devices shows the virtual cameras and who uses them"
-
-
-def register() -> None:
-    """Make the backend known to pyvirtualcam."""
-    import pyvirtualcam
-
-    pyvirtualcam.register_backend(NAME, LoopbackBackend)
