@@ -43,11 +43,6 @@ class Timings:
         self._latencies[self.frames % KEPT] = latency
         self.frames += 1
 
-    @property
-    def latencies(self) -> list[float]:
-        """Those remembered, in seconds, in no order."""
-        return [float(value) for value in self._latencies[: min(self.frames, KEPT)]]
-
     def latency_ms(self) -> dict[str, float]:
         """Percentiles of the latency in milliseconds: p50, p95, p99; zeros before the first frame."""
         known = self._latencies[: min(self.frames, KEPT)]

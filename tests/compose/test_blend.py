@@ -228,12 +228,12 @@ def test_a_missing_alpha_and_a_frame_of_another_size_are_refused() -> None:
         composer.compose(Frame.allocate(64, 64), matte(0), 0.0)
 
 
-def test_a_new_background_replaces_the_old_one_whole_and_closes_it() -> None:
+def test_a_new_background_replaces_the_old_one_whole_and_gives_it_back() -> None:
     old = Scripted()
     composer = PlateComposer(old, (W, H))
     composer.compose(noise(1), matte(1), 0.0)
-    composer.set_background(ColorBackground((128, 128, 128)))
-    assert old.closed == 1
+    assert composer.exchange(ColorBackground((128, 128, 128))) is old
+    assert old.closed == 0
     out = composer.compose(noise(2), matte(2, NOTHING), 0.0)
     assert set(out.y.flat) == {126}
 
@@ -242,7 +242,7 @@ def test_a_background_that_cannot_be_prepared_leaves_the_old_one() -> None:
     old, new = Scripted(), Scripted(fail=InputError("damaged"))
     composer = PlateComposer(old, (W, H))
     with pytest.raises(InputError, match="damaged"):
-        composer.set_background(new)
+        composer.exchange(new)
     assert (old.closed, new.closed) == (0, 1)
     assert_same(composer.compose(noise(2), matte(2, NOTHING), 0.0), old.plate.frame)
 

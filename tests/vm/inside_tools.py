@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import json
 import os
 import subprocess
@@ -16,7 +18,7 @@ from vcam.camera.device import V4L2Camera
 from vcam.media.ffmpeg import find_ffmpeg
 from vcam.settings import Settings
 from vcam.v4l2.discover import list_nodes
-from vcam.v4l2.dynamic import query_device
+from vcam.v4l2.dynamic import CONTROL, LoopbackConfig
 from vcam.v4l2.loopback import forgets_output, revive, version
 
 DEVICE = "/dev/video20"
@@ -186,6 +188,19 @@ def test_without_an_answer_nothing_is_done(fresh):
     assert list(loopbacks()) == [DEVICE]
 
 
+def buffers_of(number):
+    """What the module says of one of its devices: V4L2LOOPBACK_CTL_QUERY of v4l2loopback.h, of 0.13 or later."""
+    config = LoopbackConfig(output_nr=number, unused=number)
+    fd = os.open(CONTROL, os.O_RDWR)
+    try:
+        fcntl.ioctl(fd, 0x4C82, config)
+    except OSError:
+        fcntl.ioctl(fd, 3 << 30 | ctypes.sizeof(config) << 16 | ord("~") << 8 | 3, config)
+    finally:
+        os.close(fd)
+    return config.max_buffers
+
+
 def test_single_devices_come_and_go_or_the_old_module_is_explained(fresh):
     if not version():
         assert "older than 0.13" in vcam("loopback", "add", status=69)[1]
@@ -193,7 +208,7 @@ def test_single_devices_come_and_go_or_the_old_module_is_explained(fresh):
         return
     assert vcam("loopback", "add", "--label", "second one")[0] == "/dev/video21 (second one)\n"
     assert vcam("loopback", "add", "--number", "33")[0] == "/dev/video33 (vcam)\n"
-    assert query_device(33).max_buffers == 4
+    assert buffers_of(33) == 4
     assert not next(node for node in list_nodes() if node.index == 21).capabilities.captures
     holder = os.open("/dev/video33", os.O_RDWR)
     assert f"(process {os.getpid()})" in vcam("loopback", "remove", "33", status=69)[1]

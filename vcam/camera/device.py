@@ -8,7 +8,6 @@ import mmap
 import os
 import select
 import time
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -16,11 +15,10 @@ from vcam.camera.controls import ControlWishes
 from vcam.camera.modes import KNOWN, Mode, choose_mode, list_modes
 from vcam.camera.sources import failure, resolve
 from vcam.camera.unpack import Matrix, Unpacker
-from vcam.errors import CameraError, CameraStalled, UsageError, VcamError
+from vcam.errors import CameraError, CameraStalled, VcamError
 from vcam.frames import Frame, PixelFormat, check_size
 from vcam.types import U8, Size
 from vcam.v4l2 import device, raw
-from vcam.v4l2.controls import Control, list_controls, write_control
 from vcam.v4l2.discover import Node
 
 _BUFFERS = 4
@@ -296,47 +294,6 @@ class V4L2Camera:
         self._maps = []
         os.close(self._fd)
         self._fd = -1
-
-    def controls(self) -> list[Control]:
-        """Its controls with their values. Works open or closed. Raises `CameraError`."""
-        with self._descriptor() as fd:
-            return list(list_controls(fd))
-
-    def set_control(self, name: str, value: str) -> None:
-        """Set a control by name, the value as people write it. Works open or closed.
-
-        Raises `UsageError` for a name or value that cannot be, `CameraError` if the camera refuses.
-        """
-        with self._descriptor() as fd:
-            known = {control.name: control for control in list_controls(fd)}
-            control = known.get(name)
-            if control is None or not control.writable:
-                names = ", ".join(entry.name for entry in known.values() if entry.writable)
-                raise UsageError(f"{self.description} has no control {name!r} to set", f"it has: {names or 'none'}")
-            try:
-                number = control.parse(value)
-            except ValueError as error:
-                raise UsageError(f"{name} cannot be {value!r}", str(error)) from error
-            try:
-                write_control(fd, control, number)
-            except OSError as error:
-                hint = "another control overrules it; turn the automatic one off first" if not control.active else ""
-                raise CameraError(f"{self.description} refuses {name} = {value}: {error.strerror}", hint) from error
-
-    @contextlib.contextmanager
-    def _descriptor(self) -> Iterator[int]:
-        if self._fd >= 0:
-            yield self._fd
-            return
-        node = resolve(self._source, self._node)
-        try:
-            fd = device.open_node(node.path)
-        except OSError as error:
-            raise failure(node, error) from error
-        try:
-            yield fd
-        finally:
-            os.close(fd)
 
 
 def _accepted(node: Node, layout: device.PixelLayout, rate: float) -> Mode:

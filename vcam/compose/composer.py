@@ -67,16 +67,10 @@ class PlateComposer:
     def needs_alpha(self) -> bool:
         return self._background.needs_alpha
 
-    def set_background(self, background: Background) -> None:
-        """Exchange the background and close the old one.
+    def exchange(self, background: Background, size: Size | None = None) -> Background:
+        """Go on with another background; the old one is the caller's to close, since a film takes its time to end.
 
         If the new one cannot be prepared it is closed, the old one stays, and the error is raised.
-        """
-        if background is not self._background:
-            self.exchange(background).close()
-
-    def exchange(self, background: Background, size: Size | None = None) -> Background:
-        """As `set_background`, but the old one is given back for the caller to close: a film takes its time to end.
 
         size: of the frames from here on, if it is another one; the filters are to be set anew then.
         """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vcam.doctor.finding import Finding, ok, problem, warning
 from vcam.machine.host import Machine
+from vcam.v4l2.loopback import is_installed
 
 NAME = "kernel module"
 SETUP = "vcam loopback setup"
@@ -14,11 +15,6 @@ EXTRA_MODULE = "/sys/module/v4l2loopback"
 
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-*"
 _KEYS = ("/var/lib/shim-signed/mok/MOK.der", "/var/lib/dkms/mok.pub")
-
-
-def is_installed(machine: Machine) -> bool:
-    """Whether the module is there for the running kernel."""
-    return "/v4l2loopback.ko" in machine.read(f"/lib/modules/{machine.release}/modules.dep")
 
 
 def check_module(machine: Machine, *, needed: bool) -> Iterator[Finding]:
@@ -30,7 +26,7 @@ def check_module(machine: Machine, *, needed: bool) -> Iterator[Finding]:
     bad = problem if needed else warning
     if machine.in_container:
         yield bad(NAME, "v4l2loopback is not loaded, and a container cannot load it", f"on the host: {SETUP}")
-    elif is_installed(machine):
+    elif is_installed(machine.root, machine.release):
         if refused := _refused_by_secure_boot(machine):
             yield bad(NAME, "v4l2loopback is installed, but secure boot refuses it: it is not signed", *refused)
         else:

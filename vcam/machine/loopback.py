@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcam.assets import data_folder
-from vcam.doctor.module import is_installed
 from vcam.errors import DeviceError, OutputDeviceError, UsageError, VcamError
 from vcam.machine.host import Machine
 from vcam.v4l2 import dynamic
 from vcam.v4l2.discover import Node, find_node, list_nodes, who_holds
-from vcam.v4l2.loopback import BUFFERS
+from vcam.v4l2.loopback import BUFFERS, is_installed
 
 FILES = {
     "/etc/modprobe.d/vcam.conf": "modprobe.conf",
@@ -33,9 +32,6 @@ FILES = {
 
 FIRST_NUMBER = 20
 """Virtual cameras are numbered from here, so that they do not take the numbers of real ones."""
-
-MAX_DEVICES = 8
-"""What the module takes as parameters."""
 
 _MARK = "# Written by vcam loopback setup"
 _MODULE = "/sys/module/v4l2loopback"
@@ -117,7 +113,7 @@ def plan_setup(machine: Machine, devices: Sequence[Device], nodes: Sequence[Node
     """What setting these devices up takes. Raises `DeviceError` if the module is not installed."""
     if machine.in_container and not machine.exists(_MODULE):
         raise DeviceError("a container cannot load kernel modules", "run vcam loopback setup on the host")
-    if not machine.exists(_MODULE) and not is_installed(machine):
+    if not machine.exists(_MODULE) and not is_installed(machine.root, machine.release):
         raise DeviceError(
             f"the module v4l2loopback is not there for the kernel {machine.release}",
             machine.install("v4l2loopback", "headers"),

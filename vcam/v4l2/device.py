@@ -208,15 +208,6 @@ def get_format(fd: int, direction: Direction = Direction.CAPTURE) -> PixelLayout
 
 def set_format(fd: int, code: str, size: Size, direction: Direction = Direction.CAPTURE) -> PixelLayout:
     """Ask for a format; returns the one it holds now, which may be another."""
-    return _negotiate(fd, raw.VIDIOC_S_FMT, code, size, direction)
-
-
-def try_format(fd: int, code: str, size: Size, direction: Direction = Direction.CAPTURE) -> PixelLayout:
-    """What `set_format` would give, changing nothing."""
-    return _negotiate(fd, raw.VIDIOC_TRY_FMT, code, size, direction)
-
-
-def _negotiate(fd: int, request: int, code: str, size: Size, direction: Direction) -> PixelLayout:
     argument = raw.Format(type=direction)
     pix = argument.fmt.pix
     pix.width, pix.height = size
@@ -228,7 +219,7 @@ def _negotiate(fd: int, request: int, code: str, size: Size, direction: Directio
         pix.colorspace = raw.V4L2_COLORSPACE_SMPTE170M
         pix.quantization = raw.V4L2_QUANTIZATION_LIM_RANGE
         pix.ycbcr_enc = raw.V4L2_YCBCR_ENC_601
-    raw.ioctl(fd, request, argument)
+    raw.ioctl(fd, raw.VIDIOC_S_FMT, argument)
     return _layout(argument)
 
 

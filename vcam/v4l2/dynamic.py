@@ -48,7 +48,6 @@ assert _SIZE == 72, f"v4l2_loopback_config: {_SIZE} bytes instead of 72"
 # (request of 0.13, request of later versions: the kernel's _IOW and _IOWR macros for type '~')
 _ADD = 0x4C80, 1 << 30 | _SIZE << 16 | ord("~") << 8 | 1
 _REMOVE = 0x4C81, 1 << 30 | 4 << 16 | ord("~") << 8 | 2
-_QUERY = 0x4C82, 3 << 30 | _SIZE << 16 | ord("~") << 8 | 3
 
 
 def add_device(label: str, number: int = -1) -> int:
@@ -67,14 +66,6 @@ def remove_device(number: int) -> None:
     """Remove a virtual camera. Raises `OSError` as `add_device`; EBUSY while any program has it open."""
     with _control() as fd:
         _call(fd, _REMOVE, number)
-
-
-def query_device(number: int) -> LoopbackConfig:
-    """The label and the limits of a virtual camera. Raises `OSError`."""
-    config = LoopbackConfig(output_nr=number, unused=number)
-    with _control() as fd:
-        _call(fd, _QUERY, config)
-    return config
 
 
 @contextmanager

@@ -31,9 +31,9 @@ def is_loaded() -> bool:
     return MODULE.is_dir()
 
 
-def is_installed() -> bool:
-    """Whether the module could be loaded into the running kernel."""
-    folder = Path("/lib/modules", os.uname().release)
+def is_installed(root: Path = Path("/"), release: str = "") -> bool:
+    """Whether the module could be loaded into a kernel: the running one, or `release`, of the system under `root`."""
+    folder = root / "lib" / "modules" / (release or os.uname().release)
     try:
         listed = (folder / "modules.dep").read_text("utf-8", "replace")
     except OSError:

@@ -164,5 +164,5 @@ def test_none_shows_the_frame_in_limited_range_and_needs_no_alpha() -> None:
     frame.fill(255, 0, 255)
     out = composer.compose(frame, None, 0.0)
     assert (out.y[0, 0], out.u[0, 0], out.v[0, 0], out.seq, out.full_range) == (235, 16, 240, 7, False)
-    composer.set_background(BlurBackground())
+    composer.exchange(BlurBackground()).close()
     assert composer.needs_alpha

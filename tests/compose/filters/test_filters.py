@@ -172,7 +172,7 @@ def test_a_new_background_is_filtered_anew_although_its_version_is_the_same() ->
     composer.set_filters(Chain(parse_filters(["dim", "color-transfer:smooth=0", "light-wrap"])))
     frame, alpha = pattern_frame((W, H)), matte(disc())
     composer.compose(frame, alpha, 0.0)
-    composer.set_background(Still(plate(2)))
+    composer.exchange(Still(plate(2))).close()
     changed = composer.compose(frame, alpha, 0.1).packed().copy()
     expected = compose(["dim", "color-transfer:smooth=0", "light-wrap"], frame, alpha, plate(2)).packed()
     np.testing.assert_array_equal(changed, expected)

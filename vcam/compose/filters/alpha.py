@@ -32,7 +32,6 @@ class SoftAlpha:
         self._kernel = cv2.getGaussianKernel(taps, sigma, cv2.CV_32F)
         reach = 2 * (self._side if side else taps // 2)
         self._reach = reach + reach % 2
-        self._blurred = np.empty((size[1] // 2, size[0] // 2), np.uint8)
 
     def change(self, alpha: Alpha) -> None:
         old, (width, height) = alpha.box, self._size
