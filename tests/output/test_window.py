@@ -17,6 +17,8 @@ from vcam.errors import OutputDeviceError
 from vcam.frames import Frame
 from vcam.images import read_image
 from vcam.media.ffmpeg import find_ffmpeg
+from vcam.output.base import TakesKeys
+from vcam.output.null import NullOutput
 from vcam.output.window import INTRODUCTION, SAID, WindowOutput, has_display
 
 pytestmark = pytest.mark.process
@@ -51,6 +53,11 @@ def test_the_display_is_found_by_its_variables(monkeypatch: pytest.MonkeyPatch) 
     assert not has_display()
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     assert has_display()
+
+
+def test_the_window_is_an_output_that_takes_keys_and_others_are_not() -> None:
+    assert isinstance(WindowOutput(), TakesKeys)
+    assert not isinstance(NullOutput(), TakesKeys)
 
 
 def test_without_a_display_a_file_is_suggested(monkeypatch: pytest.MonkeyPatch) -> None:

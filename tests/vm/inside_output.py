@@ -129,6 +129,34 @@ def test_known_colours_reach_a_reader():
                 np.testing.assert_allclose(colour_at(frame, x, y), colour, atol=2)
 
 
+def test_what_a_program_sends_through_pyvirtualcam_reaches_a_reader():
+    import pyvirtualcam
+
+    import vcam.output.virtual.pyvirtualcam_backend  # noqa: F401 - registers
+
+    picture = np.zeros((360, 640, 3), np.uint8)
+    with pyvirtualcam.Camera(640, 360, 25, backend="vcam") as camera:
+        assert camera.device == DEVICE
+        picture[:] = (255, 0, 0)
+        camera.send(picture)
+        fd = os.open(DEVICE, os.O_RDWR | os.O_NONBLOCK)
+        try:
+            assert get_rate(fd) == pytest.approx(25)
+        finally:
+            os.close(fd)
+        with DirectReader() as reader:
+            assert reader.size == (640, 360)
+            deadline = time.monotonic() + 5
+            seen = None
+            while seen != RED:
+                assert time.monotonic() < deadline, f"{seen} instead of {RED}"
+                camera.send(picture)
+                seen = colour_at(Frame.wrap(reader.bytes(), 640, 360), 320, 180)
+        with pytest.raises(OutputDeviceError, match="fed already"):
+            VirtualCamera("vcam").open((640, 360), 30)
+    assert capabilities().outputs
+
+
 def test_while_fed_the_device_is_a_camera_and_nothing_else():
     assert capabilities().outputs
     with Feeder((640, 360), RED):

@@ -239,6 +239,15 @@ def test_a_file_that_cannot_be_recorded_into_is_refused_at_once(tmp_path: Path, 
         RecordOutput(tmp_path / name, settings()).open(SIZE, 30)
 
 
+def test_a_kind_of_file_that_cannot_hold_the_codec_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\.mov file does not hold av1") as caught:
+        RecordOutput(tmp_path / "r.mov", settings(codec="av1"))
+    assert ".mkv" in caught.value.hint
+    RecordOutput(tmp_path / "r.mov", settings(codec="hevc"))
+    RecordOutput(tmp_path / "r.mp4", settings(codec="av1"))
+    assert not os.listdir(tmp_path)
+
+
 def test_a_folder_that_may_not_be_written_in_is_refused_at_once() -> None:
     with pytest.raises(OutputError, match="cannot write"):
         RecordOutput("/proc/r.mkv", settings()).open(SIZE, 30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -291,6 +292,38 @@ def test_a_device_is_fed_by_one_output_only_whatever_it_is_called(loopback_with)
     first.close()
     second.open((64, 32), 30)
     second.close()
+
+
+def test_a_frame_of_another_size_is_not_shown(loopback_with):
+    _, path = loopback_with()
+    camera = virtual.VirtualCamera("auto")
+    camera.open((64, 32), 30)
+    for size in ((64, 16), (128, 32)):
+        for deliver in (camera.write, camera.show):
+            with pytest.raises(ValueError, match="3072 bytes are shown"):
+                deliver(picture(size, (81, 90, 240)))
+    camera.close()
+    assert path.read_bytes() == b""
+
+
+def test_samples_that_are_no_bytes_are_not_shown(loopback_with):
+    _, path = loopback_with()
+    writer = v4l2_backend.LoopbackWriter(path, PixelFormat.I420, (64, 32), 30)
+    with pytest.raises(ValueError, match="3072 samples of float32"):
+        writer.send(np.zeros(3072, np.float32))
+    writer.close()
+    assert path.read_bytes() == b""
+
+
+def test_a_camera_that_is_forgotten_lets_go_of_its_device(loopback_with):
+    loopback_with()
+    camera = virtual.VirtualCamera("auto")
+    camera.open((64, 32), 30)
+    del camera
+    gc.collect()
+    again = virtual.VirtualCamera("auto")
+    again.open((64, 32), 30)
+    again.close()
 
 
 def test_a_write_that_fails_is_raised(loopback_with, monkeypatch):
