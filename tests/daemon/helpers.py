@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vcam.camera.shape import Reframed
+from vcam.camera.shape import ShapedCamera
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
 from vcam.daemon.changes import Parts
@@ -93,9 +93,9 @@ class Daemon:
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._run)
 
-    def camera(self, settings: CameraSettings, size: Size, fps: float) -> Reframed:
+    def camera(self, settings: CameraSettings, size: Size, fps: float) -> ShapedCamera:
         self.cameras.append(LuminousCamera(settings.source, self.interval))
-        return Reframed(self.cameras[-1], size, settings.mirror, settings.crop)
+        return ShapedCamera(self.cameras[-1], size, settings.mirror, settings.crop)
 
     def network(self, settings: Any, size: Size, *room: str) -> FakeSegmenter:
         if settings.model == "broken":

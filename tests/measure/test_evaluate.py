@@ -18,7 +18,7 @@ from vcam.frames import Frame, Map
 from vcam.images import frame_to_bgr
 from vcam.matte.factory import make_matte
 from vcam.measure.evaluate import Matting, score
-from vcam.measure.unrefined import PlainMatte
+from vcam.measure.unrefined import UnrefinedMatte
 from vcam.output.encoded.file import VideoFileOutput
 from vcam.settings import Settings
 from vcam.testing import FakeSegmenter, middle_person
@@ -107,7 +107,7 @@ def test_a_video_whose_mattes_have_another_rate_is_refused(tmp_path) -> None:
 
 def test_the_plain_matte_is_the_map_and_nothing_else() -> None:
     """What `--plain` scores must have neither memory nor an edge of its own."""
-    frame, plain = Frame.allocate(*SIZE), PlainMatte()
+    frame, plain = Frame.allocate(*SIZE), UnrefinedMatte()
     plain.update(Map.whole(np.ones((24, 32), np.float32), frame), frame)
     alpha = plain.update(Map.whole(middle_person((32, 24)), frame), frame)
     expected = cv2.resize(middle_person((32, 24)) * 255, SIZE, interpolation=cv2.INTER_LINEAR)

@@ -237,13 +237,13 @@ class Live:
             self.outlets.resize(prepared.size)
             if self.state is not State.LIVE:
                 self.outlets.show(card)
-        if prepared.framing is not None:
-            camera, framing = prepared.framing
-            camera.use(framing)
+        if prepared.shape is not None:
+            camera, shape = prepared.shape
+            camera.use(shape)
         if prepared.camera is not None:
             self._keeper.exchange(prepared.camera, on=prepared.camera_on)
-        if pipeline.framing:
-            pipeline.framing.use(prepared.settings.framing)
+        if pipeline.operator:
+            pipeline.operator.use(prepared.settings.framing)
         self.settings = prepared.settings
         return [part for part in replaced if part is not replaced_camera]
 

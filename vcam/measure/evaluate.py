@@ -13,7 +13,7 @@ from vcam.frames import Frame
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.measure.meter import Meter, Scores
-from vcam.measure.unrefined import PlainMatte
+from vcam.measure.unrefined import UnrefinedMatte
 from vcam.media.ffmpeg import probe
 from vcam.pipeline import tune_process
 from vcam.segment.base import Segmenter
@@ -39,7 +39,7 @@ class Matting:
             settings = settings.replace(segment__region=False)
         self._own = segmenter is None
         self.segmenter = segmenter or open_segmenter(settings.segment, size)
-        self.matte: Matte = PlainMatte() if plain else make_matte(settings.matte, still=still)
+        self.matte: Matte = UnrefinedMatte() if plain else make_matte(settings.matte, still=still)
 
     def __call__(self, frame: Frame) -> U8:
         """The matte of the next frame: uint8 (height, width), a fresh array."""
