@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vcam.camera.operator import AutoFraming
+from vcam.camera.operator import CameraOperator
 from vcam.compose.backgrounds.static import ColorBackground
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
@@ -28,8 +28,8 @@ def pipeline(settings: Settings, frames: int = 4) -> tuple[Pipeline, RecordingOu
     camera = FakeCamera([pattern_frame(SIZE, number) for number in range(frames)], size=SIZE)
     camera.open()
     matte = make_matte(settings.matte, still=True)
-    framing = AutoFraming(settings.framing)
-    return Pipeline(camera, FakeSegmenter(), matte, composer, [output], framing=framing), output
+    operator = CameraOperator(settings.framing)
+    return Pipeline(camera, FakeSegmenter(), matte, composer, [output], operator=operator), output
 
 
 def test_filters_change_between_two_frames_and_go_without_a_trace() -> None:
@@ -74,7 +74,7 @@ def test_the_matte_of_a_framed_picture_belongs_to_the_frame_that_is_shown() -> N
 
     loop.matting.segmenter.segment = watch  # type: ignore[method-assign]
     loop.run()
-    assert loop.framing.view.scale < 1
+    assert loop.operator.view.scale < 1
     middle = output.frames[-1][: SIZE[0] * SIZE[1]].reshape(SIZE[1], SIZE[0])[-6:, 28:32]
     np.testing.assert_array_equal(middle, seen[-1][-6:, 28:32])
     assert (seen[-1] != pattern_frame(SIZE, 59).y).any()

@@ -20,8 +20,8 @@ import cv2
 
 from vcam.camera.base import Camera
 from vcam.camera.factory import make_camera
-from vcam.camera.operator import AutoFraming
-from vcam.camera.shape import Reframed
+from vcam.camera.operator import CameraOperator
+from vcam.camera.shape import ShapedCamera
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.base import Background, Composer
 from vcam.compose.composer import PlateComposer
@@ -57,13 +57,13 @@ class Pipeline:
         composer: Composer,
         outputs: Sequence[Output],
         *,
-        framing: AutoFraming | None = None,
+        operator: CameraOperator | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """segmenter: None if the background needs no matte, as `none` does. The camera must be open already."""
         self.camera, self.matting, self.composer = camera, Matting(segmenter, matte), composer
         self.outputs = list(outputs)
-        self.framing = framing
+        self.operator = operator
         self.timings = Timings()
         self._clock = clock
         self._stopping = False
@@ -87,7 +87,7 @@ class Pipeline:
         if camera is None:
             camera = make_camera(settings.camera, size, fps)
         else:
-            camera = Reframed(camera, size, settings.camera.mirror, settings.camera.crop)
+            camera = ShapedCamera(camera, size, settings.camera.mirror, settings.camera.crop)
         if outputs is None:
             outputs = [make_output(target, live=True) for target in settings.output.targets]
         camera.open()
@@ -181,19 +181,19 @@ class Pipeline:
         """The source has changed or paused: nothing of earlier frames may weigh in on later ones."""
         self._shown = None
         self.matting.reset()
-        if self.framing:
-            self.framing.reset()
+        if self.operator:
+            self.operator.reset()
 
     def composite(self, frame: Frame, now: float) -> Frame:
         """The finished picture of one frame; belongs to the composer until the next call. Never raises for a frame."""
         timings = self.timings
         try:
-            if self.framing:
+            if self.operator:
                 with timings.stage("read"):
-                    frame = self.framing.frame(frame)
+                    frame = self.operator.frame(frame)
             alpha = self.matting.alpha(frame, timings) if self.composer.needs_alpha else None
-            if self.framing and alpha:
-                self.framing.saw(alpha, frame.timestamp)
+            if self.operator and alpha:
+                self.operator.saw(alpha, frame.timestamp)
             with timings.stage("compose"):
                 picture = self.composer.compose(frame, alpha, now)
         except Exception as error:
@@ -294,10 +294,10 @@ def open_pipeline(
         composer.close()
         raise
     matte = make_matte(settings.matte, still=still)
-    framing = None if still else AutoFraming(settings.framing)
+    operator = None if still else CameraOperator(settings.framing)
     if settings.framing.auto and not composer.needs_alpha:
         log.warning("nobody is looked for with the background none, so auto-framing does nothing")
-    return Pipeline(camera, segmenter, matte, composer, outputs, framing=framing)
+    return Pipeline(camera, segmenter, matte, composer, outputs, operator=operator)
 
 
 def _open_composer(settings: Settings, size: Size, still: bool) -> PlateComposer:

@@ -1,6 +1,6 @@
 """Scripted stand-ins for everything outside the loop: clock, camera, network, sink.
 
-They keep the contracts of the rooms' `base.py`, so a program that uses vcam as a library can drive its own loops with
+They keep the contracts of the stages' `base.py`, so a program that uses vcam as a library can drive its own loops with
 them, as vcam's tests do.
 
     camera = FakeCamera([pattern_frame((64, 48), n) for n in range(3)])

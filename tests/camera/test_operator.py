@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vcam.camera.operator import AutoFraming, View
+from vcam.camera.operator import CameraOperator, View
 from vcam.frames import Alpha, Box, Frame
 from vcam.settings import Settings
 from vcam.testing import pattern_frame
@@ -15,15 +15,15 @@ SIZE = (320, 180)
 MAP = (64, 36)
 
 
-def framing(**changes: object) -> AutoFraming:
+def an_operator(**changes: object) -> CameraOperator:
     keys = {f"framing__{key}": value for key, value in {"auto": True, **changes}.items()}
-    return AutoFraming(Settings().replace(**keys).framing)
+    return CameraOperator(Settings().replace(**keys).framing)
 
 
 class Room:
     """People at places of the whole picture, seen through the view of the moment."""
 
-    def __init__(self, operator: AutoFraming) -> None:
+    def __init__(self, operator: CameraOperator) -> None:
         self.operator, self.now = operator, 100.0
         self.frame = pattern_frame(SIZE)
 
@@ -53,14 +53,14 @@ def run(room: Room, seconds: float, *people: tuple[float, float, float, float]) 
 
 
 def test_off_it_gives_the_very_frame() -> None:
-    room = Room(framing(auto=False))
+    room = Room(an_operator(auto=False))
     for _ in range(30):
         assert room.step((0.7, 0.4, 0.9, 1.0)) is room.frame
 
 
 @pytest.mark.parametrize("left", [0.02, 0.3, 0.75])
 def test_a_small_person_is_brought_closer_and_into_the_middle(left: float) -> None:
-    room = Room(framing())
+    room = Room(an_operator())
     run(room, 8, (left, 0.4, left + 0.2, 1.0))
     view = room.operator.view
     assert view.scale < 0.75
@@ -70,12 +70,12 @@ def test_a_small_person_is_brought_closer_and_into_the_middle(left: float) -> No
 
 
 def test_the_limit_of_the_zoom_is_kept() -> None:
-    room = Room(framing(zoom=1.25))
+    room = Room(an_operator(zoom=1.25))
     assert min(view[2] for view in run(room, 8, (0.45, 0.5, 0.55, 0.7))) == pytest.approx(0.8, abs=0.02)
 
 
 def test_a_group_is_kept_together() -> None:
-    room = Room(framing())
+    room = Room(an_operator())
     run(room, 8, (0.1, 0.4, 0.25, 1.0), (0.7, 0.45, 0.85, 1.0))
     part = room.operator.part(SIZE)
     assert part.x0 <= 0.1 * SIZE[0]
@@ -83,7 +83,7 @@ def test_a_group_is_kept_together() -> None:
 
 
 def test_small_movements_do_not_move_the_camera() -> None:
-    room = Room(framing())
+    room = Room(an_operator())
     run(room, 10, (0.4, 0.3, 0.6, 1.0))
     before = room.operator.view
     for index in range(60):
@@ -93,7 +93,7 @@ def test_small_movements_do_not_move_the_camera() -> None:
 
 
 def test_the_speed_is_limited_and_the_view_stays_inside() -> None:
-    room = Room(framing(speed=0.2))
+    room = Room(an_operator(speed=0.2))
     views = np.array(run(room, 3, (0.05, 0.4, 0.25, 1.0)) + run(room, 4, (0.75, 0.4, 0.95, 1.0)))
     assert np.abs(np.diff(views, axis=0)).max() <= 0.2 / 30 + 1e-9
     assert (views[:, 0] - views[:, 2] / 2 >= -1e-9).all()
@@ -101,7 +101,7 @@ def test_the_speed_is_limited_and_the_view_stays_inside() -> None:
 
 
 def test_a_person_who_walks_out_of_the_view_is_followed() -> None:
-    room = Room(framing(speed=1.0))
+    room = Room(an_operator(speed=1.0))
     run(room, 6, (0.1, 0.4, 0.3, 1.0))
     for index in range(240):
         left = 0.1 + 0.6 * min(1.0, index / 150)
@@ -112,7 +112,7 @@ def test_a_person_who_walks_out_of_the_view_is_followed() -> None:
 
 
 def test_what_is_shown_is_that_part_of_the_frame_scaled_up() -> None:
-    room = Room(framing())
+    room = Room(an_operator())
     run(room, 8, (0.6, 0.4, 0.8, 1.0))
     part = room.operator.part(SIZE)
     shown = room.operator.frame(room.frame)
@@ -123,7 +123,7 @@ def test_what_is_shown_is_that_part_of_the_frame_scaled_up() -> None:
 
 
 def test_when_nobody_is_there_the_whole_picture_returns() -> None:
-    room = Room(framing())
+    room = Room(an_operator())
     run(room, 6, (0.4, 0.4, 0.6, 1.0))
     assert room.operator.view.scale < 0.8
     run(room, 12)
@@ -131,7 +131,7 @@ def test_when_nobody_is_there_the_whole_picture_returns() -> None:
 
 
 def test_switched_off_it_goes_back_to_the_whole_picture() -> None:
-    room = Room(framing())
+    room = Room(an_operator())
     run(room, 6, (0.4, 0.4, 0.6, 1.0))
     room.operator.use(Settings().framing)
     run(room, 8, (0.4, 0.4, 0.6, 1.0))
@@ -139,7 +139,7 @@ def test_switched_off_it_goes_back_to_the_whole_picture() -> None:
 
 
 def test_specks_and_a_person_who_fills_the_frame_leave_the_whole_picture() -> None:
-    room = Room(framing())
+    room = Room(an_operator())
     run(room, 3, (0.5, 0.5, 0.505, 0.505))
     assert room.operator.view == View()
     run(room, 3, (0.0, 0.0, 1.0, 1.0))
@@ -147,7 +147,7 @@ def test_specks_and_a_person_who_fills_the_frame_leave_the_whole_picture() -> No
 
 
 def test_the_part_is_even_inside_and_carries_the_frame_s_stamp() -> None:
-    room = Room(framing())
+    room = Room(an_operator())
     for _ in range(90):
         room.frame.seq += 1
         room.frame.full_range = True

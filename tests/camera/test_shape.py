@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vcam.camera.shape import Reframed, parse_crop
+from vcam.camera.shape import ShapedCamera, parse_crop
 from vcam.errors import UsageError
 from vcam.frames import Box, Frame
 
@@ -39,7 +39,7 @@ class Still:
 
 
 def reframed(source, size, **what):
-    camera = Reframed(source, size, **what)
+    camera = ShapedCamera(source, size, **what)
     camera.open()
     return camera
 
@@ -134,7 +134,7 @@ def test_scaled_frames_use_one_buffer():
 def test_impossible_crops_are_refused_and_the_camera_let_go(crop):
     source = Still((64, 48))
     with pytest.raises(UsageError) as caught:
-        Reframed(source, (32, 24), crop=crop).open()
+        ShapedCamera(source, (32, 24), crop=crop).open()
     assert caught.value.hint
     assert not source.opened
 

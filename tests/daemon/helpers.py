@@ -13,7 +13,7 @@ import numpy as np
 from click.testing import CliRunner
 
 from vcam.camera.base import Camera
-from vcam.camera.shape import Reframed
+from vcam.camera.shape import ShapedCamera
 from vcam.cli.main import cli
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
@@ -118,9 +118,9 @@ class Daemon:
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._run)
 
-    def camera(self, settings: CameraSettings, size: Size, fps: float) -> Reframed:
+    def camera(self, settings: CameraSettings, size: Size, fps: float) -> ShapedCamera:
         self.cameras.append(LuminousCamera(settings.source, self.interval))
-        return Reframed(self.cameras[-1], size, settings.mirror, settings.crop)
+        return ShapedCamera(self.cameras[-1], size, settings.mirror, settings.crop)
 
     def network(self, settings: Any, size: Size, *room: str) -> FakeSegmenter:
         if settings.model == "broken":

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.daemon.helpers import PERSON, SETTINGS, SIZE, Daemon, refused
-from vcam.camera.shape import Reframed
+from vcam.camera.shape import ShapedCamera
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.daemon.base import State
 from vcam.daemon.changes import ONLY_READ, Parts, Situation, difference, prepare, split
@@ -198,15 +198,15 @@ def test_while_nobody_watches_another_camera_is_not_switched_on() -> None:
 
 def test_a_camera_that_is_known_by_two_names_stays_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vcam.daemon.changes._node", lambda source: "/dev/video0")
-    camera = Reframed(Daemon().cameras[0], SIZE)
+    camera = ShapedCamera(Daemon().cameras[0], SIZE)
     camera.open()
     busy = Daemon()
     parts = Parts(camera=lambda settings, size, fps: busy.camera(settings, size, fps))
     now = Situation(camera, True, True, SIZE, 30.0)
     prepared = prepare(SETTINGS, SETTINGS.replace(camera__source="other", camera__mirror=True), now, parts)
     assert prepared.camera is None
-    assert prepared.framing is not None
-    assert prepared.framing[1].mirror
+    assert prepared.shape is not None
+    assert prepared.shape[1].mirror
 
 
 def test_another_network_is_loaded_beside_the_old_one_which_is_closed_then() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.daemon.helpers import PERSON, SETTINGS, SIZE, Daemon, LuminousCamera, Screen, refused
 from vcam.camera.controls import ControlWishes
-from vcam.camera.shape import Reframed
+from vcam.camera.shape import ShapedCamera
 from vcam.daemon.base import State
 from vcam.errors import OutputDeviceError, UsageError
 from vcam.frames import Frame
@@ -70,9 +70,9 @@ class Sized(Daemon):
         super().__init__(screen=Elastic())
         self.asked: list[Any] = []
 
-    def camera(self, settings: Any, size: Size, fps: float) -> Reframed:
+    def camera(self, settings: Any, size: Size, fps: float) -> ShapedCamera:
         self.cameras.append(Adjusted(settings.source, self.interval))
-        return Reframed(self.cameras[-1], size, settings.mirror, settings.crop)
+        return ShapedCamera(self.cameras[-1], size, settings.mirror, settings.crop)
 
     def network(self, settings: Any, size: Size, *room: str) -> FakeSegmenter:
         if hasattr(self, "asked"):

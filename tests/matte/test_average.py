@@ -8,7 +8,7 @@ import pytest
 
 from vcam.frames import Box, Frame, Map
 from vcam.matte import soft
-from vcam.matte.average import CALM, MOVED, SteadyFilter
+from vcam.matte.average import CALM, MOVED, StillAverage
 from vcam.matte.guided import GuidedFilter
 from vcam.matte.soft import SoftMatte
 from vcam.settings import MatteSettings
@@ -20,13 +20,13 @@ SMALL, WORKING = (36, 64), (90, 160)
 WHOLE, WHOLE_SMALL = Box(0, 0, 160, 90), Box(0, 0, 64, 36)
 
 
-def steady() -> SteadyFilter:
-    made = SteadyFilter(MatteSettings().temporal)
+def still_average() -> StillAverage:
+    made = StillAverage(MatteSettings().temporal)
     made.allocate(SMALL, WORKING)
     return made
 
 
-def show(made: SteadyFilter, seen: U8, matte: U8, *, begins: bool = False) -> U8:
+def show(made: StillAverage, seen: U8, matte: U8, *, begins: bool = False) -> U8:
     shown = matte.copy()
     made.look(seen, begins)
     made.apply(shown, WHOLE_SMALL, WHOLE)
@@ -38,7 +38,7 @@ def flat(level: int, shape: tuple[int, int] = WORKING) -> U8:
 
 
 def test_what_flickers_before_a_still_map_is_averaged() -> None:
-    rng, made, seen, shown = np.random.default_rng(1), steady(), flat(130, SMALL), []
+    rng, made, seen, shown = np.random.default_rng(1), still_average(), flat(130, SMALL), []
     mattes = [np.clip(rng.normal(128, 40, WORKING), 0, 255).astype(np.uint8) for _ in range(30)]
     for number, matte in enumerate(mattes):
         # what the map's own noise is after the temporal filter
@@ -48,7 +48,7 @@ def test_what_flickers_before_a_still_map_is_averaged() -> None:
 
 
 def test_where_the_map_moves_the_matte_is_taken_as_it_is() -> None:
-    made, seen = steady(), flat(100, SMALL)
+    made, seen = still_average(), flat(100, SMALL)
     show(made, seen, flat(200))
     seen = seen.copy()
     seen[:, 30] += MOVED
@@ -61,7 +61,7 @@ def test_where_the_map_moves_the_matte_is_taken_as_it_is() -> None:
 
 @pytest.mark.parametrize(("start", "end"), [(255, 0), (0, 255), (3, 0), (252, 255)])
 def test_it_arrives_to_the_level(start: int, end: int) -> None:
-    made, seen = steady(), flat(90, SMALL)
+    made, seen = still_average(), flat(90, SMALL)
     show(made, seen, flat(start))
     assert abs(int(show(made, seen, flat(end))[0, 0]) - start) < abs(end - start)
     for _ in range(30):
@@ -71,7 +71,7 @@ def test_it_arrives_to_the_level(start: int, end: int) -> None:
 
 @pytest.mark.parametrize("why", ["a cut", "a reset", "nobody in between"])
 def test_nothing_of_another_scene_is_kept(why: str) -> None:
-    made, seen = steady(), flat(90, SMALL)
+    made, seen = still_average(), flat(90, SMALL)
     show(made, seen, flat(255))
     if why == "a reset":
         made.reset()
@@ -81,7 +81,7 @@ def test_nothing_of_another_scene_is_kept(why: str) -> None:
 
 
 def test_outside_of_the_box_is_nobody() -> None:
-    made, seen = steady(), flat(90, SMALL)
+    made, seen = still_average(), flat(90, SMALL)
     show(made, seen, flat(255))
     box, source = Box(40, 20, 120, 60), Box(16, 8, 48, 24)
     made.look(seen, begins=False)
@@ -120,7 +120,7 @@ def flicker(matte: SoftMatte, films: list[Frame]) -> float:
 @pytest.mark.parametrize("size", [(640, 360), (1280, 720)])
 def test_a_wall_that_moves_behind_a_still_person_does_not_move_the_matte(size: tuple[int, int]) -> None:
     films, without = frames(size, 20, shift=size[0] // 160), SoftMatte(MatteSettings())
-    without._steady = None
+    without._average = None
     assert flicker(SoftMatte(MatteSettings()), films) < 0.5 * flicker(without, films)
 
 

@@ -17,7 +17,7 @@ from vcam.frames import Frame, Map
 from vcam.matte.factory import make_matte
 from vcam.matting import Matting
 from vcam.measure.evaluate import Evaluation, open_scored, report, score
-from vcam.measure.unrefined import PlainMatte
+from vcam.measure.unrefined import UnrefinedMatte
 from vcam.settings import Settings
 from vcam.testing import FakeSegmenter, middle_person
 
@@ -31,7 +31,7 @@ def test_pictures_of_their_own_get_the_better_model_and_films_that_of_their_shap
 
 def test_the_plain_matte_is_the_map_and_nothing_else() -> None:
     """What `--plain` scores must have neither memory nor an edge of its own."""
-    frame, plain = Frame.allocate(*SIZE), PlainMatte()
+    frame, plain = Frame.allocate(*SIZE), UnrefinedMatte()
     plain.update(Map.whole(np.ones((24, 32), np.float32), frame), frame)
     alpha = plain.update(Map.whole(middle_person((32, 24)), frame), frame)
     expected = cv2.resize(middle_person((32, 24)) * 255, SIZE, interpolation=cv2.INTER_LINEAR)

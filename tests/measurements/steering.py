@@ -21,7 +21,7 @@ from typing import Any
 
 from vcam.assets import asset
 from vcam.camera.memory import MemoryCamera
-from vcam.camera.shape import Reframed
+from vcam.camera.shape import ShapedCamera
 from vcam.control.client import ControlClient
 from vcam.control.place import socket_path
 from vcam.daemon.changes import Parts
@@ -147,7 +147,7 @@ class Timed(MemoryOutput):
         self._watch.end()
 
 
-class TimedCamera(Reframed):
+class TimedCamera(ShapedCamera):
     watch: Stopwatch
 
     def read(self) -> Frame | None:
@@ -210,7 +210,7 @@ def main(pairs: int) -> None:
     cameras: list[MemoryCamera] = []
     watch = Stopwatch()
 
-    def camera(settings: Any, size: Any, fps: float) -> Reframed:
+    def camera(settings: Any, size: Any, fps: float) -> ShapedCamera:
         cameras.append(MemoryCamera(encoded, PixelFormat.MJPEG, SIZE, 30.0))
         reframed = TimedCamera(cameras[-1], SIZE, settings.mirror, settings.crop)
         reframed.watch = watch

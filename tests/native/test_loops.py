@@ -18,7 +18,7 @@ from tests.native.helpers import COMPILER, SOURCE, difference, noise
 from vcam import native, scaling
 from vcam.compose.blend import CHROMA_SCALE, LIFT, LUMA_SCALE
 from vcam.matte import guided
-from vcam.matte.average import CALM, MOVED, SteadyFilter
+from vcam.matte.average import CALM, MOVED, StillAverage
 from vcam.matte.temporal import TemporalFilter, gain_floor
 from vcam.native import build
 from vcam.types import F32, U8
@@ -205,7 +205,7 @@ def test_the_average_where_the_map_stands_still_is_the_steady_filters(kernels, s
     before[: small[0] // 2] = cv2.add(seen[: small[0] // 2], noise(3, small[0] // 2, small[1], 0, 24))
     matte, kept = noise(4, *size), noise(5, *size)
     matte[:, ::3] = kept[:, ::3]
-    made = SteadyFilter(strength)
+    made = StillAverage(strength)
     made._kernels = None
     expected = [matte.copy(), kept.copy()]
     made._average(*expected, (seen, before))

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from tests.daemon.helpers import Daemon, Screen
-from vcam.camera.shape import Reframed
+from vcam.camera.shape import ShapedCamera
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.blend import PlanarBlender
 from vcam.compose.composer import PlateComposer
@@ -354,7 +354,7 @@ class Trial(Daemon):
         self.screen.innocent = lambda: self.life.settings.background.spec != "none"
 
     def camera(self, settings: Any, size: Any, fps: float) -> Any:
-        return Reframed(Room(self.faults, settings.source), SIZE, settings.mirror, settings.crop)
+        return ShapedCamera(Room(self.faults, settings.source), SIZE, settings.mirror, settings.crop)
 
     def network(self, settings: Any, size: Any, *room: str) -> Any:
         if settings.model == "broken":

@@ -19,8 +19,8 @@ import pytest
 from tests.daemon.helpers import Daemon, refused
 from tests.trials.helpers import CHEQUERS, ROOM_COLOUR, SETTINGS, SIZE, Faults, Room, Trial, Witness, room, the_person
 from vcam.assets import asset
-from vcam.camera.operator import AutoFraming
-from vcam.camera.shape import Reframed
+from vcam.camera.operator import CameraOperator
+from vcam.camera.shape import ShapedCamera
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
@@ -178,8 +178,8 @@ class ColourWitness(Witness):
         plain = {text.partition(":")[0] for text in settings.filters.chain} <= KEEP_COLOURS
         if plain and settings.background.spec.startswith(("color", "green")):
             self.looked += 1
-            framing = self._trial.life.pipeline and self._trial.life.pipeline.framing
-            self.zoomed += bool(framing and framing.view.scale < 0.9)
+            operator = self._trial.life.pipeline and self._trial.life.pipeline.operator
+            self.zoomed += bool(operator and operator.view.scale < 0.9)
             if shows_its_colour(frame):
                 self.guilty.append((frame.seq, frame.u.copy()))
 
@@ -234,11 +234,11 @@ class EffectsTrial(Trial):
         monkeypatch.setattr("tests.trials.helpers.the_person", by_colour)
 
     def camera(self, settings: Any, size: Any, fps: float) -> Any:
-        return Reframed(SmallPerson(self.faults, settings.source), SIZE, settings.mirror, settings.crop)
+        return ShapedCamera(SmallPerson(self.faults, settings.source), SIZE, settings.mirror, settings.crop)
 
     def pipeline(self, settings: Settings, camera: Any, size: Any, outputs: list[Any]) -> Pipeline:
         made = super().pipeline(settings, camera, size, outputs)
-        made.framing = AutoFraming(settings.framing)
+        made.operator = CameraOperator(settings.framing)
         return made
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from vcam.assets import asset
 from vcam.camera.memory import MemoryCamera, encode_frames
-from vcam.camera.shape import Reframed
+from vcam.camera.shape import ShapedCamera
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
 from vcam.control.client import ControlClient
@@ -85,8 +85,8 @@ def moving_person(frame: Frame) -> F32:
 def test_memory_descriptors_and_threads_stay_flat(tmp_path: Path) -> None:
     encoded = encode_frames([pattern_frame(SIZE, number) for number in range(6)], PixelFormat.I420)
 
-    def camera(settings: Any, size: Any, fps: float) -> Reframed:
-        return Reframed(MemoryCamera(encoded, PixelFormat.I420, SIZE, 240.0, paced=False), size, settings.mirror)
+    def camera(settings: Any, size: Any, fps: float) -> ShapedCamera:
+        return ShapedCamera(MemoryCamera(encoded, PixelFormat.I420, SIZE, 240.0, paced=False), size, settings.mirror)
 
     def network(settings: Any, size: Any, *room: str) -> Any:
         return open_segmenter(settings, size, *room) if ENGINE else FakeSegmenter(moving_person, (40, 24))

@@ -83,7 +83,7 @@ class Adjustable(Protocol):
     """A camera with controls."""
 
     def adjust(self, controls: ControlWishes) -> None:
-        """See `vcam.camera.shape.Reframed.adjust`."""
+        """See `vcam.camera.shape.ShapedCamera.adjust`."""
 
 
 def wishes(settings: CameraSettings) -> ControlWishes:

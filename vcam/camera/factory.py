@@ -7,7 +7,7 @@ from pathlib import Path
 from vcam.camera.base import Camera
 from vcam.camera.demo import DemoScene
 from vcam.camera.file import open_file
-from vcam.camera.shape import Reframed
+from vcam.camera.shape import ShapedCamera
 from vcam.camera.url import UrlCamera
 from vcam.errors import UsageError
 from vcam.images import IMAGE_SUFFIXES
@@ -28,7 +28,7 @@ def make_camera(settings: CameraSettings, size: Size, fps: float, *, paced: bool
     `UsageError` for a file that is not there, `InputError` for one that may not be read. A device that is missing
     shows when the camera is opened.
     """
-    return Reframed(make_source(settings, size, fps, paced=paced), size, settings.mirror, settings.crop)
+    return ShapedCamera(make_source(settings, size, fps, paced=paced), size, settings.mirror, settings.crop)
 
 
 def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool = True) -> Camera:

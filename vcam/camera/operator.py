@@ -23,7 +23,7 @@ _LEAST = 0.02
 _TOUCHES = 0.02
 """Share of the view within which the person reaches its border, so that there may be more of them beyond it."""
 _HEADROOM = 0.6
-"""Of the margin, above the head; the rest of the room is given below."""
+"""Of the margin, above the head; the rest is given below."""
 _PATIENCE = 1.5
 """Seconds without anybody before the whole picture is shown again."""
 _EASE = 0.5
@@ -65,7 +65,7 @@ class View:
         return max(abs(mine - theirs) for mine, theirs in zip(self.values, other.values, strict=True)) / self.scale
 
 
-class AutoFraming:
+class CameraOperator:
     """Cuts a moving part out of every frame and brings it to the frame's size.
 
     `frame` gives the part of the camera's frame that is to be seen, `saw` takes the matte that was made from it. While
@@ -130,7 +130,7 @@ class AutoFraming:
         view, margin = self.view, self._settings.margin
         grow = 0.0
         if view.scale < 1 and (left < _TOUCHES or right > 1 - _TOUCHES or top < _TOUCHES):
-            # cut off by the view itself: there is no telling how much, so make room step by step
+            # cut off by the view itself: there is no telling how much, so show more step by step
             grow = 0.15
         x0, x1, y0, y1 = (
             origin + view.scale * (value - 0.5)

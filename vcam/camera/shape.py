@@ -41,7 +41,7 @@ def parse_crop(text: str, source: Size) -> Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Framing:
+class Shape:
     """How a camera's picture is brought into shape, and the buffers for it; None where nothing is to be done."""
 
     mirror: bool
@@ -53,7 +53,7 @@ class Framing:
     shrinks: bool = False
 
 
-class Reframed:
+class ShapedCamera:
     """A camera whose picture is cropped, brought to one size and mirrored.
 
     Where nothing of this is to be done, the frames are the camera's own, untouched. A part that has the right size
@@ -63,7 +63,7 @@ class Reframed:
     def __init__(self, camera: Camera, size: Size, mirror: bool = False, crop: str = "") -> None:
         """size: (width, height) of the frames given out; crop: "WxH+X+Y" in the camera's pixels, or empty."""
         self._camera = camera
-        self._framing = Framing(mirror, crop, size)
+        self._shape = Shape(mirror, crop, size)
 
     @property
     def description(self) -> str:
@@ -74,7 +74,7 @@ class Reframed:
 
     @property
     def size(self) -> Size:
-        return self._framing.size
+        return self._shape.size
 
     @property
     def fps(self) -> float:
@@ -93,13 +93,13 @@ class Reframed:
         check_size(*self.size)
         self._camera.open()
         try:
-            self._framing = self.plan(self._framing.mirror, self._framing.crop)
+            self._shape = self.plan(self._shape.mirror, self._shape.crop)
         except UsageError:
             self._camera.close()
             raise
 
-    def plan(self, mirror: bool, crop: str, size: Size | None = None) -> Framing:
-        """Another framing for the open camera, ready to `use`. Raises `UsageError` for an impossible crop.
+    def plan(self, mirror: bool, crop: str, size: Size | None = None) -> Shape:
+        """Another shape for the open camera, ready to `use`. Raises `UsageError` for an impossible crop.
 
         size: of the frames, if it is to be another one. Touches nothing that `read` uses, so it may be made in another
         thread.
@@ -108,7 +108,7 @@ class Reframed:
         part = parse_crop(crop, source)
         box = cover(part.size, size, unit=2).moved(part.x0, part.y0)
         width, height = box.size
-        return Framing(
+        return Shape(
             mirror,
             crop,
             size,
@@ -119,11 +119,11 @@ class Reframed:
             width > 2 * size[0] or height > 2 * size[1],
         )
 
-    def use(self, framing: Framing) -> None:
-        """Take over a framing from the next frame on; it stays when the camera is opened again."""
-        if framing.size != self.size and isinstance(self._camera, TakesWishes):
-            self._camera.wish(framing.size)
-        self._framing = framing
+    def use(self, shape: Shape) -> None:
+        """Take over a shape from the next frame on; it stays when the camera is opened again."""
+        if shape.size != self.size and isinstance(self._camera, TakesWishes):
+            self._camera.wish(shape.size)
+        self._shape = shape
 
     def adjust(self, controls: ControlWishes) -> None:
         """Set the controls of an open camera, in any thread; they stay when it is opened again.
@@ -138,22 +138,22 @@ class Reframed:
         frame = self._camera.read()
         if frame is None:
             return None
-        framing = self._framing
-        if framing.part is not None:
-            frame = frame.view(framing.part)
-        if framing.scaled is not None:
-            frame = self._into(framing.scaled, frame, self._scale)
-        if framing.mirrored is not None:
-            frame = self._into(framing.mirrored, frame, _flip)
+        shape = self._shape
+        if shape.part is not None:
+            frame = frame.view(shape.part)
+        if shape.scaled is not None:
+            frame = self._into(shape.scaled, frame, self._scale)
+        if shape.mirrored is not None:
+            frame = self._into(shape.mirrored, frame, _flip)
         return frame
 
     def close(self) -> None:
         """Close the camera and let the buffers go."""
         self._camera.close()
-        self._framing = Framing(self._framing.mirror, self._framing.crop, self.size)
+        self._shape = Shape(self._shape.mirror, self._shape.crop, self.size)
 
     def _scale(self, source: U8, target: U8) -> None:
-        way = cv2.INTER_AREA if self._framing.shrinks else cv2.INTER_LINEAR
+        way = cv2.INTER_AREA if self._shape.shrinks else cv2.INTER_LINEAR
         cv2.resize(source, target.shape[::-1], dst=target, interpolation=way)
 
     @staticmethod

@@ -103,7 +103,7 @@ def failure(node: Node, error: OSError) -> CameraError:
         return CameraError(f"{node.path} is not a video device", _LIST)
     if error.errno == errno.ENOSPC:
         return CameraError(
-            f"{what} gets no room on its USB bus",
+            f"{what} gets no bandwidth on its USB bus",
             "plug it in elsewhere, away from other cameras, or choose a smaller --size",
         )
     return CameraError(f"{what} cannot be started: {error.strerror}", "unplug it and plug it in again")

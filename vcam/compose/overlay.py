@@ -131,7 +131,7 @@ def read_rgba(path: Path) -> U8:
         raise InputError(f"{os.fspath(path)} is no picture that can lie over another: {error}", "use PNG") from error
 
 
-def draw_text(text: str, points: float, room: Size) -> U8:
+def draw_text(text: str, points: float, space: Size) -> U8:
     """White letters on a dark card with round corners, uint8 (height, width, 4) RGBA; smaller if they would not fit."""
     from PIL import Image, ImageDraw
 
@@ -141,10 +141,10 @@ def draw_text(text: str, points: float, room: Size) -> U8:
         left, top, right, bottom = ImageDraw.Draw(layer).multiline_textbbox((0, 0), text, font=font, spacing=points / 3)
         pad = 0.45 * points
         width, height = round(right - left + 2.4 * pad), round(bottom - top + 2 * pad)
-        if (width <= 0.94 * room[0] and height <= 0.94 * room[1]) or points <= 6:
+        if (width <= 0.94 * space[0] and height <= 0.94 * space[1]) or points <= 6:
             break
         points *= 0.9
-    layer = Image.new("RGBA", (min(width, room[0]), min(height, room[1])), (255, 255, 255, 0))
+    layer = Image.new("RGBA", (min(width, space[0]), min(height, space[1])), (255, 255, 255, 0))
     draw = ImageDraw.Draw(layer)
     draw.rounded_rectangle((0, 0, layer.width - 1, layer.height - 1), radius=pad, fill=(16, 18, 22, 165))
     _letters(layer, text, (1.2 * pad - left, pad - top), font, points)
@@ -159,12 +159,12 @@ def _letters(layer: Image.Image, text: str, at: tuple[float, float], font: objec
     layer.paste((245, 245, 245, 255), (0, 0), mask)
 
 
-def _corner(place: Spot, own: Size, room: Size, margin: int) -> tuple[int, int]:
+def _corner(place: Spot, own: Size, space: Size, margin: int) -> tuple[int, int]:
     """Where the upper left corner goes, at even pixels."""
-    wide, high = (min(limit, (side + 1) // 2 * 2) for side, limit in zip(own, room, strict=True))
-    x = {"left": margin, "right": room[0] - wide - margin}
-    y = {"top": margin, "bottom": room[1] - high - margin}
+    wide, high = (min(limit, (side + 1) // 2 * 2) for side, limit in zip(own, space, strict=True))
+    x = {"left": margin, "right": space[0] - wide - margin}
+    y = {"top": margin, "bottom": space[1] - high - margin}
     words = place.split("-")
-    column = next((x[word] for word in words if word in x), (room[0] - wide) // 2)
-    row = next((y[word] for word in words if word in y), (room[1] - high) // 2)
-    return max(0, min(column, room[0] - wide)) // 2 * 2, max(0, min(row, room[1] - high)) // 2 * 2
+    column = next((x[word] for word in words if word in x), (space[0] - wide) // 2)
+    row = next((y[word] for word in words if word in y), (space[1] - high) // 2)
+    return max(0, min(column, space[0] - wide)) // 2 * 2, max(0, min(row, space[1] - high)) // 2 * 2

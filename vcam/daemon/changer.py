@@ -171,13 +171,13 @@ class Changer:
         )
         if prepared.size is not None:
             life.resize(prepared.size)
-        if prepared.framing is not None:
-            camera, framing = prepared.framing
-            camera.use(framing)
+        if prepared.shape is not None:
+            camera, shape = prepared.shape
+            camera.use(shape)
         if prepared.camera is not None:
             life.keeper.exchange(prepared.camera, on=prepared.camera_on)
-        if pipeline.framing:
-            pipeline.framing.use(prepared.settings.framing)
+        if pipeline.operator:
+            pipeline.operator.use(prepared.settings.framing)
         life.settings = prepared.settings
         return [part for part in replaced if part is not replaced_camera]
 

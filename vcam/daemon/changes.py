@@ -14,7 +14,7 @@ from typing import Any
 from vcam.camera.base import Camera
 from vcam.camera.controls import CONTROL_NAMES, wishes
 from vcam.camera.factory import make_camera
-from vcam.camera.shape import Framing, Reframed
+from vcam.camera.shape import Shape, ShapedCamera
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.base import Background
 from vcam.compose.effects import make_effects
@@ -40,7 +40,7 @@ from vcam.settings import (
 )
 from vcam.types import Size
 
-FRAMING = frozenset(("camera.mirror", "camera.crop"))
+SHAPE = frozenset(("camera.mirror", "camera.crop"))
 CONTROLS = frozenset(f"camera.{name}" for name in CONTROL_NAMES)
 """Settings of the camera that do not need it to be opened anew."""
 
@@ -82,7 +82,7 @@ class Prepared:
     effects: Chain | None = None
     camera: Camera | None = None
     camera_on: bool = False
-    framing: tuple[Reframed, Framing] | None = None
+    shape: tuple[ShapedCamera, Shape] | None = None
     size: Size | None = None
 
     def discard(self) -> None:
@@ -186,8 +186,8 @@ def _another_size(new: Settings, now: Situation) -> Size:
 
 def _prepare_camera(prepared: Prepared, old: Settings, keys: set[str], now: Situation, parts: Parts) -> None:
     settings = prepared.settings.camera
-    if keys <= FRAMING | CONTROLS and now.camera_on and isinstance(now.camera, Reframed):
-        prepared.framing = (now.camera, now.camera.plan(settings.mirror, settings.crop, now.size))
+    if keys <= SHAPE | CONTROLS and now.camera_on and isinstance(now.camera, ShapedCamera):
+        prepared.shape = (now.camera, now.camera.plan(settings.mirror, settings.crop, now.size))
         if keys & CONTROLS:
             # last of all, since the camera obeys at once
             now.camera.adjust(wishes(settings))
@@ -204,8 +204,8 @@ def _prepare_camera(prepared: Prepared, old: Settings, keys: set[str], now: Situ
         if _node(old.camera.source) is None or _node(old.camera.source) != _node(settings.source):
             raise
         prepared.camera = None
-        if isinstance(now.camera, Reframed):
-            prepared.framing = (now.camera, now.camera.plan(settings.mirror, settings.crop, now.size))
+        if isinstance(now.camera, ShapedCamera):
+            prepared.shape = (now.camera, now.camera.plan(settings.mirror, settings.crop, now.size))
         return
     prepared.camera_on = True
 

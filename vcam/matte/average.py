@@ -22,7 +22,7 @@ Up to CALM the edge stands still and the average is long; from MOVED on nothing 
 a tenth of the map's pixels in a frame changes it by about 5."""
 
 
-class SteadyFilter:
+class StillAverage:
     """m <- m + g (q - m) for the refined matte q, rounded towards q, so that it arrives.
 
     The gain g runs from the temporal filter's least one at `CALM` to 1 at `MOVED`. No motion is followed here: what

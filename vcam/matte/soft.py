@@ -15,7 +15,7 @@ import numpy as np
 from vcam import native
 from vcam.frames import NOTHING, Alpha, Box, Frame, Map, Planes
 from vcam.images import place_map
-from vcam.matte.average import SteadyFilter
+from vcam.matte.average import StillAverage
 from vcam.matte.guided import RADIUS, REACH, GuidedFilter
 from vcam.matte.islands import IslandFilter
 from vcam.matte.temporal import TemporalFilter
@@ -97,7 +97,7 @@ class SoftMatte:
         self._islands = IslandFilter(settings.islands)
         self._edge = settings.edge
         self._guided = GuidedFilter() if settings.refine else None
-        self._steady = SteadyFilter(settings.temporal) if settings.refine and settings.temporal else None
+        self._average = StillAverage(settings.temporal) if settings.refine and settings.temporal else None
         self._kernels = native.kernels()
         self._layout: tuple[Size, Size, Box] | None = None
         self._origin: int | None = None
@@ -120,8 +120,8 @@ class SoftMatte:
         luma = (seen.pyramid[-1] if seen.pyramid else part).y
         # to bytes: 1/255 is finer than the network is sure of, and tables and morphology are cheap on bytes
         cv2.convertScaleAbs(self._temporal.update(probability, luma), dst=self._bytes, alpha=255.0)
-        if self._steady is not None:
-            self._steady.look(self._bytes, self._temporal.begins)
+        if self._average is not None:
+            self._average.look(self._bytes, self._temporal.begins)
         cv2.LUT(self._bytes, self._step, dst=self._small)
         self._islands.apply(self._small)
         self._move_edge()
@@ -134,8 +134,8 @@ class SoftMatte:
 
     def reset(self) -> None:
         self._temporal.reset()
-        if self._steady is not None:
-            self._steady.reset()
+        if self._average is not None:
+            self._average.reset()
         self._origin = None
 
     def _allocate(self, small: Size, frame: Size, part: Box) -> None:
@@ -160,8 +160,8 @@ class SoftMatte:
         self._grid = Grid.between(small, full, 2 * self._scale)
         self._working = np.zeros((height // self._scale, width // self._scale), np.uint8) if self._scale > 1 else None
         by = self._scale
-        if self._steady is not None:
-            self._steady.allocate((h, w), (height // by, width // by))
+        if self._average is not None:
+            self._average.allocate((h, w), (height // by, width // by))
         u, v = (np.zeros((height // by // 2, width // by // 2), np.uint8) for _ in range(2))
         self._reduced = Frame(np.zeros((height // by, width // by), np.uint8), u, v)
         # an offset of a whole number of small pixels is a dilation; the rest is a mixture of two of them
@@ -225,15 +225,15 @@ class SoftMatte:
         inner = Box(*(bound // self._scale for bound in box))
         target = full if self._working is None else self._working[inner.y0 : inner.y1, inner.x0 : inner.x1]
         guided.refine(small, self._working_planes(part, inner, pyramid), target, radius, reduced=guide)
-        if self._steady is not None:
-            self._steady.apply(target, source, inner)
+        if self._average is not None:
+            self._average.apply(target, source, inner)
         return target
 
     def _working_planes(self, part: Frame, inner: Box, pyramid: Sequence[Frame]) -> Planes:
         """The box's planes at working size."""
         reduced = self._reduced.view(inner)
         if self._working is None:
-            if self._steady is None:
+            if self._average is None:
                 return part.planes
             cv2.GaussianBlur(part.y, (3, 3), GRAIN, dst=reduced.y)
             return reduced.y, part.u, part.v

@@ -11,7 +11,7 @@ from vcam.datasets.folder import Pair, read_pair
 from vcam.frames import Frame
 from vcam.matting import Matting, open_matting, open_network
 from vcam.measure.meter import Meter, Scores
-from vcam.measure.unrefined import PlainMatte
+from vcam.measure.unrefined import UnrefinedMatte
 from vcam.media.ffmpeg import probe
 from vcam.pipeline import tune_process
 from vcam.settings import Settings
@@ -26,7 +26,7 @@ def open_scored(settings: Settings, size: Size, *, still: bool = False, plain: b
     """
     tune_process()
     if plain:
-        return Matting(open_network(settings.replace(segment__region=False), size, still=still), PlainMatte())
+        return Matting(open_network(settings.replace(segment__region=False), size, still=still), UnrefinedMatte())
     return open_matting(settings, size, still=still)
 
 

@@ -9,13 +9,13 @@ from vcam.frames import Alpha, Frame, Map
 from vcam.types import U8
 
 
-class PlainMatte:
+class UnrefinedMatte:
     """Bilinear enlargement of the probability, frame by frame; see `vcam.matte.base.Matte`."""
 
     def update(self, seen: Map, frame: Frame) -> Alpha:
         small = np.rint(np.clip(seen.probability, 0, 1) * 255).astype(np.uint8)
         full, box = np.zeros_like(frame.y), seen.box
-        full[box.y0 : box.y1, box.x0 : box.x1] = _scaled(small, (box.x1 - box.x0, box.y1 - box.y0))
+        full[box.y0 : box.y1, box.x0 : box.x1] = _scaled(small, box.size)
         half = _scaled(full, (frame.width // 2, frame.height // 2))
         return Alpha(full, half, _scaled(full, small.shape[::-1]), box, frame.seq)
 

@@ -6,9 +6,9 @@ person,
 
     plate = blur(w * sample) / blur(w)
 
-and where no room is within the blur's reach, behind the person, the nearest room is spread inward. `Room` gives
-w * sample and w, `Fill` divides and spreads; what is done in between makes the background. All in float32 at 1/4 to
-1/16 of the frame's size.
+and where nothing of the room is within the blur's reach, behind the person, what of it is nearest is spread inward.
+`Behind` gives w * sample and w, `Fill` divides and spreads; what is done in between makes the background. All in
+float32 at 1/4 to 1/16 of the frame's size.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _room_weights() -> F32:
     return np.clip((_PERSON - levels) / (_PERSON - _ROOM), 0, 1).astype(np.float32)
 
 
-class Room:
+class Behind:
     """The frame at a fraction of its size, and what of it is room; buffers for one size of frame.
 
     factor: 4, 8 or 16. `samples` are float32 planes Y, Cb, Cr of the reduced size, multiplied by `weight`, float32
@@ -78,8 +78,8 @@ class Room:
 class Fill:
     """From weighted sums to samples: sum / weight, and where the weight nears 0 what lies around.
 
-    Around means as near as there is room: the sums are halved again and again, and each level is completed from the
-    coarser one (a push-pull pyramid after Gortler and others, 1996).
+    Around means as near as anything of the room is: the sums are halved again and again, and each level is completed
+    from the coarser one (a push-pull pyramid after Gortler and others, 1996).
     """
 
     def __init__(self, size: Size) -> None:

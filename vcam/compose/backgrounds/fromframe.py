@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from vcam.colour import to_limited
-from vcam.compose.backgrounds.behind import LINES, Fill, Room, gaussian
+from vcam.compose.backgrounds.behind import LINES, Behind, Fill, gaussian
 from vcam.compose.base import Plate
 from vcam.frames import Alpha, Frame
 from vcam.scaling import enlarge
@@ -46,9 +46,9 @@ class BlurBackground:
             return
         sigma = sigma_of(self._strength) * size[1] / LINES
         factor = next((factor for factor in (16, 8) if sigma >= 1.1 * factor), 4)
-        self._room = Room(size, factor)
-        self._fill = Fill(self._room.size)
-        width, height = self._room.size
+        self._behind = Behind(size, factor)
+        self._fill = Fill(self._behind.size)
+        width, height = self._behind.size
         # a blur that spans hardly more than a reduced pixel would show their grid if it were enlarged in one go
         halfway = factor > 4 and sigma < 1.8 * factor
         self._double = np.empty((2 * height, 2 * width), np.uint8) if halfway else None
@@ -58,12 +58,12 @@ class BlurBackground:
         self._plate = Plate(Frame.allocate(*size), 0, scratch=True)
 
     def render(self, frame: Frame, alpha: Alpha, now: float) -> Plate:
-        plate, room = self._plate, self._room
+        plate, behind = self._plate, self._behind
         assert plate is not None, "prepare comes first"
-        room.update(frame, alpha)
-        for plane in (*room.samples, room.weight):
+        behind.update(frame, alpha)
+        for plane in (*behind.samples, behind.weight):
             cv2.sepFilter2D(plane, -1, self._kernel, self._kernel, dst=plane, borderType=cv2.BORDER_REPLICATE)
-        planes = self._fill.update(room.samples, room.weight, frame.full_range)
+        planes = self._fill.update(behind.samples, behind.weight, frame.full_range)
         for small, full in zip(planes, plate.frame.planes, strict=True):
             if self._double is not None:
                 cv2.resize(small, self._double.shape[::-1], dst=self._double, interpolation=cv2.INTER_LINEAR)
@@ -95,8 +95,10 @@ class PixelateBackground:
             return
         block = self._blocks * size[1] / LINES
         factor = next((factor for factor in (16, 8) if block >= factor), 4)
-        self._room = Room(size, factor)
-        grid = tuple(min(limit, max(1, round(side / block))) for side, limit in zip(size, self._room.size, strict=True))
+        self._behind = Behind(size, factor)
+        grid = tuple(
+            min(limit, max(1, round(side / block))) for side, limit in zip(size, self._behind.size, strict=True)
+        )
         self._grid: Size = (grid[0], grid[1])
         self._sums = [np.empty((grid[1], grid[0]), np.float32) for _ in range(4)]
         self._fill = Fill(self._grid)
@@ -106,10 +108,10 @@ class PixelateBackground:
         self._plate = Plate(frame, 0, scratch=True)
 
     def render(self, frame: Frame, alpha: Alpha, now: float) -> Plate:
-        plate, room = self._plate, self._room
+        plate, behind = self._plate, self._behind
         assert plate is not None, "prepare comes first"
-        room.update(frame, alpha)
-        for plane, mean in zip((*room.samples, room.weight), self._sums, strict=True):
+        behind.update(frame, alpha)
+        for plane, mean in zip((*behind.samples, behind.weight), self._sums, strict=True):
             cv2.resize(plane, self._grid, dst=mean, interpolation=cv2.INTER_AREA)
         blocks = self._fill.update(self._sums[:3], self._sums[3], frame.full_range)
         for block, row, which, full in zip(blocks, self._rows, self._which, plate.frame.planes, strict=True):

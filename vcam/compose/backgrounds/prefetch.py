@@ -102,7 +102,7 @@ class Prefetcher:
         if self._shown is not None:
             self._free.append(self._shown)
         self._shown = frame
-        # there is room for another one
+        # a place is free for another one
         self._wake.notify_all()
         return frame
 
@@ -149,7 +149,7 @@ class Prefetcher:
         return count, None
 
     def _store(self, frame: Frame) -> bool:
-        """Queue a copy once there is room; False when it is time to stop."""
+        """Queue a copy once a place is free; False when it is time to stop."""
         with self._wake:
             self._wake.wait_for(lambda: self._stopped or len(self._ready) < AHEAD)
             if self._stopped:

@@ -144,15 +144,15 @@ class SmallPictures:
         self._reducer.reduce(self._clean, self._small)
         return np.multiply(self._small, np.float32(1 / 255), out=out)
 
-    def enlarge(self, small: U8, box: Box, chroma: bool, room: Scratch | None = None) -> U8:
+    def enlarge(self, small: U8, box: Box, chroma: bool, into: Scratch | None = None) -> U8:
         """The part of a small map, uint8 (height, width), that belongs to `box`, at the size of a plane.
 
-        The array lies in `room`, which is for a whole picture, or else in this object until the next call.
+        The array lies in `into`, which is for a whole picture, or else in this object until the next call.
         """
-        room = room or self._enlarged
+        into = into or self._enlarged
         if not self._exact:
             size = (self._full[0] // 2, self._full[1] // 2) if chroma else self._full
-            out = room.shaped(size)
+            out = into.shaped(size)
             cv2.resize(small, size, dst=out, interpolation=cv2.INTER_LINEAR)
             part = box.half() if chroma else box
             return out[part.y0 : part.y1, part.x0 : part.x1]
@@ -164,7 +164,7 @@ class SmallPictures:
             min(self.size[1], -(-box.y1 // REDUCED) + 1),
         )
         step = REDUCED // 2 if chroma else REDUCED
-        out = room.shaped(((cells.x1 - cells.x0) * step, (cells.y1 - cells.y0) * step))
+        out = into.shaped(((cells.x1 - cells.x0) * step, (cells.y1 - cells.y0) * step))
         source = small[cells.y0 : cells.y1, cells.x0 : cells.x1]
         enlarge(source, out)
         part = box.half() if chroma else box
