@@ -329,7 +329,7 @@ def test_what_cannot_be_a_camera_is_refused_with_a_cure(nodes, source, words, hi
         (errno.EPERM, "you may not open Integrated Camera", "usermod"),
         (errno.EBUSY, "is used by another program", "close it there"),
         (errno.ENOTTY, "is not a video device", "vcam devices"),
-        (errno.ENOSPC, "gets no room on its USB bus", "smaller --size"),
+        (errno.ENOSPC, "gets no bandwidth on its USB bus", "smaller --size"),
         (errno.EIO, "cannot be started: Input/output error", "unplug it"),
     ],
 )

@@ -71,9 +71,10 @@ def test_a_reader_switches_the_camera_on_and_its_leaving_switches_it_off() -> No
             daemon.until(lambda seen=seen: composited(daemon) > seen + 3)
             assert daemon.life.watched
             daemon.screen.watchers = False
+            daemon.until(lambda: daemon.life.state is State.IDLE)
+            # in a thread of its own
             daemon.until(lambda turn=turn: camera.closed >= turn)
             assert camera.opened == turn
-            assert daemon.life.state is State.IDLE
 
 
 def test_a_reader_that_comes_back_at_once_finds_the_camera_on() -> None:

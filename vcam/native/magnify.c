@@ -1,4 +1,4 @@
-/* vcam/compose/backgrounds/fromframe.py: a small plane, bilinear, at a whole multiple of its size, as cv2.INTER_LINEAR has it */
+/* vcam/scaling.py: a small plane, bilinear, at a whole multiple of its size, as cv2.INTER_LINEAR has it */
 
 #include "common.h"
 

@@ -1,4 +1,4 @@
-/* vcam/segment/prepare.py: planes halved step by step, and what is left of the way linear, as cv2.INTER_LINEAR has it */
+/* vcam/scaling.py: planes halved step by step, and what is left of the way linear, as cv2.INTER_LINEAR has it */
 
 #include "common.h"
 
