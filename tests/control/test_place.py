@@ -73,6 +73,11 @@ def test_a_daemon_s_name_cannot_lead_elsewhere(name: str) -> None:
         NameLock(name)
 
 
+def test_the_socket_of_a_daemon_has_its_name() -> None:
+    assert socket_path() == sockets_folder() / "control.sock"
+    assert socket_path("two.b") == sockets_folder() / "two.b.sock"
+
+
 def test_a_name_has_one_holder_who_is_told_to_others_until_it_lets_go() -> None:
     lock, other = NameLock("one"), NameLock("two")
     with pytest.raises(DeviceError, match=rf"process {os.getpid()}\)") as caught:

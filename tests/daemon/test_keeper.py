@@ -154,11 +154,49 @@ def test_one_that_opens_only_after_it_was_let_go_is_closed() -> None:
     keeper.want()
     keeper.release()
     wake_up.set()
-    until(keeper, lambda: keeper.ready)
+    while not (keeper._opening and keeper._opening.done()):
+        time.sleep(0.001)
     keeper.release()
     assert not keeper.ready
     until(keeper, lambda: camera.closed == 1)
     keeper.close()
+
+
+def test_one_that_was_still_being_opened_when_another_came_says_nothing_about_that(camera: Obstinate) -> None:
+    wake_up = threading.Event()
+
+    class Slow(FakeCamera):
+        def open(self) -> None:
+            wake_up.wait(5)
+            raise CameraError("too late")
+
+    keeper = CameraKeeper(Slow([]))
+    keeper.want()
+    keeper.exchange(camera, on=False)
+    wake_up.set()
+    keeper.want()
+    until(keeper, lambda: keeper.ready)
+    assert keeper.error is None
+    assert camera.opened == 1
+    keeper.close()
+
+
+def test_the_log_tells_when_its_light_is_on_and_what_is_wrong_once(
+    keeper: CameraKeeper, camera: Obstinate, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for fault in (CameraError("gone"), CameraError("gone"), CameraError("in use"), None):
+        camera.fault = fault
+        clock.now += 10
+        keeper.want()
+        until(keeper, lambda: keeper._opening is None)
+    keeper.release()
+    assert [record.getMessage() for record in caplog.records] == [
+        "gone",
+        "in use",
+        "camera on: fake camera",
+        "camera off",
+    ]
 
 
 def test_another_one_takes_its_place(keeper: CameraKeeper, camera: Obstinate) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.daemon.helpers import Daemon
+from vcam.daemon.base import State
 from vcam.daemon.changes import Change, difference
-from vcam.daemon.keys import Keys, backgrounds
+from vcam.daemon.keys import Keys, backgrounds, listen
 from vcam.errors import UsageError
-from vcam.output.window import KEYS
+from vcam.output.window import KEYS, WindowOutput
 from vcam.settings import Settings
+from vcam.testing import RecordingOutput
 
 
 class Obedient:
@@ -107,3 +110,41 @@ def test_what_a_key_could_not_do_is_said_too() -> None:
     daemon.fail = UsageError("the picture is gone")
     Keys(daemon.change, "blur", said.append).press("background")
     assert said == ["the picture is gone"]
+
+
+class Keyboard(RecordingOutput):
+    """An output that takes keys and keeps what it is told to say."""
+
+    on_key: Callable[[str], None] | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_keys_are_listened_to_at_whatever_output_takes_any() -> None:
+    keyboard, other, window = Keyboard(), RecordingOutput(), WindowOutput()
+    daemon = Obedient(Settings().replace(background__spec="green"))
+    listen([other, keyboard, window], daemon.change, "green")
+    assert window.on_key is not None
+    assert not hasattr(other, "on_key")
+    assert keyboard.on_key is not None
+    keyboard.on_key("background")
+    assert daemon.settings.background.spec == "blur"
+    assert keyboard.said == ["background: blur"]
+    keyboard.on_key("no such key")
+    assert len(keyboard.said) == 1
+
+
+def test_a_key_that_is_pressed_at_an_output_changes_the_daemon_s_settings() -> None:
+    keyboard = Keyboard()
+    with Daemon(screen=keyboard) as daemon:
+        daemon.until(lambda: daemon.life.state is State.LIVE)
+        assert keyboard.on_key is not None
+        keyboard.on_key("smoothstep")
+        daemon.until(lambda: bool(keyboard.said))
+    assert keyboard.said == ["filters: smoothstep"]
+    assert daemon.life.settings.filters.chain == ("smoothstep",)

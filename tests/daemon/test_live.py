@@ -9,7 +9,7 @@ import pytest
 
 from tests.daemon.helpers import SETTINGS, SIZE, Daemon
 from vcam.daemon.base import State
-from vcam.errors import CameraError, CameraStalled, ModelError, OutputDeviceError
+from vcam.errors import CameraError, CameraStalled, ModelError, OutputDeviceError, OutputError
 from vcam.frames import Frame
 from vcam.settings import Settings
 from vcam.testing import FakeCamera, FakeSegmenter, pattern_frame
@@ -74,7 +74,7 @@ def test_a_reader_switches_the_camera_on_and_its_leaving_switches_it_off() -> No
             daemon.until(lambda: daemon.life.state is State.IDLE)
             # in a thread of its own
             daemon.until(lambda turn=turn: camera.closed >= turn)
-            assert camera.opened == turn
+            assert camera.opened == daemon.networks[0].resets == turn
 
 
 def test_a_reader_that_comes_back_at_once_finds_the_camera_on() -> None:
@@ -98,6 +98,9 @@ def test_a_lost_camera_gives_a_placeholder_and_comes_back_by_itself() -> None:
     first = [pattern_frame(SIZE, n) for n in range(5)] + [CameraError("it was unplugged")]
     with start(Endless(first)) as daemon:
         daemon.until(lambda: daemon.life.keeper.camera.opened >= 2 and composited(daemon) > 10)
+        assert daemon.networks[0].resets == 1, "what was seen before still weighs"
+        _, error = daemon.life.monitor.last_error
+        assert error.message == "it was unplugged"
     frames = daemon.screen.frames
     shown = [index for index, picture in enumerate(frames) if is_composited(picture)]
     assert any(not is_composited(picture) for picture in frames[shown[0] : shown[-1]])
@@ -155,6 +158,31 @@ def test_a_long_stall_is_a_lost_camera() -> None:
     first = [pattern_frame(SIZE, 0)] + [CameraStalled("late")] * 100_000
     with start(Endless(first), settings=SETTINGS.replace(camera__timeout=0.2)) as daemon:
         daemon.until(lambda: daemon.life.keeper.camera.opened >= 2 and composited(daemon) > 3)
+        assert daemon.networks[0].resets == 1
+
+
+def test_a_camera_that_cannot_be_had_at_the_start_is_an_error_unless_it_is_waited_for() -> None:
+    class Missing(FakeCamera):
+        def check(self) -> None:
+            raise CameraError("there is no camera", "plug one in")
+
+    with pytest.raises(CameraError, match="no camera"):
+        Daemon(camera=Missing([], live=True)).life.run()
+    with Daemon(SETTINGS.replace(camera__wait=True), camera=Missing(Endless(), size=SIZE, live=True)) as daemon:
+        daemon.live()
+
+
+def test_the_last_error_may_be_the_network_s_or_an_output_s() -> None:
+    with Daemon() as daemon:
+        daemon.live()
+        daemon.networks[0]._script = lambda frame: RuntimeError("it is hot")
+        daemon.until(lambda: daemon.life.monitor.last_error is not None)
+        assert str(daemon.life.monitor.last_error[1]) == "it is hot"
+    with Daemon() as daemon:
+        daemon.live()
+        daemon.screen.fail = OutputError("the disk is full")
+        daemon.thread.join(5)
+    assert str(daemon.error) == "the disk is full"
 
 
 def test_what_cannot_be_opened_at_the_start_is_an_error_and_nothing_stays_open() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from pathlib import Path
 
 import pytest
 
@@ -55,9 +56,18 @@ def test_once_the_loop_has_ended_everything_is_refused() -> None:
     mailbox, done = Mailbox(), []
     waiting = mailbox.post(lambda: done.append("waiting"))
     mailbox.close()
+    with pytest.raises(VcamError, match="stopping"):
+        waiting.result(0)
     late = mailbox.post(lambda: done.append("late"))
-    for future in (waiting, late):
-        with pytest.raises(VcamError, match="stopping"):
-            future.result(0)
+    with pytest.raises(VcamError, match="stopping"):
+        late.result(0)
     mailbox.run()
     assert done == []
+
+
+def test_its_descriptor_goes_with_it() -> None:
+    mailbox = Mailbox()
+    link = Path(f"/proc/self/fd/{mailbox.fileno()}")
+    assert link.is_symlink()
+    del mailbox
+    assert not link.is_symlink()

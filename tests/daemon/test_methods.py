@@ -29,6 +29,10 @@ from vcam.errors import ConfigError, DeviceError, UsageError, VcamError
 def test_status_tells_what_people_ask(steered: Steered, client: ControlClient) -> None:
     status = client.call("status")
     assert (status["state"], status["watched"], status["pid"]) == ("live", True, os.getpid())
+    assert 0 <= status["since_s"] <= status["uptime_s"] < 30
+    assert status["frames"] > 0
+    assert status["cause"] == "camera one"
+    assert status["last_error"] is None
     assert status["camera"] == {"source": "one", "description": "camera one", "on": True}
     assert status["outputs"][0]["description"] == "recording"
     assert status["segmenter"] == "fake network"
@@ -131,6 +135,8 @@ def test_subscribers_hear_of_states_and_figures(steered: Steered, client: Contro
 def test_pause_and_resume(steered: Steered, client: ControlClient) -> None:
     client.call("pause")
     assert client.call("status")["state"] == "paused"
+    assert client.call("status")["cause"] == "asked to"
+    assert not client.call("status")["camera"]["on"]
     client.call("resume")
     steered.daemon.until(lambda: steered.daemon.life.state is State.LIVE)
 

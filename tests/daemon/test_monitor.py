@@ -19,7 +19,11 @@ def monitor(clock: FakeClock) -> Monitor:
     return Monitor(clock=clock)
 
 
-def test_rates_are_those_of_the_last_seconds(monitor: Monitor, clock: FakeClock) -> None:
+def test_rates_are_those_of_the_last_seconds(
+    monitor: Monitor, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the process takes a quarter of a core
+    monkeypatch.setattr("vcam.daemon.monitor.time.process_time", lambda: clock.now / 4)
     timings, dropped = Timings(), 0
     for turn in range(300):
         # thirty turns a second; those of the first five seconds are slow ones
@@ -32,6 +36,7 @@ def test_rates_are_those_of_the_last_seconds(monitor: Monitor, clock: FakeClock)
     rates = monitor.rates()
     assert rates["fps_in"] == pytest.approx(32, abs=0.5)
     assert rates["fps_out"] == pytest.approx(31, abs=0.5)
+    assert rates["cpu_percent"] == pytest.approx(25.0)
     assert rates["cpu_ms"]["segment"] == 4.0
     assert rates["cpu_ms"]["read"] == 0.0
     assert monitor.dropped == dropped - 1, "as of the last look a second"

@@ -1,6 +1,6 @@
 """The methods of the control socket: what each does, and the socket's life beside that of the daemon.
 
-A message goes from thread to thread, and none waits for another but the worker for the loop:
+A message goes from thread to thread. Server and loop never wait for another one; the worker waits for the loop.
 
     server   `vcam.control.server` takes the line apart and calls `Control`, which returns what can be told at once, and
              for everything else a future
