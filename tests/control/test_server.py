@@ -56,6 +56,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     yield served
     served.server.close()
     assert not served.path.exists()
+    assert not served.server._thread.is_alive(), "it was not woken"
 
 
 def lines(peer: socket.socket) -> Iterator[dict[str, Any]]:
@@ -340,6 +341,25 @@ def test_nonsense_is_answered_slowly_and_sense_beside_it_is_not(
         shouting.settimeout(0.2)
         with pytest.raises(TimeoutError):
             shouting.recv(10)
+
+
+def test_what_was_posted_before_the_end_is_called(tmp_path: Path) -> None:
+    served, gate, done = Served(tmp_path / "s.sock"), threading.Event(), []
+    served.server.start()
+
+    def hold_up() -> None:
+        done.append("first")
+        gate.wait(5)
+
+    served.server.post(hold_up)
+    until(lambda: bool(done))
+    served.server.post(lambda: done.append("second"))
+    closing = threading.Thread(target=served.server.close)
+    closing.start()
+    until(lambda: served.server._stopping)
+    gate.set()
+    closing.join()
+    assert done == ["first", "second"]
 
 
 def test_notices_go_to_one_after_the_other_and_all_are_sent_before_the_end(tmp_path: Path) -> None:

@@ -331,6 +331,26 @@ def test_whatever_a_camera_raises_the_virtual_camera_goes_on() -> None:
         assert daemon.more()[-1].y[32, 5] == PERSON["one"]
 
 
+def test_a_change_that_is_asked_for_before_the_start_is_made_after_it() -> None:
+    daemon = Daemon()
+    change = daemon.life.changer.change(lambda now: now.replace(background__spec=RED))
+    with daemon:
+        assert change.result(10).changed == {"background.spec": RED}
+        daemon.live()
+        red = chroma(daemon.more(1)[0])
+        daemon.set(background__spec=BLUE)
+        assert chroma(daemon.more(1)[-1]) != red
+
+
+def test_where_there_is_no_start_a_change_is_refused() -> None:
+    daemon = Daemon(SETTINGS.replace(camera__source="nosuch"))
+    change = daemon.life.changer.change(lambda now: now.replace(background__spec=RED))
+    with pytest.raises(CameraError):
+        daemon.life.run()
+    with pytest.raises(VcamError, match="stopping"):
+        change.result(5)
+
+
 def test_who_waits_for_a_change_when_vcam_stops_is_told() -> None:
     gate = threading.Event()
 

@@ -22,6 +22,7 @@ from vcam.control.place import make_sockets_folder, socket_path, sockets_folder
 from vcam.control.protocol import METHODS
 from vcam.daemon.base import State
 from vcam.daemon.methods import Control, Origin
+from vcam.daemon.notify import Notifier
 from vcam.daemon.streams import METHODS as STREAM_METHODS
 from vcam.errors import ConfigError, DeviceError, UsageError, VcamError
 
@@ -119,8 +120,43 @@ def test_a_config_file_that_broke_is_told_and_the_old_settings_stay(
     assert "the old settings stay" in caplog.text
 
 
+class Heard(Notifier):
+    """Keeps what the service manager would hear of reloads."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.said: list[str] = []
+
+    def reloading(self) -> None:
+        self.said.append("reloading")
+
+    def ready(self, status: str) -> None:
+        self.said.append(f"ready, {status}")
+
+
+def test_the_service_manager_hears_when_a_reload_begins_and_what_has_come_of_it(
+    steered: Steered, client: ControlClient
+) -> None:
+    notifier = steered.daemon.life.notifier = Heard()
+    client.call("reload")
+    assert notifier.said == ["reloading", "ready, live: camera one"]
+    steered.config.write_text("[matte]\nsoftness = 7\n")
+    with pytest.raises(ConfigError):
+        client.call("reload")
+    assert notifier.said[2] == "reloading"
+    assert notifier.said[3].startswith("ready, live: camera one; the old settings stay: ")
+
+
+def test_what_needs_a_new_start_after_a_reload_is_in_the_log(
+    steered: Steered, caplog: pytest.LogCaptureFixture
+) -> None:
+    steered.config.write_text("[output]\nfps = 15\n")
+    steered.control.reload()
+    steered.daemon.until(lambda: "these take effect after a new start: output.fps" in caplog.text)
+
+
 def test_subscribers_hear_of_states_and_figures(steered: Steered, client: ControlClient) -> None:
-    client.call("subscribe", {"events": ["state", "metrics"]})
+    assert client.call("subscribe", {"events": ["state", "metrics"]})["state"] == "live"
     with ControlClient() as other:
         other.call("pause")
     heard: dict[str, Any] = {}
