@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import tomlkit
 
+from vcam import folders
 from vcam.assets import data_folder
 from vcam.errors import ModelError, OutputError, UsageError
 from vcam.files import write_whole
@@ -47,11 +48,11 @@ def add(source: str, name: str = "", *, replace: bool = False, check: Check = la
     """
     if not source.endswith((*SUFFIXES, ".toml")):
         raise UsageError(f"{source} is neither a network nor a card", f"give a file ending in {' '.join(SUFFIXES)}")
-    card = load_model(Path(source).expanduser().absolute())
+    card = load_model(folders.expand(source).absolute())
     name = name or card.name
     _check_name(name, replace)
     check(card)
-    folder = model_folders()[1]
+    folder = folders.place_to_write(model_folders()[1])
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -107,7 +108,7 @@ def pull(
     if dot + suffix not in (*SUFFIXES, ".toml"):
         raise UsageError(f"{address} is neither a network nor a card", f"it must end in .toml or {' '.join(SUFFIXES)}")
     card_address = parts._replace(path=f"{stem}.toml").geturl()
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=folders.scratch()) as scratch:
         folder = Path(scratch)
         path = folder / card_address.rpartition("/")[2].partition("?")[0]
         _fetch(card_address, path, _MOST_OF_A_CARD)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from vcam.errors import OutputError, UsageError
 from vcam.files import PartialFile
+from vcam.folders import scratch
 from vcam.frames import Frame, check_size, even_size
 from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, last_line, local_url, probe
 from vcam.media.rate import exact_rate
@@ -253,7 +254,7 @@ class _Encoder:
 
     def __init__(self, arguments: list[str]) -> None:
         # a file, not a pipe: nothing has to drain it, and ffmpeg can never block on it
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._messages = tempfile.TemporaryFile(dir=scratch())  # noqa: SIM115 - lives as long as the process
         command = [find_ffmpeg(), "-v", "error", "-nostdin", "-y", *arguments]
         try:
             self._process = subprocess.Popen(
@@ -317,7 +318,7 @@ def _run(arguments: list[str]) -> None:
 
 def _can_copy_sound(source: Path, muxer: str) -> bool:
     """Whether the container takes the sound as it is: tried out on its first moments."""
-    with tempfile.NamedTemporaryFile(suffix=f".{muxer}") as trial:
+    with tempfile.NamedTemporaryFile(suffix=f".{muxer}", dir=scratch()) as trial:
         try:
             _run(["-i", local_url(source), "-map", "0:a", "-c", "copy", "-t", "0.2", "-f", muxer, f"file:{trial.name}"])
         except OutputError:
