@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.places import ROOT
 from vcam import folders
 from vcam.errors import ConfigError, UsageError, VcamError
 from vcam.settings import config_path, load
@@ -120,7 +121,7 @@ START = "start --camera demo --output null --always-on --background green --size
 
 def vcam(words: str, shell: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
     command = f"{shell} exec {sys.executable} -m vcam {words}"
-    plain = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).resolve().parents[1]), "LC_ALL": "C.UTF-8"}
+    plain = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
     return subprocess.run(
         ["sh", "-c", command], env=plain | environ, capture_output=True, text=True, timeout=60, check=False
     )
@@ -140,7 +141,7 @@ def test_a_closed_standard_stream_is_nobody_elses(tmp_path: Path) -> None:
     code = f"import os; out = os.open('{tmp_path}/new', os.O_CREAT | os.O_WRONLY); print(out, file=open('{out}', 'w'))"
     script = tmp_path / "run.py"
     script.write_text(f"from vcam.cli.main import _settle\n_settle()\nprint('to nobody')\n{code}\n")
-    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     shell = f"exec {sys.executable} {script} <&- >&- 2>&-"
     subprocess.run(["sh", "-c", shell], env=environ, check=True, timeout=60)
     assert int(out.read_text()) > 2
@@ -155,3 +156,28 @@ def test_what_is_made_under_a_strange_umask_can_be_opened_again(tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) & 0o700 for path in run.rglob("*.lock")}
     assert modes == {"control.lock": 0o600}
+
+
+@pytest.mark.process
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("options", "environ"),
+    [
+        ("-OO", {}),
+        ("-X dev -W error", {}),
+        ("", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+        ("", {"TZ": "Nowhere/Else", "PATH": "", "TMPDIR": "/nonexistent"}),
+    ],
+    ids=["no asserts", "every warning", "no letters but ASCII", "no path, no folder for temporary files"],
+)
+def test_vcam_starts_in_a_strange_environment(options: str, environ: dict[str, str], tmp_path: Path) -> None:
+    picture = tmp_path / "\udce4 ü.png"
+    picture.write_bytes((ROOT / "vcam/assets/astronaut.png").read_bytes())
+    plain = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    words = [*START.replace("green", "SPEC").split(), "--text", "ü€", "--clock"]
+    command = [sys.executable, *options.split(), "-m", "vcam", *words]
+    command[command.index("SPEC")] = str(picture)
+    environ = {**plain, "XDG_RUNTIME_DIR": str(tmp_path), **environ}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr

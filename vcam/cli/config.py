@@ -108,7 +108,9 @@ def _source(loaded: Loaded, key: str) -> str:
 @config.command()
 def path() -> None:
     """Print where the config file is, or would be."""
-    click.echo(config_path())
+    from vcam.folders import place_to_write
+
+    click.echo(place_to_write(config_path()))
 
 
 @config.command()
