@@ -47,8 +47,10 @@ FLOORS = (
           "Every setting; ffmpeg; pictures in files; the compiled loops; one shape fitted into another; "
           "the kernel's devices; stand-ins for tests."),
     Floor("frames", ("frames",), "The frame, the map and the matte that belong to it."),
-    Floor("foundation", ("colour", "files", "secrets"), "BT.601; files written whole; words that nobody shall see."),
-    Floor("stones", ("types", "errors", "assets", "timings", "signals", "backoff"), "What everybody stands on."),
+    Floor("foundation", ("colour", "files", "folders", "secrets"),
+          "BT.601; files written whole; where vcam's own files lie; words that nobody shall see."),
+    Floor("stones", ("types", "errors", "assets", "timings", "signals", "backoff", "silent"),
+          "What everybody stands on."),
 )  # fmt: skip
 """From the top to the ground."""
 

@@ -76,7 +76,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
     def install(*words: str) -> list[str]:
         run("service", "install", "--no-start", *words)
-        lines = unit_path({"XDG_CONFIG_HOME": str(tmp_path)}).read_text().splitlines()
+        lines = unit_path().read_text().splitlines()
         wanted = [line for line in lines if re.match('ExecStart=|Environment="?VCAM', line)]
         return [word.replace("%%", "%") for line in wanted for word in shlex.split(line.partition("=")[2])]
 

@@ -60,7 +60,7 @@ def test_without_a_folder_of_the_session_there_is_one_for_the_user_alone(
     else:
         monkeypatch.setenv("XDG_RUNTIME_DIR", variable)
     uid = os.getuid()
-    monkeypatch.setattr("vcam.control.place.os.path.isdir", lambda path: made and path == f"/run/user/{uid}")
+    monkeypatch.setattr("vcam.folders.os.path.isdir", lambda path: made and path == f"/run/user/{uid}")
     systemd_s = made and not variable
     assert sockets_folder() == Path(f"/run/user/{uid}/vcam" if systemd_s else f"/tmp/vcam-{uid}")
 

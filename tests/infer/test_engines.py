@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from tests.infer.helpers import PICTURE, RESULT, SIDE, described, tiny_network
+from vcam import silent
 from vcam.errors import EngineError, ModelError
 from vcam.infer.base import Output, Picture, State
 from vcam.infer.onnxruntime import OnnxRuntimeEngine
-from vcam.infer.openvino import OpenVinoEngine, import_openvino, narrow_broadcasts
+from vcam.infer.openvino import OpenVinoEngine, narrow_broadcasts
 from vcam.models.find import find_model
 
 pytestmark = pytest.mark.engine
@@ -257,7 +258,7 @@ def test_only_what_a_product_or_sum_repeats_by_itself_is_left_out(tmp_path, node
 
 @pytest.mark.parametrize(("padding", "broadcast"), [(1, "numpy"), (0, "none")])
 def test_an_enlargement_stays_that_adds_zeros_or_whose_product_cannot_repeat(padding, broadcast):
-    openvino = import_openvino()
+    openvino = silent.openvino()
     build = openvino.opset13
     value = build.parameter([1, 1, 1, 1], np.float32)
     sizes, axes = (build.constant(np.array(sides, np.int64)) for sides in ([4, 4], [2, 3]))

@@ -25,9 +25,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 
-from vcam import Settings
+from vcam import Settings, silent
 from vcam.camera.file import VideoFile
 from vcam.datasets.folder import Pair, find_pairs, read_pair
 from vcam.datasets.synthetic import Motion, recomposed, synthetic_clip
@@ -85,7 +84,7 @@ def cut_out(pair: Pair) -> U8:
 
 def mattes(film: list[Frame], model: Path) -> list[U8]:
     """Those of Robust Video Matting, which carries its state from frame to frame."""
-    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    session = silent.onnxruntime().InferenceSession(str(model), providers=["CPUExecutionProvider"])
     picture, *states = session.get_inputs()
     memory: dict[str, F32] = {state.name: np.zeros(state.shape, np.float32) for state in states}
     found: list[U8] = []

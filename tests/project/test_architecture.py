@@ -66,6 +66,12 @@ def test_heavy_packages_are_imported_only_where_they_are_used(module: str) -> No
     assert not first & HEAVY, f"{module} imports {first & HEAVY} at start"
 
 
+@pytest.mark.parametrize("module", [name for name in modules() if name != "vcam.silent"])
+def test_packages_that_would_report_to_somebody_are_imported_in_one_place(module: str) -> None:
+    talkers = {"openvino", "onnxruntime", "pygame"}
+    assert not {name for name in imported(modules()[module]) if name.split(".")[0] in talkers}, "see vcam.silent"
+
+
 @pytest.mark.process
 def test_the_command_line_starts_without_heavy_packages() -> None:
     script = "import sys, vcam.cli.main; print(*sys.modules)"

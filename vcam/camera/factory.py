@@ -10,6 +10,7 @@ from vcam.camera.file import open_file
 from vcam.camera.shape import ShapedCamera
 from vcam.camera.url import UrlCamera
 from vcam.errors import UsageError
+from vcam.folders import expand
 from vcam.images import IMAGE_SUFFIXES
 from vcam.settings import CameraSettings
 from vcam.types import Size
@@ -38,7 +39,7 @@ def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool
         return DemoScene(size, fps, paced)
     if "://" in source:
         return UrlCamera(source, size, fps, settings.timeout)
-    path = Path(source).expanduser()
+    path = expand(source)
     if _names_a_file(source, path):
         return open_file(path, fps, paced=paced)
 

@@ -108,7 +108,9 @@ def _source(loaded: Loaded, key: str) -> str:
 @config.command()
 def path() -> None:
     """Print where the config file is, or would be."""
-    click.echo(config_path())
+    from vcam.folders import place_to_write
+
+    click.echo(place_to_write(config_path()))
 
 
 @config.command()
@@ -153,12 +155,13 @@ def edit() -> int:
     You edit a copy; it takes the file's place once it is checked. The first time it holds every setting, commented out.
     """
     from vcam.files import replace_file
+    from vcam.folders import place_to_write, scratch
     from vcam.settings.saving import problems, template
     from vcam.settings.toml import read_text
 
-    here = config_path()
+    here = place_to_write(config_path())
     before = read_text(here) if here.exists() else None
-    folder = Path(tempfile.mkdtemp(prefix="vcam-config-"))
+    folder = Path(tempfile.mkdtemp(prefix="vcam-config-", dir=scratch()))
     copy = folder / "config.toml"
     copy.write_text(template() if before is None else before, encoding="utf-8", newline="")
     given = copy.read_bytes()

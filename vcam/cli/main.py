@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import logging
+import os
 import sys
 from typing import NoReturn
 
@@ -107,6 +108,7 @@ def cli(debug: bool, quiet: bool) -> None:
 def main() -> NoReturn:
     """Run the command line; the console script's entry. Every end is an exit status of the contract."""
     debug = "--debug" in sys.argv
+    _settle()
     try:
         result = cli.main(prog_name="vcam", standalone_mode=False)
         status = result if isinstance(result, int) else 0
@@ -125,12 +127,34 @@ def main() -> NoReturn:
         if debug:
             raise
         status = report(error)
+    except (ImportError, MemoryError) as error:
+        if debug:
+            raise
+        cure = "free some memory (ulimit -v, free -m); if there is enough, install vcam anew"
+        status = report(VcamError(f"vcam cannot load what it needs: {error or 'out of memory'}", cure))
     except Exception as error:
         if debug:
             raise
         click.echo(f"vcam: unexpected {type(error).__name__}: {error}\n  vcam --debug ... shows where", err=True)
         status = 1
     sys.exit(status)
+
+
+def _settle() -> None:
+    """Mend what whoever started this process may have left out.
+
+    Where a standard stream is closed, the next file that is opened, such as a camera, would take its number, and
+    messages would be written into it. And vcam must be able to open what it makes.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            stream = open(number, "w" if number else "r", closefd=False)  # noqa: SIM115 - for as long as it runs
+            setattr(sys, name, stream)
+    os.umask(os.umask(0o077) & 0o077)
 
 
 def report(error: VcamError) -> int:

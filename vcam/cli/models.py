@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -196,6 +198,7 @@ def pull(address: str, name: str, replace: bool, as_json: bool) -> None:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     from vcam.models.store import pull as fetch
+    from vcam.signals import on_signals
 
     if address in {path.stem for path in _paths()}:
         click.echo(f"{address} is here already; vcam models verify {address} checks it", err=True)
@@ -210,8 +213,14 @@ def pull(address: str, name: str, replace: bool, as_json: bool) -> None:
         def progress(done: int, of: int | None) -> None:
             bar.update(task, completed=done, total=of)
 
-        card = fetch(address, name, replace=replace, check=_demand_that_it_works, progress=progress)
+        # so that what was fetched until then is removed
+        with on_signals({signal.SIGTERM: _terminate}):
+            card = fetch(address, name, replace=replace, check=_demand_that_it_works, progress=progress)
     _tell(card, as_json)
+
+
+def _terminate() -> NoReturn:
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _demand_that_it_works(card: ModelCard) -> None:

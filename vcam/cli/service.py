@@ -48,9 +48,10 @@ def install(start_now: bool, profile: str, assignments: tuple[str, ...], **optio
         # at login the camera may still be on its way
         words.insert(0, "--wait")
     from vcam.files import replace_file
+    from vcam.folders import place_to_write
 
-    path = unit_path(os.environ)
-    replace_file(path, render([*program(), "start", *words], _environment(), version))
+    path = unit_path()
+    replace_file(place_to_write(path), render([*program(), "start", *words], _environment(), version))
     click.echo(f"wrote {path}", err=True)
     _systemctl("daemon-reload")
     _systemctl("enable", NAME)
@@ -115,7 +116,7 @@ _LOGS = "vcam service logs says why"
 @service.command()
 def uninstall() -> None:
     """Stop the service and remove it."""
-    path = unit_path(os.environ)
+    path = unit_path()
     if not path.exists():
         click.echo("the service is not installed", err=True)
         return
@@ -130,7 +131,7 @@ def uninstall() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")
 def status(as_json: bool) -> int:
     """Say whether the service is installed and running, and what it does. Exit status 1: it is not running."""
-    path = unit_path(os.environ)
+    path = unit_path()
     state = _state() if path.exists() else {}
     running = state.get("ActiveState") == "active"
     report = {

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from vcam.compose.filters.base import Place, Placed
 from vcam.compose.filters.chain import Chain
 from vcam.compose.filters.registry import parse_filter, parse_filters
 from vcam.compose.overlay import Clock, picture_overlay, text_overlay
+from vcam.folders import expand
 from vcam.settings import FilterSettings, OverlaySettings
 
 
@@ -30,10 +29,10 @@ def make_effects(filters: FilterSettings, overlay: OverlaySettings, *, still: bo
 def _overlays(settings: OverlaySettings) -> list[Placed]:
     found: list[Placed] = []
     if settings.back:
-        back = picture_overlay(Path(settings.back).expanduser(), settings.back_place, settings.back_scale)
+        back = picture_overlay(expand(settings.back), settings.back_place, settings.back_scale)
         found.append(Placed(back, Place.BACKGROUND, False))
     if settings.front:
-        front = picture_overlay(Path(settings.front).expanduser(), settings.front_place, settings.front_scale)
+        front = picture_overlay(expand(settings.front), settings.front_place, settings.front_scale)
         found.append(Placed(front, Place.PICTURE, False))
     if settings.text.strip():
         text = text_overlay(settings.text.strip(), settings.text_place, settings.text_size)

@@ -9,6 +9,7 @@ import re
 import stat
 from pathlib import Path
 
+from vcam import folders
 from vcam.errors import DeviceError, UsageError, VcamError
 
 DEFAULT_NAME = "control"
@@ -23,16 +24,8 @@ def check_name(name: str) -> str:
 
 
 def sockets_folder() -> Path:
-    """The folder of this user's sockets; it may not be there yet.
-
-    `$XDG_RUNTIME_DIR/vcam`. Where there is no such variable, as under cron or in a container: in the folder that
-    systemd makes for the user, or else in /tmp.
-    """
-    uid = os.getuid()
-    base = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
-    if os.path.isabs(base) and os.path.isdir(base):
-        return Path(base, "vcam")
-    return Path(f"/tmp/vcam-{uid}")
+    """The folder of this user's sockets; it may not be there yet."""
+    return folders.runtime()
 
 
 def make_sockets_folder() -> Path:
@@ -41,9 +34,9 @@ def make_sockets_folder() -> Path:
     with contextlib.suppress(FileExistsError):
         try:
             path.mkdir(mode=0o700)
-        except FileNotFoundError as error:
-            raise VcamError(f"{path} cannot be made: {error.strerror}", "set XDG_RUNTIME_DIR") from error
-        except PermissionError as error:
+        except FileExistsError:
+            raise
+        except OSError as error:
             raise VcamError(f"{path} cannot be made: {error.strerror}", "set XDG_RUNTIME_DIR") from error
     # not followed: in /tmp anybody may have laid a link there
     found = path.lstat()

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from vcam.daemon.changer import Wish
 from vcam.daemon.changes import Change
+from vcam.folders import expand
 from vcam.images import IMAGE_SUFFIXES
 from vcam.output.base import Output, TakesKeys
 from vcam.settings import Settings
@@ -86,7 +87,7 @@ class Keys:
 
 def backgrounds(first: str) -> list[str]:
     """What the key B goes through: the pictures beside `first`, itself among them, and words."""
-    path = Path(first).expanduser()
+    path = expand(first)
     if not path.is_file():
         return [first, *(word for word in _WORDS if word != first)]
     try:

@@ -6,13 +6,13 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from vcam.daemon.base import Life
 from vcam.errors import UsageError, VcamError
+from vcam.folders import expand
 from vcam.output.base import Output
 from vcam.output.encoded.address import parse_address
 from vcam.output.encoded.record import RecordOutput
@@ -29,7 +29,7 @@ METHODS = frozenset(("stream_start", "stream_stop", "record_start", "record_stop
 def stream_key(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
     """The stream key that was given apart from the URL; empty if none was. Raises `UsageError`."""
     if settings.stream.key_file:
-        return read_key(Path(settings.stream.key_file).expanduser())
+        return read_key(expand(settings.stream.key_file))
     return environ.get(KEY_VARIABLE, "")
 
 
@@ -41,7 +41,7 @@ def stream_outputs(settings: Settings) -> list[Output]:
     key = stream_key(settings) if urls else ""
     outputs: list[Output] = [StreamOutput(url, settings.stream, key=key) for url in urls]
     if settings.stream.record:
-        outputs.append(RecordOutput(Path(settings.stream.record).expanduser(), settings.stream))
+        outputs.append(RecordOutput(expand(settings.stream.record), settings.stream))
     return outputs
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vcam import folders
 from vcam.assets import data_folder
 
 NAME = "vcam.service"
@@ -16,11 +17,9 @@ NOTIFY_RELOAD = 253
 """The first version of systemd that knows Type=notify-reload: a reload then ends when vcam says so."""
 
 
-def unit_path(environ: Mapping[str, str]) -> Path:
+def unit_path() -> Path:
     """Where a unit of the user belongs."""
-    config = environ.get("XDG_CONFIG_HOME", "")
-    base = Path(config) if config.startswith("/") else Path.home() / ".config"
-    return base / "systemd" / "user" / NAME
+    return folders.base("config") / "systemd" / "user" / NAME
 
 
 def program() -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vcam import native
+from vcam import native, silent
 from vcam.errors import EngineError, ModelError
 from vcam.infer.base import Network, Picture, Tensor
 from vcam.infer.ports import as_described, check_input, check_output, match_ports
@@ -43,9 +43,7 @@ def candidates(device: str) -> list[str]:
     libraries = Path(spec.origin).parent.glob("capi/libonnxruntime_providers_*.so")
     if all(library.stem.endswith("_shared") for library in libraries):
         return ["CPU"]
-    import onnxruntime
-
-    present = set(onnxruntime.get_available_providers())
+    present = set(silent.onnxruntime().get_available_providers())
     return [name for name in ("NPU", "GPU") if present.intersection(PROVIDERS[name])] + ["CPU"]
 
 
@@ -68,9 +66,9 @@ class OnnxRuntimeEngine:
 
     def _open(self, threads: int) -> Any:
         try:
-            import onnxruntime
-            from onnxruntime.capi import onnxruntime_pybind11_state as failures
-        except ImportError as error:
+            onnxruntime = silent.onnxruntime()
+            failures = onnxruntime.capi.onnxruntime_pybind11_state
+        except (ImportError, OSError) as error:
             raise EngineError(f"ONNX Runtime does not start: {error}", "pip install onnxruntime") from error
         present = onnxruntime.get_available_providers()
         provider = next((name for name in PROVIDERS[self._device] if name in present), None)

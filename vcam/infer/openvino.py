@@ -6,14 +6,16 @@ and one inference. bfloat16, which CPUs that have it take by default, moves mask
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import logging
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vcam import folders, silent
 from vcam.errors import EngineError, ModelError
 from vcam.infer.base import Network, Picture, Tensor
 from vcam.infer.ports import as_described, check_input, check_output, match_ports
@@ -25,33 +27,13 @@ ACCELERATORS = ("NPU", "GPU")
 """Tried before the CPU where they are present: the thriftiest first."""
 
 
-def import_openvino() -> Any:
-    """The package openvino, without what its import would do besides.
-
-    `import openvino` loads the model converter `openvino.tools.ovc`, which reports the import to Google Analytics in a
-    thread and keeps an identity in ~/intel. vcam has no use for the converter; the package allows for its absence.
-    """
-    if "openvino" not in sys.modules:
-        blocked = ("openvino.tools.ovc", "openvino_telemetry")
-        for name in blocked:
-            sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-        try:
-            import openvino
-        finally:
-            if sys.modules.get("openvino.tools.ovc", "") is None:
-                del sys.modules["openvino.tools.ovc"]
-    import openvino
-
-    return openvino
-
-
 def devices() -> list[str]:
     """The inference devices that OpenVINO sees, such as CPU, GPU, NPU; several of a kind as GPU.0, GPU.1.
 
     Raises `EngineError` if OpenVINO is not installed or does not start.
     """
     try:
-        return list(import_openvino().Core().available_devices)
+        return list(silent.openvino().Core().available_devices)
     except (ImportError, RuntimeError, OSError) as error:
         raise EngineError(f"OpenVINO does not start: {error}", "pip install openvino") from error
 
@@ -79,9 +61,7 @@ def candidates(device: str) -> list[str]:
 
 def cache_folder() -> Path:
     """Where compiled networks are kept between runs."""
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("vcam", appauthor=False)) / "openvino"
+    return folders.own("cache") / "openvino"
 
 
 class OpenVinoEngine:
@@ -95,7 +75,7 @@ class OpenVinoEngine:
         """
         self._network, self._device = network, device
         try:
-            self._ov = import_openvino()
+            self._ov = silent.openvino()
             self._core = self._ov.Core()
         except (ImportError, RuntimeError, OSError) as error:
             raise EngineError(f"OpenVINO does not start: {error}", "pip install openvino") from error
@@ -134,8 +114,6 @@ class OpenVinoEngine:
 
     def _with_preparation(self, model: Any) -> Any:
         """The network with the way from a uint8 picture to each of its inputs, and from its outputs to float32."""
-        from openvino.preprocess import PrePostProcessor
-
         ov = self._ov
         pictures = list(zip(self._network.pictures, self._ports.pictures, strict=True))
         for picture, number in pictures:
@@ -143,7 +121,7 @@ class OpenVinoEngine:
         if any(model.inputs[number].get_partial_shape().is_dynamic for _, number in pictures):
             model.reshape({number: ov.PartialShape(list(picture.sides)) for picture, number in pictures})
         narrow_broadcasts(model)
-        steps = PrePostProcessor(model)
+        steps = ov.preprocess.PrePostProcessor(model)
         for picture, number in pictures:
             self._prepare(steps.input(number), picture)
         for number in self._ports.outputs:
@@ -163,7 +141,7 @@ class OpenVinoEngine:
         if self._device == "CPU":
             settings |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         try:
-            cache.mkdir(parents=True, exist_ok=True)
+            _make(cache)
             return self._core.compile_model(model, self._device, {**settings, "CACHE_DIR": str(cache)})
         except (RuntimeError, OSError) as error:
             # a read-only home, a full disk or a damaged entry must not cost the camera
@@ -225,6 +203,17 @@ class OpenVinoEngine:
         self._request = None
         self._outputs, self._states = [], []
         self._tensors, self._inputs = [], []
+
+
+def _make(cache: Path) -> None:
+    """Raises `OSError` for a folder in which nothing can be kept."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        if not os.access(cache, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        folders.cannot_keep("compiled networks", cache, error.strerror or str(error))
+        raise
 
 
 def narrow_broadcasts(model: Any) -> None:

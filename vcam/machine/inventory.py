@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vcam import native
+from vcam import native, silent
 from vcam.camera.modes import KNOWN, Mode, choose_mode, list_modes
 from vcam.camera.sources import failure as camera_failure
 from vcam.errors import EngineError
@@ -132,7 +132,7 @@ def _openvino() -> Iterable[EngineEntry]:
 
     try:
         names = runtime.devices()
-        core: Any = runtime.import_openvino().Core()
+        core: Any = silent.openvino().Core()
     except EngineError as error:
         yield EngineEntry("OpenVINO", problem=error.message)
         return
@@ -146,7 +146,7 @@ def _openvino() -> Iterable[EngineEntry]:
 
 def _onnxruntime() -> Iterable[EngineEntry]:
     try:
-        import onnxruntime
+        onnxruntime = silent.onnxruntime()
     except (ImportError, OSError) as error:
         yield EngineEntry("ONNX Runtime", problem=f"ONNX Runtime does not start: {error}")
         return

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vcam import silent
 from vcam.frames import PixelFormat
 from vcam.models.find import find_model
 from vcam.types import U8, Size
@@ -27,11 +28,9 @@ class NaiveLoop:
     """One picture background, no temporal filter; `step` decodes, segments, blends and copies out one frame."""
 
     def __init__(self, frames: Sequence[bytes], source: PixelFormat, size: Size) -> None:
-        import onnxruntime
-
         self._frames, self._source, self._size = frames, source, size
         card = find_model("auto", size)
-        self._session = onnxruntime.InferenceSession(str(card.file_path), providers=["CPUExecutionProvider"])
+        self._session = silent.onnxruntime().InferenceSession(str(card.file_path), providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
         self._model_size = card.input.size
         self._background = np.full((size[1], size[0], 3), (120, 90, 60), np.float32)

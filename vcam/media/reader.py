@@ -8,6 +8,7 @@ import tempfile
 from fractions import Fraction
 
 from vcam.errors import InputError
+from vcam.folders import scratch
 from vcam.frames import Frame, check_size
 from vcam.media.ffmpeg import find_ffmpeg, last_line
 from vcam.types import Size
@@ -40,7 +41,7 @@ class VideoReader:
         self._seq = 0
         self._source, self._fps = source, fps
         # a file, not a pipe: nothing has to drain it, and ffmpeg can never block on it
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._messages = tempfile.TemporaryFile(dir=scratch())  # noqa: SIM115 - lives as long as the process
         width, height = size
         scale = f"scale={width}:{height}:flags=bicubic:out_color_matrix=bt601:out_range=tv,format=yuv420p"
         if filters:

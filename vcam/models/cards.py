@@ -107,7 +107,8 @@ class ModelCard(Struct, frozen=True, forbid_unknown_fields=True):
     file: Annotated[
         str,
         _says(f"the network's file name, in the card's folder, ending in {' '.join(SUFFIXES)}",
-              pattern=r"^[^/\\]+\.(onnx|tflite|pb|xml|pdmodel)$"),
+              # no path, no hidden file, no option, nothing that steers a terminal
+              pattern=r"^[^/\\\x00-\x1f\x7f-\x9f.-][^/\\\x00-\x1f\x7f-\x9f]*\.(onnx|tflite|pb|xml|pdmodel)\Z"),
     ]  # fmt: skip
     sha256: Annotated[str, _says("64 hexadecimal digits, as sha256sum prints them", pattern="^[0-9a-f]{64}$")]
     licence: Annotated[str, _says("a licence's SPDX name", min_length=1)]

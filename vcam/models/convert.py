@@ -18,6 +18,7 @@ import click
 
 from vcam.errors import ModelError, UsageError, VcamError
 from vcam.files import write_whole
+from vcam.folders import scratch
 from vcam.models.tflite_onnx import to_onnx
 
 PACKAGE = "@mediapipe/selfie_segmentation@0.1.1675465747"
@@ -142,8 +143,8 @@ def main(source: Path | None, target: Path | None, folder: Path | None, package:
         elif package is not None:
             made = convert_all(package, folder)
         else:
-            with tempfile.TemporaryDirectory() as scratch:
-                made = convert_all(fetch_package(Path(scratch)), folder)
+            with tempfile.TemporaryDirectory(dir=scratch()) as fetched:
+                made = convert_all(fetch_package(Path(fetched)), folder)
     except VcamError as error:
         click.echo(f"error: {error.message}\n  {error.hint}", err=True)
         sys.exit(error.exit_status)

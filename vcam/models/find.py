@@ -6,6 +6,7 @@ import difflib
 import hashlib
 from pathlib import Path
 
+from vcam import folders
 from vcam.assets import data_folder
 from vcam.errors import ModelError, UsageError
 from vcam.models.cards import SUFFIXES, ModelCard, read_card
@@ -35,7 +36,7 @@ def find_model(name_or_path: str, frame_size: Size, *, still: bool = False) -> M
     `ModelError` if card or network are unusable.
     """
     word = best_model(frame_size, still=still) if name_or_path == AUTO else name_or_path
-    path = Path(word).expanduser()
+    path = folders.expand(word)
     named = "/" not in word and path.suffix not in (*SUFFIXES, ".toml")
     return load_model(_path_of(word) if named else path)
 
@@ -67,14 +68,20 @@ def _path_of(name: str) -> Path:
 
 def model_folders() -> list[Path]:
     """Where models are looked for by name: those of vcam first, then the user's own."""
-    import platformdirs
-
-    return [data_folder("models"), Path(platformdirs.user_data_dir("vcam", appauthor=False)) / "models"]
+    return [data_folder("models"), folders.own("data") / "models"]
 
 
 def card_paths() -> list[Path]:
     """Every card in the model folders, sorted by folder and name."""
-    return [path for folder in model_folders() for path in sorted(folder.glob("*.toml"))]
+    return [path for folder in model_folders() for path in _cards_in(folder)]
+
+
+def _cards_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".toml")
+    except OSError:
+        # not there, no folder, or closed to us
+        return []
 
 
 def checksum(file: Path) -> str:

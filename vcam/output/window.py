@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vcam import silent
 from vcam.errors import OutputDeviceError
 from vcam.fitting import contain
 from vcam.frames import Frame, check_size
@@ -82,13 +83,12 @@ class WindowOutput(AlwaysWatched):
         # SDL would look for other ways to a screen, the text console among them
         if not has_display() and "SDL_VIDEODRIVER" not in os.environ:
             raise OutputDeviceError("there is no display to open a window on", instead)
-        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         # SIGTERM is vcam's, not a closed window
         os.environ.setdefault("SDL_NO_SIGNAL_HANDLERS", "1")
         # shared memory instead of OpenGL: without a GPU that is 15 ms of CPU a frame cheaper
         os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
         try:
-            import pygame
+            pygame = silent.pygame()
         except ImportError as error:
             raise OutputDeviceError(f"no window can be opened: {error}", "pip install pygame-ce") from error
         self._pygame, self._size, self.finished = pygame, size, False

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vcam import folders
 from vcam.errors import ConfigError, UsageError
 from vcam.settings.toml import KeyPath, key_lines, parse, read_text
 from vcam.settings.tree import FIELDS, SECTIONS, Layer, Loaded, build
@@ -19,9 +20,7 @@ def config_path() -> Path:
     """Where the config file is looked for: `VCAM_CONFIG`, else config.toml in the user's config folder."""
     if chosen := os.environ.get("VCAM_CONFIG"):
         return Path(chosen)
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("vcam", appauthor=False)) / "config.toml"
+    return folders.own("config") / "config.toml"
 
 
 def read_config(path: Path, profile: str = "") -> list[Layer]:

@@ -10,6 +10,7 @@ import os
 import re
 from pathlib import Path
 
+from vcam.folders import expand
 from vcam.settings.field import Field, Paths
 
 HERE = Path()
@@ -38,8 +39,8 @@ def absolute_text(field: Field, text: str, folder: Path = HERE) -> str:
 
 def _path(value: str, folder: Path) -> str:
     # not resolved: what a link leads to may change
-    value = os.path.expanduser(value.strip())
-    return value if os.path.isabs(value) else str((folder / value).absolute())
+    meant = expand(value.strip())
+    return str(meant if meant.is_absolute() else (folder / meant).absolute())
 
 
 def _is_path(field: Field, value: str, folder: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from vcam.errors import ConfigError, VcamError
 from vcam.files import replace_file
+from vcam.folders import place_to_write
 from vcam.settings.loading import environment_layer, read_profiles
 from vcam.settings.shown import as_written, limits, toml
 from vcam.settings.toml import KeyPath, parse, read_text, statements
@@ -39,7 +40,7 @@ def save(path: Path, changes: Mapping[str, Any], profile: str = "") -> None:
     for key in changes:
         section, name = key.split(".")
         text = _put(text, (*prefix, section, name), as_written(checked[key]) if key in wanted else None, path)
-    replace_file(path, text.replace("\n", "\r\n") if windows else text)
+    replace_file(place_to_write(path), text.replace("\n", "\r\n") if windows else text)
 
 
 def _put(text: str, keys: KeyPath, value: Any, path: Path) -> str:

@@ -51,6 +51,9 @@ def read_text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except FileNotFoundError:
         raise
+    except NotADirectoryError as error:
+        # below a file there is nothing either
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}, line {line} is not UTF-8 text", "save it as UTF-8") from error

@@ -23,6 +23,7 @@ from vcam.compose.backgrounds.slides import SlideShow
 from vcam.compose.backgrounds.static import GREEN, ColorBackground, ImageBackground, parse_color
 from vcam.compose.base import Background
 from vcam.errors import InputError, UsageError
+from vcam.folders import expand
 from vcam.media.ffmpeg import probe
 from vcam.settings import BackgroundSettings
 
@@ -40,7 +41,7 @@ def parse_background(spec: str, settings: BackgroundSettings) -> Background:
     word, colon, value = spec.partition(":")
     if make := _words(settings).get(word.lower()):
         return make(value if colon else None)
-    path = Path(spec).expanduser()
+    path = expand(spec)
     if path.is_dir():
         return SlideShow(path, settings.interval, settings.fit)
     if path.is_file():

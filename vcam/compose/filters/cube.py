@@ -14,6 +14,7 @@ from vcam.colour import BLACK, HIGHEST, LOWEST, NEUTRAL, SPAN, TO_RGB, TOPS, WHI
 from vcam.compose.filters.base import COLOURS, Kind, Number, Scene, Values, Word
 from vcam.compose.filters.planes import LEVELS, Scratch
 from vcam.errors import InputError, UsageError
+from vcam.folders import expand
 from vcam.frames import Box, Frame
 from vcam.scaling import halve
 from vcam.types import F32, U8, Size
@@ -149,7 +150,7 @@ class PlanarLut:
         path = values.text("file")
         if not path:
             raise UsageError("lut needs a file", "for example lut:file=look.cube")
-        cube = read_cube(Path(path).expanduser())
+        cube = read_cube(expand(path))
         self._curves, self._rest = split(cube, np.float32(values.number("strength")))
         self._kernels = native.kernels()
 

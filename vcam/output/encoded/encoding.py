@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from vcam.errors import OutputError, VcamError
+from vcam.folders import scratch
 from vcam.media.ffmpeg import PATIENCE, ask, ffmpeg_programs, run_once
 from vcam.types import Size
 
@@ -203,7 +204,7 @@ def can_hide_options(program: str) -> bool:
     Up to 5.1 it does; later ones read the file and forget what it said. So it is tried out: an option of `file:` that
     keeps the old end of a file.
     """
-    with tempfile.TemporaryDirectory(prefix="vcam-") as folder:
+    with tempfile.TemporaryDirectory(prefix="vcam-", dir=scratch()) as folder:
         target, options = Path(folder, "target"), Path(folder, "options")
         target.write_bytes(bytes(65536))
         options.write_text("truncate=0\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vcam import folders
 from vcam.errors import UsageError, VcamError
 from vcam.files import write_whole
 from vcam.settings import Settings
@@ -68,12 +69,10 @@ class RoomFile:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_whole(self._path, lambda working: working.write_bytes(data), mode=0o600)
         except OSError as error:
-            _log.warning("the empty room cannot be kept in %s: %s", self._folder, error.strerror or error)
+            folders.cannot_keep("the empty room", self._folder, error.strerror or str(error))
         except VcamError as error:
-            _log.warning("the empty room cannot be kept in %s: %s", self._folder, error)
+            folders.cannot_keep("the empty room", self._folder, str(error))
 
 
 def _state_folder() -> Path:
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("vcam", appauthor=False)) / "rooms"
+    return folders.own("state") / "rooms"
