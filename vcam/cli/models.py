@@ -113,7 +113,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 @click.argument("names", nargs=-1, shell_complete=complete.models)
 @_json
 def verify(names: tuple[str, ...], as_json: bool) -> None:
-    """Check models: the card, the checksum, and one inference on every runtime and device here.
+    """Check models: the card, the checksum, and the answers of every runtime and device here to known pictures.
 
     NAMES are names or paths; without any, all models known by name are checked.
     """
@@ -149,13 +149,13 @@ def _try_engines(card: ModelCard) -> dict[str, str]:
     """What every engine here says of a model: "ok", or why not."""
     from vcam.infer.choices import engine_choices
     from vcam.infer.runner import open_engine
-    from vcam.segment.heads import Head
+    from vcam.segment.known import KnownPictures
 
     said = {}
-    network, head = card.network(), Head(card)
+    network, known = card.network(), KnownPictures(card)
     for choice in engine_choices(network):
         try:
-            open_engine(choice, network, head.decode).close()
+            open_engine(choice, network, known.all).close()
             said[choice.name] = "ok"
         except VcamError as error:
             said[choice.name] = str(error)
