@@ -25,7 +25,7 @@ from vcam.segment.known import PERSON, PICTURES, ROOM, KnownPictures, grid
 
 _SIZE = (192, 108)
 _TALL, _LEFT = 0.85, 0.15
-"""The person's height and place as shares of the picture's sides: not in the middle, so that a mirrored map is wrong."""
+"""The person's height and place as shares of the picture's sides. A mirrored map is wrong."""
 
 
 def answers_of(card: ModelCard) -> dict[str, list[list[int]]]:
