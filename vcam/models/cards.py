@@ -102,16 +102,17 @@ class CostCard(Struct, frozen=True, forbid_unknown_fields=True):
 
 Percent = Annotated[int, _says("from 0 to 100 percent", ge=0, le=100)]
 Row = tuple[Percent, Percent, Percent, Percent]
-Grid = Annotated[tuple[Row, Row, Row, Row], _says("4 rows of 4 numbers, the mean probability in percent")]
+Grid = tuple[Row, Row, Row, Row]
+Answer = Annotated[Grid | None, _says("4 rows of 4 whole numbers, the mean probability in percent")]
 
 
 class KnownCard(Struct, frozen=True, forbid_unknown_fields=True):
     """What the network finds in the pictures that vcam brings along to try engines with; see `vcam.segment.known`."""
 
     unchecked: Annotated[str, _says("why the network is not tried with known pictures, in words")] = ""
-    black: Grid | None = None
-    room: Grid | None = None
-    person: Grid | None = None
+    black: Answer = None
+    room: Answer = None
+    person: Answer = None
     tolerance: Annotated[int, _says("from 1 to 50: percent by which a number may differ", ge=1, le=50)] = 10
 
 

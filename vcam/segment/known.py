@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 from vcam.assets import asset
-from vcam.errors import EngineError
-from vcam.infer.runner import Ask, Trial
+from vcam.errors import EngineError, VcamError
+from vcam.infer.choices import engine_choices
+from vcam.infer.runner import Ask, Trial, open_engine
 from vcam.models.cards import Grid, ModelCard
 from vcam.segment.heads import Head
 from vcam.types import F32, U8
@@ -117,3 +118,19 @@ class KnownPictures:
 def grid(seen: F32) -> F32:
     """The mean probability in percent of each cell, float32 (SIDE, SIDE)."""
     return (100 * cv2.resize(seen, (SIDE, SIDE), interpolation=cv2.INTER_AREA)).astype(np.float32, copy=False)
+
+
+def try_engines(card: ModelCard, backend: str = "auto", device: str = "AUTO") -> dict[str, str]:
+    """What every engine here says of a model, by its name: "ok", or why it will not be used.
+
+    Raises `EngineError` if no runtime is installed.
+    """
+    network, known = card.network(), KnownPictures(card)
+    said = {}
+    for choice in engine_choices(network, backend, device):
+        try:
+            open_engine(choice, network, known.all).close()
+            said[choice.name] = "ok"
+        except VcamError as error:
+            said[choice.name] = str(error)
+    return said
