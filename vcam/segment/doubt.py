@@ -77,7 +77,9 @@ class Doubt:
             self._trust = max(self._trust, wanted)
             return seen
         if again and examine:
-            return self._look_again(examine, again)
+            seen = self._look_again(examine, again)
+            self._trust = wanted
+            return seen
         self._agree(seen, frame)
         if not (self._is_proven(frame, examine) if examine else self._is_likely(frame, flat)):
             raise EngineError(_EVERYBODY, _CURE)
