@@ -47,6 +47,7 @@ gallery: $(VENV)/.vcam
 
 models: $(VENV)/.vcam-test
 	$(BIN)/python -m vcam.models.convert --all models
+	$(BIN)/python -m vcam.segment.answers models/*.toml
 
 # Each set of packages has its stamp, renewed when the list in pyproject.toml or a compiled loop changes. The larger
 # sets hold the smaller.

@@ -12,6 +12,7 @@ from vcam.frames import Alpha, Frame, Map
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.segment.base import Segmenter
+from vcam.segment.doubt import Doubt
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import Settings
 from vcam.timings import Timings
@@ -24,8 +25,11 @@ class Matting:
     Takes over the segmenter: `close` closes it. The segmenter may be missing for as long as nobody is to be found.
     """
 
-    def __init__(self, segmenter: Segmenter | None, matte: Matte) -> None:
+    def __init__(self, segmenter: Segmenter | None, matte: Matte, *, patient: bool = False) -> None:
+        """patient: frames follow each other in time, and one that is doubted may be left out (`vcam.segment.doubt`);
+        else it is looked at a second time at once."""
         self.segmenter, self.matte = segmenter, matte
+        self._doubt, self._patient = Doubt(), patient
         self._timings = Timings()
 
     @property
@@ -41,11 +45,20 @@ class Matting:
     def look(self, frame: Frame) -> Map:
         """What the network sees in a frame; belongs to the segmenter until the next call.
 
-        Raises `EngineError` if there is no network, or no engine can do it.
+        Raises `EngineError` if there is no network, no engine can do it, or what it says is not believed.
         """
-        if self.segmenter is None:
+        segmenter = self.segmenter
+        if segmenter is None:
             raise EngineError("there is no network to find the person with")
-        return self.segmenter.segment(frame)
+        known = getattr(segmenter, "examine", None)
+        examine = None if known is None else lambda everything: known(all_pictures=everything)
+        again = None if self._patient else lambda: segmenter.segment(frame)
+        return self._doubt.judge(segmenter.segment(frame), frame, examine, again)
+
+    def idle(self) -> None:
+        """There is time until the next frame: the network may be asked what is known. Raises nothing."""
+        if idle := getattr(self.segmenter, "idle", None):
+            idle()
 
     def alpha(self, frame: Frame, timings: Timings | None = None) -> Alpha:
         """The matte of a frame; belongs to the matte stage until the next call. What it costs goes to `timings`.
@@ -69,11 +82,13 @@ class Matting:
         if segmenter is None:
             return None
         replaced, self.segmenter = self.segmenter, segmenter
+        self._doubt.reset()
         return replaced
 
     def reset(self) -> None:
         """What comes next has nothing to do with what went before."""
         self.matte.reset()
+        self._doubt.reset()
         if self.segmenter:
             self.segmenter.reset()
 

@@ -61,7 +61,8 @@ class Pipeline:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """segmenter: None if the background needs no matte, as `none` does. The camera must be open already."""
-        self.camera, self.matting, self.composer = camera, Matting(segmenter, matte), composer
+        self.camera, self.composer = camera, composer
+        self.matting = Matting(segmenter, matte, patient=camera.live)
         self.outputs = list(outputs)
         self.operator = operator
         self.timings = Timings()
@@ -133,6 +134,8 @@ class Pipeline:
                 output.write(picture)
         self._shown = picture
         timings.delivered(self._clock() - frame.timestamp if self.camera.live else self._clock() - now)
+        if self.composer.needs_alpha:
+            self.matting.idle()
         return not any(output.finished for output in self.outputs)
 
     def repeat(self) -> bool:

@@ -58,6 +58,25 @@ def test_verify_runs_every_shipped_model_on_the_cpu():
         assert model["checks"]["onnxruntime on CPU"] == "ok"
 
 
+@pytest.mark.engine
+def test_verify_tells_an_engine_that_answers_and_is_wrong(monkeypatch):
+    from vcam.infer.onnxruntime import OnnxRuntimeEngine
+
+    right = OnnxRuntimeEngine.infer
+
+    def ones(self, *pictures):
+        (given,) = right(self, *pictures)
+        given.fill(1)
+        return [given]
+
+    monkeypatch.setattr(OnnxRuntimeEngine, "infer", ones)
+    checks = json.loads(_run("verify", "selfie-general", "--json").stdout)[0]["checks"]
+    assert checks["openvino on CPU"] == "ok"
+    assert "finds 100 % person in a black picture" in checks["onnxruntime on CPU"]
+    monkeypatch.setattr("vcam.infer.openvino.OpenVinoEngine.infer", lambda self, *pictures: right(self, *pictures))
+    assert _run("verify", "selfie-general").exit_code == 1
+
+
 def test_verify_fails_for_a_changed_network(own_folders):
     shipped = data_folder("models")
     (own_folders / "mine.toml").write_text((shipped / "selfie-general.toml").read_text())

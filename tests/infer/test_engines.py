@@ -16,6 +16,7 @@ from vcam.errors import EngineError, ModelError
 from vcam.infer.base import Output, Picture, State
 from vcam.infer.onnxruntime import OnnxRuntimeEngine
 from vcam.infer.openvino import OpenVinoEngine, narrow_broadcasts
+from vcam.infer.unwritten import are_numbers, blot, is_blotted
 from vcam.models.find import find_model
 
 pytestmark = pytest.mark.engine
@@ -305,3 +306,89 @@ def test_openvino_sends_nothing_home(tmp_path):
     environment.pop("CI", None)
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] ['MainThread'] []"
+
+
+class Lazy:
+    """A runtime's session or request that reports success and does nothing from the second run on."""
+
+    def __init__(self, inner):
+        self._inner, self.lazy = inner, False
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def run_with_iobinding(self, binding):
+        if not self.lazy:
+            self._inner.run_with_iobinding(binding)
+
+    def infer(self):
+        if not self.lazy:
+            self._inner.infer()
+
+
+def made_lazy(engine):
+    """The engine, and the wrapper that can make its runtime do nothing."""
+    name = "_session" if engine.name == "onnxruntime" else "_request"
+    lazy = Lazy(getattr(engine, name))
+    setattr(engine, name, lazy)
+    return lazy
+
+
+def test_what_a_runtime_has_not_written_is_no_result(engine_of, tmp_path):
+    engine = engine_of(described(mean_of_channels(tmp_path)))
+    lazy = made_lazy(engine)
+    assert np.isfinite(engine.infer(BLACK)[0]).all()
+    lazy.lazy = True
+    assert np.isnan(engine.infer(BLACK)[0]).all()
+
+
+def test_whole_numbers_that_a_runtime_has_not_written_are_no_result(tmp_path):
+    from onnx import TensorProto, helper
+
+    graph = helper.make_graph(
+        [helper.make_node("ArgMax", ["x"], ["y"], axis=1, keepdims=1)],
+        "classes",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("y", TensorProto.INT64, [1, 1, SIDE, SIDE])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    path = tmp_path / "classes.onnx"
+    path.write_bytes(model.SerializeToString())
+    engine = OnnxRuntimeEngine(described(path))
+    lazy = made_lazy(engine)
+    assert not engine.infer(BLACK)[0].any()
+    lazy.lazy = True
+    with pytest.raises(EngineError, match="written nothing"):
+        engine.infer(BLACK)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.int64, np.int32, np.uint16, np.uint8, np.bool_])
+def test_every_kind_of_output_shows_that_nobody_has_written_into_it(kind):
+    values = np.zeros((4, 4), kind)
+    blot(values)
+    assert is_blotted(values) or not are_numbers(values)
+    values.fill(0)
+    assert not is_blotted(values)
+    assert are_numbers(values)
+
+
+def test_states_that_are_no_numbers_are_reset(engine_of, tmp_path):
+    network = tiny_network(
+        tmp_path / "divides.onnx",
+        [
+            ("ReduceMean", ["x"], ["m"], {"axes": [1], "keepdims": 1}),
+            ("Div", ["s", "m"], ["s_next"], {}),
+            ("Mul", ["m", "zero"], ["y"], {}),
+        ],
+        {"x": [1, 3, SIDE, SIDE], "s": [1, 1, SIDE, SIDE]},
+        {**GIVES, "s_next": [1, 1, SIDE, SIDE]},
+        {"zero": np.float32(0)},
+    )
+    state = State("s", (1, 1, SIDE, SIDE), "s_next", 1.0)
+    engine = engine_of(described(network, outputs=(Output((1, SIDE, SIDE), "s_next"),), states=(state,)))
+    assert engine.infer(BLACK + 2)[0][0, 0, 0] == pytest.approx(0.5)
+    with pytest.raises(EngineError, match="no number any more"):
+        engine.infer(BLACK)
+    # the map of the next picture owes nothing to it
+    assert engine.infer(BLACK + 4)[0][0, 0, 0] == pytest.approx(0.25)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.infer.helpers import PICTURE, Clock, ScriptedEngine, choice, described
 from vcam.errors import EngineError, ModelError
-from vcam.infer.base import Output, Picture
+from vcam.infer.base import Output, Picture, State
 from vcam.infer.choices import EngineChoice
 from vcam.infer.runner import LONGEST_PAUSE, Runner, open_engine
 
@@ -92,7 +92,7 @@ def test_an_engine_is_seen_at_work_on_black_pictures_before_it_counts(caplog):
 def test_an_engine_that_throws_at_its_first_work_is_closed_and_the_error_is_told():
     engine = ScriptedEngine(failing=(-1,))
     with pytest.raises(EngineError, match="the device is gone"):
-        open_engine(choice("a", engine), NETWORK, first_value)
+        open_engine(choice("a", engine), NETWORK, lambda ask: first_value(ask(BLACK)))
     assert engine.closed == 1
 
 
@@ -204,3 +204,52 @@ def test_threads_reset_and_close_reach_the_engine():
     run.close()
     assert given == [(NETWORK, 3)]
     assert (engine.resets, engine.closed) == (2, 1)
+
+
+def test_states_that_have_gone_bad_cost_no_frame_and_not_the_engine(caplog):
+    class Spoilt(ScriptedEngine):
+        """Fails on every picture after a white one, until it is reset."""
+
+        bad = False
+
+        def infer(self, *pictures):
+            if self.bad:
+                raise EngineError("that is no number")
+            self.bad = bool(pictures[0].max() == 255)
+            return super().infer(*pictures)
+
+        def reset(self):
+            self.bad = False
+            super().reset()
+
+    network = described(Path("tiny.onnx"), states=(State("s", (1,), "t"),))
+    engine = Spoilt(0.25)
+    run = Runner(network, [choice("a", engine)], first_value)
+    assert [run.run(np.full_like(BLACK, 255)), run.run(GREY)] == [0.25, 0.25]
+    assert engine.closed == 0
+    assert warnings(caplog) == []
+    stateless = Spoilt(0.25)
+    run = runner(choice("a", stateless))
+    run.run(np.full_like(BLACK, 255))
+    with pytest.raises(EngineError, match="no number"):
+        run.run(GREY)
+    assert stateless.closed == 1
+
+
+def test_an_engine_that_fails_its_trial_is_passed_over_and_one_that_fails_it_later_replaced(caplog):
+    def trial(ask):
+        if ask(BLACK)[0].flat[0] > 0.5:
+            raise EngineError("wrong")
+
+    first, second, third = ScriptedEngine(0.75), ScriptedEngine(0.25), ScriptedEngine(0.5)
+    run = runner(choice("a", first), choice("b", second), choice("c", third), trial=trial)
+    assert run.run(GREY) == 0.25
+    run.examine(trial)
+    assert second.closed == 0
+    second._answer = 0.75
+    with pytest.raises(EngineError, match="wrong"):
+        run.examine(trial)
+    run.examine(trial)
+    assert (first.closed, second.closed) == (1, 1)
+    assert run.run(GREY) == 0.5
+    assert warnings(caplog) == ["a on CPU failed: wrong", "b on CPU takes over", "b on CPU failed: wrong"]

@@ -34,6 +34,11 @@ from vcam.models.cards import read_card
         (r"\[input\]", 'path = "x"\n[input]', "no key path", "known are title"),
         (r"\[cost\]", '[[states]]\ninput = "a"\nshape = [0]\n[cost]', r"states.0.shape", "1 or more"),
         (r"\[cost\]", '[[states]]\ninput = "a"\nshape = []\n[cost]', r"shape \[\] of state a", "1 or more"),
+        (r"    \[0, 0, 0, 0\]", "    [0, 0, 0, 101]", r"known.black.* will not do", "percent"),
+        (r"    \[0, 0, 0, 0\],\n", "", r"known.black = .* will not do", "4 rows of 4"),
+        (r"person = \[\n", "persons = [\n", "no key known.persons", "known are unchecked"),
+        (r"tolerance = .*|\[known\]", "[known]\ntolerance = 99", "known.tolerance = 99", "from 1 to 50"),
+        (r"(?s)black = .*?\n\]\n", "", "an answer for some", "all three"),
         (r"\[cost\]", "[costs]", "no key costs", "cost"),
         (r"\[input\]", "[input", "not valid TOML", "mend"),
     ],
@@ -50,7 +55,7 @@ def test_a_bad_card_is_refused_naming_the_key_and_what_is_allowed(model, change,
 
 def test_every_key_of_a_card_is_documented():
     page = (data_folder("models").parent / "docs/models.md").read_text()
-    kinds = (cards.ModelCard, cards.InputCard, cards.OutputCard, cards.StateCard, cards.CostCard)
+    kinds = (cards.ModelCard, cards.InputCard, cards.OutputCard, cards.StateCard, cards.CostCard, cards.KnownCard)
     keys = {key for kind in kinds for key in kind.__struct_fields__} - {"path"}
     assert not {key for key in keys if f"`{key}`" not in page}
 

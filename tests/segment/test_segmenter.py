@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tests.infer.helpers import Clock, ScriptedEngine, choice
+from tests.segment.helpers import unchecked
 from vcam.errors import EngineError, UsageError
 from vcam.frames import Frame
 from vcam.infer.runner import FIRST_PAUSE
 from vcam.models.cards import StateCard
-from vcam.models.find import find_model
 from vcam.segment.region import EVERY
 from vcam.segment.rest import SETTLE
 from vcam.segment.segmenter import NetworkSegmenter, open_segmenter
@@ -24,7 +24,7 @@ FRAME = Frame.allocate(*SIZE)
 
 
 def _segmenter(*choices, **keys):
-    return NetworkSegmenter(SegmentSettings(), SIZE, choices=choices, **keys)
+    return NetworkSegmenter(SegmentSettings(), SIZE, choices=choices, card=unchecked(), **keys)
 
 
 def _warnings(caplog):
@@ -118,7 +118,7 @@ def test_of_a_small_person_the_map_is_of_their_surroundings():
 
 
 def test_without_the_region_or_with_a_network_that_has_a_memory_the_map_is_of_the_whole_frame():
-    card = find_model("selfie-general", SIZE)
+    card = unchecked()
     still = Frame.allocate(1280, 720)
     for settings, memory in (
         (SegmentSettings(region=False), ""),
@@ -153,7 +153,7 @@ def test_while_nothing_changes_around_a_small_person_the_whole_frame_is_not_look
 
 
 def _resting(engine):
-    return NetworkSegmenter(SegmentSettings(skip_still=True), SIZE, choices=[choice("a", engine)])
+    return NetworkSegmenter(SegmentSettings(skip_still=True), SIZE, choices=[choice("a", engine)], card=unchecked())
 
 
 def _show(segmenter, frame, seq):

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from tests.daemon.helpers import Daemon, Screen
+from tests.segment.helpers import unchecked
 from vcam.camera.shape import ShapedCamera
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.blend import PlanarBlender
@@ -21,7 +22,6 @@ from vcam.frames import Alpha, Box, Frame, Map
 from vcam.infer.choices import EngineChoice
 from vcam.infer.runner import Runner
 from vcam.matte.factory import make_matte
-from vcam.models.find import find_model
 from vcam.pipeline import Pipeline
 from vcam.segment.region import RegionTracker
 from vcam.segment.rest import RestCheck
@@ -209,11 +209,15 @@ class Unjudged:
     def __init__(self, runner: Runner[F32]) -> None:
         self.find, self.reset, self.close = runner.run, runner.reset, runner.close
 
+    def examine(self, *, all_pictures: bool) -> None:
+        """It passes."""
+
 
 class Network(NetworkSegmenter):
     """The real segmenter with a perfect engine, and with accidents behind it."""
 
-    card = find_model("selfie-general", SIZE)
+    # no picture but the trial's own frames says anything to the perfect engine; see test_privacy_liars for the others
+    card = unchecked()
 
     def __init__(self, faults: Faults, settings: Any, tracker: RegionTracker, check: RestCheck) -> None:
         self._faults = faults

@@ -115,7 +115,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 @click.argument("names", nargs=-1, shell_complete=complete.models)
 @_json
 def verify(names: tuple[str, ...], as_json: bool) -> None:
-    """Check models: the card, the checksum, and one inference on every runtime and device here.
+    """Check models: the card, the checksum, and the answers of every runtime and device here to known pictures.
 
     NAMES are names or paths; without any, all models known by name are checked.
     """
@@ -124,6 +124,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
     from rich.text import Text
 
     from vcam.models.find import find_model
+    from vcam.segment.known import try_engines
 
     results: list[dict[str, Any]] = []
     for name in names or tuple(dict.fromkeys(path.stem for path in _paths())):
@@ -132,7 +133,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
         except VcamError as error:
             results.append({"name": name, "ok": False, "checks": {"card": str(error)}})
             continue
-        checks = {"card": "ok", "checksum": "ok", **_try_engines(card)}
+        checks = {"card": "ok", "checksum": "ok", **try_engines(card)}
         works = any(word == "ok" for key, word in checks.items() if " on " in key)
         results.append({"name": name, "ok": works, "checks": checks})
     if as_json:
@@ -145,23 +146,6 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
         Console().print(table)
     if not results or not all(result["ok"] for result in results):
         click.get_current_context().exit(1)
-
-
-def _try_engines(card: ModelCard) -> dict[str, str]:
-    """What every engine here says of a model: "ok", or why not."""
-    from vcam.infer.choices import engine_choices
-    from vcam.infer.runner import open_engine
-    from vcam.segment.heads import Head
-
-    said = {}
-    network, head = card.network(), Head(card)
-    for choice in engine_choices(network):
-        try:
-            open_engine(choice, network, head.decode).close()
-            said[choice.name] = "ok"
-        except VcamError as error:
-            said[choice.name] = str(error)
-    return said
 
 
 _name = click.option("--name", default="", metavar="NAME", help="What to call it; by default as its card is called.")
@@ -225,8 +209,9 @@ def _terminate() -> NoReturn:
 
 def _demand_that_it_works(card: ModelCard) -> None:
     from vcam.errors import ModelError
+    from vcam.segment.known import try_engines
 
-    said = _try_engines(card)
+    said = try_engines(card)
     if "ok" not in said.values():
         raise ModelError(
             f"{card.file_path} runs nowhere here: {next(iter(said.values()))}", "mend its card, or the file"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from vcam.camera.sources import resolve
-from vcam.doctor import cameras, module, sandbox, software, speed, virtual
+from vcam.doctor import answers, cameras, module, sandbox, software, speed, virtual
 from vcam.doctor.finding import Finding, Status, ok, problem
 from vcam.errors import ConfigError, VcamError
 from vcam.machine.host import Machine
 from vcam.machine.inventory import Inventory
-from vcam.settings import Settings, parse_size
+from vcam.settings import SegmentSettings, Settings, parse_size
 from vcam.types import Size
 from vcam.v4l2.discover import Node
 
@@ -22,6 +22,7 @@ def examine(
     config: Path,
     take_inventory: Callable[[Size, float], Inventory],
     find_camera: Callable[[str], Node] = resolve,
+    try_model: Callable[[SegmentSettings, Size], dict[str, str]] = answers.try_model,
 ) -> Iterator[Finding]:
     """Every finding about a machine. Settings that cannot be read are handed in as their error; then the defaults
     count for the rest."""
@@ -33,6 +34,8 @@ def examine(
     yield from _outputs(machine, inventory, wanted)
     yield from _camera(machine, inventory, wanted, size, fps, find_camera)
     yield from speed.check_engines(inventory)
+    if any(not entry.problem for entry in inventory.engines):
+        yield from answers.check_answers(wanted.segment, size, try_model)
     yield from speed.check_accelerators(machine, inventory)
     yield from speed.check_decoder(machine)
     yield from speed.check_loops(machine, inventory)

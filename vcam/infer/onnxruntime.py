@@ -1,6 +1,7 @@
 """Networks run by ONNX Runtime.
 
-Inputs and outputs are bound to arrays of our own, so a frame allocates nothing. Spinning is off: two threads that spin
+Inputs and outputs are bound to arrays of our own, so a frame allocates nothing, and what the runtime has not written
+into is noticed (see `vcam.infer.unwritten`). Spinning is off: two threads that spin
 between frames burn up to a whole core at 30 frames a second.
 """
 
@@ -17,6 +18,7 @@ from vcam import native, silent
 from vcam.errors import EngineError, ModelError
 from vcam.infer.base import Network, Picture, Tensor
 from vcam.infer.ports import as_described, check_input, check_output, match_ports
+from vcam.infer.unwritten import are_numbers, blot, is_blotted
 from vcam.types import F32, U8
 
 PROVIDERS = {
@@ -145,6 +147,7 @@ class OnnxRuntimeEngine:
             check_output(network, output, first[port.name].shape)
             self._given.append(as_described(network, output, first[port.name]))
         self._news = [first[name] if name else None for name in self._carried]
+        self._written = list(first.values())
         for state, news in zip(network.states, self._news, strict=True):
             if news is not None:
                 check_input(network, f"the output {state.output}", news.shape, state.shape)
@@ -162,6 +165,8 @@ class OnnxRuntimeEngine:
             raise EngineError(f"{self._network.name} on ONNX Runtime is closed")
         for scaler, picture in zip(self._scalers, pictures, strict=True):
             scaler.fill(picture)
+        for values in self._written:
+            blot(values)
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # its failures share no narrower base
@@ -169,6 +174,11 @@ class OnnxRuntimeEngine:
         for (values, _), news in zip(self._states, self._news, strict=True):
             if news is not None:
                 np.copyto(values, news)
+        if any(map(is_blotted, self._written)):
+            raise EngineError(f"ONNX Runtime on {self._device} reports success and has written nothing")
+        if not all(are_numbers(values) for values, _ in self._states):
+            self.reset()
+            raise EngineError(f"what {self._network.name} carries from frame to frame is no number any more")
         return self._given
 
     def reset(self) -> None:

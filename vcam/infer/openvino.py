@@ -19,6 +19,7 @@ from vcam import folders, silent
 from vcam.errors import EngineError, ModelError
 from vcam.infer.base import Network, Picture, Tensor
 from vcam.infer.ports import as_described, check_input, check_output, match_ports
+from vcam.infer.unwritten import are_numbers, blot, is_blotted
 from vcam.types import U8
 
 _log = logging.getLogger(__name__)
@@ -93,9 +94,9 @@ class OpenVinoEngine:
             raise EngineError(f"OpenVINO cannot compile {network.name} for {device}: {_first_line(error)}") from error
         self._give_inputs(compiled)
         self._give_states(compiled)
-        self._outputs = [compiled.outputs[number] for number in self._ports.outputs]
-        for output, port in zip(network.outputs, self._outputs, strict=True):
-            check_output(network, output, _sides(port))
+        for output, number in zip(network.outputs, self._ports.outputs, strict=True):
+            check_output(network, output, _sides(compiled.outputs[number]))
+        self._give_outputs(compiled)
 
     def _read(self) -> Any:
         path = self._network.path
@@ -156,9 +157,9 @@ class OpenVinoEngine:
             self._request.set_tensor(compiled.inputs[number], tensor)
 
     def _give_states(self, compiled: Any) -> None:
-        """Give the request arrays of our own for the states, and learn where what they become is found."""
+        """Give the request arrays of our own for the states."""
         network = self._network
-        self._states: list[tuple[Tensor, Any, float]] = []
+        self._states: list[tuple[Tensor, float]] = []
         for state, (entry, out) in zip(network.states, self._ports.states, strict=True):
             port = compiled.inputs[entry]
             check_input(network, f"the state {state.input}", _sides(port), state.shape)
@@ -169,7 +170,28 @@ class OpenVinoEngine:
             source = None if out is None else compiled.outputs[out]
             if source is not None:
                 check_input(network, f"the output {state.output}", _sides(source) or state.shape, state.shape)
-            self._states.append((values, source, state.init))
+            self._states.append((values, state.init))
+
+    def _give_outputs(self, compiled: Any) -> None:
+        """Give the request arrays of our own to write into, where their size is known before the network has run."""
+        numbers = {*self._ports.outputs, *(out for _, out in self._ports.states if out is not None)}
+        self._written: dict[int, tuple[Any, Tensor | None]] = {}
+        for number in numbers:
+            port, values = compiled.outputs[number], None
+            if port.get_partial_shape().is_static:
+                values = np.zeros(_sides(port), port.get_element_type().to_dtype())
+                tensor = self._ov.Tensor(values, shared_memory=True)
+                self._tensors.append(tensor)
+                self._request.set_tensor(port, tensor)
+            self._written[number] = (port, values)
+
+    def _memory(self) -> dict[int, Tensor]:
+        """What the request writes into, by the number of the output; whoever keeps an array of our own keeps it alive,
+        which a tensor does not do."""
+        return {
+            number: self._request.get_tensor(port).data if values is None else values
+            for number, (port, values) in self._written.items()
+        }
 
     @property
     def name(self) -> str:
@@ -185,23 +207,31 @@ class OpenVinoEngine:
         for values, picture in zip(self._inputs, pictures, strict=True):
             np.copyto(values, picture)
         try:
+            for values in self._memory().values():
+                blot(values)
             self._request.infer()
-            given = [self._request.get_tensor(port).data for port in self._outputs]
-            for values, out, _ in self._states:
+            written = self._memory()
+            for (values, _), (_, out) in zip(self._states, self._ports.states, strict=True):
                 if out is not None:
-                    np.copyto(values, self._request.get_tensor(out).data)
+                    np.copyto(values, written[out])
         except (RuntimeError, ValueError) as error:
             raise EngineError(f"OpenVINO on {self._device} failed: {_first_line(error)}") from error
+        if any(map(is_blotted, written.values())):
+            raise EngineError(f"OpenVINO on {self._device} reports success and has written nothing")
+        if not all(are_numbers(values) for values, _ in self._states):
+            self.reset()
+            raise EngineError(f"what {self._network.name} carries from frame to frame is no number any more")
+        given = [written[number] for number in self._ports.outputs]
         return [as_described(self._network, *each) for each in zip(self._network.outputs, given, strict=True)]
 
     def reset(self) -> None:
-        for values, _, init in self._states:
+        for values, init in self._states:
             values.fill(init)
 
     def close(self) -> None:
         # the request before the memory it points at
         self._request = None
-        self._outputs, self._states = [], []
+        self._states, self._written = [], {}
         self._tensors, self._inputs = [], []
 
 

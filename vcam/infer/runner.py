@@ -1,5 +1,6 @@
 """A network on whichever engine works.
 
+An engine counts once it has been tried: it must run, and whoever uses the network may ask it what is known beforehand.
 Engines are tried best first, at the start and again when one fails while running: what it failed on has no result, the
 next engine does what comes next. When none is left, all are tried again after a pause that grows, because what failed
 may come back: an accelerator after suspend, memory after a rush.
@@ -26,20 +27,34 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 Result = TypeVar("Result")
 
 
-def open_engine(
-    choice: EngineChoice, network: Network, read: Callable[[Sequence[Tensor]], object], threads: int = 1
-) -> Engine:
-    """Open an engine and see it work: black pictures in, and what comes out is read.
+Ask = Callable[..., Sequence[Tensor]]
+"""What a network gives out for pictures that have nothing to do with what it was shown before: see `Engine.infer`."""
+Trial = Callable[[Ask], None]
+"""Asks an engine what is known beforehand. Raises `EngineError` if the answer is wrong."""
 
-    Raises what `choice.open`, `Engine.infer` and `read` raise; nothing stays open then.
+
+def asking(engine: Engine) -> Ask:
+    """The way to put questions to an engine that carries nothing from earlier frames; nor does it after an answer."""
+
+    def ask(*pictures: U8) -> Sequence[Tensor]:
+        given = engine.infer(*pictures)
+        engine.reset()
+        return given
+
+    return ask
+
+
+def open_engine(choice: EngineChoice, network: Network, trial: Trial, threads: int = 1) -> Engine:
+    """Open an engine and put it on trial.
+
+    Raises what `choice.open`, `Engine.infer` and `trial` raise; nothing stays open then.
     """
     engine = choice.open(network, threads)
     try:
-        read(engine.infer(*network.blank()))
+        trial(asking(engine))
     except BaseException:
         engine.close()
         raise
-    engine.reset()
     return engine
 
 
@@ -52,6 +67,7 @@ class Runner(Generic[Result]):
         choices: Sequence[EngineChoice],
         read: Callable[[Sequence[Tensor]], Result],
         *,
+        trial: Trial | None = None,
         threads: int = 1,
         hint: str = "vcam doctor tells more",
         clock: Callable[[], float] = time.monotonic,
@@ -60,12 +76,14 @@ class Runner(Generic[Result]):
 
         read: makes of the network's outputs, which are the engine's own until the next run, what the user wants. It
         raises `EngineError` for values that cannot be, such as those that are not numbers: the engine has failed then.
+        trial: what an engine must pass before it is used; by default `read` must take what it makes of black pictures.
         `hint` is the cure that is told if no engine works at the start; `clock` stands in for the true one.
 
         An engine has run once when this returns. Raises `EngineError` if none runs the network, `ModelError` if
         network and description are unusable or do not fit each other.
         """
         self._network, self._choices, self._read = network, list(choices), read
+        self._trial: Trial = trial or self._see_work
         self._threads = threads
         self._pause = Backoff(FIRST_PAUSE, LONGEST_PAUSE, clock=clock)
         self._warned: set[str] = set()
@@ -89,13 +107,37 @@ class Runner(Generic[Result]):
         """
         engine = self._engine or self._revive()
         try:
-            result = self._read(engine.infer(*pictures))
+            result = self._infer(engine, pictures)
         except EngineError as error:
-            self._drop(engine)
-            self._warn(self._running, error.message)
+            self._fail(engine, error)
             raise
         self._pause.reset()
         return result
+
+    def _infer(self, engine: Engine, pictures: Sequence[U8]) -> Result:
+        try:
+            return self._read(engine.infer(*pictures))
+        except EngineError:
+            if not self._network.states:
+                raise
+        # it may be what it carries from frame to frame that has gone bad, and not the engine
+        engine.reset()
+        return self._read(engine.infer(*pictures))
+
+    def examine(self, trial: Trial) -> None:
+        """Put the engine on trial between two runs; what is carried from frame to frame is lost.
+
+        Raises `EngineError` if it fails, and goes on with another as when a run fails. Does nothing while none works.
+        """
+        if self._engine is None:
+            return
+        engine = self._engine
+        engine.reset()
+        try:
+            trial(asking(engine))
+        except EngineError as error:
+            self._fail(engine, error)
+            raise
 
     def reset(self) -> None:
         """Forget what the network carries from frame to frame."""
@@ -108,6 +150,9 @@ class Runner(Generic[Result]):
             self._engine.close()
             self._engine = None
 
+    def _see_work(self, ask: Ask) -> None:
+        self._read(ask(*self._network.blank()))
+
     def _open(self, *, hide_model_errors: bool) -> list[str]:
         """Open the next engine that works, or return why none does."""
         problems: list[str] = []
@@ -115,7 +160,7 @@ class Runner(Generic[Result]):
             choice = self._choices[self._next]
             self._next += 1
             try:
-                self._engine = open_engine(choice, self._network, self._read, self._threads)
+                self._engine = open_engine(choice, self._network, self._trial, self._threads)
                 self._running = choice.name
                 if problems:
                     _log.warning("%s takes over", choice.name)
@@ -135,6 +180,10 @@ class Runner(Generic[Result]):
         level = logging.DEBUG if name in self._warned else logging.WARNING
         self._warned.add(name)
         _log.log(level, "%s failed: %s", name, reason)
+
+    def _fail(self, engine: Engine, error: EngineError) -> None:
+        self._drop(engine)
+        self._warn(self._running, error.message)
 
     def _drop(self, engine: Engine) -> None:
         engine.close()

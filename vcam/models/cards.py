@@ -100,6 +100,22 @@ class CostCard(Struct, frozen=True, forbid_unknown_fields=True):
         return "onnxruntime" if self.onnxruntime_ms < self.openvino_ms else "openvino"
 
 
+Percent = Annotated[int, _says("from 0 to 100 percent", ge=0, le=100)]
+Row = tuple[Percent, Percent, Percent, Percent]
+Grid = tuple[Row, Row, Row, Row]
+Answer = Annotated[Grid | None, _says("4 rows of 4 whole numbers, the mean probability in percent")]
+
+
+class KnownCard(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the network finds in the pictures that vcam brings along to try engines with; see `vcam.segment.known`."""
+
+    unchecked: Annotated[str, _says("why the network is not tried with known pictures, in words")] = ""
+    black: Answer = None
+    room: Answer = None
+    person: Answer = None
+    tolerance: Annotated[int, _says("from 1 to 50: percent by which a number may differ", ge=1, le=50)] = 10
+
+
 class ModelCard(Struct, frozen=True, forbid_unknown_fields=True):
     """A network and what is known of it. `path` is where the card lies; it is not a key of the file."""
 
@@ -117,6 +133,7 @@ class ModelCard(Struct, frozen=True, forbid_unknown_fields=True):
     output: OutputCard
     states: Annotated[tuple[StateCard, ...], _says("a list of tables")] = ()
     cost: CostCard | None = None
+    known: KnownCard = KnownCard()
     path: Path = Path()
 
     @property
@@ -225,6 +242,11 @@ def _check(card: ModelCard) -> None:
         raise ModelError(
             f"{card.path}: output.person = {card.output.person} will not do",
             f"from 0 to {card.output.depth - 1}",
+        )
+    if len({answer is None for answer in (card.known.black, card.known.room, card.known.person)}) > 1:
+        raise ModelError(
+            f"{card.path}: known has an answer for some of its pictures",
+            "it needs all three, black, room and person, or none; vcam models show tells what it has",
         )
     for state in card.states:
         elements = 1

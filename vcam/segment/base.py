@@ -13,6 +13,10 @@ class Segmenter(Protocol):
 
     One that needs something of whoever is in the picture may say so in words, `notice: str`; while there are any, they
     are shown in place of a frame that has no matte.
+
+    One that could be wrong without knowing may be asked what is known beforehand: `examine(all_pictures=False)` raises
+    `EngineError` if an answer is wrong, and leaves the last map as it is. `idle()` is called between two frames, when
+    there is time; it raises nothing.
     """
 
     @property

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
+from vcam.errors import EngineError
 from vcam.frames import Frame, Map
 from vcam.infer.choices import EngineChoice, engine_choices
 from vcam.models.cards import ModelCard
@@ -22,6 +24,9 @@ from vcam.segment.region import RegionTracker
 from vcam.segment.rest import RestCheck, Surroundings
 from vcam.settings import SegmentSettings
 from vcam.types import Size
+
+EXAMINED_EVERY = 10.0
+"""Seconds from one known picture to the next, while frames come."""
 
 
 class NetworkSegmenter:
@@ -56,6 +61,7 @@ class NetworkSegmenter:
         self._surroundings = Surroundings()
         self._size = frame_size
         self._map: Map | None = None
+        self._clock, self._examined, self._paused = clock, clock(), False
 
     @property
     def description(self) -> str:
@@ -66,6 +72,10 @@ class NetworkSegmenter:
         return self._card.output.size
 
     def segment(self, frame: Frame) -> Map:
+        if self._paused:
+            # an accelerator may have been lost with the pause
+            self._paused = False
+            self.examine(all_pictures=True)
         if frame.size != self._size:
             self._forget()
             self._size = frame.size
@@ -86,6 +96,26 @@ class NetworkSegmenter:
         self._map = Map(probability, box, frame.seq, frame.seq, looks.pyramid(box))
         return self._map
 
+    def examine(self, *, all_pictures: bool = False) -> None:
+        """See `vcam.segment.base.Segmenter`."""
+        self._examined = self._clock()
+        try:
+            self._network.examine(all_pictures=all_pictures)
+        except EngineError:
+            # what this engine has said before is not to be used again
+            self._forget()
+            raise
+
+    def idle(self) -> None:
+        """See `vcam.segment.base.Segmenter`. A network with a memory is only asked when it has been reset."""
+        if not self._card.remembers and self._is_due():
+            # the runner has told the reason, and takes another engine for the next frame
+            with suppress(EngineError):
+                self.examine()
+
+    def _is_due(self) -> bool:
+        return self._clock() - self._examined >= EXAMINED_EVERY
+
     def _forget(self) -> None:
         """What was found in earlier frames says nothing of the next."""
         self._map = None
@@ -98,6 +128,7 @@ class NetworkSegmenter:
     def reset(self) -> None:
         self._forget()
         self._network.reset()
+        self._paused = self._is_due()
 
     def close(self) -> None:
         self._network.close()
