@@ -31,7 +31,8 @@ def finest_scale(height: int, width: int) -> int | None:
     """
     if min(height, width) < LEAST:
         return None
-    coarsest = min(int(math.log2(max(height, width) / (4 * _PATCH)) + 0.5), int(math.log2(min(height, width) // _PATCH)))
+    by_longest = int(math.log2(max(height, width) / (4 * _PATCH)) + 0.5)
+    coarsest = min(by_longest, int(math.log2(min(height, width) // _PATCH)))
     if coarsest >= _FINEST:
         return _FINEST
     # what OpenCV does by itself where its own choice does not fit, with an eye on the width alone

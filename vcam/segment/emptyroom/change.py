@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vcam.segment.emptyroom.doubt import KnownRoom, detail
+from vcam.segment.emptyroom.doubt import KnownRoom, detail, moved
 from vcam.types import F32, U8
 
 NUDGE = 0.04
@@ -42,16 +42,15 @@ class Change:
 
     def applied(self, room: U8) -> KnownRoom:
         """The room, uint8 (height, width, 3), as it is now; what has come into the picture is not known."""
-        height, width = room.shape[:2]
-        moved, seen = room, np.full((height, width), 255, np.uint8)
+        there, seen = room, np.full(room.shape[:2], 255, np.uint8)
         if self.columns or self.rows:
             move = np.array([[1, 0, self.columns], [0, 1, self.rows]], np.float32)
-            moved = _warp(room, move, cv2.BORDER_REPLICATE)
-            # the blur has brought something of the unknown in
-            seen = cv2.erode(_warp(seen, move, cv2.BORDER_CONSTANT), np.ones((3, 3)), borderValue=255)
-            seen = cv2.threshold(seen, 254, 255, cv2.THRESH_BINARY)[1]
-        light = moved * np.array(self.gains, np.float32) + np.array(self.lifts, np.float32)
-        return KnownRoom(np.clip(np.rint(light), 0, 255).astype(np.uint8), seen.astype(np.uint8, copy=False))
+            there = moved(room, move)
+            # the blur brings something of the unknown in
+            seen = np.where(moved(seen, move) == 255, np.uint8(255), np.uint8(0))
+            seen = cv2.erode(seen, np.ones((5, 5)), borderValue=255).astype(np.uint8, copy=False)
+        light = there * np.array(self.gains, np.float32) + np.array(self.lifts, np.float32)
+        return KnownRoom(np.clip(np.rint(light), 0, 255).astype(np.uint8), seen)
 
 
 class ChangeFinder:
@@ -73,8 +72,7 @@ class ChangeFinder:
             return None
         if max(abs(columns), abs(rows)) < 0.1:
             columns = rows = 0.0
-        moved = Change(columns, rows, (1, 1, 1), (0, 0, 0)).applied(self._room)
-        light = _light(moved, picture)
+        light = _light(Change(columns, rows, (1, 1, 1), (0, 0, 0)).applied(self._room), picture)
         return None if light is None else Change(columns, rows, *light)
 
 
@@ -115,8 +113,3 @@ def _mode(ratios: F32) -> float:
     counts, edges = np.histogram(np.log(ratios), 64, (-1.0, 1.0))
     best = int(np.convolve(counts, (1, 1, 1), "same").argmax())
     return float(np.exp((edges[best] + edges[best + 1]) / 2))
-
-
-def _warp(picture: U8, move: F32, border: int) -> U8:
-    size = picture.shape[1::-1]
-    return cv2.warpAffine(picture, move, size, flags=cv2.INTER_LINEAR, borderMode=border).astype(np.uint8, copy=False)

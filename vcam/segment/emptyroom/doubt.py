@@ -21,16 +21,16 @@ ALL_ROUND = 0.3
 STRAY = 0.02
 """Share of the picture that may differ away from the shapes."""
 
-RIM = 0.5
+RIM = 0.4
 """Parts of the threshold that the room may differ by, in the mean, just beside the shapes."""
 
 TEXTURED = 2.5
 """Levels that luma deviates by within a window for its texture to be known again."""
 
-AGREES = 0.6
+AGREES = 0.7
 """Correlation of two windows from which on they show the same; of a person's and the room's it is about 0."""
 
-THROUGH = 0.15
+THROUGH = 0.45
 """Share of the texture behind the shapes that may be seen in them."""
 
 GONE = 0.3
@@ -39,7 +39,10 @@ GONE = 0.3
 FEW = 0.004
 """Share of the picture from which on its texture tells anything."""
 
-_WINDOW = 7
+ELSEWHERE = 0.15
+"""Height of the peak of the phase correlation, 1 for the same picture, from which on the room may have moved there."""
+
+_WINDOW = 9
 _BROAD = 15
 _EDGE = 2
 
@@ -55,6 +58,8 @@ class Doubt:
         self._far = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
         self._difference = np.empty((height, width, 3), np.uint8)
         self._pixels = width * height
+        self._half = (max(width // 2, 2), max(height // 2, 2))
+        self._window = cv2.createHanningWindow(self._half, cv2.CV_32F)
 
     def about(self, picture: U8, room: KnownRoom, different: U8, shapes: U8) -> str:
         """Why the shapes cannot be a person, in words; empty if they can.
@@ -69,11 +74,11 @@ class Doubt:
         sides = (shapes[:, :_EDGE], shapes[:, -_EDGE:], shapes[:_EDGE])
         if min(np.count_nonzero(side) / side.size for side in sides) > ALL_ROUND:
             return "it differs all round"
-        near = cv2.dilate(shapes, self._near)
+        near = cv2.dilate(shapes, self._near).astype(np.uint8, copy=False)
         beside = cv2.bitwise_and(cv2.bitwise_not(near), room.seen)
         if cv2.countNonZero(cv2.bitwise_and(different, beside)) > STRAY * self._pixels:
             return "it differs in many places"
-        far = cv2.dilate(near, self._far)
+        far = cv2.dilate(near, self._far).astype(np.uint8, copy=False)
         rim = cv2.bitwise_and(far, beside)
         cv2.absdiff(picture, room.picture, dst=self._difference)
         if max(cv2.mean(self._difference, rim)[:3]) > RIM * self._threshold:
@@ -81,16 +86,32 @@ class Doubt:
         return self._of_texture(picture, room, shapes, far)
 
     def _of_texture(self, picture: U8, room: KnownRoom, shapes: U8, far: U8) -> str:
-        same = room.same_texture(picture)
+        seen = detail(picture)
+        same = room.same_texture(seen)
         inside = room.textured & (shapes > 0)
-        there = np.count_nonzero(inside)
-        if there > FEW * self._pixels and np.count_nonzero(same & inside) > THROUGH * there:
+        if self._is_most(same, inside, THROUGH):
             return "the room is seen through the shapes"
         outside = room.textured & (far == 0)
-        there = np.count_nonzero(outside)
-        if there > FEW * self._pixels and np.count_nonzero(same & outside) < (1 - GONE) * there:
+        if np.count_nonzero(outside) > FEW * self._pixels and not self._is_most(same, outside, 1 - GONE):
             return "the room beside the shapes is another"
+        moved = self._moved(seen, room)
+        if moved is not None and self._is_most(moved.same_texture(seen), moved.textured & (shapes > 0), THROUGH):
+            return "the shapes are the room, moved"
         return ""
+
+    def _is_most(self, same: BOOL, there: BOOL, share: float) -> bool:
+        count = np.count_nonzero(there)
+        return count > FEW * self._pixels and bool(np.count_nonzero(same & there) > share * count)
+
+    def _moved(self, seen: F32, room: KnownRoom) -> KnownRoom | None:
+        """The room where it may have gone as a whole, if it may have."""
+        small, now = (cv2.resize(part, self._half, interpolation=cv2.INTER_AREA) for part in (room.detail, seen))
+        (columns, rows), peak = cv2.phaseCorrelate(small, now, self._window)
+        # a pixel of the small picture, or less, is none of the shapes' size
+        if not peak > ELSEWHERE or not max(abs(columns), abs(rows)) >= 1:
+            return None
+        move = np.array([[1, 0, 2 * columns], [0, 1, 2 * rows]], np.float32)
+        return KnownRoom(moved(room.picture, move), moved(room.seen, move))
 
 
 class KnownRoom:
@@ -106,9 +127,11 @@ class KnownRoom:
         self.textured: BOOL = (self._energy > TEXTURED * TEXTURED) & (cv2.erode(self.seen, np.ones((9, 9))) > 0)
         """bool (height, width): where there is any."""
 
-    def same_texture(self, picture: U8) -> BOOL:
-        """bool (height, width): where a picture has this one's texture; of no meaning where there is none."""
-        other = detail(picture)
+    def same_texture(self, other: F32) -> BOOL:
+        """bool (height, width): where a picture has this one's texture; of no meaning where there is none.
+
+        other: its `detail`.
+        """
         together = _mean(self.detail * other)
         return (together > 0) & (together * together > AGREES * AGREES * self._energy * _mean(other * other))
 
@@ -117,6 +140,11 @@ def detail(picture: U8) -> F32:
     """The luma of a picture, uint8 (height, width, 3), less that of its surroundings: float32 (height, width)."""
     luma = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
     return np.subtract(luma, cv2.blur(luma, (_BROAD, _BROAD)), out=luma)
+
+
+def moved(picture: U8, move: F32) -> U8:
+    """A picture, uint8 (height, width[, 3]), moved by a map, float32 (2, 3); 0 where it comes from outside."""
+    return cv2.warpAffine(picture, move, picture.shape[1::-1], flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
 
 
 def _mean(values: F32) -> F32:

@@ -58,6 +58,7 @@ class SubtractionSegmenter:
         self._store = store or RoomFile(source, self._size)
         known = None if settings.relearn else self._store.load()
         self._room: Room | None = None
+        self._known: KnownRoom
         self._doubted = 0
         """Frames in a row, until one is shown again."""
         self._believed = _SURE
