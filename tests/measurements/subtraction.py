@@ -1,10 +1,11 @@
 """Prints the table of docs/models.md: how much of the room background subtraction shows when the room has changed.
 
-.venv/bin/python -m tests.measurements.subtraction [--person]
+.venv/bin/python -m tests.measurements.subtraction [--person] [--plain]
 
 The room of the demo scene is learnt, then the camera is nudged, its exposure changes, or a lamp is switched on, with
 nobody there. What counts as shown is what is in the output as it was in the frame, though the background is another.
 --person: the same with somebody there, and how much of them is found (intersection over union), where they are shown.
+--plain: before a bare wall with one shelf.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Change:
     move: tuple[int, int] = (0, 0)
     gain: float = 1.0
     light: Callable[[np.ndarray], np.ndarray] | None = None
+    turn: float = 0.0
+    zoom: float = 1.0
 
 
 @dataclass
@@ -81,23 +84,42 @@ CHANGES = {
     "lamp on, small": Change(light=glow(105, (320, 200), 60)),
     "lamp on, left": Change(light=glow(70, (60, 300), 220)),
     "lamp off": Change(light=glow(-70, (450, 100), 200)),
+    "turned by 2 degrees": Change(turn=2),
+    "turned by 6 degrees": Change(turn=6),
+    "zoomed by 5 %": Change(zoom=1.05),
     "nudged 8 px, lamp on": Change((8, 4), light=glow(105, (500, 120), 160)),
     "nudged 4 px, +12 %": Change((4, 2), gain=1.12),
 }
 
 
-def scenes(person: bool) -> Scene:
+def scenes(person: bool, plain: bool = False) -> Scene:
+    """plain: a bare wall with one shelf."""
     wide = (SIZE[0] + 2 * MARGIN, SIZE[1] + 2 * MARGIN)
     empty = room(wide)
+    if plain:
+        shelf = empty[100:380, 440:640].copy()
+        empty[:] = (np.linspace(130, 160, wide[0])[None, :, None] * (1.0, 0.95, 0.9)).astype(np.uint8)
+        empty[100:380, 440:640] = shelf
     if not person:
         return lambda number: empty
     scene = DemoScene(wide)
     scene.open()
-    return lambda number: frame_to_bgr(scene.frame(number))
+    if not plain:
+        return lambda number: frame_to_bgr(scene.frame(number))
+
+    def picture(number: int) -> U8:
+        share = scene.true_alpha(number)[..., None] / 255
+        return np.rint(share * frame_to_bgr(scene.frame(number)) + (1 - share) * empty).astype(np.uint8)
+
+    return picture
 
 
 def seen(picture: U8, change: Change, chance: np.random.Generator, noise: float = 2.0) -> Frame:
     """The picture as the camera has it."""
+    if change.turn or change.zoom != 1:
+        middle = (picture.shape[1] / 2, picture.shape[0] / 2)
+        turn = cv2.getRotationMatrix2D(middle, change.turn, change.zoom)
+        picture = cv2.warpAffine(picture, turn, picture.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
     x, y = MARGIN + change.move[0], MARGIN + change.move[1]
     part = picture[y : y + SIZE[1], x : x + SIZE[0]].astype(np.float32) * change.gain
     part = change.light(part) if change.light else part
@@ -105,7 +127,9 @@ def seen(picture: U8, change: Change, chance: np.random.Generator, noise: float 
     return bgr_to_frame(np.clip(part, 0, 255).astype(np.uint8))
 
 
-def attempt(method: str, change: Change, folder: Path, *, person: bool = False, back: int = 0) -> Trial:
+def attempt(
+    method: str, change: Change, folder: Path, *, person: bool = False, plain: bool = False, back: int = 0
+) -> Trial:
     """Learn the room, and go on with it changed; `back`: frames after that in which it is as it was."""
     settings = Settings().replace(segment__backend="subtraction", segment__subtraction=method,
                                   segment__room_frames=LEARN - 2).segment  # fmt: skip
@@ -113,7 +137,7 @@ def attempt(method: str, change: Change, folder: Path, *, person: bool = False, 
     store = RoomFile(f"{method} {change}", (width, round(width * 9 / 32) * 2), folder)
     segmenter = SubtractionSegmenter(settings, SIZE, store=store)
     chance = np.random.default_rng(1)
-    learn, then = scenes(False), scenes(person)
+    learn, then = scenes(False, plain), scenes(person, plain)
     frames = [seen(learn(0), Change(), chance) for _ in range(LEARN)]
     frames += [seen(then(number), change, chance) for number in range(TRY)]
     frames += [seen(then(number), Change(), chance) for number in range(back)]
@@ -153,6 +177,7 @@ def attempt(method: str, change: Change, folder: Path, *, person: bool = False, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--person", action="store_true")
+    parser.add_argument("--plain", action="store_true")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
     print("| what happens |" + "".join(f" {method}: shown | nothing believed |" for method in METHODS))
@@ -161,7 +186,7 @@ def main() -> None:
         for name, change in CHANGES.items():
             cells = []
             for method in METHODS:
-                trial = attempt(method, change, Path(folder), person=arguments.person)
+                trial = attempt(method, change, Path(folder), person=arguments.person, plain=arguments.plain)
                 overlap = f", IoU {np.mean(trial.overlaps):.2f}" if trial.overlaps else ""
                 cells.append(f" {100 * trial.shown:.1f} %{overlap} | {trial.refused} of {TRY} |")
             print(f"| {name} |" + "".join(cells), flush=True)

@@ -50,7 +50,13 @@ class Change:
             seen = np.where(moved(seen, move) == 255, np.uint8(255), np.uint8(0))
             seen = cv2.erode(seen, np.ones((5, 5)), borderValue=255).astype(np.uint8, copy=False)
         light = there * np.array(self.gains, np.float32) + np.array(self.lifts, np.float32)
-        return KnownRoom(np.clip(np.rint(light), 0, 255).astype(np.uint8), seen)
+        return KnownRoom(np.clip(np.rint(light), 0, 255).astype(np.uint8), seen, changed=self.matters)
+
+    @property
+    def matters(self) -> bool:
+        """Whether it is more than what noise makes it."""
+        light = max(abs(gain - 1) for gain in self.gains) > 0.02 or max(map(abs, self.lifts)) > 3
+        return light or max(abs(self.columns), abs(self.rows)) > 0.2
 
 
 class ChangeFinder:

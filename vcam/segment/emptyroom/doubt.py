@@ -15,6 +15,9 @@ from vcam.types import BOOL, F32, U8, Size
 MOST = 0.7
 """Share of the picture from which on shapes are not a person any more; somebody close to the camera fills 0.6."""
 
+LEAST = 0.03
+"""Share of the picture that shapes must have before a room that was found to have changed, which leaves rests."""
+
 ALL_ROUND = 0.3
 """Share of the left, of the right and of the upper edge, from which on in all three it is no person that differs."""
 
@@ -30,8 +33,14 @@ TEXTURED = 2.5
 AGREES = 0.7
 """Correlation of two windows from which on they show the same; of a person's and the room's it is about 0."""
 
-THROUGH = 0.45
-"""Share of the texture behind the shapes that may be seen in them."""
+THROUGH = 0.004
+"""Share of the picture in which the room may be seen within the shapes; specks do not count."""
+
+MOVED = 0.45
+"""Share of the texture behind the shapes that may be seen in them, if the room has moved as a whole."""
+
+CONTRAST = 3.0
+"""How many times the energy of the room's texture, or which part of it, the same may have in another light."""
 
 GONE = 0.3
 """Share of the texture beside the shapes that may be missing: hidden by soft edges, shadows and noise."""
@@ -55,6 +64,7 @@ class Doubt:
         width, height = size
         self._threshold = threshold
         self._near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
+        self._block = np.ones((5, 5), np.uint8)
         self._far = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
         self._difference = np.empty((height, width, 3), np.uint8)
         self._pixels = width * height
@@ -67,9 +77,12 @@ class Doubt:
         picture: uint8 (height, width, 3), blurred; different, shapes: uint8 (height, width), not 0 where it differs
         from the room, and where a person is said to be. Nobody at all is always believed: then nothing is shown.
         """
-        if not cv2.countNonZero(shapes):
+        count = cv2.countNonZero(shapes)
+        if not count:
             return ""
-        if cv2.countNonZero(shapes) > MOST * self._pixels:
+        if room.changed and count < LEAST * self._pixels:
+            return "what differs is too small for a person"
+        if count > MOST * self._pixels:
             return "nearly all of the picture differs"
         sides = (shapes[:, :_EDGE], shapes[:, -_EDGE:], shapes[:_EDGE])
         if min(np.count_nonzero(side) / side.size for side in sides) > ALL_ROUND:
@@ -88,20 +101,21 @@ class Doubt:
     def _of_texture(self, picture: U8, room: KnownRoom, shapes: U8, far: U8) -> str:
         seen = detail(picture)
         same = room.same_texture(seen)
-        inside = room.textured & (shapes > 0)
-        if self._is_most(same, inside, THROUGH):
+        inside = room.textured & (cv2.erode(shapes, self._block, borderValue=255) > 0)
+        through = cv2.morphologyEx((same & inside).astype(np.uint8), cv2.MORPH_OPEN, self._block)
+        if cv2.countNonZero(through) > THROUGH * self._pixels:
             return "the room is seen through the shapes"
         outside = room.textured & (far == 0)
         if np.count_nonzero(outside) > FEW * self._pixels and not self._is_most(same, outside, 1 - GONE):
             return "the room beside the shapes is another"
         moved = self._moved(seen, room)
-        if moved is not None and self._is_most(moved.same_texture(seen), moved.textured & (shapes > 0), THROUGH):
+        if moved is not None and self._is_most(moved.same_texture(seen), moved.textured & (shapes > 0), MOVED):
             return "the shapes are the room, moved"
         return ""
 
     def _is_most(self, same: BOOL, there: BOOL, share: float) -> bool:
         count = np.count_nonzero(there)
-        return count > FEW * self._pixels and bool(np.count_nonzero(same & there) > share * count)
+        return bool(count > FEW * self._pixels and np.count_nonzero(same & there) > share * count)
 
     def _moved(self, seen: F32, room: KnownRoom) -> KnownRoom | None:
         """The room where it may have gone as a whole, if it may have."""
@@ -117,8 +131,12 @@ class Doubt:
 class KnownRoom:
     """A picture of the empty room, and what of it can be known again whatever the light."""
 
-    def __init__(self, picture: U8, seen: U8 | None = None) -> None:
-        """picture: uint8 (height, width, 3) BGR, blurred; seen: uint8 (height, width), 255 where it is known."""
+    def __init__(self, picture: U8, seen: U8 | None = None, *, changed: bool = False) -> None:
+        """picture: uint8 (height, width, 3) BGR, blurred; seen: uint8 (height, width), 255 where it is known.
+
+        changed: it was not learnt so, but found out.
+        """
+        self.changed = changed
         self.picture = picture
         self.seen: U8 = np.full(picture.shape[:2], 255, np.uint8) if seen is None else seen
         self.detail = detail(picture)
@@ -132,8 +150,9 @@ class KnownRoom:
 
         other: its `detail`.
         """
-        together = _mean(self.detail * other)
-        return (together > 0) & (together * together > AGREES * AGREES * self._energy * _mean(other * other))
+        together, energy = _mean(self.detail * other), _mean(other * other)
+        alike = (together > 0) & (together * together > AGREES * AGREES * self._energy * energy)
+        return alike & (energy > self._energy / CONTRAST) & (energy < self._energy * CONTRAST)
 
 
 def detail(picture: U8) -> F32:

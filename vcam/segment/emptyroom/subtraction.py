@@ -101,7 +101,7 @@ class SubtractionSegmenter:
             raise EngineError("the room has changed: it is looked at once more")
         now = self._room.follow(picture, self._shape.surroundings)
         if now is not None:
-            self._known = KnownRoom(now, self._known.seen)
+            self._known = KnownRoom(now, self._known.seen, changed=self._known.changed)
         return Map.whole(probability, frame)
 
     def _look(self, room: Room, known: KnownRoom, picture: U8) -> tuple[F32, str]:
