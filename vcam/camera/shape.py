@@ -77,6 +77,11 @@ class Reframed:
         return self._framing.size
 
     @property
+    def framing(self) -> Framing:
+        """That of the frames now."""
+        return self._framing
+
+    @property
     def fps(self) -> float:
         return self._camera.fps
 

@@ -26,6 +26,9 @@ STATIC_WIDTH = 256
 ADAPTIVE_WIDTH = 160
 """Width of the map. The statistics of the adaptive mode cost ten times as much for each pixel."""
 
+_LOWEST = 16
+"""Lines of the map at least; at most it is twice as high as wide."""
+
 STEP_OUT = "step out of the picture: vcam is learning the empty room"
 CHANGED = "the room has changed: step out of the picture, and let vcam learn it anew.\nHas the camera been moved?"
 _RELEARN = "step out of the picture and type: vcam set segment.relearn=true"
@@ -49,7 +52,8 @@ class SubtractionSegmenter:
         """
         self._settings = settings
         width = STATIC_WIDTH if settings.subtraction == "static" else ADAPTIVE_WIDTH
-        self._size = (width, max(2, round(width * size[1] / size[0] / 2) * 2))
+        # a picture of a shape that no camera has is stretched, or its map would have millions of pixels, or one row
+        self._size = (width, min(max(round(width * size[1] / size[0] / 2) * 2, _LOWEST), 2 * width))
         self._preparer = Preparer(self._size, "BGR")
         self._picture = np.empty((self._size[1], self._size[0], 3), np.uint8)
         self._shape = PersonShape(self._size)
