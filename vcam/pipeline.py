@@ -180,6 +180,19 @@ class Pipeline:
         self._shown = None
         return old
 
+    def held(self) -> Callable[[], None]:
+        """What brings back the parts that are there now, should an `exchange` not come to its end."""
+        camera, segmenter, matte = self.camera, self.matting.segmenter, self.matting.matte
+        composer = self.composer.held() if isinstance(self.composer, PlateComposer) else None
+
+        def go_back() -> None:
+            self.camera, self.matting.segmenter, self.matting.matte = camera, segmenter, matte
+            if composer is not None:
+                composer()
+            self.forget()
+
+        return go_back
+
     def forget(self) -> None:
         """The source has changed or paused: nothing of earlier frames may weigh in on later ones."""
         self._shown = None

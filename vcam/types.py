@@ -19,5 +19,8 @@ U8: TypeAlias = "npt.NDArray[np.uint8]"
 F32: TypeAlias = "npt.NDArray[np.float32]"
 """Probabilities and other small maps; never a full-size picture in the default path."""
 
+BOOL: TypeAlias = "npt.NDArray[np.bool_]"
+"""Yes or no for each pixel of a small map."""
+
 Size: TypeAlias = tuple[int, int]
 """(width, height) in pixels."""

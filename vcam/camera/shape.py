@@ -77,6 +77,11 @@ class ShapedCamera:
         return self._shape.size
 
     @property
+    def shape(self) -> Shape:
+        """That of the frames now."""
+        return self._shape
+
+    @property
     def fps(self) -> float:
         return self._camera.fps
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -86,6 +86,16 @@ class PlateComposer:
             self._filters = None
         self._forget()
         return old
+
+    def held(self) -> Callable[[], None]:
+        """What brings back all that there is now, should an exchange not come to its end; it needs no memory."""
+        state = vars(self).copy()
+
+        def go_back() -> None:
+            vars(self).update(state)
+            self._forget()
+
+        return go_back
 
     def compose(self, frame: Frame, alpha: Alpha | None, now: float) -> Frame:
         if frame.size != self._size:

@@ -19,6 +19,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Protocol, TypeAlias
 
+import cv2
+
 from vcam.camera.base import Camera
 from vcam.compose.base import Background
 from vcam.daemon.changes import (
@@ -134,12 +136,19 @@ class Changer:
         new, fixed = split(old, wish(old))
         if strict:
             refuse_fixed(fixed)
-        prepared = prepare(old, new, self._situation(pipeline), self._parts, renew=renew)
         try:
-            replaced = life.mailbox.post(lambda: self._exchange(pipeline, prepared)).result()
-        except BaseException:
-            prepared.discard()
-            raise
+            prepared = prepare(old, new, self._situation(pipeline), self._parts, renew=renew)
+            try:
+                replaced = life.mailbox.post(lambda: self._exchange(pipeline, prepared)).result()
+            except BaseException:
+                prepared.discard()
+                raise
+        except (MemoryError, cv2.error) as error:
+            if isinstance(error, cv2.error) and error.code != _NO_MEMORY:
+                raise
+            raise VcamError(
+                "there is not enough memory for that: nothing has changed", "a smaller output.size"
+            ) from error
         for part in replaced:
             with suppress(VcamError):
                 part.close()
@@ -160,26 +169,50 @@ class Changer:
         if prepared.size is not None:
             # one may have been added meanwhile
             refuse_unchangeable(life.outlets.unchangeable)
-        replaced_camera = pipeline.camera
-        replaced = pipeline.exchange(
-            camera=prepared.camera,
-            segmenter=prepared.segmenter,
-            matte=prepared.matte,
-            background=prepared.background,
-            effects=prepared.effects,
-            size=prepared.size,
-        )
-        if prepared.size is not None:
-            life.resize(prepared.size)
-        if prepared.shape is not None:
-            camera, shape = prepared.shape
-            camera.use(shape)
-        if prepared.camera is not None:
-            life.keeper.exchange(prepared.camera, on=prepared.camera_on)
+        replaced_camera, go_back = pipeline.camera, self._held(pipeline, prepared)
+        try:
+            replaced = pipeline.exchange(
+                camera=prepared.camera,
+                segmenter=prepared.segmenter,
+                matte=prepared.matte,
+                background=prepared.background,
+                effects=prepared.effects,
+                size=prepared.size,
+            )
+            if prepared.shape is not None:
+                camera, shape = prepared.shape
+                camera.use(shape)
+            if prepared.size is not None:
+                life.resize(prepared.size)
+            if prepared.camera is not None:
+                life.keeper.exchange(prepared.camera, on=prepared.camera_on)
+        except BaseException:
+            go_back()
+            raise
         if pipeline.operator:
             pipeline.operator.use(prepared.settings.framing)
         life.settings = prepared.settings
         return [part for part in replaced if part is not replaced_camera]
+
+    def _held(self, pipeline: Pipeline, prepared: Prepared) -> Callable[[], None]:
+        """What undoes an exchange that has failed on its way: a change is made as a whole or not at all."""
+        life, parts = self._life, pipeline.held()
+        size, _ = life.outlets.shape
+        shaped = prepared.shape and (prepared.shape[0], prepared.shape[0].shape)
+
+        def go_back() -> None:
+            parts()
+            if shaped:
+                camera, shape = shaped
+                camera.use(shape)
+            if life.outlets.shape[0] != size:
+                life.resize(size)
+
+        return go_back
+
+
+_NO_MEMORY = -4
+"""OpenCV's code for an allocation that failed."""
 
 
 def _stopping() -> VcamError:

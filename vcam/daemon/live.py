@@ -162,9 +162,14 @@ class Live:
 
     def resize(self, size: Size) -> None:
         """Show pictures of another size from now on. For the changer, between two frames."""
+        before = self._cards.size
         self._cards.resize(size)
-        # drawn before: a device that is opened anew lets nobody read until it is fed
-        card = self._card()
+        try:
+            # drawn before: a device that is opened anew lets nobody read until it is fed
+            card = self._card()
+        except BaseException:
+            self._cards.resize(before)
+            raise
         self.outlets.resize(size)
         if self.state is not State.LIVE:
             self.outlets.show(card)

@@ -8,6 +8,7 @@ import numpy as np
 from vcam import native
 from vcam.frames import Box
 from vcam.images import between_maps
+from vcam.matte.motion import MotionSearch, finest_scale
 from vcam.scaling import Reducer
 from vcam.types import F32, U8
 
@@ -32,9 +33,6 @@ NOBODY = 0.0033
 """Probability up to which the compiled loop leaves a part of the map out, where nobody was close by before.
 
 What the matte takes for nobody is a hundredth (`vcam.matte.soft.soft_step`); a third of that is surely nothing."""
-
-LEAST = 16
-"""Lines or columns below which a map is too small for motion to be looked for."""
 
 
 def gain_floor(strength: float) -> float:
@@ -61,13 +59,12 @@ class TemporalFilter:
         """strength: 0 (off) to 1, see `gain_floor`."""
         self._floor = gain_floor(strength)
         self._slope = (1.0 - self._floor) / (MOVING - STILL)
-        self._flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._kernels = native.kernels()
         self._reducer = Reducer()
         self._mean: F32 | None = None
         self._warped: F32 = np.zeros((0, 0), np.float32)
         self._luma, self._before = np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.uint8)
-        self._follows = False
+        self._motion: MotionSearch | None = None
         self._view: tuple[Box, Box] | None = None
         self.begins = True
         """Whether the last map was taken as it is: the first one, or that of another scene."""
@@ -93,24 +90,24 @@ class TemporalFilter:
         if self.begins:
             np.copyto(self._mean, probability)
             return self._mean
-        if self._follows and self._kernels is not None and _is_twice(probability, self._luma):
-            self._mean = self._follow(self._kernels, np.ascontiguousarray(probability), self._mean)
+        flow = self._motion.find(self._luma, self._before) if self._motion else None
+        if flow is not None and self._kernels is not None and _is_twice(probability, self._luma):
+            self._mean = self._follow(self._kernels, np.ascontiguousarray(probability), self._mean, flow)
             return self._mean
         change, gain = self._change, self._gain
-        moved = self._move(self._mean) if self._follows else self._mean
+        moved = self._mean if flow is None else self._move(self._mean, flow)
         cv2.subtract(probability, moved, dst=change)
         cv2.absdiff(probability, moved, dst=gain)
         cv2.addWeighted(gain, self._slope, gain, 0, self._floor - STILL * self._slope, dst=gain)
-        if self._follows:
+        if flow is not None:
             cv2.max(gain, self._doubt(), dst=gain)
         np.clip(gain, self._floor, 1.0, out=gain)
         cv2.multiply(change, gain, dst=change)
         cv2.add(moved, change, dst=self._mean)
         return self._mean
 
-    def _follow(self, kernels: native.Kernels, probability: F32, mean: F32) -> F32:
+    def _follow(self, kernels: native.Kernels, probability: F32, mean: F32, flow: F32) -> F32:
         """All of it at once; the average of before becomes the scratch of the next."""
-        flow = self._flow_of.calc(self._luma, self._before, None)  # type: ignore[call-overload]
         terms = {"floor": self._floor, "slope": self._slope, "still": STILL}
         pictures = (self._luma, self._before)
         result, self._warped = self._warped, mean
@@ -142,15 +139,14 @@ class TemporalFilter:
         self._change, self._gain, self._warped = (np.empty_like(probability) for _ in range(3))
         half = (max(height // 2, 1), max(width // 2, 1))
         self._luma, self._before, self._residual = (np.zeros(half, np.uint8) for _ in range(3))
-        self._follows = min(half) >= LEAST
+        self._motion = None if finest_scale(*half) is None else MotionSearch(*half)
         self._place, self._from = _positions(probability.shape), _positions(probability.shape)
         self._half_place, self._half_from = _positions(half), _positions(half)
         doubt = np.clip((np.arange(256) - SAME) / (OTHER - SAME), 0, 1)
         self._doubts = (self._floor + (1 - self._floor) * doubt).astype(np.float32)
 
-    def _move(self, mean: F32) -> F32:
-        """The average, each pixel taken from where what is there now was before."""
-        flow = self._flow_of.calc(self._luma, self._before, None)  # type: ignore[call-overload]
+    def _move(self, mean: F32, flow: F32) -> F32:
+        """The average, each pixel taken from where what is there now was before; the flow is overwritten."""
         cv2.add(flow, self._half_place, dst=self._half_from)
         # from pixels of half the size to those of the map
         flow *= 2.0

@@ -55,7 +55,8 @@ enum { LINE = 64 };
 
 INLINE i32 clamped(i32 value, i32 most) { return value < 0 ? 0 : value > most ? most : value; }
 
-INLINE float within(float value, float most) { return value < 0.0f ? 0.0f : value > most ? most : value; }
+/* What is no number becomes 0: places are made of this, and must lie within their arrays whatever comes in. */
+INLINE float within(float value, float most) { return value > 0.0f ? value < most ? value : most : 0.0f; }
 
 INLINE u8 *row_of(const Plane *plane, i32 y) { return plane->at + y * plane->stride; }
 

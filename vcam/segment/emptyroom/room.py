@@ -52,8 +52,11 @@ class Room(Protocol):
         picture: uint8 (height, width, 3) BGR, blurred.
         """
 
-    def follow(self, picture: U8, person: U8) -> None:
-        """Learn how the room changes; `person` is uint8 (height, width), not 0 where somebody is before it."""
+    def follow(self, picture: U8, person: U8) -> U8 | None:
+        """Learn how the room changes; `person` is uint8 (height, width), not 0 where somebody is before it.
+
+        Returns the room as it is now, a fresh array of the pictures' shape, where that was looked up.
+        """
 
 
 class StaticRoom:
@@ -71,8 +74,9 @@ class StaticRoom:
         blue, green, red = cv2.split(self._difference)
         return _binary(cv2.max(cv2.max(blue, green), red), self._threshold)
 
-    def follow(self, picture: U8, person: U8) -> None:
+    def follow(self, picture: U8, person: U8) -> U8 | None:
         """It stays as it was learnt."""
+        return None
 
 
 class AdaptiveRoom:
@@ -88,6 +92,8 @@ class AdaptiveRoom:
     HISTORY = 300
     EVERY = 4
     """Frames from one step of learning to the next."""
+    TOLD = 16
+    """Frames, a multiple of those, after which what was learnt is told."""
     RATE = 0.04
     SEEDS = 20
 
@@ -103,10 +109,10 @@ class AdaptiveRoom:
     def differs(self, picture: U8) -> U8:
         return self._model.apply(picture, None, 0.0).astype(np.uint8, copy=False)
 
-    def follow(self, picture: U8, person: U8) -> None:
+    def follow(self, picture: U8, person: U8) -> U8 | None:
         self._frames += 1
         if self._frames % self.EVERY:
-            return
+            return None
         room = self._model.getBackgroundImage()
         free = cv2.bitwise_not(person)
         seen, known = cv2.mean(picture, free), cv2.mean(room, free)
@@ -115,6 +121,7 @@ class AdaptiveRoom:
         behind = np.clip(room * np.array(gains, np.float32), 0, 255).astype(np.uint8)
         cv2.copyTo(picture, free, behind)
         self._model.apply(behind, None, self.RATE)
+        return None if self._frames % self.TOLD else room.astype(np.uint8, copy=False)
 
 
 def _binary(difference: cv2.typing.MatLike, threshold: float) -> U8:
