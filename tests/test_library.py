@@ -19,6 +19,7 @@ MADE = {
     "The matte of a picture": ["on-green.png"],
     "The loop": ["film.mp4"],
     "Your own camera and output": [],
+    "The virtual camera alone, through pyvirtualcam": [],
     "Steering a vcam that runs": [],
 }
 """The files that each example leaves."""

@@ -193,13 +193,14 @@ def test_a_disk_that_fills_up_ends_the_recording_with_a_file_that_plays(
 ) -> None:
     output = RecordOutput(tmp_path / "r.mp4", settings(keep_free=100.0))
     monkeypatch.setattr("vcam.output.encoded.record.shutil.disk_usage", lambda path: type("Usage", (), {"free": 200e6}))
-    record(output, 2.0)
+    written = record(output, 2.4)
     monkeypatch.setattr("vcam.output.encoded.record.shutil.disk_usage", lambda path: type("Usage", (), {"free": 50e6}))
     with pytest.raises(OutputError, match="50 MB are left"):
         feed(output, 10)
     output.abort()
     assert output.status()["state"] == "failed"
-    assert len(frames_in(tmp_path / "r.mp4")) >= 20
+    # to the last frame: the encoder may finish
+    assert len(frames_in(tmp_path / "r.mp4")) >= written - 4
 
 
 def test_an_encoder_that_is_killed_is_replaced_and_goes_on_in_another_file(tmp_path: Path) -> None:

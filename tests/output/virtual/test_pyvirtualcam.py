@@ -8,11 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from tests.output.virtual.helpers import picture
+from tests.output.virtual.helpers import WAITING, picture
 from vcam.errors import OutputDeviceError
 from vcam.images import bgr_to_frame
 from vcam.output.virtual import camera as virtual
 from vcam.output.virtual import loopback as device_module
+from vcam.v4l2.discover import Node
 
 RED_BGR, RED = (0, 0, 255), (81, 90, 240)
 
@@ -57,9 +58,20 @@ def test_a_camera_of_pyvirtualcam_feeds_the_device(pyvirtualcam, loopback_with, 
         assert camera.device == (name or str(path))
         camera.send(picture((64, 32), RED).packed().reshape(48, 64))
         camera.send(picture((64, 32), RED).packed())
+        backend = camera._backend
     assert path.read_bytes() == picture((64, 32), RED).buffer.tobytes() * 2
     assert device.interval == (1, 25)
-    assert not device_module._FED, "it has let go of the device"
+    assert not device_module._FED, f"{backend} has let go of the device"
+
+
+def test_without_a_name_the_first_device_that_can_be_had_is_taken(pyvirtualcam, loopback_with, monkeypatch) -> None:
+    _, path = loopback_with()
+    gone = Node(path.with_name("video19"), 19, "gone", WAITING)
+    monkeypatch.setattr(virtual, "list_nodes", lambda: [gone, Node(path, 20, "vcam", WAITING)])
+    with pyvirtualcam.Camera(64, 32, 25, backend="vcam") as camera:
+        assert camera.device == str(path)
+    with pytest.raises(RuntimeError, match="video19"):
+        pyvirtualcam.Camera(64, 32, 25, device="gone", backend="vcam")
 
 
 @pytest.mark.parametrize("kind", ["RGB", "BGR", "RGBA"])
