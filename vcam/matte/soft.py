@@ -156,7 +156,7 @@ class SoftMatte:
         self._half = self._alpha.half[half.y0 : half.y1, half.x0 : half.x1]
         self._alpha.small = self._small if full == frame else np.zeros_like(self._small)
         self._layout = (small, frame, part)
-        self._scale = working_scale(frame[1]) if self._guided else 1
+        self._scale = working_scale(frame[1], frame[0]) if self._guided else 1
         self._grid = Grid.between(small, full, 2 * self._scale)
         self._working = np.zeros((height // self._scale, width // self._scale), np.uint8) if self._scale > 1 else None
         by = self._scale
@@ -252,10 +252,13 @@ def _of_size(pyramid: Sequence[Frame], shape: tuple[int, ...], box: Box) -> Plan
     return next((step.view(box).planes for step in pyramid if step.y.shape == shape), None)
 
 
-def working_scale(height: int) -> int:
-    """How many times smaller than the frame the refinement works: above 540 lines half the size is enough."""
+def working_scale(height: int, width: int) -> int:
+    """How many times smaller than the frame the refinement works: above 540 lines half the size is enough.
+
+    Of a frame that is high and narrow some columns are left, of chroma as well.
+    """
     scale = 1
-    while height > REFINED_LINES * scale:
+    while height > REFINED_LINES * scale and width >= 8 * scale:
         scale *= 2
     return scale
 
