@@ -48,7 +48,8 @@ FLOORS = (
           "the kernel's devices; stand-ins for tests."),
     Floor("frames", ("frames",), "The frame, the map and the matte that belong to it."),
     Floor("foundation", ("colour", "files", "secrets"), "BT.601; files written whole; words that nobody shall see."),
-    Floor("stones", ("types", "errors", "assets", "timings", "signals", "backoff"), "What everybody stands on."),
+    Floor("stones", ("types", "errors", "assets", "timings", "signals", "backoff", "printable"),
+          "What everybody stands on."),
 )  # fmt: skip
 """From the top to the ground."""
 

@@ -311,8 +311,19 @@ class Server:
         if isinstance(result, Future):
             client.pending += 1
             result.add_done_callback(lambda done: self.post(lambda: self._done(client, id_, done)))
-        elif id_ is not UNSET:
-            self._send(client, reply(id_, result))
+        else:
+            self._reply(client, id_, result)
+
+    def _reply(self, client: Client, id_: Any, result: Any) -> None:
+        if id_ is UNSET:
+            return
+        try:
+            line = reply(id_, result)
+        except Exception as error:
+            # whoever waits for an answer gets one
+            log.warning("an answer cannot be sent", exc_info=log.isEnabledFor(logging.DEBUG))
+            line = refusal(id_, RpcError.of(error))
+        self._send(client, line)
 
     def _done(self, client: Client, id_: Any, future: Future[Any]) -> None:
         client.pending -= 1
@@ -320,8 +331,8 @@ class Server:
             return
         if error := future.exception():
             self._refuse(client, id_, RpcError.of(error if isinstance(error, Exception) else RuntimeError(str(error))))
-        elif id_ is not UNSET:
-            self._send(client, reply(id_, future.result()))
+        else:
+            self._reply(client, id_, future.result())
         self._advance(client)
 
     def _refuse(self, client: Client, id_: Any, error: RpcError) -> None:
