@@ -13,7 +13,6 @@ import logging
 import os
 import selectors
 import socket
-import struct
 import threading
 import time
 from collections import deque
@@ -25,6 +24,7 @@ from typing import Any
 from msgspec import UNSET
 
 from vcam.control.allowance import Allowance
+from vcam.control.place import peer_is_welcome
 from vcam.control.protocol import (
     INVALID_REQUEST,
     MAX_LINE,
@@ -230,7 +230,7 @@ class Server:
             self._connects.left = -0.1 * CONNECT_BURST
         else:
             self._connects.left -= 1
-            if len(self.clients) >= MAX_CLIENTS or not _is_welcome(sock):
+            if len(self.clients) >= MAX_CLIENTS or not peer_is_welcome(sock):
                 sock.close()
             else:
                 sock.setblocking(False)
@@ -407,10 +407,3 @@ def _listen(path: Path) -> socket.socket:
         listener.close()
         raise
     return listener
-
-
-def _is_welcome(sock: socket.socket) -> bool:
-    """Whether the process at the other end is of the same user, or root."""
-    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, uid, _ = struct.unpack("3i", credentials)
-    return uid in (os.getuid(), 0)
