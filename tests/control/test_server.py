@@ -84,7 +84,7 @@ def test_the_socket_is_for_its_owner_alone(served: Served) -> None:
 
 
 def test_another_user_is_turned_away(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "_is_welcome", lambda sock: False)
+    monkeypatch.setattr(server_module, "peer_is_welcome", lambda sock: False)
     with served.connect() as peer:
         assert peer.recv(10) == b""
     assert served.calls == []
@@ -93,7 +93,7 @@ def test_another_user_is_turned_away(served: Served, monkeypatch: pytest.MonkeyP
 def test_the_peer_is_known_by_the_kernels_word() -> None:
     one, other = socket.socketpair(socket.AF_UNIX)
     with one, other:
-        assert server_module._is_welcome(one)
+        assert server_module.peer_is_welcome(one)
 
 
 def test_a_message_in_pieces_is_put_together_and_several_in_one_are_told_apart(served: Served) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -18,6 +17,7 @@ import click
 from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import load_settings, settings_options
 from vcam.errors import ConfigError, UsageError, VcamError
+from vcam.printable import json_text
 from vcam.settings import FIELDS, Loaded, Settings, config_path, flatten, read_profiles
 from vcam.settings.shown import toml, without_secrets
 
@@ -46,7 +46,7 @@ def show(as_json: bool, profile: str, assignments: tuple[str, ...], **options: A
     profiles = list(read_profiles(config_path())[1])
     used = profile or os.environ.get("VCAM_PROFILE", "")
     if as_json:
-        click.echo(json.dumps(_report(loaded, profiles, used), indent=2))
+        click.echo(json_text(_report(loaded, profiles, used), indent=2))
     else:
         _print(loaded, profiles, used)
 

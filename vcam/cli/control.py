@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from vcam.cli import complete
 from vcam.errors import VcamError
+from vcam.printable import json_text, printable
 
 if TYPE_CHECKING:
     from vcam.control.client import ControlClient
@@ -46,7 +46,7 @@ def status(name: str, as_json: bool, watch: bool) -> int:
         return _watch_status(name, as_json)
     found = _call(name, "status")
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json_text(found, indent=2))
         return 0
     from rich.console import Console
 
@@ -60,9 +60,9 @@ def _watch_status(name: str, as_json: bool) -> int:
     with _connect(name) as daemon:
         found = daemon.call("subscribe", {"events": ["metrics"]})
         if as_json:
-            click.echo(json.dumps(found))
+            click.echo(json_text(found))
             for _, found in daemon.notifications():
-                click.echo(json.dumps(found))
+                click.echo(json_text(found))
             return 0
         from rich.live import Live
 
@@ -83,12 +83,12 @@ def get(key: str, name: str, as_json: bool) -> int:
 
     values = _call(name, "get", {"key": key})
     if as_json:
-        click.echo(json.dumps(values[key] if key else values, indent=2))
+        click.echo(json_text(values[key] if key else values, indent=2))
     elif key:
-        click.echo(as_text(key, values[key]))
+        click.echo(printable(as_text(key, values[key])))
     else:
         for known, value in values.items():
-            click.echo(f"{known}={as_text(known, value)}")
+            click.echo(printable(f"{known}={as_text(known, value)}"))
     return 0
 
 
@@ -207,24 +207,25 @@ def watch(metrics: bool, name: str, as_json: bool) -> int:
 
 def _event(event: str, contents: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"event": event, **contents}))
+        click.echo(json_text({"event": event, **contents}))
         return
     now = time.strftime("%H:%M:%S")
     if event == "state":
-        click.echo(f"{now} {contents['state']}: {contents['cause']}")
+        click.echo(printable(f"{now} {contents['state']}: {contents['cause']}"))
     else:
         click.echo(f"{now} {contents['fps_out']:g} frames a second, {sum(contents['cpu_ms'].values()):.1f} ms CPU each")
 
 
 def _tell(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(result))
+        click.echo(json_text(result))
         return
     from vcam.settings.shown import as_text
 
     for key, value in result.get("changed", {}).items():
-        click.echo(f"{key} = {as_text(key, value)}")
+        click.echo(printable(f"{key} = {as_text(key, value)}"))
     if any(key.startswith("stream.") for key in result.get("changed", ())):
         click.echo("vcam: this counts for streams and recordings that begin from now on", err=True)
     if restart := result.get("restart"):
-        click.echo(f"vcam: these take effect after vcam stop and vcam start: {', '.join(restart)}", err=True)
+        names = printable(", ".join(restart))
+        click.echo(f"vcam: these take effect after vcam stop and vcam start: {names}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from vcam.cli.options import load_settings, settings_options
 from vcam.errors import CameraError, VcamError
+from vcam.printable import json_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -45,7 +45,7 @@ def devices(controls: bool, as_json: bool, camera: str | None, profile: str, ass
     output = load_settings({}, profile, assignments).settings.output
     found = take_inventory(parse_size(output.size), output.fps)
     if as_json:
-        click.echo(json.dumps(_inventory_json(found), indent=2))
+        click.echo(json_text(_inventory_json(found), indent=2))
     else:
         _show(found)
 
@@ -189,7 +189,7 @@ def _controls(wanted: str | None, as_json: bool) -> None:
             {"path": path, "card": names[path], "controls": [_control_json(control) for control in controls]}
             for path, controls in listed.items()
         ]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json_text(rows, indent=2))
         return
     from rich.console import Console
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from vcam.cli.options import load_settings, settings_options
 from vcam.errors import ConfigError
+from vcam.printable import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ def doctor(as_json: bool, profile: str, assignments: tuple[str, ...]) -> int:
             {"name": finding.name, "status": finding.status.value, "seen": finding.seen, "cure": list(finding.cure)}
             for finding in findings
         ]
-        click.echo(json.dumps({"can_run": status == 0, "exit_status": status, "findings": rows}, indent=2))
+        click.echo(json_text({"can_run": status == 0, "exit_status": status, "findings": rows}, indent=2))
     return status
 
 

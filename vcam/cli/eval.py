@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import click
 from vcam.cli.main import report
 from vcam.cli.options import load_settings, settings_options
 from vcam.errors import VcamError
+from vcam.printable import json_text
 
 COLUMNS = {
     "miou": "mIoU %",
@@ -80,7 +80,7 @@ def eval(
             bar.update(task, completed=number + 1)
         result = evaluate.report(items, evaluation.network)
     if as_json:
-        click.echo(json.dumps({"folder": str(folder), "plain": plain, "failed": failed, **result}, indent=2))
+        click.echo(json_text({"folder": str(folder), "plain": plain, "failed": failed, **result}, indent=2))
     else:
         _show(result, f"{folder}, {result['segmenter']}{', plain' if plain else ''}")
     return 1 if failed else 0

@@ -13,6 +13,7 @@ import click
 
 from vcam import __version__
 from vcam.errors import VcamError
+from vcam.printable import guard_streams, printable
 
 COMMANDS = {
     "start": "vcam.cli.run",
@@ -44,6 +45,9 @@ COMMANDS = {
     "completion": "vcam.cli.completion",
 }
 """Where each command is defined; a module is imported only for a command of its own."""
+
+_LINES = "\n\t"
+"""Control characters that a message may have."""
 
 _WHOLE = 1000
 """Letters that no first sentence has."""
@@ -102,7 +106,16 @@ def cli(debug: bool, quiet: bool) -> None:
     vcam demo                           see it work, without a camera
     """
     level = logging.DEBUG if debug else logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(level=level, format="vcam: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines("vcam: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+class _Lines(logging.Formatter):
+    """Records for a terminal, which the names in them must not steer."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record), _LINES)
 
 
 def main() -> NoReturn:
@@ -110,6 +123,7 @@ def main() -> NoReturn:
     debug = "--debug" in sys.argv
     _settle()
     try:
+        guard_streams()
         result = cli.main(prog_name="vcam", standalone_mode=False)
         status = result if isinstance(result, int) else 0
     except click.exceptions.Exit as end:
@@ -135,7 +149,8 @@ def main() -> NoReturn:
     except Exception as error:
         if debug:
             raise
-        click.echo(f"vcam: unexpected {type(error).__name__}: {error}\n  vcam --debug ... shows where", err=True)
+        said = printable(str(error), _LINES)
+        click.echo(f"vcam: unexpected {type(error).__name__}: {said}\n  vcam --debug ... shows where", err=True)
         status = 1
     sys.exit(status)
 
@@ -159,7 +174,7 @@ def _settle() -> None:
 
 def report(error: VcamError) -> int:
     """Tell a person what happened and what to do; returns the exit status."""
-    click.echo(f"vcam: {error.message}", err=True)
+    click.echo(f"vcam: {printable(error.message, _LINES)}", err=True)
     if error.hint:
-        click.echo(f"  try: {error.hint}", err=True)
+        click.echo(f"  try: {printable(error.hint, _LINES)}", err=True)
     return error.exit_status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,6 +11,7 @@ import click
 from vcam.cli import complete
 from vcam.cli.main import HelpfulGroup
 from vcam.errors import VcamError
+from vcam.printable import json_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def list_models(as_json: bool) -> None:
 
     rows = [_summary(path) for path in _paths()]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json_text(rows, indent=2))
         return
     table = Table(Column("name", no_wrap=True), "title", "picture", "licence", Column("CPU ms", justify="right"))
     for row in rows:
@@ -93,7 +93,7 @@ def show(name: str, as_json: bool) -> None:
     card = find_model(name, _FRAME)
     values = msgspec.to_builtins(card, enc_hook=str)
     if as_json:
-        click.echo(json.dumps(values, indent=2))
+        click.echo(json_text(values, indent=2))
         return
     table = Table(Column(style="bold", no_wrap=True), Column(overflow="fold"), show_header=False, box=None)
     for key, value in _flat(values):
@@ -137,7 +137,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
         works = any(word == "ok" for key, word in checks.items() if " on " in key)
         results.append({"name": name, "ok": works, "checks": checks})
     if as_json:
-        click.echo(json.dumps(results, indent=2))
+        click.echo(json_text(results, indent=2))
     else:
         table = Table(Column("model", overflow="fold"), Column("check", no_wrap=True), "result")
         for result in results:
@@ -220,6 +220,6 @@ def _demand_that_it_works(card: ModelCard) -> None:
 
 def _tell(card: ModelCard, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(_summary(card.path), indent=2))
+        click.echo(json_text(_summary(card.path), indent=2))
     else:
         click.echo(f"{card.file_path}\n  use it: vcam start --model {card.name}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import load_settings, settings_options
 from vcam.daemon.unit import NAME, program, render, unit_path
 from vcam.errors import UsageError, VcamError
+from vcam.printable import json_text
 from vcam.settings import FIELDS, Settings, absolute, absolute_text, parse_assignments, parse_size
 
 _LINGER = "log in on the machine itself, or let your services run without that: sudo loginctl enable-linger $USER"
@@ -146,7 +146,7 @@ def status(as_json: bool) -> int:
         "exit_status": int(state.get("ExecMainStatus", 0) or 0),
     }
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        click.echo(json_text(report, indent=2))
     else:
         _print_status(report, running)
     return 0 if running else 1

@@ -7,6 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from vcam.printable import printable
+
 _COLOURS = {"live": "green", "degraded": "red", "paused": "yellow"}
 
 
@@ -17,7 +19,10 @@ def status_table(status: dict[str, Any]) -> Table:
     table.add_column(overflow="fold")
 
     def row(name: str, value: str | Text) -> None:
-        table.add_row(name, value if isinstance(value, Text) else Text(value))
+        text = value if isinstance(value, Text) else Text(value)
+        if not text.plain.isprintable():
+            text = Text(printable(text.plain))
+        table.add_row(name, text)
 
     state = status["state"]
     since = ": ".join(part for part in (_span(status["since_s"]), status["cause"]) if part)

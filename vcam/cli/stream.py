@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ from vcam.cli import complete
 from vcam.cli.control import _call as call_daemon
 from vcam.cli.control import _common as daemon_options
 from vcam.cli.main import HelpfulGroup
+from vcam.printable import json_text, printable
 
 
 @click.group(cls=HelpfulGroup)
@@ -83,8 +83,8 @@ def record_stop(name: str, as_json: bool) -> int:
 def _tell(name: str, as_json: bool, method: str, params: dict[str, Any]) -> int:
     answer = call_daemon(name, method, params)
     if as_json:
-        click.echo(json.dumps(answer, indent=2))
+        click.echo(json_text(answer, indent=2))
     else:
         done, what = next(iter(answer.items()))
-        click.echo(f"{done}: {', '.join(what) if isinstance(what, list) else what}")
+        click.echo(printable(f"{done}: {', '.join(what) if isinstance(what, list) else what}"))
     return 0

@@ -17,6 +17,7 @@ from vcam.compose.font import font_for
 from vcam.errors import InputError, UsageError
 from vcam.frames import NOTHING, Box, Frame
 from vcam.images import MAX_PIXELS, bgr_to_frame
+from vcam.printable import printable
 from vcam.scaling import halve
 from vcam.settings import Spot
 from vcam.types import U8, Size
@@ -112,7 +113,7 @@ def picture_overlay(path: Path, place: Spot, scale: float) -> Overlay:
 
 def text_overlay(text: str, place: Spot, points: float) -> Overlay:
     """Words on a dark, half transparent card."""
-    lines = text.replace("\\n", "\n")
+    lines = printable(text.replace("\\n", "\n"), "\n")
     return Overlay(lambda size: draw_text(lines, points * size[1] / LINES, size), place)
 
 

@@ -6,17 +6,21 @@ import numpy as np
 
 from vcam.compose.font import font_for
 from vcam.frames import Frame, check_size
+from vcam.printable import printable
 from vcam.types import Size
 
 _TOP, _BOTTOM = 52.0, 30.0
 _TEXT_LUMA = 180
 _LINES = 720
+_LONGEST = 400
+"""Letters; more would not fit, and take seconds to try."""
 
 
 def placeholder(size: Size, text: str = "") -> Frame:
     """A dark vertical gradient of limited range, with `text` in its middle; a frame of its own.
 
-    Lines break at newlines only; the letters shrink until all of it fits, down to 8 pixels.
+    What cannot be drawn is escaped, and what is too long to be read is cut. Lines break at newlines only;
+    the letters shrink until all of it fits, down to 8 pixels.
     """
     width, height = check_size(*size)
     frame = Frame.allocate(width, height)
@@ -26,8 +30,8 @@ def placeholder(size: Size, text: str = "") -> Frame:
     np.copyto(frame.y, np.floor(ramp + noise), casting="unsafe")
     frame.u.fill(130)
     frame.v.fill(127)
-    if text.strip():
-        _write(frame, text.strip())
+    if text := printable(text, "\n").strip():
+        _write(frame, text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
     return frame
 
 

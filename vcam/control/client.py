@@ -7,7 +7,14 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from vcam.control.place import DEFAULT_NAME, check_name, socket_path, sockets_folder
+from vcam.control.place import (
+    DEFAULT_NAME,
+    check_name,
+    check_sockets_folder,
+    peer_is_welcome,
+    socket_path,
+    sockets_folder,
+)
 from vcam.control.protocol import INVALID_PARAMS, call
 from vcam.errors import ConfigError, DeviceError, UsageError, VcamError
 
@@ -25,8 +32,13 @@ class ControlClient:
     """
 
     def __init__(self, name: str = DEFAULT_NAME, *, timeout: float = TIMEOUT) -> None:
-        """Connect. Raises `DeviceError` if no daemon of that name runs."""
+        """Connect. Raises `DeviceError` if no daemon of that name runs, `VcamError` if who listens is not this user.
+
+        Nothing is sent before that is known: requests may hold stream keys and the names of private files.
+        """
         path = socket_path(check_name(name))
+        if not check_sockets_folder():
+            raise _not_running(name)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout)
         try:
@@ -34,6 +46,12 @@ class ControlClient:
         except OSError as error:
             self._socket.close()
             raise _not_running(name) from error
+        if not peer_is_welcome(self._socket):
+            self._socket.close()
+            raise VcamError(
+                f"who listens at {path} is another user: nothing was said to them",
+                f"find out who it is (sudo ss -xlp src {path}), and remove the socket",
+            )
         self._lines = self._socket.makefile("rb")
         self._number = 0
 
@@ -50,15 +68,17 @@ class ControlClient:
             raise _lost() from error
         if "error" in message:
             raise _error(message["error"])
+        if "result" not in message:
+            raise _strange()
         return message["result"]
 
     def notifications(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The events that were subscribed to, as they come: name and contents. Ends with the daemon."""
         self._socket.settimeout(None)
         while line := self._lines.readline():
-            message = json.loads(line)
+            message = _parsed(line)
             if "method" in message:
-                yield message["method"], message["params"]
+                yield message["method"], message.get("params", {})
 
     def wait_for_end(self, timeout: float) -> bool:
         """Wait until the daemon has let go of the connection; whether it has."""
@@ -86,14 +106,27 @@ class ControlClient:
         line = self._lines.readline()
         if not line:
             raise _lost()
-        message: dict[str, Any] = json.loads(line)
-        return message
+        return _parsed(line)
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _strange() from error
+    if not isinstance(message, dict):
+        raise _strange()
+    return message
+
+
+def _strange() -> VcamError:
+    return VcamError("vcam has sent what is no answer", "is it of another version? vcam stop, then vcam start")
 
 
 def _error(error: dict[str, Any]) -> VcamError:
-    data = error.get("data", {})
-    kind = _ERRORS.get(data.get("exit_status", 1), UsageError if error["code"] == INVALID_PARAMS else VcamError)
-    return kind(error["message"], data.get("hint", ""))
+    data = error.get("data") or {}
+    kind = _ERRORS.get(data.get("exit_status", 1), UsageError if error.get("code") == INVALID_PARAMS else VcamError)
+    return kind(str(error.get("message", "it failed")), str(data.get("hint", "")))
 
 
 def _lost() -> VcamError:
@@ -102,7 +135,7 @@ def _lost() -> VcamError:
 
 def _not_running(name: str) -> DeviceError:
     folder = sockets_folder()
-    others = sorted(path.stem for path in folder.glob("*.sock")) if folder.is_dir() else []
+    others = sorted(path.stem for path in folder.glob("*.sock")) if check_sockets_folder() else []
     running = [other for other in others if other != name and _answers(other)]
     if running:
         return DeviceError(f"no vcam named {name} is running", f"there is --name {', --name '.join(running)}")
@@ -116,4 +149,4 @@ def _answers(name: str) -> bool:
             probe.connect(str(socket_path(name)))
         except (OSError, UsageError):
             return False
-    return True
+        return peer_is_welcome(probe)

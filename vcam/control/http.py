@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 from vcam.errors import UsageError
+from vcam.printable import ERRORS, printable
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
     yield from _metric("vcam_camera_on", "Whether the camera is on", "gauge", int(status["camera"]["on"]))
     yield "# HELP vcam_state What vcam does: 1 for the state it is in"
     yield "# TYPE vcam_state gauge"
-    yield f'vcam_state{{state="{status["state"]}"}} 1'
+    yield f'vcam_state{{state="{_label(status["state"])}"}} 1'
     yield from _family("vcam_cpu_ms", "CPU milliseconds per frame", "stage", status["cpu_ms"])
     yield from _family("vcam_latency_ms", "Milliseconds from capture to delivery", "quantile", status["latency_ms"])
 
@@ -63,7 +64,12 @@ def _family(name: str, help_: str, label: str, values: dict[str, float]) -> Iter
     yield f"# HELP {name} {help_}"
     yield f"# TYPE {name} gauge"
     for key, value in values.items():
-        yield f'{name}{{{label}="{key}"}} {value}'
+        yield f'{name}{{{label}="{_label(key)}"}} {value}'
+
+
+def _label(text: str) -> str:
+    """A label's value in the text format."""
+    return printable(text).replace("\\", r"\\").replace('"', r"\"")
 
 
 class HttpServer:
@@ -78,7 +84,7 @@ class HttpServer:
 
             def do_GET(self) -> None:
                 known = self.path.split("?")[0] == "/metrics"
-                body = prometheus_text(status()).encode() if known else b"see /metrics\n"
+                body = prometheus_text(status()).encode("utf-8", ERRORS) if known else b"see /metrics\n"
                 self.send_response(200 if known else 404)
                 self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))

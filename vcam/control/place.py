@@ -6,7 +6,9 @@ import contextlib
 import fcntl
 import os
 import re
+import socket
 import stat
+import struct
 from pathlib import Path
 
 from vcam import folders
@@ -45,6 +47,43 @@ def make_sockets_folder() -> Path:
     if stat.S_IMODE(found.st_mode) != 0o700:
         path.chmod(0o700)
     return path
+
+
+def check_sockets_folder() -> bool:
+    """Whether the folder is there and may be believed: only this user can have put something into it.
+
+    For whoever connects: what is said to a socket in a folder of somebody else is said to somebody else. Raises
+    `VcamError` for a folder that is not this user's, or that others may use.
+    """
+    path = sockets_folder()
+    try:
+        # not followed: in /tmp anybody may have laid a link there
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise VcamError(f"{path} cannot be looked at: {error.strerror}", "set XDG_RUNTIME_DIR") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise VcamError(
+            f"{path} is not a folder of your own: nothing is said to whoever listens there",
+            f"find out whose it is (ls -ld {path}) and remove it, or set XDG_RUNTIME_DIR",
+        )
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        raise VcamError(
+            f"others may use {path}: nothing is said to whoever listens there",
+            f"chmod 700 {path}, and vcam start once more",
+        )
+    return True
+
+
+def peer_is_welcome(sock: socket.socket) -> bool:
+    """Whether the process at the other end of a connection is of the same user, or root.
+
+    For a client that is the process that listened, and for a server the one that connected: SO_PEERCRED in unix(7).
+    """
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", credentials)
+    return uid in (os.getuid(), 0)
 
 
 def socket_path(name: str = DEFAULT_NAME) -> Path:

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from vcam.errors import VcamError
+from vcam.errors import UsageError, VcamError
+from vcam.printable import encodable_tree, printable
 
 MAX_LINE = 64 << 10
 """Bytes of a message, without its newline. The largest sensible one, `set` with every setting, is below 4 KiB."""
@@ -164,21 +165,35 @@ def id_in(line: bytes) -> Id:
 
 def reply(id_: Id, result: Any) -> bytes:
     """The line that answers a request."""
-    return _encoder.encode({"jsonrpc": "2.0", "id": id_, "result": result}) + b"\n"
+    return _line({"jsonrpc": "2.0", "id": id_, "result": result})
 
 
 def refusal(id_: Id, error: RpcError) -> bytes:
     """The line that refuses a request; `data` has the hint for a person and the exit status for a command."""
     data = {"hint": error.hint, "exit_status": error.status}
     body = {"code": error.code, "message": error.message, "data": data}
-    return _encoder.encode({"jsonrpc": "2.0", "id": id_, "error": body}) + b"\n"
+    return _line({"jsonrpc": "2.0", "id": id_, "error": body})
 
 
 def notification(method: str, params: Any) -> bytes:
     """The line that tells a subscriber of an event."""
-    return _encoder.encode({"jsonrpc": "2.0", "method": method, "params": params}) + b"\n"
+    return _line({"jsonrpc": "2.0", "method": method, "params": params})
 
 
 def call(id_: int, method: str, params: Any) -> bytes:
-    """The line that a client sends."""
-    return _encoder.encode({"jsonrpc": "2.0", "method": method, "params": params, "id": id_}) + b"\n"
+    """The line that a client sends. Raises `UsageError` for a text that is not UTF-8: another one would arrive."""
+    try:
+        return _encoder.encode({"jsonrpc": "2.0", "method": method, "params": params, "id": id_}) + b"\n"
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{printable(str(error.object))} is not UTF-8, and only UTF-8 can be sent to a vcam that runs",
+            "rename it, or give a link to it whose name is: ln -s",
+        ) from error
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    """A message; names in it that are not UTF-8 are escaped, so that there is an answer whatever is in it."""
+    try:
+        return _encoder.encode(message) + b"\n"
+    except UnicodeEncodeError:
+        return _encoder.encode(encodable_tree(message)) + b"\n"

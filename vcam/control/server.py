@@ -13,7 +13,6 @@ import logging
 import os
 import selectors
 import socket
-import struct
 import threading
 import time
 from collections import deque
@@ -25,6 +24,7 @@ from typing import Any
 from msgspec import UNSET
 
 from vcam.control.allowance import Allowance
+from vcam.control.place import peer_is_welcome
 from vcam.control.protocol import (
     INVALID_REQUEST,
     MAX_LINE,
@@ -230,7 +230,7 @@ class Server:
             self._connects.left = -0.1 * CONNECT_BURST
         else:
             self._connects.left -= 1
-            if len(self.clients) >= MAX_CLIENTS or not _is_welcome(sock):
+            if len(self.clients) >= MAX_CLIENTS or not peer_is_welcome(sock):
                 sock.close()
             else:
                 sock.setblocking(False)
@@ -311,8 +311,19 @@ class Server:
         if isinstance(result, Future):
             client.pending += 1
             result.add_done_callback(lambda done: self.post(lambda: self._done(client, id_, done)))
-        elif id_ is not UNSET:
-            self._send(client, reply(id_, result))
+        else:
+            self._reply(client, id_, result)
+
+    def _reply(self, client: Client, id_: Any, result: Any) -> None:
+        if id_ is UNSET:
+            return
+        try:
+            line = reply(id_, result)
+        except Exception as error:
+            # whoever waits for an answer gets one
+            log.warning("an answer cannot be sent", exc_info=log.isEnabledFor(logging.DEBUG))
+            line = refusal(id_, RpcError.of(error))
+        self._send(client, line)
 
     def _done(self, client: Client, id_: Any, future: Future[Any]) -> None:
         client.pending -= 1
@@ -320,8 +331,8 @@ class Server:
             return
         if error := future.exception():
             self._refuse(client, id_, RpcError.of(error if isinstance(error, Exception) else RuntimeError(str(error))))
-        elif id_ is not UNSET:
-            self._send(client, reply(id_, future.result()))
+        else:
+            self._reply(client, id_, future.result())
         self._advance(client)
 
     def _refuse(self, client: Client, id_: Any, error: RpcError) -> None:
@@ -396,10 +407,3 @@ def _listen(path: Path) -> socket.socket:
         listener.close()
         raise
     return listener
-
-
-def _is_welcome(sock: socket.socket) -> bool:
-    """Whether the process at the other end is of the same user, or root."""
-    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, uid, _ = struct.unpack("3i", credentials)
-    return uid in (os.getuid(), 0)

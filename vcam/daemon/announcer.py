@@ -17,6 +17,7 @@ class Announcer:
     def __init__(self, notifier: Notifier, observers: list[Observer]) -> None:
         """observers: the caller's list; whoever is put into it is told from then on."""
         self._notifier, self._observers = notifier, observers
+        self._broken: list[Observer] = []
         self._ready = False
 
     def entered(self, before: State, phase: Phase) -> None:
@@ -27,7 +28,17 @@ class Announcer:
         if self._ready:
             self._notifier.status(phase.words)
         for observer in self._observers:
-            observer(phase.state, phase.cause)
+            try:
+                observer(phase.state, phase.cause)
+            except Exception as error:
+                self._failed(observer, error)
+
+    def _failed(self, observer: Observer, error: Exception) -> None:
+        """One that raises must not end the life of the virtual camera, nor fill its log."""
+        if observer not in self._broken:
+            self._broken.append(observer)
+            log.warning("an observer of the state fails: %s: %s", type(error).__name__, error)
+            log.debug("an observer", exc_info=True)
 
     def shown(self, phase: Phase) -> None:
         """A picture was shown, on every turn: with the first one the service manager may know that vcam is ready."""

@@ -249,7 +249,12 @@ class Live:
 
     def _card(self) -> Frame:
         """The placeholder for what is the case now."""
-        return self._cards.card(self.state, self.keeper.error, self._clock())
+        try:
+            return self._cards.card(self.state, self.keeper.error, self._clock())
+        except Exception:
+            # words that cannot be drawn, whatever they are, are no reason to show nothing
+            log.debug("the placeholder", exc_info=True)
+            return self._cards.card(self.state, None, self._clock())
 
     def _sleep(self) -> None:
         """Until the next placeholder is due, or somebody may have come."""

@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from vcam.printable import printable
+
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 """syslog's numbers, which sd-daemon(3) takes in angle brackets before a line."""
 
@@ -27,6 +29,8 @@ class LineFormatter(logging.Formatter):
         text = super().format(record)
         if record.exc_info is None:
             text = " ".join(text.splitlines())
+        # a name may hold anything, and this line goes to terminals
+        text = printable(text, "\n\t")
         if not self._journal:
             return text
         prefix = f"<{_PRIORITIES.get(record.levelno, 6)}>"

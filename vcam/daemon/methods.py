@@ -12,7 +12,6 @@ A message goes from thread to thread. Server and loop never wait for another one
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -32,6 +31,7 @@ from vcam.daemon.base import Life, State
 from vcam.daemon.changes import Change, with_changes
 from vcam.daemon.status import snapshot
 from vcam.errors import DeviceError, UsageError, VcamError
+from vcam.printable import json_text
 from vcam.settings import Settings, config_path, find_field, flatten, load, read_config
 from vcam.settings.shown import without_secrets
 
@@ -129,7 +129,7 @@ class Control:
         """Write the status into the log, as one line."""
         if self._server:
             # not here: the signal may have come while the log was being written to
-            self._server.post(lambda: log.warning("status: %s", json.dumps(self._status())))
+            self._server.post(lambda: log.warning("status: %s", json_text(self._status())))
 
     def _hang_up(self) -> None:
         """SIGHUP means to read the settings again, unless it says that the terminal is gone."""

@@ -11,8 +11,11 @@ import socket
 import time
 from collections.abc import Callable, MutableMapping
 
+from vcam.printable import ERRORS, printable
+
 log = logging.getLogger(__name__)
 
+_LONGEST = 1000
 PATIENCE = 0.2
 """Seconds: a service manager that does not listen must not hold up the picture for longer."""
 
@@ -73,7 +76,7 @@ class Notifier:
         if self._socket is None:
             return
         try:
-            self._socket.send(message.encode())
+            self._socket.send(message.encode("utf-8", ERRORS))
         except OSError as error:
             log.debug("telling the service manager: %s", error)
 
@@ -91,4 +94,5 @@ def _connect(address: str) -> socket.socket | None:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    """Words that systemd takes: a status that is no UTF-8, or too long for a datagram, would be lost."""
+    return printable(" ".join(text.split()))[:_LONGEST]

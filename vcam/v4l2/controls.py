@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from vcam.printable import shown_name
 from vcam.v4l2 import raw
 
 _KINDS = {
@@ -86,7 +87,7 @@ def _describe(fd: int, query: raw.QueryExtCtrl) -> Control:
     readable = not query.flags & raw.V4L2_CTRL_FLAG_WRITE_ONLY and query.type != raw.V4L2_CTRL_TYPE_BUTTON
     return Control(
         query.id,
-        control_name(query.name.decode("utf-8", "replace")),
+        control_name(shown_name(query.name)),
         _KINDS[query.type],
         query.minimum,
         query.maximum,
@@ -116,7 +117,7 @@ def _menu(fd: int, query: raw.QueryExtCtrl) -> dict[int, str]:
         if query.type == raw.V4L2_CTRL_TYPE_INTEGER_MENU:
             entries[index] = str(entry.value)
         else:
-            entries[index] = entry.name.decode("utf-8", "replace")
+            entries[index] = shown_name(entry.name)
     return entries
 
 

@@ -16,6 +16,7 @@ from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
 
+from vcam.printable import shown_name
 from vcam.types import Size
 from vcam.v4l2 import raw
 
@@ -139,7 +140,7 @@ def query_capabilities(fd: int) -> Capabilities:
 
 
 def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace").strip()
+    return shown_name(value)
 
 
 def enum_formats(fd: int, direction: Direction = Direction.CAPTURE) -> Iterator[str]:

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from vcam.printable import shown_name
 from vcam.v4l2.device import Capabilities, opened, query_capabilities
 
 SYSFS = Path("/sys/class/video4linux")
@@ -75,7 +76,7 @@ def list_nodes() -> list[Node]:
 
 def _look_at(path: Path, index: int, entry: Path) -> Node:
     try:
-        card = (entry / "name").read_text("utf-8", "replace").strip()
+        card = shown_name((entry / "name").read_bytes())
     except OSError:
         card = ""
     links = _links(path)
@@ -144,7 +145,7 @@ def _link_text(path: str) -> str:
 
 def _process_name(process: str) -> str:
     try:
-        return Path(process, "comm").read_text("utf-8", "replace").strip() or "?"
+        return shown_name(Path(process, "comm").read_bytes()) or "?"
     except OSError:
         return "?"
 
