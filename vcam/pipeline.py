@@ -27,13 +27,13 @@ from vcam.compose.base import Background, Composer
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
 from vcam.compose.filters.chain import Chain
-from vcam.compose.placeholder import placeholder
+from vcam.compose.placeholder import off, placeholder
 from vcam.errors import UsageError, VcamError
 from vcam.frames import Frame, check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.matting import Matting, open_network
-from vcam.output.base import Output
+from vcam.output.base import LeavesCard, Output
 from vcam.output.factory import make_output
 from vcam.segment.base import Segmenter
 from vcam.settings import Settings, parse_size
@@ -91,6 +91,7 @@ class Pipeline:
             camera = ShapedCamera(camera, size, settings.camera.mirror, settings.camera.crop)
         if outputs is None:
             outputs = [make_output(target, live=True) for target in settings.output.targets]
+        give_cards(outputs)
         camera.open()
         try:
             pipeline = open_pipeline(settings, camera, size, outputs)
@@ -282,6 +283,13 @@ class Pipeline:
         first, self.error = self.error is None, error
         if first:
             log.warning("the person cannot be shown: %s", error, exc_info=log.isEnabledFor(logging.DEBUG))
+
+
+def give_cards(outputs: Sequence[Output]) -> None:
+    """Tell outputs that go on showing something after their end what that is, unless they have been told."""
+    for output in outputs:
+        if isinstance(output, LeavesCard) and output.card is None:
+            output.card = off
 
 
 def open_pipeline(

@@ -22,7 +22,12 @@ SKIPPED = "skipped: "
 TWO_BUFFERS = ["--loopback-args", "video_nr=20 card_label=vcam exclusive_caps=1"]
 TWO_LOOPBACKS = ["--loopback-args", "devices=2 video_nr=20,21 card_label=vcam,webcam exclusive_caps=1,1 max_buffers=4"]
 
+SIX_BUFFERS = ["--loopback-args", "video_nr=20 card_label=vcam exclusive_caps=1 max_buffers=6"]
+
 GUESTS = {
+    "after-0.12.7": ("inside_after.py", "bookworm", SIX_BUFFERS),
+    "after-0.13.2": ("inside_after.py", "bookworm-backports", TWO_BUFFERS),
+    "after-0.15.0": ("inside_after.py", "trixie", []),
     "camera": ("inside_camera.py", "bookworm", TWO_LOOPBACKS),
     "loopback-0.12.7": ("inside_output.py", "bookworm", []),
     "loopback-0.13.2": ("inside_output.py", "bookworm-backports", TWO_BUFFERS),

@@ -35,6 +35,11 @@ def placeholder(size: Size, text: str = "") -> Frame:
     return frame
 
 
+def off(size: Size) -> Frame:
+    """What a virtual camera shows when vcam has ended."""
+    return placeholder(size, "vcam is off")
+
+
 def _write(frame: Frame, text: str) -> None:
     from PIL import Image, ImageDraw
 

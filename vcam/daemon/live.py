@@ -44,7 +44,7 @@ from vcam.daemon.targets import make_outputs, refuse_camera_as_output
 from vcam.errors import CameraError, CameraStalled
 from vcam.frames import Frame, check_size
 from vcam.output.base import Output
-from vcam.pipeline import Pipeline, give_back_memory, open_pipeline, tune_process
+from vcam.pipeline import Pipeline, give_back_memory, give_cards, open_pipeline, tune_process
 from vcam.settings import Settings, parse_size
 from vcam.timings import Timings
 from vcam.types import Size
@@ -78,6 +78,7 @@ class Live:
         self.settings = settings
         self.keeper = CameraKeeper(camera or make_camera(settings.camera, size, settings.output.fps), clock=clock)
         self.outlets = Outlets(make_outputs(settings) if outputs is None else outputs, clock=clock)
+        give_cards(self.outlets.outputs)
         self.pipeline: Pipeline | None = None
         self.watched = False
         self.mailbox = Mailbox()

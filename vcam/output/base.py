@@ -87,6 +87,14 @@ class ShowsStills(Protocol):
 
 
 @runtime_checkable
+class LeavesCard(Protocol):
+    """An output that goes on showing something after its end."""
+
+    card: Callable[[Size], Frame] | None
+    """Gives that picture, of the size asked for; None for a plain dark one."""
+
+
+@runtime_checkable
 class TakesKeys(Protocol):
     """An output at which somebody may press keys."""
 

@@ -56,6 +56,7 @@ class VirtualCamera:
         self._retakes = Backoff(_FIRST_PAUSE, math.inf, clock=clock)
         self._fps = 0.0
         self._readers = ReaderWatch()
+        self.card: Callable[[Size], Frame] | None = None
 
     @property
     def live(self) -> bool:
@@ -180,7 +181,16 @@ class VirtualCamera:
         self._readers.close()
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            writer.close()
+            writer.close(self._last_card())
+
+    def _last_card(self) -> U8 | None:
+        """What is shown when nothing else comes any more; None, which is plain darkness, if it cannot be drawn."""
+        try:
+            return self._packed(self.card(self._size)) if self.card else None
+        except Exception:
+            # whatever is wrong with it must not keep the last picture there
+            log.debug("the card for the end", exc_info=True)
+            return None
 
     def abort(self) -> None:
         """Let go; nothing is left behind."""

@@ -11,8 +11,10 @@ import numpy as np
 
 from vcam.errors import OutputDeviceError
 from vcam.frames import PixelFormat
+from vcam.output.virtual.guard import Guard
 from vcam.types import U8, Size
 from vcam.v4l2 import loopback
+from vcam.v4l2.cover import MOST, cover, dark
 from vcam.v4l2.device import (
     Direction,
     PixelLayout,
@@ -58,6 +60,8 @@ class LoopbackWriter:
         self._bytes = size[0] * size[1] * _PIXEL_BITS[layout] // 8
         self._must_stream = loopback.forgets_output()
         self._position = self._alike = self._buffers = 0
+        self._guard: Guard | None = None
+        self._layout = PixelLayout(layout.value, size)
         try:
             self._open(layout.value, size, fps)
         except BaseException:
@@ -80,10 +84,14 @@ class LoopbackWriter:
             layout = _set_format(self._fd, code, size)
             if (layout.code, layout.size) != (code, size):
                 raise FormatHeld(self._path, layout)
+            self._layout = layout
             set_rate(self._fd, fps, Direction.OUTPUT)
+            # whoever fed it before may have been killed
+            cover(self._fd, layout, dark(layout))
         except OSError as error:
             raise failure(self._path, error) from error
         _FED.add(self._path)
+        self._guard = Guard(self._path)
 
     def send(self, frame: U8) -> None:
         """Hand over one frame: uint8, flat, in the device's layout and size.
@@ -153,9 +161,15 @@ class LoopbackWriter:
             raise OutputDeviceError(f"{self._path} took {written} of {frame.size} bytes", _hint(None))
         self._position += 1
 
-    def close(self) -> None:
-        """Let go of the device; readers see their stream end. May be called twice."""
+    def close(self, card: U8 | None = None) -> None:
+        """Let go of the device; readers see their stream end. May be called twice.
+
+        card: as `send` takes it, the last picture, and what every buffer holds afterwards; a plain dark one if there is
+        none.
+        """
         if self._fd >= 0:
+            if self._position:
+                self._leave(dark(self._layout) if card is None or card.size != self._bytes else card.tobytes())
             if self._position and not loopback.forgets_output():
                 # 0.13 and later else keep the format until every program that has the device open has closed it
                 with contextlib.suppress(OSError):
@@ -164,6 +178,19 @@ class LoopbackWriter:
                 os.close(self._fd)
             self._fd = -1
             _FED.discard(self._path)
+
+        if self._guard is not None:
+            self._guard.dismiss()
+            self._guard = None
+
+    def _leave(self, card: bytes) -> None:
+        """A last picture, in every buffer: the module goes on showing them after its producer."""
+        with contextlib.suppress(OSError):
+            # those that are streaming see it come; first of all, as whoever comes now is given the newest
+            os.write(self._fd, card)
+            if not cover(self._fd, self._layout, card):
+                for _ in range(self._buffers or MOST):
+                    os.write(self._fd, card)
 
     def __del__(self) -> None:
         self.close()
