@@ -63,6 +63,7 @@ def parse_split(text: str) -> tuple[float | None, float | None]:
 class RecordOutput(AlwaysWatched):
     """A recording, in one file or several. `write` never waits; it raises once the recording has been given up."""
 
+    any_thread = True
     finished = False
 
     def __init__(self, target: str | Path, settings: StreamSettings | None = None) -> None:
@@ -89,6 +90,7 @@ class RecordOutput(AlwaysWatched):
         self._first = Path()
         self._failure: VcamError | None = None
         self._begun = 0.0
+        self._has_frames = False
         self.files: list[Path] = []
         """What has been recorded, the latest last."""
 
@@ -129,6 +131,7 @@ class RecordOutput(AlwaysWatched):
         """
         self._worker.announce(size, fps)
         self._failure = None
+        self._has_frames = False
         self._first = self._take_name()
         self._begun = time.monotonic()
         self._worker.start()
@@ -136,7 +139,13 @@ class RecordOutput(AlwaysWatched):
     def write(self, frame: Frame) -> None:
         if self._failure is not None:
             raise self._failure
+        self._has_frames = True
         self._worker.write(frame)
+
+    def show(self, still: Frame) -> None:
+        """Record a placeholder, as a pause shows it, so that the time of it is not missing; none at the beginning."""
+        if self._has_frames:
+            self.write(still)
 
     def close(self) -> None:
         """Finish the file; waits for the encoder. Raises `OutputError` if it could not be finished."""
