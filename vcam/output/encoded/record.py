@@ -66,8 +66,11 @@ class RecordOutput(AlwaysWatched):
     any_thread = True
     finished = False
 
-    def __init__(self, target: str | Path, settings: StreamSettings | None = None) -> None:
-        """target: a file, whose name may hold strftime's %Y and the like, or a folder.
+    def __init__(
+        self, target: str | Path, settings: StreamSettings | None = None, *, cards_first: bool = False
+    ) -> None:
+        """target: a file, whose name may hold strftime's %Y and the like, or a folder. cards_first: placeholders are
+        recorded from the beginning, not only once there was a frame.
 
         Raises `UsageError` for a kind of file that cannot be recorded, or cannot hold the codec.
         """
@@ -90,7 +93,7 @@ class RecordOutput(AlwaysWatched):
         self._first = Path()
         self._failure: VcamError | None = None
         self._begun = 0.0
-        self._has_frames = False
+        self._cards_first, self._takes_cards = cards_first, False
         self.files: list[Path] = []
         """What has been recorded, the latest last."""
 
@@ -131,7 +134,7 @@ class RecordOutput(AlwaysWatched):
         """
         self._worker.announce(size, fps)
         self._failure = None
-        self._has_frames = False
+        self._takes_cards = self._cards_first
         self._first = self._take_name()
         self._begun = time.monotonic()
         self._worker.start()
@@ -139,12 +142,12 @@ class RecordOutput(AlwaysWatched):
     def write(self, frame: Frame) -> None:
         if self._failure is not None:
             raise self._failure
-        self._has_frames = True
+        self._takes_cards = True
         self._worker.write(frame)
 
     def show(self, still: Frame) -> None:
-        """Record a placeholder, as a pause shows it, so that the time of it is not missing; none at the beginning."""
-        if self._has_frames:
+        """Record a placeholder, as a pause shows it, so that its time is not missing. See `cards_first`."""
+        if self._takes_cards:
             self.write(still)
 
     def close(self) -> None:
