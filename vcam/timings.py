@@ -26,16 +26,20 @@ class Timings:
     """Frames shown without any person, because no matte could be made for them."""
     skipped: int = 0
     """Frames for which the network was not asked, because they were like the one before."""
+    current: str = ""
+    """The stage that the loop is in; empty between two."""
     cpu_ns: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGES, 0))
     _latencies: np.ndarray[tuple[int], np.dtype[np.float64]] = field(default_factory=lambda: np.zeros(KEPT))
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count the CPU time of the block to a stage, also if it raises."""
+        self.current = name
         start = time.thread_time_ns()
         try:
             yield
         finally:
+            self.current = ""
             self.cpu_ns[name] += time.thread_time_ns() - start
 
     def delivered(self, latency: float) -> None:

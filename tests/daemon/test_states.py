@@ -33,7 +33,7 @@ GONE, BUSY, LATE = CameraError("gone", "plug it in"), CameraError("busy"), Camer
 HOT = RuntimeError("it is hot")
 CARD, FRAME, LAST, NOTHING = Picture
 OPEN, RELEASE = CameraAction.OPEN, CameraAction.RELEASE
-PHASES = {state: Phase(state, "before", EARLIER) for state in State}
+PHASES = {state: Phase(state, "before", EARLIER) for state in State if state is not State.STUCK}
 STARTING, IDLE, WAITING, LIVE, PAUSED, DEGRADED, _ = PHASES.values()
 
 

@@ -222,6 +222,9 @@ def _tell(result: dict[str, Any], as_json: bool) -> None:
         return
     from vcam.settings.shown import as_text
 
+    if stuck := result.get("stuck"):
+        said = f"the loop is stuck ({printable(stuck)}): this takes effect when it goes on"
+        click.echo(f"vcam: {said}", err=True)
     for key, value in result.get("changed", {}).items():
         click.echo(printable(f"{key} = {as_text(key, value)}"))
     if any(key.startswith("stream.") for key in result.get("changed", ())):

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from vcam.printable import printable
 
-_COLOURS = {"live": "green", "degraded": "red", "paused": "yellow"}
+_COLOURS = {"live": "green", "degraded": "red", "paused": "yellow", "stuck": "red"}
 
 
 def status_table(status: dict[str, Any]) -> Table:
@@ -34,7 +34,9 @@ def status_table(status: dict[str, Any]) -> Table:
         row("output", _output(output))
     row("picture", f"{status['size']}, background {status['background']}")
     row("network", _network(status))
-    row("frames", f"{status['fps_in']:g} a second in, {status['fps_out']:g} out of {status['fps']:g}")
+    frames = f"{status['fps_in']:g} a second in, {status['fps_out']:g} out of {status['fps']:g}"
+    age = status.get("frame_age_s")
+    row("frames", frames if age is None else f"{frames}; the last picture {age:.1f} s ago")
     row("lost", _lost(status))
     stages = ", ".join(f"{name} {ms:.2f}" for name, ms in status["cpu_ms"].items())
     row("CPU", f"{sum(status['cpu_ms'].values()):.1f} ms a frame ({stages}); {status['cpu_percent']:g} % of a core")

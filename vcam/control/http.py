@@ -8,15 +8,22 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from vcam.errors import UsageError
 from vcam.printable import ERRORS, printable
 
 log = logging.getLogger(__name__)
+
+MAX_VISITORS = 8
+"""Connections that are answered at once."""
+
+_NAMES = ("localhost", "127.0.0.1", "[::1]")
+"""Of this machine, as `Host` may have them."""
 
 _GAUGES = {
     "fps_in": "Frames a second that the camera sends",
@@ -45,6 +52,8 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         yield from _metric(f"vcam_{key}", help_, "gauge", status[key])
     for key, help_ in _COUNTERS.items():
         yield from _metric(f"vcam_{key}_total", help_, "counter", status[key])
+    if (age := status.get("frame_age_s")) is not None:
+        yield from _metric("vcam_frame_age_s", "Seconds since the last picture was shown", "gauge", age)
     yield from _metric("vcam_watched", "Whether somebody reads the virtual camera", "gauge", int(status["watched"]))
     yield from _metric("vcam_camera_on", "Whether the camera is on", "gauge", int(status["camera"]["on"]))
     yield "# HELP vcam_state What vcam does: 1 for the state it is in"
@@ -72,8 +81,49 @@ def _label(text: str) -> str:
     return printable(text).replace("\\", r"\\").replace('"', r"\"")
 
 
+class _Server(ThreadingHTTPServer):
+    """A thread for each visitor, few at once: a slow one holds up neither the others nor the end of vcam.
+
+    One too many, and the oldest is sent away, who had the most time.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._visitors: deque[Any] = deque()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        # the thread that answers takes itself out meanwhile
+        with suppress(IndexError):
+            while len(self._visitors) >= MAX_VISITORS:
+                _hang_up(self._visitors.popleft())
+        self._visitors.append(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with suppress(ValueError):
+            self._visitors.remove(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.debug("a visitor of the metrics", exc_info=True)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for request in list(self._visitors):
+            _hang_up(request)
+
+
+def _hang_up(request: socket.socket) -> None:
+    """Its thread finds the connection ended, whatever it waits for, and closes it."""
+    with suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)
+
+
 class HttpServer:
-    """Answers `GET` on 127.0.0.1 in a thread of its own; a context manager."""
+    """Answers `GET` on 127.0.0.1 in threads of its own; a context manager."""
 
     def __init__(self, port: int, status: Callable[[], dict[str, Any]]) -> None:
         """port: 0 takes any free one. status: called for each request for figures. Raises `UsageError` if the port
@@ -83,9 +133,21 @@ class HttpServer:
             timeout = 2.0
 
             def do_GET(self) -> None:
+                if not self._is_meant():
+                    self._answer(403, b"only localhost is served\n")
+                    return
                 known = self.path.split("?")[0] == "/metrics"
                 body = prometheus_text(status()).encode("utf-8", ERRORS) if known else b"see /metrics\n"
-                self.send_response(200 if known else 404)
+                self._answer(200 if known else 404, body)
+
+            def _is_meant(self) -> bool:
+                """Whether this machine's own name was asked for: a page in a browser may come here under another one,
+                which its owner has let point to 127.0.0.1, and then read the answer."""
+                hosts = self.headers.get_all("Host", [])
+                return len(hosts) == 1 and hosts[0].strip().lower() in own
+
+            def _answer(self, status: int, body: bytes) -> None:
+                self.send_response(status)
                 self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -95,10 +157,11 @@ class HttpServer:
                 log.debug(format, *args)
 
         try:
-            self._server = HTTPServer(("127.0.0.1", port), Handler)
+            self._server = _Server(("127.0.0.1", port), Handler)
         except OSError as error:
             raise UsageError(f"port {port} cannot be used for metrics: {error.strerror}", "choose another") from error
         self.port = int(self._server.server_address[1])
+        own = {f"{name}:{self.port}" for name in _NAMES} | (set(_NAMES) if self.port == 80 else set())
         self._thread = threading.Thread(target=self._serve, name="vcam-http", daemon=True)
 
     def _serve(self) -> None:

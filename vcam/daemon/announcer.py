@@ -27,9 +27,22 @@ class Announcer:
             self._notifier.stopping()
         if self._ready:
             self._notifier.status(phase.words)
+        self._tell(phase.state, phase.cause)
+
+    def stuck(self, words: str) -> None:
+        """The loop hangs; for the watchdog's thread."""
+        self._notifier.status(f"{State.STUCK.value}: {words}")
+        self._tell(State.STUCK, words)
+
+    def goes_on(self, phase: Phase) -> None:
+        """It hangs no longer; for the watchdog's thread."""
+        self._notifier.status(phase.words)
+        self._tell(phase.state, phase.cause)
+
+    def _tell(self, state: State, cause: str) -> None:
         for observer in self._observers:
             try:
-                observer(phase.state, phase.cause)
+                observer(state, cause)
             except Exception as error:
                 self._failed(observer, error)
 

@@ -32,10 +32,12 @@ class State(Enum):
     PAUSED = "paused"
     DEGRADED = "degraded"
     STOPPING = "stopping"
+    STUCK = "stuck"
+    """The loop shows nothing. It cannot say so itself: `vcam.daemon.watchdog` does, and the status."""
 
 
 Observer = Callable[[State, str], None]
-"""Told of a new state and its cause, in the loop's thread."""
+"""Told of a new state and its cause, in the loop's thread or, where that hangs, the watchdog's."""
 
 
 class Life(Protocol):
@@ -82,6 +84,10 @@ class Life(Protocol):
     @property
     def words(self) -> str:
         """The state and its cause, in one line."""
+
+    @property
+    def stuck(self) -> str:
+        """What the loop hangs in, in words; empty as long as it turns."""
 
     @property
     def timings(self) -> Timings | None:

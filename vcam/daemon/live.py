@@ -41,6 +41,7 @@ from vcam.daemon.states import (
     step,
 )
 from vcam.daemon.targets import make_outputs, refuse_camera_as_output
+from vcam.daemon.watchdog import Watchdog, stuck_words
 from vcam.errors import CameraError, CameraStalled
 from vcam.frames import Frame, check_size
 from vcam.output.base import Output
@@ -110,13 +111,17 @@ class Live:
             loading = self.changer.load(
                 lambda: self._open_pipeline(self.settings, self.keeper.camera, self._cards.size, [self.outlets])
             )
-            self._serve(loading, frames)
+            self.monitor.shown()
+            with Watchdog(self.outlets, self._announcer, lambda: self.stuck, lambda: self._phase):
+                self._serve(loading, frames)
+            self.monitor.ended()
             self._take(Ended("asked to" if self._stopping else "done"))
             pipeline = loading.result()
         except BaseException:
             self.outlets.abort()
             raise
         finally:
+            self.monitor.ended()
             self.mailbox.close()
             self.keeper.close()
             self.changer.close()
@@ -129,7 +134,11 @@ class Live:
         self.mailbox.post(lambda: None)
 
     def pause(self) -> Future[None]:
-        """Switch the camera off and show a placeholder, whoever watches; done when the future is."""
+        """Switch the camera off and show a placeholder, whoever watches; done when the future is.
+
+        No frame leaves from now on, not even the one in hand.
+        """
+        self.outlets.hidden = True
         return self.mailbox.post(lambda: self._ask(Asked.PAUSE))
 
     def resume(self) -> Future[None]:
@@ -155,6 +164,11 @@ class Live:
     def words(self) -> str:
         """The state and its cause, in one line."""
         return self._phase.words
+
+    @property
+    def stuck(self) -> str:
+        """What the loop hangs in, in words; empty as long as it turns."""
+        return stuck_words(self.monitor, self.timings)
 
     @property
     def timings(self) -> Timings | None:
@@ -185,6 +199,7 @@ class Live:
             if frames is not None and self.pipeline and self.pipeline.timings.frames >= frames:
                 break
             paced = self._show()
+            self.monitor.shown()
             self._announcer.shown(self._phase)
             if not paced:
                 self._sleep()
@@ -231,6 +246,7 @@ class Live:
 
     def _ask(self, asked: Asked) -> None:
         self._take(asked)
+        self.outlets.hidden = False
 
     def _take(self, event: Event) -> Picture:
         """Carry out what an event leads to. Returns what is to be shown."""

@@ -15,8 +15,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,9 @@ from vcam.settings import Settings, config_path, find_field, flatten, load, read
 from vcam.settings.shown import without_secrets
 
 log = logging.getLogger(__name__)
+
+LOOP_PATIENCE = 0.8
+"""Seconds that a pause waits for the loop before it is answered that this hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +188,28 @@ class Control:
         self._profile = name
 
     def _do_pause(self, client: Client, params: Any) -> Future[dict[str, Any]]:
-        return _answer(self._life.pause())
+        return self._soon(self._life.pause())
 
     def _do_resume(self, client: Client, params: Any) -> Future[dict[str, Any]]:
-        return _answer(self._life.resume())
+        return self._soon(self._life.resume())
+
+    def _soon(self, done: Future[Any]) -> Future[dict[str, Any]]:
+        """An answer that does not wait long for the loop: it says so if that hangs."""
+        answer = _answer(done)
+
+        def hangs() -> None:
+            # the loop may come back at this very moment
+            with suppress(InvalidStateError):
+                answer.set_result({"stuck": self._life.stuck or f"no answer from the loop for {LOOP_PATIENCE:g} s"})
+
+        if self._life.stuck:
+            hangs()
+        elif not done.done():
+            waiting = threading.Timer(LOOP_PATIENCE, hangs)
+            waiting.daemon = True
+            waiting.start()
+            done.add_done_callback(lambda done: waiting.cancel())
+        return answer
 
     def _do_reload(self, client: Client, params: Any) -> Future[dict[str, Any]]:
         return _answer(self.reload())
@@ -218,12 +241,14 @@ def _answer(done: Future[Any]) -> Future[dict[str, Any]]:
     answer: Future[dict[str, Any]] = Future()
 
     def finish(future: Future[Any]) -> None:
-        if future.cancelled():
-            answer.set_exception(VcamError("vcam is stopping", "start it again: vcam start"))
-        elif error := future.exception():
-            answer.set_exception(error)
-        else:
-            answer.set_result(_told(future.result()))
+        # it may have been answered that the loop hangs
+        with suppress(InvalidStateError):
+            if future.cancelled():
+                answer.set_exception(VcamError("vcam is stopping", "start it again: vcam start"))
+            elif error := future.exception():
+                answer.set_exception(error)
+            else:
+                answer.set_result(_told(future.result()))
 
     done.add_done_callback(finish)
     return answer

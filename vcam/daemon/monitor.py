@@ -38,6 +38,21 @@ class Monitor:
         """Frames since the start: of the camera that never got here, and pictures shown again."""
         self.last_error: tuple[float, Exception] | None = None
         """When it was first seen, and what it was."""
+        self._shown: float | None = None
+
+    def shown(self) -> None:
+        """A picture was shown; on every turn of the loop, the first time before there is one."""
+        self._shown = self._clock()
+
+    def ended(self) -> None:
+        """No picture is to come any more."""
+        self._shown = None
+
+    @property
+    def frame_age(self) -> float | None:
+        """Seconds since a picture was shown, a frame or a placeholder; None while the loop does not run."""
+        shown = self._shown
+        return None if shown is None else max(0.0, self._clock() - shown)
 
     def look(self, trouble: Exception | None, dropped: int, timings: Timings | None) -> None:
         """Once for every turn of the loop: what is wrong now, what the camera has dropped since it was opened, and

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import select
+import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,6 +18,8 @@ from vcam.output.base import Output, Resizable, ShowsStills
 from vcam.types import Size
 
 log = logging.getLogger(__name__)
+
+_LOCK_PATIENCE = 0.05
 
 
 @runtime_checkable
@@ -33,6 +37,10 @@ class _Outlet:
     open: bool = False
     given_up: bool = False
     refusal: str = ""
+
+    @property
+    def takes_cards(self) -> bool:
+        return self.output.live or isinstance(self.output, ShowsStills)
 
     def show(self, still: Frame) -> None:
         if isinstance(self.output, ShowsStills):
@@ -53,6 +61,11 @@ class Outlets:
         self._clock = clock
         self._size: Size = (0, 0)
         self._fps = 0.0
+        # the watchdog shows placeholders while the loop hangs
+        self._lock = threading.RLock()
+        self._late = False
+        self.hidden = False
+        """A pause was asked for: no frame leaves any more. The loop takes it back once it shows placeholders."""
         self.failure: VcamError | None = None
         """The first error for which an output was given up."""
 
@@ -109,13 +122,14 @@ class Outlets:
 
     def resize(self, size: Size) -> None:
         """Go over to frames of another size, between two frames. One that refuses counts as lost and is tried again."""
-        self._size = size
-        for outlet in self._outlets:
-            if outlet.open and isinstance(outlet.output, Resizable):
-                try:
-                    outlet.output.resize(size)
-                except VcamError as error:
-                    self._lost(outlet, error)
+        with self._lock:
+            self._size = size
+            for outlet in self._outlets:
+                if outlet.open and isinstance(outlet.output, Resizable):
+                    try:
+                        outlet.output.resize(size)
+                    except VcamError as error:
+                        self._lost(outlet, error)
 
     @property
     def shape(self) -> tuple[Size, float]:
@@ -138,19 +152,44 @@ class Outlets:
         self._write(frame, placeholder=False)
 
     def show(self, placeholder: Frame) -> None:
-        """Deliver a picture that never changes to the outputs that somebody may look at; files are left alone."""
+        """Deliver a picture that never changes to the outputs that somebody may look at and to recordings; other
+        files are left alone."""
         self._write(placeholder, placeholder=True)
 
+    def cover(self, card: Frame, still: Callable[[], bool]) -> None:
+        """Show a placeholder in the loop's stead, while that hangs; for any thread.
+
+        still: whether it does, asked once nobody else is at the outputs. The frame that the loop then comes back with
+        is dropped: it is as old as the loop hung. Does nothing where the loop hangs inside an output.
+        """
+        if not self._lock.acquire(timeout=_LOCK_PATIENCE):
+            return
+        try:
+            if still():
+                self._late = True
+                card.timestamp = self._clock()
+                for outlet in self._outlets:
+                    if outlet.open and outlet.takes_cards and getattr(outlet.output, "any_thread", False):
+                        # what is wrong with it, the loop finds out
+                        with suppress(VcamError):
+                            outlet.show(card)
+        finally:
+            self._lock.release()
+
     def _write(self, frame: Frame, *, placeholder: bool) -> None:
-        for outlet in self._outlets:
-            if outlet.given_up or (placeholder and not outlet.output.live):
-                continue
-            if not outlet.open and not self._reopen(outlet):
-                continue
-            try:
-                (outlet.show if placeholder else outlet.output.write)(frame)
-            except VcamError as error:
-                self._lost(outlet, error)
+        with self._lock:
+            late, self._late = self._late, False
+            if not placeholder and (late or self.hidden):
+                return
+            for outlet in self._outlets:
+                if outlet.given_up or (placeholder and not outlet.takes_cards):
+                    continue
+                if not outlet.open and not self._reopen(outlet):
+                    continue
+                try:
+                    (outlet.show if placeholder else outlet.output.write)(frame)
+                except VcamError as error:
+                    self._lost(outlet, error)
 
     def _reopen(self, outlet: _Outlet) -> bool:
         if not outlet.backoff.due:
@@ -187,7 +226,8 @@ class Outlets:
 
     def watched(self) -> bool:
         """Whether anybody takes the picture. A device that is away counts as unwatched."""
-        return any(outlet.open and outlet.output.watched() for outlet in self._outlets)
+        with self._lock:
+            return any(outlet.open and outlet.output.watched() for outlet in self._outlets)
 
     def fileno(self) -> int | None:
         """None: there may be several; see `wait`."""
@@ -219,17 +259,19 @@ class Outlets:
 
     def close(self) -> None:
         failure: VcamError | None = None
-        for outlet in self._outlets:
-            if outlet.open:
-                outlet.open = False
-                try:
-                    outlet.output.close()
-                except VcamError as error:
-                    failure = failure or error
+        with self._lock:
+            for outlet in self._outlets:
+                if outlet.open:
+                    outlet.open = False
+                    try:
+                        outlet.output.close()
+                    except VcamError as error:
+                        failure = failure or error
         if failure or self.failure:
             raise failure or self.failure  # type: ignore[misc]
 
     def abort(self) -> None:
-        for outlet in self._outlets:
-            outlet.open = False
-            outlet.output.abort()
+        with self._lock:
+            for outlet in self._outlets:
+                outlet.open = False
+                outlet.output.abort()

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from vcam import __version__
-from vcam.daemon.base import Life
+from vcam.daemon.base import Life, State
 from vcam.errors import VcamError
 from vcam.timings import resident_mb
 
@@ -17,13 +17,14 @@ def snapshot(life: Life) -> dict[str, Any]:
     """Everything, in builtin types; docs/reference/control.md names the keys. For any thread."""
     now, timings, settings, monitor = time.monotonic(), life.timings, life.settings, life.monitor
     pipeline, keeper = life.pipeline, life.keeper
+    stuck, age = life.stuck, monitor.frame_age
     segmenter = pipeline.matting.segmenter if pipeline else None
     return {
         "version": __version__,
         "pid": os.getpid(),
-        "state": life.state.value,
-        "cause": life.cause,
-        "since_s": round(now - life.since, 1),
+        "state": State.STUCK.value if stuck else life.state.value,
+        "cause": stuck or life.cause,
+        "since_s": round(age if stuck and age is not None else now - life.since, 1),
         "uptime_s": round(now - monitor.started, 1),
         "watched": life.watched,
         "camera": {"source": settings.camera.source, "description": keeper.camera.description, "on": keeper.ready},
@@ -33,6 +34,7 @@ def snapshot(life: Life) -> dict[str, Any]:
         "size": settings.output.size,
         "fps": settings.output.fps,
         **monitor.rates(),
+        "frame_age_s": None if age is None else round(age, 2),
         "frames": timings.frames if timings else 0,
         "dropped": monitor.dropped,
         "repeated": monitor.repeated,

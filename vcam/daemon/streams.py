@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from vcam.daemon.base import Life
+from vcam.daemon.base import Life, State
 from vcam.errors import UsageError, VcamError
 from vcam.folders import expand
 from vcam.output.base import Output
@@ -82,7 +82,8 @@ class Streams:
         settings = self._life.settings.stream
         if overwrite:
             settings = msgspec.structs.replace(settings, overwrite=True)
-        return RecordOutput(file, settings)
+        # a pause that goes on is recorded; that vcam is starting is nothing to keep
+        return RecordOutput(file, settings, cards_first=self._life.state is State.PAUSED)
 
     def _start(self, make: Callable[[], Output]) -> Future[dict[str, Any]]:
         """Open it in a thread, where a slow disk holds up nobody, and hand it to the loop."""

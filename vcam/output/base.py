@@ -47,6 +47,9 @@ class Output(Protocol):
         False for files, which hold nothing but finished pictures.
         """
 
+    # `any_thread = True`, on those that have it: a placeholder may come from another thread than the loop's while that
+    # hangs, under the lock of `vcam.daemon.outlets`
+
     def watched(self) -> bool:
         """Whether somebody takes the frames. Unknown counts as somebody; files and windows always take them."""
 

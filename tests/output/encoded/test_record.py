@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 from tests.output.encoded.helpers import children, psnr, until
 from tests.places import ROOT
+from vcam.compose.placeholder import placeholder
 from vcam.errors import OutputError, UsageError
 from vcam.frames import Frame
 from vcam.media.ffmpeg import find_ffmpeg, local_url, probe
@@ -78,6 +80,46 @@ def test_a_recording_has_every_frame_in_its_colours_and_lasts_as_long_as_it_took
     assert abs(len(frames) - written) <= 4
     assert psnr(frames[-1].y[40:], picture().y[40:]) > 30
     assert psnr(frames[-1].v, picture().v) > 30
+
+
+def test_a_pause_is_recorded_as_the_placeholder_in_its_time(tmp_path: Path) -> None:
+    output = RecordOutput(tmp_path / "r.mkv", settings(audio="silent"))
+    card = placeholder(SIZE, "paused")
+    output.open(SIZE, 30)
+    until(lambda: output.status()["encoder"] and output._worker.session, 30)
+    # there was no frame yet: that vcam is starting is nothing to keep
+    output.show(card)
+    feed(output, 0.6)
+    show(output, card, 1.0)
+    feed(output, 0.6)
+    output.close()
+    dark = [is_card(frame) for frame in frames_in(tmp_path / "r.mkv")]
+    assert not dark[0]
+    assert not dark[-1]
+    assert [after for before, after in pairwise(dark) if before is not after] == [True, False]
+    assert probe(tmp_path / "r.mkv").duration == pytest.approx(2.2, abs=0.5)
+
+
+def test_a_recording_that_begins_in_a_pause_begins_with_the_placeholder(tmp_path: Path) -> None:
+    output = RecordOutput(tmp_path / "r.mkv", settings(audio="silent"), cards_first=True)
+    output.open(SIZE, 30)
+    until(lambda: output.status()["encoder"] and output._worker.session, 30)
+    show(output, placeholder(SIZE, "paused"), 0.3)
+    output.close()
+    assert all(map(is_card, frames_in(tmp_path / "r.mkv")))
+
+
+def show(output: RecordOutput, card: Frame, seconds: float) -> None:
+    """A placeholder as often as the daemon shows it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        card.timestamp = time.monotonic()
+        output.show(card)
+        time.sleep(0.1)
+
+
+def is_card(frame: Frame) -> bool:
+    return bool(frame.y[-20:].mean() < 60)
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])

@@ -63,10 +63,14 @@ def parse_split(text: str) -> tuple[float | None, float | None]:
 class RecordOutput(AlwaysWatched):
     """A recording, in one file or several. `write` never waits; it raises once the recording has been given up."""
 
+    any_thread = True
     finished = False
 
-    def __init__(self, target: str | Path, settings: StreamSettings | None = None) -> None:
-        """target: a file, whose name may hold strftime's %Y and the like, or a folder.
+    def __init__(
+        self, target: str | Path, settings: StreamSettings | None = None, *, cards_first: bool = False
+    ) -> None:
+        """target: a file, whose name may hold strftime's %Y and the like, or a folder. cards_first: placeholders are
+        recorded from the beginning, not only once there was a frame.
 
         Raises `UsageError` for a kind of file that cannot be recorded, or cannot hold the codec.
         """
@@ -89,6 +93,7 @@ class RecordOutput(AlwaysWatched):
         self._first = Path()
         self._failure: VcamError | None = None
         self._begun = 0.0
+        self._cards_first, self._takes_cards = cards_first, False
         self.files: list[Path] = []
         """What has been recorded, the latest last."""
 
@@ -129,6 +134,7 @@ class RecordOutput(AlwaysWatched):
         """
         self._worker.announce(size, fps)
         self._failure = None
+        self._takes_cards = self._cards_first
         self._first = self._take_name()
         self._begun = time.monotonic()
         self._worker.start()
@@ -136,7 +142,13 @@ class RecordOutput(AlwaysWatched):
     def write(self, frame: Frame) -> None:
         if self._failure is not None:
             raise self._failure
+        self._takes_cards = True
         self._worker.write(frame)
+
+    def show(self, still: Frame) -> None:
+        """Record a placeholder, as a pause shows it, so that its time is not missing. See `cards_first`."""
+        if self._takes_cards:
+            self.write(still)
 
     def close(self) -> None:
         """Finish the file; waits for the encoder. Raises `OutputError` if it could not be finished."""

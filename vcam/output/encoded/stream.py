@@ -63,6 +63,7 @@ class StreamOutput:
     """
 
     live = True
+    any_thread = True
     finished = False
 
     def __init__(self, url: str, settings: StreamSettings | None = None, *, key: str = "") -> None:

@@ -42,6 +42,9 @@ class VirtualCamera:
     device in another size or layout, frames are fitted into that until it has gone.
     """
 
+    any_thread = True
+    """See `vcam.output.base.Output`."""
+
     def __init__(self, target: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._target = target
         self._node: Node | None = None

@@ -1,0 +1,236 @@
+"""A loop that hangs, as in a driver: it is told, it can be steered, and the virtual camera shows a placeholder."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.daemon.helpers import SIZE, Daemon, LuminousCamera, Screen, bright, run
+from vcam.compose.placeholder import placeholder
+from vcam.control.client import ControlClient
+from vcam.control.http import prometheus_text
+from vcam.daemon.base import State
+from vcam.daemon.methods import Control, Origin
+from vcam.daemon.outlets import Outlets
+from vcam.frames import Frame
+from vcam.testing import FakeSegmenter, RecordingOutput, pattern_frame
+
+
+class AnyThread(Screen):
+    """A virtual camera to which another thread may show placeholders."""
+
+    any_thread = True
+
+
+class Hanging(FakeSegmenter):
+    """A network that hangs for as long as `go` is not set."""
+
+    def __init__(self) -> None:
+        super().__init__(bright, SIZE)
+        self.go, self.hangs = threading.Event(), threading.Event()
+        self.go.set()
+
+    def segment(self, frame: Frame) -> Any:
+        if not self.go.is_set():
+            self.hangs.set()
+            self.go.wait(20)
+        return super().segment(frame)
+
+
+@pytest.fixture
+def network() -> Hanging:
+    return Hanging()
+
+
+@pytest.fixture
+def daemon(quick: None, network: Hanging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    """A daemon that can be steered, and whose network can be made to hang."""
+    monkeypatch.setattr("vcam.daemon.watchdog.STUCK", 0.3)
+    monkeypatch.setattr("vcam.daemon.watchdog.LOOK", 0.05)
+    monkeypatch.setattr("vcam.daemon.watchdog.PLACEHOLDER_INTERVAL", 0.02)
+    daemon = Daemon(screen=AnyThread(), finds=lambda: network)
+    with Control(daemon.life, Origin({}, (), "", tmp_path / "none")), daemon:
+        daemon.live()
+        yield daemon
+        network.go.set()
+
+
+@pytest.fixture
+def stuck(daemon: Daemon, network: Hanging) -> Daemon:
+    network.go.clear()
+    assert network.hangs.wait(5)
+    daemon.until(lambda: bool(daemon.life.stuck))
+    return daemon
+
+
+def card(words: str) -> np.ndarray:
+    return placeholder(SIZE, words).packed()
+
+
+def shows(daemon: Daemon, words: str) -> bool:
+    return np.array_equal(daemon.screen.frames[-1], card(words))
+
+
+def test_status_says_that_it_is_stuck_for_how_long_and_in_what(stuck: Daemon, network: Hanging) -> None:
+    with ControlClient(timeout=5) as client:
+        seen = client.call("status")
+        assert seen["state"] == "stuck"
+        assert seen["cause"] == "no frame for 0 s, in stage segment"
+        first = seen["frame_age_s"]
+        assert 0.3 <= first < 3
+        time.sleep(0.1)
+        assert client.call("status")["frame_age_s"] >= first + 0.09
+        text = prometheus_text(seen)
+        assert 'vcam_state{state="stuck"} 1' in text
+        assert f"vcam_frame_age_s {first}" in text
+        assert "stuck, 0 s: no frame for 0 s, in stage segment" in run("status").output
+        network.go.set()
+        stuck.until(lambda: not stuck.life.stuck)
+        seen = client.call("status")
+        assert (seen["state"], seen["cause"]) == ("live", "camera one")
+        assert seen["frame_age_s"] < 0.3
+
+
+def test_a_loop_that_turns_is_not_stuck_whatever_it_shows(daemon: Daemon) -> None:
+    for wanted, ask in ((State.PAUSED, daemon.life.pause), (State.LIVE, daemon.life.resume)):
+        ask().result(5)
+        daemon.until(lambda wanted=wanted: daemon.life.state is wanted)  # type: ignore[misc]
+        for _ in range(20):
+            assert daemon.life.stuck == ""
+            time.sleep(0.02)
+
+
+def test_the_virtual_camera_shows_a_placeholder_meanwhile_and_no_old_frame_after_it(
+    stuck: Daemon, network: Hanging
+) -> None:
+    stuck.until(lambda: shows(stuck, "the picture hangs"))
+    start = len(stuck.screen.frames)
+    # it goes on to show it, as a device that nothing is written to stalls
+    stuck.until(lambda: len(stuck.screen.frames) > start + 3)
+    old = max(number for number in stuck.screen.numbers if number >= 0)
+    start = len(stuck.screen.frames)
+    network.go.set()
+    stuck.until(lambda: not stuck.life.stuck)
+    stuck.more(3)
+    late = stuck.screen.numbers[start:]
+    # the frame that was in hand is as old as the loop hung
+    assert old + 1 not in late, (old, late[:5])
+    assert max(late) > old + 1
+
+
+def test_a_pause_is_answered_at_once_and_no_frame_leaves_after_it(stuck: Daemon, network: Hanging) -> None:
+    begun = time.monotonic()
+    with ControlClient(timeout=5) as client:
+        assert "in stage segment" in client.call("pause")["stuck"]
+        said = run("pause")
+        assert "stuck" in said.stderr
+        assert time.monotonic() - begun < 1
+        stuck.until(lambda: shows(stuck, "paused"))
+        start = len(stuck.screen.frames)
+        network.go.set()
+        stuck.until(lambda: stuck.life.state is State.PAUSED)
+        stuck.more(3)
+        assert all(np.array_equal(picture, card("paused")) for picture in stuck.screen.frames[start:])
+        stuck.until(lambda: not stuck.cameras[0].is_open)
+        client.call("resume")
+        stuck.until(lambda: stuck.life.state is State.LIVE)
+
+
+def test_a_pause_that_comes_as_the_loop_begins_to_hang_is_answered_within_a_second(
+    daemon: Daemon, network: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vcam.daemon.watchdog.STUCK", 60.0)
+    monkeypatch.setattr("vcam.daemon.methods.LOOP_PATIENCE", 0.2)
+    network.go.clear()
+    assert network.hangs.wait(5)
+    with ControlClient(timeout=5) as client:
+        begun = time.monotonic()
+        assert client.call("pause")["stuck"] == "no answer from the loop for 0.2 s"
+        assert time.monotonic() - begun < 1
+        network.go.set()
+        daemon.until(lambda: daemon.life.state is State.PAUSED)
+
+
+def test_a_pause_of_a_loop_that_turns_says_nothing_of_that(daemon: Daemon) -> None:
+    with ControlClient(timeout=5) as client:
+        assert client.call("pause") == {}
+        assert client.call("resume") == {}
+
+
+def test_the_frame_in_hand_does_not_leave_after_a_pause_was_asked_for(daemon: Daemon, network: Hanging) -> None:
+    network.go.clear()
+    assert network.hangs.wait(5)
+    paused = daemon.life.pause()
+    start = len(daemon.screen.frames)
+    network.go.set()
+    paused.result(5)
+    daemon.more(2)
+    assert all(np.array_equal(picture, card("paused")) for picture in daemon.screen.frames[start:])
+
+
+def test_it_is_told_once_to_the_log_and_to_whoever_observes(
+    daemon: Daemon, network: Hanging, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[State] = []
+    daemon.life.observers.append(lambda state, cause: told.append(state))
+    with caplog.at_level(logging.WARNING):
+        network.go.clear()
+        daemon.until(lambda: State.STUCK in told)
+        time.sleep(0.2)
+        network.go.set()
+        daemon.until(lambda: told[-1] is State.LIVE)
+    assert told.count(State.STUCK) == 1
+    assert caplog.text.count("the loop is stuck: no frame for") == 1
+    assert caplog.text.count("the loop goes on") == 1
+
+
+def test_a_camera_that_hangs_is_told_too(daemon: Daemon) -> None:
+    class Deaf(LuminousCamera):
+        go = threading.Event()
+
+        def read(self) -> Frame | None:
+            self.go.wait(20)
+            return super().read()
+
+    deaf = Deaf("one")
+    deaf.is_open = True
+    assert daemon.life.pipeline is not None
+    daemon.life.mailbox.post(lambda: daemon.life.pipeline.exchange(camera=deaf)).result(5)  # type: ignore[union-attr]
+    daemon.until(lambda: daemon.life.stuck.endswith("in stage read"))
+    daemon.until(lambda: shows(daemon, "the picture hangs"))
+    deaf.go.set()
+
+
+def test_an_output_of_one_thread_is_left_alone_and_one_that_hangs_is_not_waited_for() -> None:
+    window, screen = Screen(), AnyThread()
+    outlets = Outlets([window, screen])
+    outlets.open(SIZE, 30)
+    outlets.cover(pattern_frame(SIZE), lambda: True)
+    assert (len(window.frames), len(screen.frames)) == (0, 1)
+    outlets.cover(pattern_frame(SIZE), lambda: False)
+    assert len(screen.frames) == 1
+    with outlets._lock:
+        other = threading.Thread(target=outlets.cover, args=(pattern_frame(SIZE), lambda: True))
+        other.start()
+        other.join(5)
+        assert not other.is_alive()
+    assert len(screen.frames) == 1
+
+
+def test_a_recording_is_shown_placeholders_and_other_files_are_not() -> None:
+    class Recording(RecordingOutput):
+        def show(self, still: Frame) -> None:
+            self.write(still)
+
+    file, recording = RecordingOutput(), Recording()
+    outlets = Outlets([file, recording])
+    outlets.open(SIZE, 30)
+    outlets.show(pattern_frame(SIZE))
+    assert (len(file.frames), len(recording.frames)) == (0, 1)
