@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_WAIT = "trap '' HUP INT TERM; read -r word; [ \"$word\" = dismissed ] || exec \"$@\""
+_WAIT = 'trap \'\' HUP INT TERM; read -r word; [ "$word" = dismissed ] || exec "$@"'
 
 _COVER = """
 import sys
