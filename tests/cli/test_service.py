@@ -192,6 +192,11 @@ def test_the_unit_that_ships_starts_vcam_and_leaves_openvino_its_compiler() -> N
     assert not [name for name in settings if name.startswith(("Private", "Protect", "Capability", "Device", "Memory"))]
 
 
+def test_after_a_crash_the_same_program_covers_what_the_virtual_camera_holds() -> None:
+    text = render(["/my programs/vcam", "start", "--wait"], {}, 252)
+    assert '\nExecStopPost=-:"/my programs/vcam" loopback cover\n' in text
+
+
 def with_systemd(*names: str) -> None:
     for name in names:
         if shutil.which(name) is None:
@@ -258,7 +263,7 @@ def test_words_reach_the_program_as_they_were_typed(beside_systemd: Callable[[st
     unit = tmp_path / ".config/systemd/user/words.service"
     unit.parent.mkdir(parents=True)
     text = render([str(script), *words], {"VCAM_CONFIG": 'a "b" 100%\\'}, 252)
-    unit.write_text(re.sub("(?m)^Type=.*", "Type=oneshot", re.sub("(?m)^Restart.*", "", text)))
+    unit.write_text(re.sub("(?m)^Type=.*", "Type=oneshot", re.sub("(?m)^(Restart|ExecStopPost).*", "", text)))
     beside_systemd("systemctl --user daemon-reload; systemctl --user start words")
     assert json.loads((tmp_path / "out").read_text()) == [words, 'a "b" 100%\\']
 

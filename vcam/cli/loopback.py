@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -78,6 +79,25 @@ def remove(device: str | None, everything: bool, yes: bool, dry_run: bool) -> in
         raise click.UsageError("--dry-run goes with --all")
     node = remove_device(device)
     click.echo(f"removed {node.path} ({node.card})", err=True)
+    return 0
+
+
+@loopback.command()
+@click.argument("device", required=False)
+def cover(device: str | None) -> int:
+    """Write a card over the last pictures that a virtual camera still holds, all that nobody feeds unless DEVICE is
+    given.
+
+    vcam does so when it ends, and if it is killed. The service calls this after a crash.
+    """
+    # systemd tells how the service ended: then vcam has done it itself
+    if os.environ.get("SERVICE_RESULT") == "success":
+        return 0
+    from vcam.machine.cover import cover_left
+
+    for node, buffers in cover_left(device):
+        said = f"{buffers} buffers covered" if buffers else "holds nothing"
+        click.echo(f"{node.path} ({node.card}): {said}", err=True)
     return 0
 
 

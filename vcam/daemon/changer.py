@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -38,13 +39,16 @@ from vcam.daemon.keeper import CameraKeeper
 from vcam.daemon.mailbox import Mailbox
 from vcam.daemon.outlets import Outlets
 from vcam.errors import VcamError
-from vcam.pipeline import Pipeline
+from vcam.pipeline import Pipeline, give_back_memory
 from vcam.segment.base import Segmenter
 from vcam.settings import Settings
 from vcam.settings.shown import as_text
 from vcam.types import Size
 
 log = logging.getLogger(__name__)
+
+_TIDY_SECONDS = 2.0
+"""At most so often is memory given back: afterwards the loop has to be given what it needs anew."""
 
 Wish: TypeAlias = Callable[[Settings], Settings]
 """From the present settings to the wished ones; raises what is wrong with the wish."""
@@ -76,6 +80,7 @@ class Changer:
         self._early: list[Callable[[], None]] = []
         self._open = False
         self._loading: Future[Pipeline] | None = None
+        self._tidied = float("-inf")
 
     def load(self, open_pipeline: Callable[[], Pipeline]) -> Future[Pipeline]:
         """Have the pipeline opened; before anything else."""
@@ -125,6 +130,18 @@ class Changer:
             done.set_exception(error)
         else:
             done.set_result(change)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Give back what old and refused parts have left: networks, pictures and decoders, in pieces of all sizes.
+
+        The allocator is told to keep what is freed, for the sake of the loop (`tune_process`). Under one change after
+        the other it would keep as much as all of them together ever needed.
+        """
+        now = time.monotonic()
+        if now - self._tidied >= _TIDY_SECONDS:
+            self._tidied = now
+            give_back_memory()
 
     def _change(self, wish: Wish, strict: bool, renew: frozenset[str]) -> Change:
         life = self._life

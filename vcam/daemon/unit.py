@@ -38,6 +38,9 @@ def render(command: Sequence[str], environment: Mapping[str, str], version: int)
     # the colon: no word of the command is looked up in the environment
     lines.append("ExecStart=:" + " ".join(quote(word) for word in command))
     text = re.sub(r"^ExecStart=.*$", lambda _: "\n".join(lines), text, count=1, flags=re.MULTILINE)
+    own = command[: command.index("start")] if "start" in command else command[:1]
+    cover = " ".join(quote(word) for word in (*own, "loopback", "cover"))
+    text = re.sub(r"^ExecStopPost=.*$", lambda _: f"ExecStopPost=-:{cover}", text, count=1, flags=re.MULTILINE)
     if version >= NOTIFY_RELOAD:
         text = text.replace("Type=notify\n", "Type=notify-reload\n")
         text = re.sub(r"^ExecReload=.*\n", "", text, flags=re.MULTILINE)
