@@ -24,6 +24,27 @@ MAX_PIXELS = 100_000_000
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif"})
 
 
+_COMMON = ("JPEG", "PNG", "GIF", "BMP", "PPM")
+_FORMATS = (*_COMMON, "MPO", "WEBP", "TIFF", "AVIF", "JPEG2000", "DIB", "ICO", "TGA", "PCX", "DDS", "PSD", "QOI", "SGI")
+"""Pillow's names of the formats that are opened, whatever a file is called. All of them are decoded by Pillow itself:
+it hands PostScript to Ghostscript, and metafiles and others to further programs. The first are loaded with Pillow."""
+
+
+def open_picture(path: str | os.PathLike[str]) -> Image.Image:
+    """A picture's file, looked at but not decoded yet; the caller closes it.
+
+    Raises what Pillow raises: `UnidentifiedImageError` for other formats, else `OSError`, `SyntaxError`, `ValueError`
+    or `DecompressionBombError`.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(path, formats=_COMMON)
+    except UnidentifiedImageError:
+        Image.init()
+        return Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN])
+
+
 def read_image(path: str | os.PathLike[str]) -> U8:
     """Read a picture as uint8 (height, width, 3) BGR, upright as its EXIF orientation says.
 
@@ -43,7 +64,7 @@ def read_image(path: str | os.PathLike[str]) -> U8:
         with warnings.catch_warnings():
             # Pillow warns of large pictures at half of what it refuses; the check below is vcam's own
             warnings.simplefilter("ignore")
-            with Image.open(path) as opened:
+            with open_picture(path) as opened:
                 if opened.width * opened.height > MAX_PIXELS:
                     raise InputError(
                         f"{path} has {opened.width}x{opened.height} pixels, too many to load",

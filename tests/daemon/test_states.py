@@ -113,6 +113,9 @@ TABLE: dict[str, tuple[Phase, Event, Step]] = {
         LIVE, Asked.PAUSE, Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE, forget=True)),
     "a pause while the camera is tried again": (
         DEGRADED, Asked.PAUSE, Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE, forget=True)),
+    "a pause ends a stall, so that one after it is bridged anew": (
+        replace(LIVE, stalled_since=NOW - 1), Asked.PAUSE,
+        Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE, forget=True)),
     "a pause while it is idle": (
         IDLE, Asked.PAUSE, Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE)),
     "a pause in a pause": (

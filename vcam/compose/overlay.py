@@ -16,7 +16,7 @@ from vcam.compose.filters.planes import LINES, Scratch
 from vcam.compose.font import font_for
 from vcam.errors import InputError, UsageError
 from vcam.frames import NOTHING, Box, Frame
-from vcam.images import MAX_PIXELS, bgr_to_frame
+from vcam.images import MAX_PIXELS, bgr_to_frame, open_picture
 from vcam.printable import printable
 from vcam.scaling import halve
 from vcam.settings import Spot
@@ -124,7 +124,7 @@ def read_rgba(path: Path) -> U8:
     if not path.is_file():
         raise UsageError(f"there is no picture {path}", "check the path")
     try:
-        with Image.open(path) as opened:
+        with open_picture(path) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise InputError(f"{path} has {opened.width}x{opened.height} pixels, too many for an overlay")
             return np.array(ImageOps.exif_transpose(opened).convert("RGBA"), np.uint8)

@@ -206,6 +206,9 @@ def _lingers(phase: Phase, now: float) -> bool:
 def _rest(phase: Phase, state: State, cause: str, now: float) -> Step:
     """The camera is not wanted."""
     forget = phase.state in _CAMERA_WANTED
+    if phase.stalled_since is not None:
+        # a stall after the rest is another one
+        phase = replace(phase, stalled_since=None)
     return Step(phase.entered(state, cause, now), Picture.CARD, CameraAction.RELEASE, forget=forget)
 
 

@@ -6,7 +6,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from vcam.media.ffmpeg import find_ffmpeg, local_url, run_once
+from vcam.folders import scratch
+from vcam.media.ffmpeg import find_ffmpeg, local_input, run_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,9 @@ class Container:
 
     def takes_sound_of(self, source: Path) -> bool:
         """Whether it can hold the sound of another file as it is: tried out on its first moments."""
-        with tempfile.NamedTemporaryFile(suffix=f".{self.muxer}") as trial:
+        with tempfile.NamedTemporaryFile(suffix=f".{self.muxer}", dir=scratch()) as trial:
             copy = ("-map", "0:a", "-c", "copy", "-t", "0.2", "-f", self.muxer, f"file:{trial.name}")
-            return run_once(find_ffmpeg(), ["-y", "-i", local_url(source), *copy]) is None
+            return run_once(find_ffmpeg(), ["-y", *local_input(source), *copy]) is None
 
 
 # its index at the front: so it can be played while it is still loading

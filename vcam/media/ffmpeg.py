@@ -100,6 +100,23 @@ def local_url(path: Path) -> str:
     return f"file:{path}"
 
 
+_FILM_FORMATS = (
+    "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h261,h263,h264,hevc,vvc,av1,obu,ivf,vc1,dirac,flv,asf,ogg,rm,gif,"
+    "apng,mjpeg,mpjpeg,smjpeg,yuv4mpegpipe,nut,dv,mxf,gxf,wtv,nsv,nuv,roq,smk,bink,flic,film_cpk,png_pipe,jpeg_pipe,"
+    "webp_pipe,tiff_pipe,bmp_pipe,wav,w64,mp3,aac,ac3,eac3,flac,aiff,caf,amr,ape,wv"
+)
+"""ffmpeg's names of what is one film, or one sound, in one file. Lists of other files (HLS, DASH, concat, IMF) are not
+among them, whatever they are called: a film that somebody sends you must not make ffmpeg open others."""
+
+LOCAL_ONLY = ("-protocol_whitelist", "file", "-format_whitelist", _FILM_FORMATS)
+"""Options of ffmpeg, before `-i`, for a file: nothing but that file is opened."""
+
+
+def local_input(path: Path) -> tuple[str, ...]:
+    """ffmpeg's options for a file as its input; only that file is opened."""
+    return (*LOCAL_ONLY, "-i", local_url(path))
+
+
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
     """What a media file holds. `size` is upright, after the rotation that players apply; `duration` in seconds, or
@@ -138,7 +155,7 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
         raise InputError(f"{path} is empty", "record or download it again")
     # ffprobe would answer in JSON, but the wheel does not carry it
     done = subprocess.run(
-        [find_ffmpeg(), "-hide_banner", "-nostdin", "-i", local_url(path)],
+        [find_ffmpeg(), "-hide_banner", "-nostdin", *local_input(path)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
@@ -166,6 +183,8 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
 
 
 def _no_video(path: Path, text: str) -> InputError:
+    if "whitelist" in text:
+        return InputError(f"{path} lists other files, or is of a kind that vcam does not open", "give the film itself")
     if "Input #0" not in text:
         return InputError(f"{path} is not a video that ffmpeg can read: {last_line(text)}", "convert it to MP4 or MKV")
     if ": Audio:" in text:

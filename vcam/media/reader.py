@@ -10,7 +10,7 @@ from fractions import Fraction
 from vcam.errors import InputError
 from vcam.folders import scratch
 from vcam.frames import Frame, check_size
-from vcam.media.ffmpeg import find_ffmpeg, last_line
+from vcam.media.ffmpeg import LOCAL_ONLY, find_ffmpeg, last_line
 from vcam.types import Size
 
 
@@ -47,6 +47,8 @@ class VideoReader:
         if filters:
             scale = f"{filters},{scale}"
         command = [find_ffmpeg(), "-v", "error", "-nostdin", "-threads", "1", *options]
+        if source.startswith("file:"):
+            command += LOCAL_ONLY
         if loop:
             command += ["-stream_loop", "-1"]
         command += ["-i", source, "-map", "0:V:0", "-vf", scale, "-fps_mode", "cfr"]

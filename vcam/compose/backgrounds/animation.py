@@ -14,7 +14,7 @@ from vcam.compose.backgrounds.fit import fit_picture
 from vcam.errors import InputError
 from vcam.fitting import Fit
 from vcam.frames import Frame
-from vcam.images import MAX_PIXELS, bgr_to_frame
+from vcam.images import MAX_PIXELS, bgr_to_frame, open_picture
 from vcam.types import Size
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def look_at_animation(path: Path) -> Animation | None:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             if image.format not in _FORMATS or not getattr(image, "is_animated", False):
                 return None
             needs_pillow = image.format in _PILLOW_ONLY
@@ -68,11 +68,10 @@ class AnimationReader:
     """Frames of an animated picture at a constant rate, looped; as `vcam.media.reader.VideoReader`, but by Pillow."""
 
     def __init__(self, path: Path, size: Size, rate: Fraction, fit: Fit) -> None:
-        from PIL import Image
 
         self._path, self._size, self._rate, self._fit = path, size, rate, fit
         try:
-            self._image: Image.Image | None = Image.open(path)
+            self._image: Image.Image | None = open_picture(path)
         except _BROKEN as error:
             raise InputError(f"{path} is damaged: {error}", "download the picture again") from error
         if self._image.width * self._image.height > MAX_PIXELS:

@@ -24,6 +24,7 @@ from vcam.compose.backgrounds.static import GREEN, ColorBackground, ImageBackgro
 from vcam.compose.base import Background
 from vcam.errors import InputError, UsageError
 from vcam.folders import expand
+from vcam.images import open_picture
 from vcam.media.ffmpeg import probe
 from vcam.settings import BackgroundSettings
 
@@ -111,9 +112,8 @@ def _is_picture(path: Path) -> bool:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
-            # Pillow names MPEG films but cannot read them
-            return image.format != "MPEG"
+        with open_picture(path):
+            return True
     except (OSError, SyntaxError, ValueError):
         return False
     except Image.DecompressionBombError:

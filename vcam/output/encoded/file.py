@@ -10,7 +10,7 @@ from vcam.errors import OutputError, UsageError
 from vcam.files import PartialFile
 from vcam.frames import Frame, check_size, even_size
 from vcam.media.containers import CONTAINERS, VIDEO_SUFFIXES
-from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_url, probe, run_once
+from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input, local_url, probe, run_once
 from vcam.media.process import DISK_ERRORS, Ffmpeg
 from vcam.media.rate import exact_rate
 from vcam.output.base import AlwaysWatched
@@ -121,7 +121,7 @@ class VideoFileOutput(AlwaysWatched):
             return []
         self._audio = info
         codec = "copy" if self._container.takes_sound_of(self._audio_from) else "aac"
-        return ["-i", local_url(self._audio_from), "-map", "0:v", "-map", "1:a", "-c:a", codec]
+        return [*local_input(self._audio_from), "-map", "0:v", "-map", "1:a", "-c:a", codec]
 
     def _output_arguments(self, program: str, size: Size) -> list[str]:
         assert self._file is not None
