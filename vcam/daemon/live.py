@@ -250,19 +250,19 @@ class Live:
 
     def _take(self, event: Event) -> Picture:
         """Carry out what an event leads to. Returns what is to be shown."""
-        now = step(self._phase, event, self._clock())
-        if now.lost:
-            self.keeper.lost(now.lost)
-        if now.forget and self.pipeline:
+        then = step(self._phase, event, self._clock())
+        if then.lost:
+            self.keeper.lost(then.lost)
+        if then.forget and self.pipeline:
             self.pipeline.forget()
-        if now.camera is CameraAction.OPEN:
+        if then.camera is CameraAction.OPEN:
             self.keeper.want()
-        elif now.camera is CameraAction.RELEASE:
+        elif then.camera is CameraAction.RELEASE:
             self.keeper.release()
-        before, self._phase = self._phase, now.phase
-        if now.phase.state is not before.state:
-            self._announcer.entered(before.state, now.phase)
-        return now.picture
+        before, self._phase = self._phase, then.phase
+        if then.phase.state is not before.state:
+            self._announcer.entered(before.state, then.phase)
+        return then.picture
 
     def _card(self) -> Frame:
         """The placeholder for what is the case now."""
