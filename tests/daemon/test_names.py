@@ -23,8 +23,9 @@ from vcam.daemon.methods import Control, Origin
 from vcam.daemon.notify import Notifier
 from vcam.daemon.states import Phase
 from vcam.errors import CameraError, UsageError, VcamError
-from vcam.printable import encodable
+from vcam.printable import encodable, shown_name
 from vcam.settings import FIELDS
+from vcam.v4l2 import discover
 
 LATIN = os.fsdecode(b"latin\xe4.jpg")
 ODD = [LATIN, "\ud800", "\x1b[31mred\x07", "x" * 10_000, "", "\u202egpj.exe", "a\nb\n" * 500, "\0"]
@@ -187,3 +188,39 @@ _STATUS: dict[str, Any] = {
 def test_json_of_commands_holds_no_lone_surrogate(steered: Steered) -> None:
     steered.daemon.life.settings = steered.daemon.life.settings.replace(overlay__text="\udce4")
     assert json.loads(run("get", "overlay.text", "--json").output) == r"\xe4"
+
+
+NAMES = [b"\x1b]0;owned\x07cam", b"lat\xe4", b"\xff" * 32, "\u202emac".encode(), b"", b"a\nb", b"\0\0"]
+"""What a driver may call its device."""
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_devices_with_any_name_are_listed_and_examined(
+    name: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sysfs = tmp_path / "sys"
+    (sysfs / "video7").mkdir(parents=True)
+    (sysfs / "video7" / "name").write_bytes(name)
+    monkeypatch.setattr(discover, "SYSFS", sysfs)
+    monkeypatch.setattr(discover, "DEV", tmp_path)
+    (node,) = discover.list_nodes()
+    assert node.card == shown_name(name)
+    doctor = [("doctor",), ("doctor", "--json")] if name is NAMES[0] else []
+    for words in (("devices",), ("devices", "--json"), *doctor):
+        shown = run(*words)
+        assert shown.exception is None or isinstance(shown.exception, VcamError), shown.exception
+        shown.output.encode()
+        assert not {"\x1b", "\x07", "\u202e"} & set(shown.output)
+
+
+@pytest.mark.parametrize("comm", NAMES, ids=ascii)
+def test_a_program_with_any_name_is_named_as_the_holder(
+    comm: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "42").mkdir()
+    (tmp_path / "42" / "comm").write_bytes(comm)
+    (tmp_path / "42" / "fd").mkdir()
+    (tmp_path / "42" / "fd" / "3").symlink_to(tmp_path / "video7")
+    (tmp_path / "video7").touch()
+    monkeypatch.setattr(discover, "PROC", tmp_path)
+    assert discover.who_holds(tmp_path / "video7") == f"{shown_name(comm) or '?'} (process 42)"

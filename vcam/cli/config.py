@@ -17,7 +17,7 @@ import click
 from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import load_settings, settings_options
 from vcam.errors import ConfigError, UsageError, VcamError
-from vcam.printable import json_text
+from vcam.printable import json_text, printable
 from vcam.settings import FIELDS, Loaded, Settings, config_path, flatten, read_profiles
 from vcam.settings.shown import toml, without_secrets
 
@@ -87,7 +87,9 @@ def _print(loaded: Loaded, profiles: list[str], used: str) -> None:
         section = key.partition(".")[0] + "."
         source = _source(loaded, key)
         style = "dim" if source == "default" else "bold"
-        table.add_row(key, Text(toml(values[key]), style), Text(source, style), field.unit, "yes" if field.live else "")
+        table.add_row(
+            key, Text(printable(toml(values[key])), style), Text(source, style), field.unit, "yes" if field.live else ""
+        )
     console = Console()
     console.print(table)
     here = config_path()
