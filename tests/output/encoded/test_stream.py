@@ -233,7 +233,8 @@ def test_the_other_kinds_of_server_get_the_picture_too(scheme: str) -> None:
     listens_at = {
         "srt": (f"srt://127.0.0.1:{port}?mode=listener&passphrase=secret-phrase", ()),
         "udp": (f"udp://127.0.0.1:{port}?timeout=20000000", ()),
-        "rtsp": (f"rtsp://127.0.0.1:{port}/live", ("-rtsp_flags", "listen")),
+        # without a limit newer ffmpegs refuse to listen: they take their own default for out of range
+        "rtsp": (f"rtsp://127.0.0.1:{port}/live", ("-rtsp_flags", "listen", "-listen_timeout", "20")),
     }[scheme]
     pulled: list[Frame] = []
     listener = threading.Thread(
