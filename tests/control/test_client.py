@@ -46,8 +46,9 @@ class Liar:
             with peer:
                 while data := peer.recv(65536):
                     self.heard += data
-                    if self.answer:
-                        peer.sendall(self.answer)
+                    if not self.answer:
+                        break
+                    peer.sendall(self.answer)
 
     def close(self) -> None:
         self.socket.shutdown(socket.SHUT_RDWR)
