@@ -336,14 +336,16 @@ def _open_composer(settings: Settings, size: Size, still: bool) -> PlateComposer
     return composer
 
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 
 
 def tune_process() -> None:
     """Set up OpenCV, the allocator and Python's threads for a loop of one thread.
 
     OpenCV's own threads cost more than they gain on passes this short. glibc is told to keep freed memory: what a frame
-    allocates in passing would otherwise be mapped and faulted in anew for every frame.
+    allocates in passing would otherwise be mapped and faulted in anew for every frame. One heap for the loop and one
+    for all other threads are enough; with eight for each core, memory would go on growing under live changes, as each
+    keeps the pieces that do not fit.
     """
     cv2.setNumThreads(1)
     # Python's default of 5 ms is long for a frame that waits while another thread answers a request
@@ -352,6 +354,7 @@ def tune_process() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, 64 << 20)
         libc.mallopt(M_TRIM_THRESHOLD, 256 << 20)
+        libc.mallopt(M_ARENA_MAX, 2)
 
 
 def give_back_memory() -> None:

@@ -15,8 +15,8 @@ from vcam.output.virtual.camera import find_outputs
 from vcam.output.virtual.layout import Fit
 from vcam.output.virtual.loopback import failure
 from vcam.v4l2 import loopback
-from vcam.v4l2.cover import cover, dark, held_format
-from vcam.v4l2.device import PixelLayout, opened
+from vcam.v4l2.cover import cover, dark
+from vcam.v4l2.device import Direction, PixelLayout, get_format, opened
 from vcam.v4l2.discover import Node, list_nodes, who_holds
 
 _LAYOUTS = {layout.value: layout for layout in (PixelFormat.I420, PixelFormat.NV12, PixelFormat.YUYV)}
@@ -56,6 +56,14 @@ def is_fed(node: Node) -> bool:
     return True
 
 
+def held_format(fd: int) -> PixelLayout:
+    """The format of a device, whether it is fed or not: versions differ. Raises `OSError` if it has none."""
+    try:
+        return get_format(fd, Direction.CAPTURE)
+    except OSError:
+        return get_format(fd, Direction.OUTPUT)
+
+
 def _cover(node: Node) -> int:
     try:
         with opened(node.path) as fd:
@@ -65,8 +73,8 @@ def _cover(node: Node) -> int:
                 # it holds nothing
                 return 0
             # the darkness at once, since what it covers may be a room
-            cover(fd, layout, dark(layout))
-            return cover(fd, layout, _card(layout))
+            cover(fd, layout.bytes, dark(layout.code, layout.size, layout.bytes))
+            return cover(fd, layout.bytes, _card(layout))
     except OSError as error:
         raise failure(node.path, error) from error
 
@@ -74,7 +82,7 @@ def _cover(node: Node) -> int:
 def _card(layout: PixelLayout) -> bytes:
     known = _LAYOUTS.get(layout.code)
     if known is None or any(side % 2 or side < 16 for side in layout.size):
-        return dark(layout)
+        return dark(layout.code, layout.size, layout.bytes)
     card = off(layout.size)
     packed = card.packed() if known is PixelFormat.I420 else Fit(card.size, card.size, known).render(card)
     return packed.tobytes()

@@ -18,8 +18,9 @@ from vcam.compose.placeholder import off
 from vcam.output.virtual.camera import VirtualCamera
 from vcam.output.virtual.guard import Guard
 from vcam.pipeline import give_cards
+from vcam.v4l2 import cover as covering
+from vcam.v4l2 import raw
 from vcam.v4l2.cover import cover, dark
-from vcam.v4l2.device import PixelLayout
 
 PAGE = mmap.PAGESIZE
 DIES = """
@@ -84,9 +85,8 @@ def test_without_a_shell_there_is_no_guard_and_no_error(monkeypatch: pytest.Monk
 def test_every_buffer_is_covered_to_its_end(buffers: int, tmp_path: Path) -> None:
     path = tmp_path / "device"
     path.write_bytes(b"\xff" * (buffers * PAGE))
-    layout = PixelLayout("YU12", (64, 32), bytes=3072)
     with path.open("r+b") as file:
-        assert cover(file.fileno(), layout, dark(layout)) == min(buffers, 32)
+        assert cover(file.fileno(), 3072, dark("YU12", (64, 32), 3072)) == min(buffers, 32)
     one = bytes([40]) * 2048 + bytes([130]) * 512 + bytes([127]) * 512 + bytes(PAGE - 3072)
     assert path.read_bytes()[: min(buffers, 32) * PAGE] == one * min(buffers, 32)
 
@@ -100,7 +100,7 @@ def test_every_buffer_is_covered_to_its_end(buffers: int, tmp_path: Path) -> Non
     ],
 )
 def test_darkness_in_each_layout(code: str, size: int, first: list[int], last: list[int]) -> None:
-    data = dark(PixelLayout(code, (64, 32), bytes=size))
+    data = dark(code, (64, 32), size)
     assert (len(data), list(data[:4]), list(data[-4:])) == (size, first, last)
 
 
@@ -130,4 +130,19 @@ def test_without_a_card_the_end_is_dark(broken: bool, loopback_with) -> None:
     camera.abort()
     written = np.fromfile(path, np.uint8).reshape(-1, 3072)
     assert len(written) > 2
-    assert bytes(written[-1]) == dark(PixelLayout("YU12", (64, 32), bytes=3072))
+    assert bytes(written[-1]) == dark("YU12", (64, 32), 3072)
+
+
+def test_the_format_is_asked_for_as_the_kernel_lays_it_out() -> None:
+    asked = raw.Format(type=raw.V4L2_BUF_TYPE_VIDEO_OUTPUT)
+    asked.fmt.pix.width, asked.fmt.pix.height, asked.fmt.pix.sizeimage = 640, 360, 345600
+    asked.fmt.pix.pixelformat = raw.fourcc("YU12")
+    assert raw.VIDIOC_G_FMT == covering._G_FMT
+    assert covering._FORMAT.unpack(bytes(asked)) == (2, 640, 360, b"YU12", 0, 0, 345600)
+
+
+def test_the_file_that_a_guard_runs_needs_no_package() -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", covering.__file__, "/dev/null"], capture_output=True, text=True, check=False
+    )
+    assert "Inappropriate ioctl" in done.stderr

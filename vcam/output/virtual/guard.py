@@ -9,19 +9,14 @@ the signals to this process's group end it as well.
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-_WAIT = 'trap \'\' HUP INT TERM; read -r word; [ "$word" = dismissed ] || exec "$@"'
+from vcam.v4l2 import cover
 
-_COVER = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from pathlib import Path
-from vcam.v4l2.cover import cover_device
-cover_device(Path(sys.argv[2]))
-"""
+_WAIT = 'trap \'\' HUP INT TERM; read -r word; [ "$word" = dismissed ] || exec "$@"'
 
 _SECONDS = 5.0
 
@@ -34,8 +29,8 @@ class Guard:
 
         Without a shell or a free process there is none, and everything else goes on as well.
         """
-        root = Path(__file__).resolve().parents[3]
-        command = command or (sys.executable, "-S", "-P", "-c", _COVER, str(root), str(path))
+        # the file itself, by an interpreter without its packages: every moment counts then
+        command = command or (sys.executable, "-I", "-S", os.path.abspath(cover.__file__), str(path))
         self._process: subprocess.Popen[bytes] | None = None
         with contextlib.suppress(OSError):
             self._process = subprocess.Popen(

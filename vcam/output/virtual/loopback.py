@@ -87,7 +87,7 @@ class LoopbackWriter:
             self._layout = layout
             set_rate(self._fd, fps, Direction.OUTPUT)
             # whoever fed it before may have been killed
-            cover(self._fd, layout, dark(layout))
+            cover(self._fd, layout.bytes, _dark(layout))
         except OSError as error:
             raise failure(self._path, error) from error
         _FED.add(self._path)
@@ -169,7 +169,7 @@ class LoopbackWriter:
         """
         if self._fd >= 0:
             if self._position:
-                self._leave(dark(self._layout) if card is None or card.size != self._bytes else card.tobytes())
+                self._leave(_dark(self._layout) if card is None or card.size != self._bytes else card.tobytes())
             if self._position and not loopback.forgets_output():
                 # 0.13 and later else keep the format until every program that has the device open has closed it
                 with contextlib.suppress(OSError):
@@ -188,12 +188,16 @@ class LoopbackWriter:
         with contextlib.suppress(OSError):
             # those that are streaming see it come; first of all, as whoever comes now is given the newest
             os.write(self._fd, card)
-            if not cover(self._fd, self._layout, card):
+            if not cover(self._fd, self._layout.bytes, card):
                 for _ in range(self._buffers or MOST):
                     os.write(self._fd, card)
 
     def __del__(self) -> None:
         self.close()
+
+
+def _dark(layout: PixelLayout) -> bytes:
+    return dark(layout.code, layout.size, layout.bytes)
 
 
 def _set_format(fd: int, code: str, size: Size) -> PixelLayout:
