@@ -85,7 +85,7 @@ def _held(fd: int) -> tuple[int, int, int, bytes, int, int, int]:
         answer = fcntl.ioctl(fd, _G_FMT, _FORMAT.pack(_CAPTURE, 0, 0, b"", 0, 0, 0))
     except OSError:
         answer = fcntl.ioctl(fd, _G_FMT, _FORMAT.pack(_OUTPUT, 0, 0, b"", 0, 0, 0))
-    return _FORMAT.unpack(answer)  # type: ignore[return-value]
+    return _FORMAT.unpack(answer)
 
 
 if __name__ == "__main__":
