@@ -61,6 +61,8 @@ def test_memory_stays_where_it_is_under_hundreds_of_changes_with_real_networks(
         status = client.call("status")
     # both runtimes are loaded by then
     rest = found[8:]
-    plateau = statistics.median(rest)
-    assert max(rest) <= plateau * (1 + memory.TOLERANCE), f"{plateau:.0f} MB on average: {found}"
+    plateau, later = statistics.median(rest), statistics.median(rest[len(rest) // 2 :])
+    # one look depends on what is shown at that moment: with which runtime, filters, text
+    assert max(rest) <= plateau * 1.35, f"{plateau:.0f} MB on average: {found}"
+    assert later <= plateau * (1 + memory.TOLERANCE), f"{plateau:.0f} MB on average: {found}"
     assert status["frames"] > 0
