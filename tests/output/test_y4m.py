@@ -114,15 +114,19 @@ def small_disk() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def write_for_long(output: Y4MFile, frames: int) -> None:
+    """One that does not wait writes in a thread, and drops what comes before that is at work."""
+    for _ in range(200):
+        write_many(output, frames)
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("blocking", [True, False])
 def test_a_disk_that_fills_up_is_an_error_and_leaves_nothing(tmp_path: Path, small_disk: int, blocking: bool) -> None:
     output = Y4MFile(tmp_path / "out.y4m", blocking=blocking)
     output.open(SIZE, 30)
     with pytest.raises(OutputError, match=r"cannot write .*out\.y4m: File too large"):
-        # one that does not wait writes in a thread, and drops what comes before that is at work
-        for _ in range(200):
-            write_many(output, small_disk // FRAME_BYTES + 10)
-            time.sleep(0.01)
+        write_for_long(output, small_disk // FRAME_BYTES + 10)
     output.abort()
     assert not os.listdir(tmp_path)
 
