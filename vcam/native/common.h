@@ -1,7 +1,7 @@
 /* What the compiled loops share.
  *
  * They do in one pass what takes OpenCV several. All of it is optional: without a compiler at installation vcam takes the
- * passes of OpenCV, whose results these equal within one level (tests/test_native*.py). So the formulas, their constants
+ * passes of OpenCV, whose results these equal within one level (tests/native). So the formulas, their constants
  * and their sources stand in the Python file that each loop is named after. A constant that both need is passed; what
  * stands here is a loop's own, as the fixed point that it counts in.
  *
