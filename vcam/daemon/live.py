@@ -142,7 +142,7 @@ class Live:
         return self.mailbox.post(lambda: self._ask(Asked.PAUSE))
 
     def resume(self) -> Future[None]:
-        """End a pause; done when the future is."""
+        """End a pause; done when the future is: from then on the state is another."""
         return self.mailbox.post(lambda: self._ask(Asked.RESUME))
 
     @property
@@ -246,6 +246,9 @@ class Live:
 
     def _ask(self, asked: Asked) -> None:
         self._take(asked)
+        if asked is Asked.RESUME:
+            # whoever asks for the state as soon as this is answered shall not hear of the pause any more
+            self._take(self._look())
         self.outlets.hidden = False
 
     def _take(self, event: Event) -> Picture:
