@@ -20,6 +20,7 @@ from pathlib import Path
 
 from vcam.errors import InputError, UsageError, VcamError
 from vcam.frames import MAX_SIDE
+from vcam.media.colours import UNTAGGED, ColourTags
 from vcam.media.rate import exact_rate
 from vcam.types import Size
 
@@ -120,13 +121,16 @@ def local_input(path: Path) -> tuple[str, ...]:
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
     """What a media file holds. `size` is upright, after the rotation that players apply; `duration` in seconds, or
-    None if unknown; `aspect` is the shape of a pixel (1 is square)."""
+    None if unknown; `aspect` is the shape of a pixel (1 is square). `field_order` is ffmpeg's name: "progressive", "tt",
+    "bb", "tb" or "bt" for an interlaced film, "" where the film does not say."""
 
     size: Size
     fps: Fraction
     duration: float | None
     has_audio: bool
     aspect: Fraction
+    colour: ColourTags = UNTAGGED
+    field_order: str = ""
 
     @property
     def frames(self) -> int | None:
