@@ -121,8 +121,8 @@ def local_input(path: Path) -> tuple[str, ...]:
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
     """What a media file holds. `size` is upright, after the rotation that players apply; `duration` in seconds, or
-    None if unknown; `aspect` is the shape of a pixel (1 is square). `field_order` is ffmpeg's name: "progressive", "tt",
-    "bb", "tb" or "bt" for an interlaced film, "" where the film does not say."""
+    None if unknown; `aspect` is the shape of a pixel (1 is square); `field_order` is ffmpeg's name: "progressive",
+    or "tt", "bb", "tb", "bt" for an interlaced film, "" where the film does not say."""
 
     size: Size
     fps: Fraction
