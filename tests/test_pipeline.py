@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
-from vcam.errors import CameraError, EngineError, OutputError
+from vcam.errors import CameraError, CameraStalled, EngineError, OutputError
 from vcam.frames import Box, Frame, Map
 from vcam.matte.factory import make_matte
 from vcam.matte.soft import SoftMatte
@@ -176,6 +177,28 @@ def test_stop_frames_and_a_satisfied_output_end_the_run() -> None:
     running.composer.without_person = running.composer.compose = lambda frame, *rest: (running.stop(), frame)[1]
     running.run()
     assert len(running.outputs[0].frames) == 1
+
+
+@pytest.mark.parametrize(("sent", "silence", "given_up"), [(0, 9, False), (0, 11, True), (1, 2, False), (1, 4, True)])
+def test_a_silent_camera_is_waited_for_and_longest_before_its_first_frame(
+    sent: int, silence: int, given_up: bool
+) -> None:
+    """The camera's deadline is half a second; three seconds are allowed for between two frames."""
+
+    class Silent(FakeCamera):
+        def read(self) -> Frame | None:
+            try:
+                return super().read()
+            except CameraStalled:
+                running._clock.now += 0.5
+                raise
+
+    frames: list[Frame | Exception] = [pattern_frame(SIZE, number) for number in range(3)]
+    running = pipeline([*frames[:sent], *[CameraStalled("late")] * 2 * silence, *frames[sent:]])
+    running.camera = Silent(running.camera._script, size=SIZE)
+    with pytest.raises(CameraStalled, match="late") if given_up else nullcontext():
+        running.run()
+    assert running.timings.frames == (sent if given_up else 3)
 
 
 def test_closing_finishes_outputs_and_lets_everything_go() -> None:

@@ -68,7 +68,14 @@ class CameraError(DeviceError):
 
 
 class CameraStalled(CameraError):
-    """The camera is there but has sent nothing within its deadline."""
+    """The camera is there but has sent nothing within its deadline.
+
+    `sends`: it has sent something, but nothing that could be shown.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, sends: bool = False) -> None:
+        super().__init__(message, hint)
+        self.sends = sends
 
 
 class OutputDeviceError(DeviceError):

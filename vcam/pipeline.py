@@ -18,7 +18,7 @@ from contextlib import suppress
 
 import cv2
 
-from vcam.camera.base import Camera
+from vcam.camera.base import FIRST_FRAME, Camera
 from vcam.camera.factory import make_camera
 from vcam.camera.operator import CameraOperator
 from vcam.camera.shape import ShapedCamera
@@ -28,7 +28,7 @@ from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
 from vcam.compose.filters.chain import Chain
 from vcam.compose.placeholder import off, placeholder
-from vcam.errors import UsageError, VcamError
+from vcam.errors import CameraStalled, UsageError, VcamError
 from vcam.frames import Frame, check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
@@ -36,7 +36,7 @@ from vcam.matting import Matting, open_network
 from vcam.output.base import LeavesCard, Output
 from vcam.output.factory import make_output
 from vcam.segment.base import Segmenter
-from vcam.settings import Settings, parse_size
+from vcam.settings import CameraSettings, Settings, parse_size
 from vcam.timings import Timings
 from vcam.types import Size
 
@@ -73,6 +73,8 @@ class Pipeline:
         self.error: Exception | None = None
         """Why the last frame was shown without any person; None if it was complete."""
         self.failed_in_a_row = 0
+        self.patience = CameraSettings().timeout
+        """Seconds without a frame after which `run` gives up a live camera."""
 
     @classmethod
     def from_settings(
@@ -98,6 +100,7 @@ class Pipeline:
         except BaseException:
             camera.close()
             raise
+        pipeline.patience = settings.camera.timeout
         try:
             pipeline.open_outputs(size, fps)
         except BaseException:
@@ -234,12 +237,24 @@ class Pipeline:
         return card
 
     def run(self, frames: int | None = None) -> None:
-        """Step until the source ends, an output has had enough, `stop` is called, or `frames` frames are done."""
+        """Step until the source ends, an output has had enough, `stop` is called, or `frames` frames are done.
+
+        A silence of the camera is waited out, for at most `patience`, and before the first frame for `FIRST_FRAME`.
+        """
         self._stopping = False
         done = 0
+        patience, silent_since = max(self.patience, FIRST_FRAME), None
         while not self._stopping and (frames is None or done < frames):
-            if not self.step():
-                break
+            try:
+                if not self.step():
+                    break
+            except CameraStalled:
+                now = self._clock()
+                silent_since = now if silent_since is None else silent_since
+                if now - silent_since >= patience:
+                    raise
+                continue
+            patience, silent_since = self.patience, None
             done += 1
 
     def stop(self) -> None:

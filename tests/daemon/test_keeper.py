@@ -49,6 +49,26 @@ def until(keeper: CameraKeeper, condition: Callable[[], bool]) -> None:
         keeper.look()
 
 
+def test_it_knows_since_when_a_camera_owes_its_first_frame(
+    keeper: CameraKeeper, camera: Obstinate, clock: FakeClock
+) -> None:
+    assert keeper.silent_since is None
+    for _ in range(2):
+        keeper.want()
+        until(keeper, lambda: keeper.ready)
+        opened = clock.now
+        clock.now += 5
+        keeper.look()
+        assert keeper.silent_since == opened
+        keeper.worked()
+        assert keeper.silent_since is None
+        keeper.release()
+    keeper.exchange(FakeCamera([]), on=True)
+    assert keeper.silent_since == clock.now
+    keeper.exchange(FakeCamera([]), on=False)
+    assert keeper.silent_since is None
+
+
 def test_it_never_blocks_its_caller() -> None:
     wake_up = threading.Event()
 

@@ -154,6 +154,47 @@ def test_a_stall_before_the_first_frame_shows_the_placeholder() -> None:
     assert daemon.life.keeper.camera.opened == 1
 
 
+class Late:
+    """A camera that is silent for some time after each opening, longer than a stall may last."""
+
+    def __init__(self, error: CameraStalled, seconds: float) -> None:
+        self.error, self.seconds = error, seconds
+
+    def __iter__(self) -> Iterator[Frame | Exception]:
+        begin = time.monotonic()
+        while time.monotonic() < begin + self.seconds:
+            time.sleep(0.01)
+            yield self.error
+        yield from Endless()
+
+
+def test_a_camera_with_a_late_first_frame_is_not_opened_anew() -> None:
+    settings = SETTINGS.replace(camera__timeout=0.2)
+    with start(Late(CameraStalled("late"), 0.6), settings=settings) as daemon:
+        daemon.until(lambda: daemon.life.state is State.WAITING)
+        daemon.until(lambda: composited(daemon) > 3)
+        assert daemon.life.keeper.camera.opened == 1
+        assert daemon.life.monitor.repeated == 0
+
+
+def test_one_that_sends_what_cannot_be_shown_has_started() -> None:
+    settings = SETTINGS.replace(camera__timeout=0.2)
+    with start(Late(CameraStalled("only damaged pictures", sends=True), 60), settings=settings) as daemon:
+        daemon.until(lambda: daemon.life.keeper.camera.opened >= 2)
+        assert daemon.life.cause == "only damaged pictures"
+
+
+def test_while_the_first_frame_is_waited_for_the_placeholder_flows_and_a_pause_is_answered() -> None:
+    with start(Late(CameraStalled("late"), 60)) as daemon:
+        daemon.until(lambda: daemon.life.state is State.WAITING and daemon.life.keeper.ready)
+        shown = len(daemon.screen.frames)
+        daemon.until(lambda: len(daemon.screen.frames) > shown + 5)
+        daemon.life.pause().result(1)
+        assert daemon.life.state is State.PAUSED
+        daemon.until(lambda: daemon.life.keeper.camera.closed > 0)
+    assert composited(daemon) == 0
+
+
 def test_a_long_stall_is_a_lost_camera() -> None:
     first = [pattern_frame(SIZE, 0)] + [CameraStalled("late")] * 100_000
     with start(Endless(first), settings=SETTINGS.replace(camera__timeout=0.2)) as daemon:

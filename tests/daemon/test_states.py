@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from vcam.camera.base import FIRST_FRAME
 from vcam.daemon import states
 from vcam.daemon.base import State
 from vcam.daemon.states import (
@@ -106,6 +107,21 @@ TABLE: dict[str, tuple[Phase, Event, Step]] = {
         replace(LIVE, stalled_since=NOW - 1.9), Stalled(LATE, 2.0), Step(replace(LIVE, stalled_since=NOW - 1.9), LAST)),
     "then the camera is lost": (
         replace(LIVE, stalled_since=NOW - 2), Stalled(LATE, 2.0), Step(LIVE, CARD, lost=LATE, forget=True)),
+    "the first frame of a camera is waited for longer, with the placeholder": (
+        replace(WAITING, stalled_since=NOW - 9.9), Stalled(LATE, 2.0, NOW - 15),
+        Step(replace(WAITING, stalled_since=NOW - 9.9), CARD)),
+    "but not for ever": (
+        replace(WAITING, stalled_since=NOW - FIRST_FRAME), Stalled(LATE, 2.0, NOW - 15),
+        Step(WAITING, CARD, lost=LATE, forget=True)),
+    "and longer still for who has more patience": (
+        replace(WAITING, stalled_since=NOW - 19), Stalled(LATE, 20.0, NOW - 25),
+        Step(replace(WAITING, stalled_since=NOW - 19), CARD)),
+    "another camera that was put in its place is starting": (
+        replace(LIVE, stalled_since=NOW - 2.9), Stalled(LATE, 3.0, NOW - 0.2),
+        Step(entered(State.WAITING, "the camera is starting", stalled_since=NOW), CARD)),
+    "a network that is loaded before the first frame is not waited for any more": (
+        STARTING, Stalled(LATE, 3.0, NOW - 0.2),
+        Step(entered(State.WAITING, "the camera is starting", stalled_since=NOW), CARD)),
     "a camera that fails is lost at once": (
         replace(LIVE, stalled_since=NOW - 1), Lost(GONE), Step(LIVE, CARD, lost=GONE, forget=True)),
     # what people want
@@ -167,6 +183,20 @@ STORIES: dict[str, Story] = {
         (3.0, look(on=True, error=LATE), State.DEGRADED, FRAME),
         (3.0, Stalled(LATE, 1.0), State.DEGRADED, LAST),
     ],
+    "a camera takes its time for the first frame, twice, and hangs": [
+        (0.0, look(on=True), State.WAITING, FRAME),
+        (0.2, Stalled(LATE, 3.0, NOW), State.WAITING, CARD),
+        (9.9, Stalled(LATE, 3.0, NOW), State.WAITING, CARD),
+        (10.2, Stalled(LATE, 3.0, NOW), State.WAITING, CARD),
+        (10.3, look(error=LATE), State.DEGRADED, CARD),
+        (10.6, look(on=True, error=LATE), State.DEGRADED, FRAME),
+        (10.8, Stalled(LATE, 3.0, NOW + 10.6), State.DEGRADED, CARD),
+        (20.0, Stalled(LATE, 3.0, NOW + 10.6), State.DEGRADED, CARD),
+        (20.1, Came("camera"), State.LIVE, NOTHING),
+        (20.3, Stalled(LATE, 3.0), State.LIVE, LAST),
+        (23.3, Stalled(LATE, 3.0), State.LIVE, CARD),
+        (23.4, look(error=LATE), State.DEGRADED, CARD),
+    ],
     "a network fails, with a hiccup of the camera in between": [
         *((n / 30, Came("camera", n, HOT), State.LIVE, NOTHING) for n in range(1, FAILING)),
         (0.5, Came("camera", FAILING, HOT), State.DEGRADED, NOTHING),
@@ -205,6 +235,7 @@ def every_step() -> list[tuple[Phase, Event, Step]]:
     ]
     looks = [Look(*seen) for seen in itertools.product((False, True), (False, True), (False, True), (None, GONE))]
     events: list[Event] = [*looks, Came("camera"), Came("camera", FAILING, HOT), Stalled(LATE, 0.5), Lost(GONE), *Asked]
+    events += [Stalled(LATE, 0.5, NOW - 0.2), Stalled(LATE, 0.5, NOW - 5)]
     return [(phase, event, step(phase, event, NOW)) for phase, event in itertools.product(phases, events)]
 
 

@@ -7,6 +7,15 @@ from typing import Protocol, runtime_checkable
 from vcam.frames import Frame
 from vcam.types import Size
 
+PATIENCE = 0.2
+"""Seconds that a live camera's `read` waits for a frame. Longer would leave those who watch without a picture; whoever
+reads decides how many such silences are one too many."""
+
+FIRST_FRAME = 10.0
+"""Seconds of silence that a camera is allowed before its first frame: some webcams set their exposure first, a network
+camera has to be reached and begins with its next key frame. What the settings allow for later frames counts here if it
+is more."""
+
 
 class Camera(Protocol):
     """A source of frames: a V4L2 device, a video or picture file, the demo scene, or a scripted fake.
@@ -44,8 +53,8 @@ class Camera(Protocol):
         """The newest frame, waiting for it if need be; None once a finite source has ended.
 
         The frame belongs to the camera and is valid until the next `read` or `close`. A damaged frame is dropped and
-        counted (`dropped`), never returned. Raises `CameraStalled` if a live source sends nothing within its
-        deadline, `CameraError` if it is gone.
+        counted (`dropped`), never returned. Raises `CameraStalled` if a live source sends nothing for `PATIENCE`,
+        also before its first frame, `CameraError` if it is gone.
         """
 
     @property

@@ -257,7 +257,9 @@ class V4L2Camera:
         lasted = f"{silence:.1f} s" if silence < 1 else f"{silence:.0f} s"
         if self._damaged:
             return CameraStalled(
-                f"{self.description} has sent only damaged pictures for {lasted}", "check its cable and its USB port"
+                f"{self.description} has sent only damaged pictures for {lasted}",
+                "check its cable and its USB port",
+                sends=True,
             )
         return CameraStalled(f"{self.description} has sent no picture for {lasted}", "unplug it and plug it in again")
 

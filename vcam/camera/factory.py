@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vcam.camera.base import Camera
+from vcam.camera.base import PATIENCE, Camera
 from vcam.camera.demo import DemoScene
 from vcam.camera.file import open_file
 from vcam.camera.shape import ShapedCamera
@@ -16,10 +16,6 @@ from vcam.settings import CameraSettings
 from vcam.types import Size
 
 _VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".mov", ".avi", ".y4m", ".gif", ".m4v", ".ts", ".mjpg", ".mjpeg"})
-
-_PATIENCE = 0.2
-"""Seconds that a device's `read` waits for a frame. Longer would leave those who watch without a picture; whoever reads
-decides how many such silences are one too many."""
 
 
 def make_camera(settings: CameraSettings, size: Size, fps: float, *, paced: bool = True) -> Camera:
@@ -46,7 +42,7 @@ def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool
     from vcam.camera.controls import wishes
     from vcam.camera.device import V4L2Camera
 
-    return V4L2Camera(source, size, fps, min(settings.timeout, _PATIENCE), wishes(settings))
+    return V4L2Camera(source, size, fps, min(settings.timeout, PATIENCE), wishes(settings))
 
 
 def _names_a_file(source: str, path: Path) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from vcam.camera.pace import Clock, Sleep
 from vcam.camera.unpack import Unpacker
-from vcam.errors import CameraStalled, UsageError
+from vcam.errors import CameraError, UsageError
 from vcam.frames import Frame, PixelFormat
 from vcam.images import bgr_to_frame, frame_to_bgr
 from vcam.types import U8, Size
@@ -81,10 +81,10 @@ class MemoryCamera:
     def read(self) -> Frame:
         """The newest frame, waiting for its time; its time stamp is the moment it was due.
 
-        Raises `CameraStalled` if not one of the frames can be decoded.
+        Raises `CameraError` if not one of the frames can be decoded.
         """
         if self._unpacker is None:
-            raise CameraStalled("the camera in memory is not open")
+            raise CameraError("the camera in memory is not open")
         for _ in self._frames:
             due = self._wait() if self._paced else self._clock()
             number = self._next
@@ -93,7 +93,7 @@ class MemoryCamera:
             if frame is not None:
                 return frame
             self._dropped += 1
-        raise CameraStalled("none of the frames in memory can be decoded")
+        raise CameraError("none of the frames in memory can be decoded")
 
     def close(self) -> None:
         """Let the buffers go."""

@@ -20,14 +20,17 @@ log = logging.getLogger(__name__)
 class CameraKeeper:
     """Keeps one camera open or closed, as wanted.
 
-    `ready` says whether it may be read; `error` is what went wrong last, None once a frame has come. Both are as they
-    were when `look` was called last. All methods are for the loop's thread and return at once.
+    `ready` says whether it may be read; `silent_since` is when it was switched on, None once a frame has come; `error`
+    is what went wrong last, None once a frame has come. They are as they were when `look` was called last. All methods
+    are for the loop's thread and return at once.
     """
 
     def __init__(self, camera: Camera, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.camera = camera
         self.error: VcamError | None = None
         self.ready = False
+        self.silent_since: float | None = None
+        self._clock = clock
         self._backoff = Backoff(clock=clock)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="vcam-camera")
         self._opening: Future[None] | None = None
@@ -51,7 +54,7 @@ class CameraKeeper:
             self._failed(CameraError(f"the camera cannot be opened: {error}"))
         else:
             log.info("camera on: %s", self.camera.description)
-            self.ready = True
+            self.ready, self.silent_since = True, self._clock()
 
     def want(self) -> None:
         """The camera is wanted: have it opened, unless it is, or has failed a moment ago."""
@@ -60,6 +63,7 @@ class CameraKeeper:
 
     def worked(self) -> None:
         """A frame has come: whatever failed before is mended. That it could be opened alone does not tell."""
+        self.silent_since = None
         if self.error is not None:
             self.error = None
             self._backoff.reset()
@@ -95,6 +99,7 @@ class CameraKeeper:
         self._worker.submit(self.camera.close)
         self._opening = None
         self.camera, self.ready, self.error = camera, on, None
+        self.silent_since = self._clock() if on else None
         self._backoff.reset()
 
     def close(self) -> None:

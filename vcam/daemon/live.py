@@ -234,7 +234,7 @@ class Live:
             if not pipeline.step() and not self.outlets.finished:
                 return Lost(CameraError(f"{self.keeper.camera.description} has ended"))
         except CameraStalled as error:
-            return Stalled(error, self.settings.camera.timeout)
+            return Stalled(error, self.settings.camera.timeout, None if error.sends else self.keeper.silent_since)
         except CameraError as error:
             return Lost(error)
         except Exception as error:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeAlias
 
+from vcam.camera.base import FIRST_FRAME
 from vcam.daemon.base import State
 from vcam.errors import CameraError, VcamError
 
@@ -92,6 +93,8 @@ class Stalled:
     error: CameraError
     patience: float
     """Seconds for which that is bridged with the last picture."""
+    opened: float | None = None
+    """When the camera was switched on, if it has sent nothing at all since then; None if it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +226,22 @@ def _came(phase: Phase, frame: Came, now: float) -> Phase:
 
 
 def _stalled(phase: Phase, stall: Stalled, now: float) -> Step:
-    """A short hang is bridged with the last picture, a long one is a lost camera."""
-    since = now if phase.stalled_since is None else phase.stalled_since
-    if now - since < stall.patience:
-        return Step(replace(phase, stalled_since=since), Picture.LAST)
-    return _lost(phase, stall.error)
+    """A short hang is bridged with the last picture, a long one is a lost camera.
+
+    One that has yet to send its first frame is waited for longer, and there is no last picture of it.
+    """
+    since, opened = phase.stalled_since, stall.opened
+    if since is None or (opened is not None and since < opened):
+        # a stall from before it was switched on was that of another camera
+        since = now
+    if now - since >= (stall.patience if opened is None else max(stall.patience, FIRST_FRAME)):
+        return _lost(phase, stall.error)
+    phase = replace(phase, stalled_since=since)
+    if opened is None:
+        return Step(phase, Picture.LAST)
+    if phase.state is not State.DEGRADED:
+        phase = phase.entered(State.WAITING, "the camera is starting", now)
+    return Step(phase, Picture.CARD)
 
 
 def _lost(phase: Phase, error: CameraError) -> Step:

@@ -42,7 +42,14 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
         bool, setting("At the start, wait for a missing camera or output instead of giving up.", option="--wait")
     ] = False
     timeout: Annotated[
-        float, setting("A camera that sends nothing for so long is opened anew.", live=True, unit="s", ge=0.2, le=60)
+        float,
+        setting(
+            "A camera that has sent pictures and then sends none for so long is opened anew.",
+            live=True,
+            unit="s",
+            ge=0.2,
+            le=60,
+        ),
     ] = 3.0
     exposure: Annotated[
         str, setting("The camera's exposure: auto, or a number from vcam devices --controls.", live=True, pattern=_AUTO)
