@@ -25,11 +25,41 @@ MAX_SIDE = 8192
 
 
 class PixelFormat(Enum):
-    """How a camera lays out a picture, named as V4L2's four-character codes."""
+    """How a camera lays out a picture: the kernel's name, V4L2_PIX_FMT_..., and its four-character code.
+
+    I420, which all frames of vcam are, is YUV420 there. Devices that are written to take I420, NV12 and YUYV alone.
+    """
 
     I420 = "YU12"
+    YV12 = "YV12"
+    YUV422P = "422P"
     NV12 = "NV12"
+    NV21 = "NV21"
+    NV16 = "NV16"
+    NV61 = "NV61"
+    M420 = "M420"
     YUYV = "YUYV"
+    YVYU = "YVYU"
+    UYVY = "UYVY"
+    VYUY = "VYUY"
+    GREY = "GREY"
+    Y10 = "Y10"
+    Y12 = "Y12"
+    Y14 = "Y14"
+    Y16 = "Y16"
+    BGR24 = "BGR3"
+    RGB24 = "RGB3"
+    BGR32 = "BGR4"
+    RGB32 = "RGB4"
+    XBGR32 = "XR24"
+    ABGR32 = "AR24"
+    XRGB32 = "BX24"
+    ARGB32 = "BA24"
+    RGBX32 = "XB24"
+    RGBA32 = "AB24"
+    BGRX32 = "RX24"
+    BGRA32 = "RA24"
+    RGB565 = "RGBP"
     MJPEG = "MJPG"
 
 

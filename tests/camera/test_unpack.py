@@ -10,6 +10,7 @@ from vcam.errors import UsageError
 from vcam.frames import Frame, PixelFormat
 
 RAW = [PixelFormat.I420, PixelFormat.NV12, PixelFormat.YUYV]
+ENCODED = [*RAW, PixelFormat.MJPEG]
 SIZE = (34, 18)
 RNG = np.random.default_rng(5)
 
@@ -62,7 +63,7 @@ def test_line_stride_is_honoured():
     assert height == got.height
 
 
-@pytest.mark.parametrize("pixel_format", list(PixelFormat))
+@pytest.mark.parametrize("pixel_format", ENCODED)
 @pytest.mark.parametrize("kind", [bytes, memoryview, lambda data: np.frombuffer(data, np.uint8)])
 def test_short_or_empty_buffers_give_none_and_the_next_frame_is_fine(pixel_format, kind):
     [data] = encode_frames([random_frame()], pixel_format)
@@ -121,7 +122,7 @@ def test_a_source_of_bt709_in_full_range_stays_full_range():
 
 # with the decoder that is there, and with the one that is everywhere
 @pytest.mark.parametrize(
-    ("pixel_format", "decoder"), [*((each, "") for each in PixelFormat), (PixelFormat.MJPEG, "simplejpeg")]
+    ("pixel_format", "decoder"), [*((each, "") for each in ENCODED), (PixelFormat.MJPEG, "simplejpeg")]
 )
 @pytest.mark.parametrize("bgr", [(0, 0, 255), (0, 255, 0), (255, 0, 0), (255, 255, 255), (30, 140, 200)])
 def test_known_colours_come_out_as_opencv_sees_them(pixel_format, decoder, bgr, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.doctor.helpers import PROBLEM, webcam
 from vcam.camera.modes import Mode
 from vcam.doctor.finding import Status
 from vcam.frames import PixelFormat
+from vcam.machine.inventory import Offer
 from vcam.settings import Settings
 from vcam.v4l2.discover import Holder
 
@@ -70,3 +72,11 @@ def test_a_container_is_given_a_camera_only_if_it_has_none(world):
     assert world.only(PROBLEM)[1] == ("plug one in",)
     world.has(cameras=())
     assert "--device" in world.only(PROBLEM)[1][0]
+
+
+def test_a_camera_that_vcam_cannot_read_says_what_it_sends(world):
+    h264 = replace(webcam(), chosen=None, offers=(Offer("H264", (1920, 1080), (30.0,), False),))
+    world.has(cameras=(h264,))
+    seen, cure = world.only(PROBLEM)
+    assert "sends only H.264 (its formats: H264)" in seen
+    assert "ffmpeg -f v4l2 -input_format h264 -i /dev/video0" in cure[0]

@@ -12,9 +12,11 @@ import time
 import numpy as np
 
 from vcam.camera.controls import ControlWishes
+from vcam.camera.layouts import GREY, RGB, believable_stride
 from vcam.camera.modes import KNOWN, Mode, choose_mode, list_modes
 from vcam.camera.sources import failure, resolve
 from vcam.camera.unpack import Matrix, Unpacker
+from vcam.camera.unreadable import refusal, refuse_unreadable
 from vcam.errors import CameraError, CameraStalled, VcamError
 from vcam.frames import Frame, PixelFormat, check_size
 from vcam.types import U8, Size
@@ -108,8 +110,9 @@ class V4L2Camera:
         self._controls = controls
 
     def check(self) -> None:
-        """Find the camera."""
+        """Find the camera, and see whether it has a format that vcam reads."""
         self._node = resolve(self._source, self._node)
+        refuse_unreadable(self._node)
 
     def open(self) -> None:
         """Find the camera, set its mode, and start it. See `Camera.open`."""
@@ -130,15 +133,12 @@ class V4L2Camera:
         modes = list(list_modes(self._fd, self._wanted_size, self._wanted_fps))
         mode = choose_mode(modes, self._wanted_size, self._wanted_fps)
         if mode is None:
-            offered = ", ".join(device.enum_formats(self._fd)) or "none"
-            raise CameraError(
-                f"{node.card} ({node.path}) has no mode that vcam can read (its formats: {offered})",
-                "choose another camera",
-            )
+            raise refusal(node.card, str(node.path), device.enum_formats(self._fd))
         layout = device.set_format(self._fd, mode.code, mode.size)
         self._mode = _accepted(node, layout, device.set_rate(self._fd, mode.fps or self._wanted_fps))
         full_range, matrix = colours(layout)
-        stride = None if self._mode.format is PixelFormat.MJPEG else layout.stride or None
+        jpeg = self._mode.format is PixelFormat.MJPEG
+        stride = None if jpeg else believable_stride(self._mode.format, self._mode.size, layout.stride, layout.bytes)
         self._unpacker = Unpacker(
             self._mode.format, self._mode.size, stride=stride, full_range=full_range, matrix=matrix
         )
@@ -311,9 +311,13 @@ def colours(layout: device.PixelLayout) -> tuple[bool, Matrix]:
 
     Those are V4L2_MAP_QUANTIZATION_DEFAULT and V4L2_MAP_YCBCR_ENC_DEFAULT of <linux/videodev2.h>. JPEG frames are full
     range by their own standard, whatever a camera's descriptor says of its sensor. SMPTE 240M and BT.2020 are taken
-    for BT.709, which is near.
+    for BT.709, which is near. RGB is of the full range by those rules, and has no matrix; grey is taken for the full
+    range as well, since that is what sensors send.
     """
-    jpeg = KNOWN.get(layout.code) is PixelFormat.MJPEG or layout.colorspace == raw.V4L2_COLORSPACE_JPEG
+    format_ = KNOWN.get(layout.code)
+    if format_ in GREY | RGB:
+        return layout.quantization != raw.V4L2_QUANTIZATION_LIM_RANGE, "bt601"
+    jpeg = format_ is PixelFormat.MJPEG or layout.colorspace == raw.V4L2_COLORSPACE_JPEG
     full_range = jpeg if layout.quantization == 0 else layout.quantization == raw.V4L2_QUANTIZATION_FULL_RANGE
     if layout.encoding:
         return full_range, "bt709" if layout.encoding in _ENCODINGS_LIKE_709 else "bt601"

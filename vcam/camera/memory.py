@@ -116,7 +116,7 @@ def encode_frames(frames: Sequence[U8 | Frame], pixel_format: PixelFormat) -> li
     """Pictures as a camera would send them.
 
     frames: uint8 (height, width, 3) BGR, or limited-range `Frame`s; all of one even size. MJPEG is 4:2:2 at quality
-    85, as webcams do it; the raw formats are limited range.
+    85, as webcams do it; I420, NV12 and YUYV are limited range. Raises `ValueError` for other formats.
     """
     return [_encode(frame, pixel_format) for frame in frames]
 
@@ -132,6 +132,8 @@ def _encode(picture: U8 | Frame, pixel_format: PixelFormat) -> bytes:
         return frame.packed().tobytes()
     if pixel_format is PixelFormat.NV12:
         return frame.y.tobytes() + np.stack([frame.u, frame.v], axis=-1).tobytes()
+    if pixel_format is not PixelFormat.YUYV:
+        raise ValueError(f"there are no frames in memory of {pixel_format.value}")
     packed = np.empty((frame.height, frame.width // 2, 4), np.uint8)
     packed[..., 0], packed[..., 2] = frame.y[:, 0::2], frame.y[:, 1::2]
     packed[..., 1], packed[..., 3] = frame.u.repeat(2, axis=0), frame.v.repeat(2, axis=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vcam.camera.layouts import GREY, RGB
 from vcam.frames import MAX_SIDE, MIN_SIDE, PixelFormat, even_size
 from vcam.types import Size
 from vcam.v4l2 import device
@@ -12,8 +13,22 @@ from vcam.v4l2 import device
 KNOWN = {format_.value: format_ for format_ in PixelFormat} | {"JPEG": PixelFormat.MJPEG}
 """Formats that vcam reads, by the drivers' codes; some call the same JPEG frames by the second name."""
 
+IN_COLOUR = {code: format_ for code, format_ in KNOWN.items() if format_ not in GREY}
+"""Those that a camera for people has; an infrared sensor is grey."""
+
+_F = PixelFormat
 # What a frame costs to unpack. NV12 and I420 hand over luma as it is; JPEG must be decoded.
-_COST = {PixelFormat.NV12: 0, PixelFormat.I420: 1, PixelFormat.YUYV: 2, PixelFormat.MJPEG: 3}
+_COSTS = (
+    (_F.NV12, _F.NV21),
+    (_F.I420, _F.YV12),
+    (_F.NV16, _F.NV61, _F.YUV422P),
+    (_F.YUYV, _F.YVYU, _F.UYVY, _F.VYUY, _F.M420),
+    tuple(RGB),
+    (_F.MJPEG,),
+    # not that it costs anything, but whatever has colour is better
+    tuple(GREY),
+)
+_COST = {format_: cost for cost, formats in enumerate(_COSTS) for format_ in formats}
 
 # A mode with less than this share of the wanted rate is choppy; with less than half of it, a slide show.
 _SMOOTH = 0.8
@@ -58,7 +73,7 @@ def _possible(size: Size) -> bool:
 def choose_mode(modes: list[Mode], size: Size, fps: float) -> Mode | None:
     """The cheapest mode that gives the wanted size and rate; None if there is no mode at all.
 
-    In this order count: a rate that is not choppy, the size (the wanted one, else the nearest larger, else the
+    In this order count: colour, a rate that is not choppy, the size (the wanted one, else the nearest larger, else the
     nearest smaller), the rate missing to the wanted one, and last what a frame costs.
     """
     return min(modes, key=lambda mode: _rank(mode, size, fps), default=None)
@@ -70,7 +85,7 @@ def _rank(mode: Mode, size: Size, fps: float) -> tuple[float, ...]:
     choppy = 0 if rate >= _SMOOTH * common else 1 if rate >= _SMOOTH / 2 * common else 2
     # NTSC's 29.97 is as good as 30
     missing = max(0.0, fps - rate) if rate < 0.99 * fps else 0.0
-    return choppy, *_size_rank(mode.size, size), missing, _COST[mode.format], rate
+    return mode.format in GREY, choppy, *_size_rank(mode.size, size), missing, _COST[mode.format], rate
 
 
 def _size_rank(size: Size, wanted: Size) -> tuple[float, float, float]:

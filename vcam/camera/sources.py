@@ -6,7 +6,8 @@ import errno
 import os
 from pathlib import Path
 
-from vcam.camera.modes import KNOWN
+from vcam.camera.modes import IN_COLOUR
+from vcam.camera.unreadable import refuse_unreadable
 from vcam.errors import CameraError
 from vcam.v4l2 import device
 from vcam.v4l2.discover import Node, find_node, list_nodes, who_holds
@@ -53,6 +54,9 @@ def _first_camera(nodes: list[Node]) -> Node:
     forbidden = [node for node in nodes if node.error in (errno.EACCES, errno.EPERM)]
     if forbidden:
         raise _forbidden(forbidden[0])
+    for node in nodes:
+        if node.is_camera:
+            refuse_unreadable(node)
     raise CameraError(
         "no camera was found", "plug one in, name a virtual camera or a video file with --camera, or try --camera demo"
     )
@@ -62,7 +66,7 @@ def _has_known_format(node: Node) -> bool:
     """Infrared and raw sensor nodes are cameras too, but have no picture to show."""
     try:
         with device.opened(node.path) as fd:
-            return any(code in KNOWN for code in device.enum_formats(fd))
+            return any(code in IN_COLOUR for code in device.enum_formats(fd))
     except OSError:
         return False
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from vcam.camera.jpeg import Bytes, open_decoder
+from vcam.camera.layouts import GREY, RGB, believable_stride, line_bytes, picture_bytes, reader
 from vcam.colour import BLUE, CHROMA_SPAN, LUMA_SPAN, NEUTRAL, RED
 from vcam.frames import Frame, PixelFormat, check_size
 from vcam.types import U8, Size
@@ -15,7 +16,6 @@ from vcam.types import U8, Size
 Matrix = Literal["bt601", "bt709"]
 
 _KR_KB = {"bt601": (RED, BLUE), "bt709": (0.2126, 0.0722)}
-_LITTLE_ENDIAN_PAIR = np.dtype("<u2")
 
 
 class Unpacker:
@@ -36,35 +36,30 @@ class Unpacker:
     ) -> None:
         """Get buffers for `size` = (width, height), both even.
 
-        stride: bytes from one line of luma (or YUYV) to the next, None if lines are adjacent; the chroma lines of
-        I420 are half as long. full_range: samples use 0..255; None takes the usual, limited. matrix: how the source
-        weighs its colours; what is not BT.601 is converted. JPEG is always full-range BT.601, so it takes neither.
+        stride: bytes from one line of luma (or of all there is, in a packed layout) to the next, None if lines are
+        adjacent; chroma planes of their own have lines half as long. full_range: samples use 0..255; None takes the
+        usual: full for grey and RGB, else limited. matrix: how the source weighs its colours; what is not BT.601 is
+        converted. JPEG is always full-range BT.601, so it takes neither; RGB has no matrix.
 
-        Raises `UsageError` for a size I420 cannot hold, `ValueError` for a stride shorter than a line.
+        Raises `UsageError` for a size I420 cannot hold, `ValueError` for a stride that cannot be.
         """
         self._size = check_size(*size, what="the camera's picture")
-        width, height = size
-        self._format = pixel_format
-        self._full_range = bool(full_range)
-        line = 2 * width if pixel_format is PixelFormat.YUYV else width
-        self._stride = stride or line
-        if self._stride < line or (pixel_format is PixelFormat.I420 and self._stride % 2):
-            raise ValueError(f"a stride of {stride} bytes cannot hold {width} pixels of {pixel_format.value}")
-        self._length = self._stride * height
-        if pixel_format in (PixelFormat.I420, PixelFormat.NV12):
-            self._length = self._length * 3 // 2
         self._jpeg = open_decoder(size) if pixel_format is PixelFormat.MJPEG else None
-        if pixel_format in (PixelFormat.YUYV, PixelFormat.NV12):
-            self._own = Frame.allocate(width, height)
-        if pixel_format is PixelFormat.YUYV:
-            self._chroma = np.empty((height, width), np.uint8)
-            self._chroma_half = np.empty((height // 2, width), np.uint8)
         self._matrix = None
-        if matrix != "bt601" and self._jpeg is None:
-            self._matrix = _ToBt601(size, matrix, self._full_range)
+        if self._jpeg is not None:
+            return
+        line = line_bytes(pixel_format, size[0])
+        if believable_stride(pixel_format, size, stride or line, 0) is None:
+            raise ValueError(f"a stride of {stride} bytes cannot hold {size[0]} pixels of {pixel_format.value}")
+        self._length = picture_bytes(pixel_format, stride or line, size[1])
+        if full_range is None:
+            full_range = pixel_format in GREY | RGB
+        self._reads = reader(pixel_format, size, stride or line, full_range)
+        if matrix != "bt601" and pixel_format not in GREY | RGB:
+            self._matrix = _ToBt601(size, matrix, full_range)
 
     def unpack(self, data: Bytes, timestamp: float, seq: int) -> Frame | None:
-        """The frame in `data`, or None if it is too short, damaged, or a JPEG of another size.
+        """The frame in `data`, or None if it is too short or damaged: `fault` says why.
 
         The frame is valid until the next call, and no longer than `data` is. Bytes after the picture, which some
         drivers add, are ignored.
@@ -81,56 +76,7 @@ class Unpacker:
         if self._jpeg is not None:
             return self._jpeg.decode(data)
         samples = np.frombuffer(data, np.uint8)
-        if samples.size < self._length:
-            return None
-        if self._format is PixelFormat.I420:
-            frame = self._from_i420(samples)
-        elif self._format is PixelFormat.NV12:
-            frame = self._from_nv12(samples)
-        else:
-            frame = self._from_yuyv(samples)
-        frame.full_range = self._full_range
-        return frame
-
-    def _from_i420(self, samples: U8) -> Frame:
-        width, height = self._size
-        if self._stride == width:
-            return Frame.wrap(samples, width, height)
-        half = self._stride // 2
-        luma, chroma = self._stride * height, half * (height // 2)
-        return Frame(
-            samples[:luma].reshape(height, self._stride)[:, :width],
-            samples[luma : luma + chroma].reshape(height // 2, half)[:, : width // 2],
-            samples[luma + chroma : luma + 2 * chroma].reshape(height // 2, half)[:, : width // 2],
-        )
-
-    def _from_nv12(self, samples: U8) -> Frame:
-        width, height = self._size
-        lines = samples[: self._length].reshape(height * 3 // 2, self._stride)[:, :width]
-        cv2.split(_pairs(lines[height:]), [self._own.u, self._own.v])
-        return Frame(lines[:height], self._own.u, self._own.v)
-
-    def _from_yuyv(self, samples: U8) -> Frame:
-        """Y0 Cb Y1 Cr to planes; two lines share the mean of their chroma.
-
-        Luma is the low byte of each 16-bit pair, so narrowing pairs to bytes picks it out; read one byte further on,
-        the same narrowing picks out the chroma. That takes a third of the time of a split into channels.
-        """
-        width, height = self._size
-        lines = samples[: self._length].reshape(height, self._stride)[:, : 2 * width]
-        frame = self._own
-        np.copyto(frame.y, lines.view(_LITTLE_ENDIAN_PAIR), casting="unsafe")
-        np.copyto(self._chroma[:, :-1], lines[:, 1:-1].view(_LITTLE_ENDIAN_PAIR), casting="unsafe")
-        self._chroma[:, -1] = lines[:, -1]
-        cv2.addWeighted(self._chroma[0::2], 0.5, self._chroma[1::2], 0.5, 0, dst=self._chroma_half)
-        cv2.split(_pairs(self._chroma_half), [frame.u, frame.v])
-        return frame
-
-
-def _pairs(lines: U8) -> U8:
-    """Lines of Cb Cr Cb Cr... as a picture of two channels, without copying."""
-    height, width = lines.shape
-    return np.lib.stride_tricks.as_strided(lines, (height, width // 2, 2), (lines.strides[0], 2, 1))
+        return None if samples.size < self._length else self._reads(samples)
 
 
 class _ToBt601:

@@ -102,6 +102,12 @@ def _camera_table(entry: CameraEntry) -> RenderableType:
         label = ""
     if entry.chosen:
         table.add_row("vcam takes", Text(f"-> {entry.chosen}", "green"))
+    elif entry.offers:
+        from vcam.camera.unreadable import refusal
+
+        why = refusal(entry.node.card, str(entry.node.path), (offer.code for offer in entry.offers))
+        table.add_row("problem", Text(why.message, "red"))
+        table.add_row("", Text(why.hint))
     return table  # type: ignore[no-any-return]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from vcam.camera.modes import Mode
 from vcam.camera.sources import resolve
+from vcam.camera.unreadable import refusal
 from vcam.doctor.finding import Finding, ok, problem, warning
 from vcam.doctor.virtual import join_group
 from vcam.errors import CameraError
@@ -97,7 +98,8 @@ def _driverless(machine: Machine) -> bool:
 def _check_mode(entry: CameraEntry, size: Size, fps: float) -> Finding:
     name, mode = "camera mode", entry.chosen
     if mode is None:
-        return problem(name, "it has no format that vcam reads", "vcam devices shows its formats")
+        why = refusal(entry.node.card, str(entry.node.path), (offer.code for offer in entry.offers))
+        return problem(name, why.message, why.hint)
     wanted = f"{size[0]}x{size[1]} at {fps:g} fps"
     if not is_smooth(mode, fps):
         return warning(name, f"{mode}: choppy. It has nothing better for {wanted}", *_other_size(entry, fps))
