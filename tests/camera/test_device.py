@@ -126,14 +126,32 @@ def test_a_frame_keeps_its_buffer_until_the_next_read(kernel, camera):
     assert sorted(kernel.queued) == [0, 2, 3]
 
 
-def test_frames_that_filled_all_buffers_long_ago_are_passed_over(kernel, camera):
+@pytest.mark.parametrize("flags", [raw.V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC, 0])
+def test_frames_that_filled_all_buffers_long_ago_are_passed_over(kernel, camera, monkeypatch, flags):
     camera.open()
     kernel.capture()
     camera.read()
-    kernel.capture(3, age=1.0)
+    kernel.capture(3, flags)
+    passed, clock = 1.0, time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + passed)
     kernel.on_idle = kernel.capture
     assert time.monotonic() - camera.read().timestamp < 0.8
     assert camera.dropped >= 3
+
+
+@pytest.mark.parametrize("age", [0.0, 5000.0, -1.7e9])
+def test_who_is_slow_reads_every_time_whatever_the_stamps_say(kernel, camera, monkeypatch, age):
+    """A tenth of a second of work on each frame: all buffers are full then, and the newest has just come."""
+    camera.open()
+    clock, passed = time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + passed[0])
+    kernel.capture(age=age)
+    for number in range(4):
+        assert camera.read().seq == number
+        for _ in range(3):
+            passed[0] += 1 / 30
+            kernel.capture(age=age)
+    assert time.monotonic() - camera.read().timestamp < 0.3
 
 
 def test_a_virtual_camera_without_time_stamps_gives_the_frame_that_came_while_the_last_one_was_used(kernel):

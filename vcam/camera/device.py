@@ -15,6 +15,7 @@ from vcam.camera.controls import ControlWishes
 from vcam.camera.layouts import GREY, RGB, believable_stride
 from vcam.camera.modes import KNOWN, Mode, choose_mode, list_modes
 from vcam.camera.sources import failure, resolve
+from vcam.camera.stamps import Captured, Stamps
 from vcam.camera.unpack import Matrix, Unpacker
 from vcam.camera.unreadable import refusal, refuse_unreadable
 from vcam.errors import CameraError, CameraStalled, VcamError
@@ -63,6 +64,7 @@ class V4L2Camera:
         self._last_sequence: int | None = None
         self._seq = 0
         self._good_at, self._damaged = 0.0, 0
+        self._stamps, self._captured = Stamps(0.0), Captured(0.0, True)
         self._poll = select.poll()
         self._unpacker: Unpacker | None = None
         self._copy: U8 | None = None
@@ -155,6 +157,7 @@ class V4L2Camera:
         self._dropped = self._seq = 0
         self._last_sequence = None
         self._good_at, self._damaged = time.monotonic(), 0
+        self._stamps = Stamps(self._good_at)
 
     def read(self) -> Frame | None:
         """The newest frame. See `Camera.read`.
@@ -191,7 +194,7 @@ class V4L2Camera:
         if before is not None:
             device.queue_buffer(self._fd, before)
         may_be_stale = taken >= at_the_driver and self._copy is None
-        if newest is not None and may_be_stale and not self._fresh(newest):
+        if newest is not None and may_be_stale and not self._captured.fresh:
             self._dropped += 1
             self._give_back()
             return None
@@ -204,8 +207,11 @@ class V4L2Camera:
             if newest is not None:
                 device.queue_buffer(self._fd, newest.index)
             newest, taken = filled, taken + 1
+        now = time.monotonic()
         if newest is None:
+            self._stamps.emptied(now)
             return None, 0
+        self._captured = self._stamps.captured(newest.timestamp, now, taken, self.fps)
         self._held = newest.index
         self._count_lost(newest.sequence, taken - 1)
         return newest, taken
@@ -216,22 +222,16 @@ class V4L2Camera:
         self._dropped += max(superseded, gap if gap < _SANE_GAP else 0)
         self._last_sequence = sequence
 
-    def _fresh(self, filled: device.FilledBuffer) -> bool:
-        return filled.timestamp is not None and time.monotonic() - filled.timestamp < 1.5 / self.fps
-
     def _unpack(self, unpacker: Unpacker, filled: device.FilledBuffer) -> Frame | None:
         if filled.damaged:
             return None
         data = np.frombuffer(self._maps[filled.index], np.uint8, min(filled.bytes, len(self._maps[filled.index])))
         if self._copy is not None:
             data = self._copy_of(data)
-        # some drivers stamp the moment at which the frame is due
-        now = time.monotonic()
-        timestamp = now if filled.timestamp is None else min(filled.timestamp, now)
-        frame = unpacker.unpack(data, timestamp, self._seq)
+        frame = unpacker.unpack(data, self._captured.at, self._seq)
         if frame is not None:
             self._seq += 1
-            self._good_at, self._damaged = now, 0
+            self._good_at, self._damaged = time.monotonic(), 0
         return frame
 
     def _copy_of(self, data: U8) -> U8:
