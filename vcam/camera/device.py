@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import mmap
 import os
 import select
@@ -12,6 +13,7 @@ import time
 import numpy as np
 
 from vcam.camera.controls import ControlWishes
+from vcam.camera.jpeghead import DAMAGED, Fault
 from vcam.camera.layouts import GREY, RGB, believable_stride
 from vcam.camera.modes import KNOWN, Mode, choose_mode, list_modes
 from vcam.camera.sources import failure, resolve
@@ -23,6 +25,8 @@ from vcam.frames import Frame, PixelFormat, check_size
 from vcam.types import U8, Size
 from vcam.v4l2 import device, raw
 from vcam.v4l2.discover import Node
+
+log = logging.getLogger(__name__)
 
 _BUFFERS = 4
 # beyond this a jump in the driver's numbers is a restart, not a loss
@@ -63,7 +67,9 @@ class V4L2Camera:
         self._dropped = 0
         self._last_sequence: int | None = None
         self._seq = 0
-        self._good_at, self._damaged = 0.0, 0
+        self._good_at = 0.0
+        self._fault: Fault | None = None
+        self._told: set[Fault] = set()
         self._stamps, self._captured = Stamps(0.0), Captured(0.0, True)
         self._poll = select.poll()
         self._unpacker: Unpacker | None = None
@@ -156,7 +162,8 @@ class V4L2Camera:
         self._poll.register(self._fd, select.POLLIN)
         self._dropped = self._seq = 0
         self._last_sequence = None
-        self._good_at, self._damaged = time.monotonic(), 0
+        self._good_at, self._fault = time.monotonic(), None
+        self._told.clear()
         self._stamps = Stamps(self._good_at)
 
     def read(self) -> Frame | None:
@@ -174,13 +181,19 @@ class V4L2Camera:
                     frame = self._unpack(self._unpacker, filled)
                     if frame is not None:
                         return frame
-                    self._dropped += 1
-                    self._damaged += 1
+                    self._drop()
                 self._give_back()
                 self._wait(deadline)
                 filled = self._drain()[0]
         except OSError as error:
             raise self._lost(error.strerror or "no reason given") from error
+
+    def _drop(self) -> None:
+        """Count a frame that cannot be shown, and say once why."""
+        self._dropped += 1
+        if self._fault and self._fault not in self._told:
+            self._told.add(self._fault)
+            log.info("%s %s", self.description, self._fault.words)
 
     def _newest_waiting(self) -> device.FilledBuffer | None:
         """The newest frame that came since the last call, None if none did or all are old.
@@ -224,14 +237,17 @@ class V4L2Camera:
 
     def _unpack(self, unpacker: Unpacker, filled: device.FilledBuffer) -> Frame | None:
         if filled.damaged:
+            self._fault = DAMAGED
             return None
         data = np.frombuffer(self._maps[filled.index], np.uint8, min(filled.bytes, len(self._maps[filled.index])))
         if self._copy is not None:
             data = self._copy_of(data)
         frame = unpacker.unpack(data, self._captured.at, self._seq)
-        if frame is not None:
+        if frame is None:
+            self._fault = unpacker.fault
+        else:
             self._seq += 1
-            self._good_at, self._damaged = time.monotonic(), 0
+            self._good_at, self._fault = time.monotonic(), None
         return frame
 
     def _copy_of(self, data: U8) -> U8:
@@ -255,12 +271,9 @@ class V4L2Camera:
     def _stalled(self) -> CameraStalled:
         silence = time.monotonic() - self._good_at
         lasted = f"{silence:.1f} s" if silence < 1 else f"{silence:.0f} s"
-        if self._damaged:
-            return CameraStalled(
-                f"{self.description} has sent only damaged pictures for {lasted}",
-                "check its cable and its USB port",
-                sends=True,
-            )
+        if self._fault:
+            why = f"{self.description} has sent no whole picture for {lasted}: it {self._fault.words}"
+            return CameraStalled(why, self._fault.hint, sends=True)
         return CameraStalled(f"{self.description} has sent no picture for {lasted}", "unplug it and plug it in again")
 
     def _lost(self, why: str) -> CameraError:

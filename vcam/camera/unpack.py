@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from vcam.camera.jpeg import Bytes, open_decoder
+from vcam.camera.jpeghead import CUT, Fault
 from vcam.camera.layouts import GREY, RGB, believable_stride, line_bytes, picture_bytes, reader
 from vcam.colour import BLUE, CHROMA_SPAN, LUMA_SPAN, NEUTRAL, RED
 from vcam.frames import Frame, PixelFormat, check_size
@@ -71,6 +72,11 @@ class Unpacker:
             frame = self._matrix.convert(frame)
         frame.timestamp, frame.seq = timestamp, seq
         return frame
+
+    @property
+    def fault(self) -> Fault:
+        """What was wrong with the last picture that was none."""
+        return self._jpeg.fault if self._jpeg is not None else CUT
 
     def _planes(self, data: Bytes) -> Frame | None:
         if self._jpeg is not None:
