@@ -90,7 +90,8 @@ class Pipeline:
         if camera is None:
             camera = make_camera(settings.camera, size, fps)
         else:
-            camera = ShapedCamera(camera, size, settings.camera.mirror, settings.camera.crop)
+            shape = settings.camera
+            camera = ShapedCamera(camera, size, shape.mirror, shape.crop, int(shape.rotate), shape.flip)
         if outputs is None:
             outputs = [make_output(target, live=True) for target in settings.output.targets]
         give_cards(outputs)

@@ -120,7 +120,7 @@ class Daemon:
 
     def camera(self, settings: CameraSettings, size: Size, fps: float) -> ShapedCamera:
         self.cameras.append(LuminousCamera(settings.source, self.interval))
-        return ShapedCamera(self.cameras[-1], size, settings.mirror, settings.crop)
+        return ShapedCamera(self.cameras[-1], size, settings.mirror, settings.crop, int(settings.rotate), settings.flip)
 
     def network(self, settings: Any, size: Size, *room: str) -> FakeSegmenter:
         if settings.model == "broken":

@@ -149,6 +149,32 @@ def test_a_mirror_needs_no_other_camera() -> None:
     assert nothing_was_dropped(daemon)
 
 
+@pytest.mark.parametrize(
+    ("words", "place"), [({"rotate": 180}, (32, -5)), ({"rotate": "180", "flip": True, "mirror": True}, (32, 5))]
+)
+def test_half_a_turn_needs_no_other_camera(words: dict[str, Any], place: tuple[int, int]) -> None:
+    with Daemon() as daemon:
+        daemon.live()
+        daemon.set(**{f"camera__{name}": value for name, value in words.items()})
+        assert {int(picture.y[place]) for picture in daemon.more()} == {PERSON["one"]}
+        assert [camera.opened for camera in daemon.cameras] == [1]
+    assert nothing_was_dropped(daemon)
+
+
+def test_a_picture_that_lies_is_asked_of_the_source_anew() -> None:
+    with Daemon() as daemon:
+        daemon.live()
+        assert isinstance(refused(daemon, camera__rotate="45"), UsageError)
+        daemon.set(camera__rotate=90)
+        # the person's third of the columns is the upper one of the lines
+        daemon.until(lambda: int(daemon.more(1)[0].y[5, 48]) == PERSON["one"])
+        assert [camera.opened for camera in daemon.cameras] == [1, 1]
+        daemon.set(camera__rotate=270)
+        assert {int(picture.y[-5, 48]) for picture in daemon.more()} == {PERSON["one"]}
+        assert len(daemon.cameras) == 2
+    assert nothing_was_dropped(daemon)
+
+
 def test_a_crop_that_is_not_within_the_picture_is_refused() -> None:
     with Daemon() as daemon:
         daemon.live()

@@ -326,6 +326,7 @@ SUBTRACTION = SETTINGS.replace(segment__backend="subtraction")
 
 def test_a_learnt_room_is_that_of_one_view_of_it() -> None:
     views = [{}, {"camera__mirror": True}, {"camera__crop": "64x32+0+0"}, {"camera__zoom": "200"}]
+    views += [{"camera__rotate": 90}, {"camera__rotate": 180}, {"camera__flip": True}]
     names = {room_name(SUBTRACTION.replace(**view), "camera") for view in views}
     assert len(names) == len(views)
     assert room_name(SUBTRACTION.replace(matte__edge=3), "camera") in names

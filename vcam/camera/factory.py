@@ -8,6 +8,7 @@ from vcam.camera.base import PATIENCE, Camera
 from vcam.camera.demo import DemoScene
 from vcam.camera.file import open_file
 from vcam.camera.shape import ShapedCamera
+from vcam.camera.turn import Turn
 from vcam.camera.url import UrlCamera
 from vcam.errors import UsageError
 from vcam.folders import expand
@@ -25,11 +26,13 @@ def make_camera(settings: CameraSettings, size: Size, fps: float, *, paced: bool
     `UsageError` for a file that is not there, `InputError` for one that may not be read. A device that is missing
     shows when the camera is opened.
     """
-    return ShapedCamera(make_source(settings, size, fps, paced=paced), size, settings.mirror, settings.crop)
+    # what lies on its side is asked for lying
+    source = make_source(settings, Turn(int(settings.rotate)).size(size), fps, paced=paced)
+    return ShapedCamera(source, size, settings.mirror, settings.crop, int(settings.rotate), settings.flip)
 
 
 def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool = True) -> Camera:
-    """The camera itself, neither cropped nor mirrored; devices take `size` and `fps` as wishes."""
+    """The camera itself, neither cropped nor turned nor mirrored; devices take `size` and `fps` as wishes."""
     source = settings.source.strip()
     if source.lower() == "demo":
         return DemoScene(size, fps, paced)

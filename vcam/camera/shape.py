@@ -1,15 +1,16 @@
-"""Crop, scale and mirror: the camera's picture brought to the shape that is served."""
+"""Crop, scale, turn and mirror: the camera's picture brought to the shape that is served."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 
 from vcam.camera.base import Camera, TakesWishes
 from vcam.camera.controls import Adjustable, ControlWishes
+from vcam.camera.turn import Turn
 from vcam.errors import UsageError
 from vcam.fitting import cover
 from vcam.frames import MIN_SIDE, Box, Frame, check_size
@@ -44,26 +45,33 @@ def parse_crop(text: str, source: Size) -> Box:
 class Shape:
     """How a camera's picture is brought into shape, and the buffers for it; None where nothing is to be done."""
 
-    mirror: bool
+    turn: Turn
     crop: str
     size: Size
     part: Box | None = None
     scaled: Frame | None = None
-    mirrored: Frame | None = None
+    turned: Frame | None = None
     shrinks: bool = False
+
+    @property
+    def mirror(self) -> bool:
+        return self.turn.mirror
 
 
 class ShapedCamera:
-    """A camera whose picture is cropped, brought to one size and mirrored.
+    """A camera whose picture is cropped, brought to one size, turned and mirrored.
 
     Where nothing of this is to be done, the frames are the camera's own, untouched. A part that has the right size
     already is a view of the camera's frame; otherwise frames are written to buffers of this object.
     """
 
-    def __init__(self, camera: Camera, size: Size, mirror: bool = False, crop: str = "") -> None:
-        """size: (width, height) of the frames given out; crop: "WxH+X+Y" in the camera's pixels, or empty."""
+    def __init__(
+        self, camera: Camera, size: Size, mirror: bool = False, crop: str = "", rotate: int = 0, flip: bool = False
+    ) -> None:
+        """size: (width, height) of the frames given out; rotate: degrees clockwise, 0, 90, 180 or 270; flip: upside
+        down; crop: "WxH+X+Y" in pixels of the picture that is turned and flipped, but not mirrored, or empty."""
         self._camera = camera
-        self._shape = Shape(mirror, crop, size)
+        self._shape = Shape(Turn(rotate, flip, mirror), crop, size)
 
     @property
     def description(self) -> str:
@@ -75,6 +83,11 @@ class ShapedCamera:
     @property
     def size(self) -> Size:
         return self._shape.size
+
+    @property
+    def has_modes(self) -> bool:
+        """Whether the camera itself can be asked for another size."""
+        return isinstance(self._camera, TakesWishes)
 
     @property
     def shape(self) -> Shape:
@@ -98,36 +111,42 @@ class ShapedCamera:
         check_size(*self.size)
         self._camera.open()
         try:
-            self._shape = self.plan(self._shape.mirror, self._shape.crop)
+            self._shape = self._plan(self._shape.turn, self._shape.crop, self.size)
         except UsageError:
             self._camera.close()
             raise
 
-    def plan(self, mirror: bool, crop: str, size: Size | None = None) -> Shape:
+    def plan(self, mirror: bool, crop: str, size: Size | None = None, rotate: int = 0, flip: bool = False) -> Shape:
         """Another shape for the open camera, ready to `use`. Raises `UsageError` for an impossible crop.
 
         size: of the frames, if it is to be another one. Touches nothing that `read` uses, so it may be made in another
         thread.
         """
-        source, size = self._camera.size, size or self.size
-        part = parse_crop(crop, source)
-        box = cover(part.size, size, unit=2).moved(part.x0, part.y0)
-        width, height = box.size
+        return self._plan(Turn(rotate, flip, mirror), crop, size or self.size)
+
+    def _plan(self, turn: Turn, crop: str, size: Size) -> Shape:
+        source = self._camera.size
+        upright = replace(turn, mirror=False)
+        seen = turn.size(source)
+        part = parse_crop(crop, seen)
+        box = upright.source(cover(part.size, size, unit=2).moved(part.x0, part.y0), seen)
+        width, height = turn.size(size)
         return Shape(
-            mirror,
+            turn,
             crop,
             size,
             None if box == Box(0, 0, *source) else box,
-            None if (width, height) == size else Frame.allocate(*size),
-            Frame.allocate(*size) if mirror else None,
+            None if box.size == (width, height) else Frame.allocate(width, height),
+            None if turn.nothing else Frame.allocate(*size),
             # linear interpolation skips samples only when it shrinks by more than two
-            width > 2 * size[0] or height > 2 * size[1],
+            box.size[0] > 2 * width or box.size[1] > 2 * height,
         )
 
     def use(self, shape: Shape) -> None:
         """Take over a shape from the next frame on; it stays when the camera is opened again."""
-        if shape.size != self.size and isinstance(self._camera, TakesWishes):
-            self._camera.wish(shape.size)
+        wish = shape.turn.size(shape.size)
+        if wish != self._shape.turn.size(self.size) and isinstance(self._camera, TakesWishes):
+            self._camera.wish(wish)
         self._shape = shape
 
     def adjust(self, controls: ControlWishes) -> None:
@@ -148,14 +167,14 @@ class ShapedCamera:
             frame = frame.view(shape.part)
         if shape.scaled is not None:
             frame = self._into(shape.scaled, frame, self._scale)
-        if shape.mirrored is not None:
-            frame = self._into(shape.mirrored, frame, _flip)
+        if shape.turned is not None:
+            frame = self._into(shape.turned, frame, shape.turn.write)
         return frame
 
     def close(self) -> None:
         """Close the camera and let the buffers go."""
         self._camera.close()
-        self._shape = Shape(self._shape.mirror, self._shape.crop, self.size)
+        self._shape = Shape(self._shape.turn, self._shape.crop, self.size)
 
     def _scale(self, source: U8, target: U8) -> None:
         way = cv2.INTER_AREA if self._shape.shrinks else cv2.INTER_LINEAR
@@ -167,7 +186,3 @@ class ShapedCamera:
             work(plane, out)
         target.timestamp, target.seq, target.full_range = source.timestamp, source.seq, source.full_range
         return target
-
-
-def _flip(source: U8, target: U8) -> None:
-    cv2.flip(source, 1, dst=target)

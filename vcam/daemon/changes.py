@@ -15,6 +15,7 @@ from vcam.camera.base import Camera
 from vcam.camera.controls import CONTROL_NAMES, wishes
 from vcam.camera.factory import make_camera
 from vcam.camera.shape import Shape, ShapedCamera
+from vcam.camera.turn import Turn
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.base import Background
 from vcam.compose.effects import make_effects
@@ -40,7 +41,7 @@ from vcam.settings import (
 )
 from vcam.types import Size
 
-SHAPE = frozenset(("camera.mirror", "camera.crop"))
+SHAPE = frozenset(f"camera.{name}" for name in ("mirror", "crop", "rotate", "flip"))
 CONTROLS = frozenset(f"camera.{name}" for name in CONTROL_NAMES)
 """Settings of the camera that do not need it to be opened anew."""
 
@@ -186,8 +187,9 @@ def _another_size(new: Settings, now: Situation) -> Size:
 
 def _prepare_camera(prepared: Prepared, old: Settings, keys: set[str], now: Situation, parts: Parts) -> None:
     settings = prepared.settings.camera
-    if keys <= SHAPE | CONTROLS and now.camera_on and isinstance(now.camera, ShapedCamera):
-        prepared.shape = (now.camera, now.camera.plan(settings.mirror, settings.crop, now.size))
+    same = keys <= SHAPE | CONTROLS and now.camera_on
+    if same and isinstance(now.camera, ShapedCamera) and _may_stay(now.camera, old.camera, settings):
+        prepared.shape = (now.camera, _shape(now.camera, settings, now.size))
         if keys & CONTROLS:
             # last of all, since the camera obeys at once
             now.camera.adjust(wishes(settings))
@@ -205,9 +207,18 @@ def _prepare_camera(prepared: Prepared, old: Settings, keys: set[str], now: Situ
             raise
         prepared.camera = None
         if isinstance(now.camera, ShapedCamera):
-            prepared.shape = (now.camera, now.camera.plan(settings.mirror, settings.crop, now.size))
+            prepared.shape = (now.camera, _shape(now.camera, settings, now.size))
         return
     prepared.camera_on = True
+
+
+def _may_stay(camera: ShapedCamera, old: CameraSettings, new: CameraSettings) -> bool:
+    """What comes at any size is made anew for a picture that lies; a device stays, since it can be opened only once."""
+    return camera.has_modes or Turn(int(old.rotate)).lies == Turn(int(new.rotate)).lies
+
+
+def _shape(camera: ShapedCamera, settings: CameraSettings, size: Size) -> Shape:
+    return camera.plan(settings.mirror, settings.crop, size, int(settings.rotate), settings.flip)
 
 
 def _node(source: str) -> str | None:

@@ -33,9 +33,18 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 suffixes=(*PICTURES, *FILMS), min_length=1),
     ] = "auto"  # fmt: skip
     mirror: Annotated[bool, setting("Flip left and right, as a mirror does.", live=True, option="--mirror")] = False
+    rotate: Annotated[
+        Literal["0", "90", "180", "270"],
+        setting("Turn the picture clockwise: for phones held upright, and cameras mounted on a side or on their head.",
+                live=True, unit="degrees", option="--rotate"),
+    ] = "0"  # fmt: skip
+    flip: Annotated[
+        bool, setting("Flip top and bottom; with --mirror as well, that is half a turn.", live=True, option="--flip")
+    ] = False
     crop: Annotated[
         str,
-        setting("Part of the camera's picture to use, WxH+X+Y; empty for all of it.", live=True, unit="px",
+        setting("Part of the camera's picture to use, WxH+X+Y, in pixels of the picture that is turned and flipped but "
+                "not mirrored; empty for all of it.", live=True, unit="px",
                 option="--crop", metavar="WxH+X+Y", pattern=r"^(\d+x\d+\+\d+\+\d+)?$"),
     ] = ""  # fmt: skip
     wait: Annotated[

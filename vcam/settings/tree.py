@@ -111,8 +111,8 @@ def build(layers: Sequence[Layer]) -> Loaded:
 def _convert(field: Field, value: Any, layer: Layer) -> Any:
     if field.is_list and isinstance(value, str):
         value = field.split(value)
-    if field.type is str and type(value) is int and abs(value) < 1 << 63:
-        # TOML tells 2 from "2"; for a name or a control they mean the same
+    if (field.type is str or field.choices) and type(value) is int and abs(value) < 1 << 63:
+        # TOML tells 2 from "2"; for a name, a control or a choice they mean the same
         value = str(value)
     if field.choices and isinstance(value, str):
         value = next((choice for choice in field.choices if choice.lower() == value.lower()), value)

@@ -32,11 +32,15 @@ def room_name(settings: Settings, source: str) -> str:
             "framing.auto=false, or segment.backend=auto",
         )
     camera = settings.camera
-    parts = (source, "mirrored" if camera.mirror else "", camera.crop, camera.zoom)
+    turned = f"turned by {camera.rotate}" if camera.rotate != "0" else ""
+    looks = turned, "flipped" if camera.flip else "", "mirrored" if camera.mirror else ""
+    parts = (source, *looks, camera.crop, camera.zoom)
     return " ".join(part for part in parts if part)
 
 
-ROOM_KEYS = frozenset(("camera.source", "camera.mirror", "camera.crop", "camera.zoom", "framing.auto"))
+ROOM_KEYS = frozenset(
+    ("camera.source", "camera.mirror", "camera.rotate", "camera.flip", "camera.crop", "camera.zoom", "framing.auto")
+)
 """The settings that `room_name` looks at."""
 
 
