@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 from vcam.camera.base import PATIENCE, Camera
@@ -34,7 +36,8 @@ def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool
     if source.lower() == "demo":
         return DemoScene(size, fps, paced)
     if "://" in source:
-        return UrlCamera(source, size, fps, settings.timeout)
+        return UrlCamera(source, size, fps, min(settings.timeout, PATIENCE))
+    _refuse_half_address(source)
     path = expand(source)
     if _names_a_file(source, path):
         return open_file(path, fps, paced=paced)
@@ -43,6 +46,17 @@ def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool
     from vcam.camera.device import V4L2Camera
 
     return V4L2Camera(source, size, fps, min(settings.timeout, PATIENCE), wishes(settings))
+
+
+_HALF_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/|[^/@]*:[^@]*@[^/]", re.IGNORECASE)
+"""`rtsp:/host`, and `name:password@host`."""
+
+
+def _refuse_half_address(source: str) -> None:
+    """Raise `UsageError` for an address that lacks a slash or its scheme, before it is looked for as a file: what would
+    be said of the file would show the password."""
+    if _HALF_ADDRESS.match(source) and not os.path.exists(source):
+        raise UsageError("the camera's address is not whole", "write scheme, two slashes and host: rtsp://host/path")
 
 
 def _names_a_file(source: str, path: Path) -> bool:
