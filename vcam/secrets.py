@@ -55,6 +55,7 @@ def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
 _ADDRESS = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.-]+):(/+)(.*)", re.DOTALL)
 _ADDRESS_IN_TEXT = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]+:/+[^\s'\"]*")
 _HOST = re.compile(r"(?:\[[0-9a-fA-F:.]+(?:%[\w.~-]+)?\]|[\w.~-]+)(?::\d{1,5})?")
+_HALF = re.compile(r"\s*(?:[a-z][a-z0-9+.-]+:/[^/]|[^/@\s]*:[^@]*@[^/])", re.IGNORECASE)
 _TELLING = 6
 """Letters from which on a folder of an address may be a secret, and is not to be found in a message."""
 
@@ -65,6 +66,11 @@ def address_parts(source: str) -> tuple[str, str]:
     return (found[1].lower(), f"{found[2]}{found[3].rstrip()}") if found else ("", "")
 
 
+def is_half_address(source: str) -> bool:
+    """Whether words look like an address that lacks a slash, `rtsp:/host`, or its scheme, `name:password@host`."""
+    return bool(_HALF.match(source))
+
+
 def show_address(source: str) -> str:
     """The address of a camera for people: scheme and host, `rtsp://host`. What is no address is left as it is.
 
@@ -72,7 +78,9 @@ def show_address(source: str) -> str:
     The address of a file of this machine is shown as a whole.
     """
     scheme, rest = address_parts(source)
-    if not scheme or scheme == "file":
+    if not scheme:
+        return HIDDEN if is_half_address(source) else source
+    if scheme == "file":
         return source
     authority = re.split(r"[/?#\\]", rest.lstrip("/"), maxsplit=1)[0]
     host = authority.rpartition("@")[2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from vcam.camera.base import PATIENCE, Camera
@@ -14,6 +13,7 @@ from vcam.camera.url import UrlCamera
 from vcam.errors import UsageError
 from vcam.folders import expand
 from vcam.images import IMAGE_SUFFIXES
+from vcam.secrets import is_half_address
 from vcam.settings import CameraSettings
 from vcam.types import Size
 
@@ -48,14 +48,10 @@ def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool
     return V4L2Camera(source, size, fps, min(settings.timeout, PATIENCE), wishes(settings))
 
 
-_HALF_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/|[^/@]*:[^@]*@[^/]", re.IGNORECASE)
-"""`rtsp:/host`, and `name:password@host`."""
-
-
 def _refuse_half_address(source: str) -> None:
     """Raise `UsageError` for an address that lacks a slash or its scheme, before it is looked for as a file: what would
     be said of the file would show the password."""
-    if _HALF_ADDRESS.match(source) and not os.path.exists(source):
+    if is_half_address(source) and not os.path.exists(source):
         raise UsageError("the camera's address is not whole", "write scheme, two slashes and host: rtsp://host/path")
 
 
