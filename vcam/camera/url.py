@@ -179,7 +179,8 @@ class _Lead:
 _SHORTEST_FILM = 1.0
 _SHOWN_LEAD = 0.3
 """Seconds by which a picture may be early and is shown all the same. What comes earlier and in a rush is what a camera
-had kept for a new viewer, or a film on the run: neither is to be seen."""
+had kept for a new viewer, or a film on the run: neither is to be seen, but for the last one before a pause."""
+_PAUSE = 0.05
 
 
 class _Stream:
@@ -224,7 +225,7 @@ class _Stream:
             if lead.film:
                 if not self._again():
                     return False
-            elif lead.rushed and lead.seconds > _SHOWN_LEAD:
+            elif lead.rushed and lead.seconds > _SHOWN_LEAD and self._reader.wait(_PAUSE):
                 self.hidden += 1
             else:
                 return True

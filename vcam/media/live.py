@@ -109,6 +109,12 @@ class LiveReader:
             self.rate = self._find_rate()
         return True
 
+    def wait(self, seconds: float) -> bool:
+        """Whether some of the next frame, or the end, comes within so many seconds."""
+        waiting = select.poll()
+        waiting.register(self._out, select.POLLIN)
+        return bool(waiting.poll(seconds * 1000))
+
     def _listen(self) -> None:
         data = os.read(self._err, 65536)
         if not data:
