@@ -84,7 +84,7 @@ def show_address(source: str) -> str:
         return source
     authority = re.split(r"[/?#\\]", rest.lstrip("/"), maxsplit=1)[0]
     host = authority.rpartition("@")[2]
-    doubtful = "@" in rest.lstrip("/")[len(authority) :] or not _HOST.fullmatch(host)
+    doubtful = rest.startswith("///") or "@" in rest.lstrip("/")[len(authority) :] or not _HOST.fullmatch(host)
     return f"{scheme}://{HIDDEN if doubtful else host}"
 
 
