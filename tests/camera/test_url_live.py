@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vcam.camera.url import UrlCamera, _Lead
+from vcam.camera.url import UrlCamera, _Lead, nameless
 from vcam.errors import CameraError, CameraStalled, UsageError
 from vcam.media.ffmpeg import find_ffmpeg, run_once
 from vcam.media.live import LiveReader
@@ -258,6 +258,21 @@ def test_what_ffmpeg_says_of_an_address_is_told_without_it() -> None:
     assert "rtsp://127.0.0.1:9" in said
     assert not any(secret in said for secret in ("geheim77", "hunter22", "admin"))
     assert "127.0.0.1" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Connection to tcp://cam.example.org:554?timeout=0 failed: Connection refused",
+         "Connection to its address failed: Connection refused"),
+        ("Failed to resolve hostname cam.example.org: Name or service not known",
+         "Failed to resolve hostname its host: Name or service not known"),
+        ("Impossible to open 'rtsp://me:pw77@Cam.example.org:554/key'", "Impossible to open 'its address'"),
+        ("method DESCRIBE failed: 401 Unauthorized", "method DESCRIBE failed: 401 Unauthorized"),
+    ],
+)  # fmt: skip
+def test_a_call_does_not_read_where_a_camera_is(said: str, told: str) -> None:
+    assert nameless(said, "rtsp://me:pw77@Cam.example.org:554/key") == told
 
 
 @pytest.mark.parametrize("address", ["rtsp://", "http:///", "rtsp://host/a\nfile b", "http://host/\x00"])

@@ -33,14 +33,16 @@ def make_camera(settings: CameraSettings, size: Size, fps: float, *, paced: bool
 def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool = True) -> Camera:
     """The camera itself, neither cropped nor mirrored; devices take `size` and `fps` as wishes."""
     source = settings.source.strip()
+    # who waits for the next frame waits for a moment only
+    pace = max(fps, 1 / PATIENCE) if paced else fps
     if source.lower() == "demo":
-        return DemoScene(size, fps, paced)
+        return DemoScene(size, pace, paced)
     if "://" in source:
         return UrlCamera(source, size, fps, min(settings.timeout, PATIENCE))
     _refuse_half_address(source)
     path = expand(source)
     if _names_a_file(source, path):
-        return open_file(path, fps, paced=paced)
+        return open_file(path, pace, paced=paced)
 
     from vcam.camera.controls import wishes
     from vcam.camera.device import V4L2Camera

@@ -17,7 +17,7 @@ from vcam.types import Size
 
 _PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6")
 _PATIENCE = 20.0
-_SLOWEST = Fraction(5)
+_SLOWEST = Fraction(round(1 / PATIENCE))
 """Frames a second of the slowest camera: where a film has fewer, each is given out more than once."""
 _MOVING_JPEG = frozenset({".mjpg", ".mjpeg"})
 

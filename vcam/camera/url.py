@@ -12,7 +12,7 @@ from vcam.camera.pace import Clock, Pacer
 from vcam.errors import CameraError, CameraStalled, UsageError, VcamError
 from vcam.frames import Frame, check_size
 from vcam.media.live import LiveReader
-from vcam.secrets import address_parts, show_address, without_address
+from vcam.secrets import HIDDEN, address_parts, show_address, without_address
 from vcam.types import Size
 
 NAME = "the network camera"
@@ -72,7 +72,7 @@ class UrlCamera:
         # what was found to be a film stays one
         self._stream = _Stream(self._url, self._size, self._film)
         self._opened = self._clock()
-        self._pacer = Pacer(self._fps * _SURPLUS, self._clock)
+        self._pacer = Pacer(max(self._fps * _SURPLUS, 1 / PATIENCE), self._clock)
         self._newest = NewestFrame(self._stream, self._size, clock=self._clock)
 
     def read(self) -> Frame:
@@ -108,7 +108,7 @@ class UrlCamera:
     def _ended(self, stream: _Stream) -> CameraError:
         if stream.begun:
             return CameraError(f"{NAME} has ended", f"check that {self.description} still sends")
-        said = without_address(stream.said, self._url)
+        said = nameless(stream.said, self._url)
         if any(words in said for words in _UNKNOWN):
             scheme = address_parts(self._url)[0]
             return CameraError(
@@ -122,6 +122,17 @@ _UNKNOWN = ("Did you mean file:", "Protocol not found", "not on whitelist")
 """ffmpeg's words for a protocol that it does not have, or that is not one of a network."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def nameless(said: str, url: str) -> str:
+    """A message of ffmpeg about an address, without it and without its host: a whole call may read it."""
+    said = without_address(said, url)
+    host = show_address(url).partition("://")[2]
+    said = re.sub(r"\b[a-z][a-z0-9+.-]+://[^\s'\"]*", "its address", said, flags=re.IGNORECASE)
+    for words in (host, re.sub(r":\d+$", "", host).strip("[]")):
+        if words and words != HIDDEN:
+            said = re.sub(rf"(?<![\w.-]){re.escape(words)}(?![\w-])", "its host", said, flags=re.IGNORECASE)
+    return said
 
 
 def _checked(url: str) -> str:

@@ -106,10 +106,6 @@ def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> i
     from vcam.settings import FIELDS, absolute_text, parse_assignments
 
     changes = parse_assignments(assignments)
-    if "://" in (source := changes.get("camera.source", "")):
-        from vcam.secrets import hide_address
-
-        hide_address(source)
     # the daemon works in another folder
     changes |= {key: absolute_text(FIELDS[key], text) for key, text in changes.items() if key in FIELDS}
     with _connect(name) as daemon:

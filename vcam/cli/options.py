@@ -65,13 +65,7 @@ def _shown(default: Any) -> str | bool:
 
 def load_settings(options: dict[str, Any], profile: str = "", assignments: tuple[str, ...] = ()) -> Loaded:
     """Settings from the options that `settings_options` gave a command, and from everything below them."""
-    loaded = load(given(options), assignments=assignments, profile=profile)
-    if "://" in loaded.settings.camera.source:
-        from vcam.secrets import hide_address
-
-        # everybody may read the command line of a process that runs
-        hide_address(loaded.settings.camera.source)
-    return loaded
+    return load(given(options), assignments=assignments, profile=profile)
 
 
 def load_isolated(options: dict[str, Any], assignments: tuple[str, ...], defaults: dict[str, Any]) -> Loaded:
