@@ -232,7 +232,7 @@ def test_the_address_of_a_camera_is_shown_without_what_is_secret_in_it(
     run: Run, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("VCAM_CAMERA_SOURCE", ADDRESS)
-    said = run("config", "show", *more)
+    said = run("show", *more)
     assert "rtsp://host" in said.out
     assert "geheim77" not in said.out + said.err
 
@@ -240,7 +240,7 @@ def test_the_address_of_a_camera_is_shown_without_what_is_secret_in_it(
 def test_an_address_of_the_wrong_kind_is_refused_without_being_told(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text(f'[camera]\nsource = ["{ADDRESS}"]\n')
-    said = run("config", "check", str(file))
+    said = run("check", str(file))
     assert said.status == 78
     assert "camera.source = ***" in said.err
     assert "geheim77" not in said.out + said.err
