@@ -10,8 +10,10 @@ import pytest
 
 from vcam.errors import UsageError
 from vcam.output.encoded.address import parse_address
-from vcam.secrets import read_key, redact, redact_text
-from vcam.settings.shown import without_secrets
+from vcam.secrets import is_half_address, read_key, redact, redact_text, show_address, without_address
+from vcam.settings import absolute_text
+from vcam.settings.shown import as_meant, without_secrets
+from vcam.settings.tree import FIELDS
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,102 @@ def test_messages_lose_urls_and_secrets_wherever_they_stand() -> None:
 def test_settings_for_people_hold_no_key() -> None:
     shown = without_secrets({"stream.rtmp": ("rtmp://h/a/key",), "matte.edge": 1.0})
     assert shown == {"stream.rtmp": ("rtmp://h/a/***",), "matte.edge": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("rtsp://host", "rtsp://host"),
+        ("rtsp://host:554/live", "rtsp://host:554"),
+        ("rtsp://admin:geheim@host/live", "rtsp://host"),
+        (" RTSP://admin:geheim@Host:554/live ", "rtsp://Host:554"),
+        ("rtsp://host/user=admin&password=geheim&channel=1", "rtsp://host"),
+        ("http://host/videostream.cgi?user=admin&pwd=geheim", "http://host"),
+        ("http://host?pwd=geheim", "http://host"),
+        ("http://host#geheim", "http://host"),
+        ("http://host\\geheim", "http://host"),
+        ("https://host/geheim/stream", "https://host"),
+        ("rtsp://admin:geheim@[fe80::1%25eth0]:554/x", "rtsp://[fe80::1%25eth0]:554"),
+        ("rtsp://[2001:db8::1]/x", "rtsp://[2001:db8::1]"),
+        # where the host begins is not sure
+        ("rtsp://admin:ge@heim@host/x", "rtsp://host"),
+        ("rtsp://admin:ge/heim@host/x", "rtsp://***"),
+        ("rtsp://admin:12/heim@host/x", "rtsp://***"),
+        ("rtsp://admin:ge#heim@host/x", "rtsp://***"),
+        ("rtsp://admin:ge?heim@host/x", "rtsp://***"),
+        ("rtsp://admin:geheim/x", "rtsp://***"),
+        ("http://host/x?pwd=ge@heim", "http://***"),
+        ("rtsp://user=admin&password=geheim", "rtsp://***"),
+        ("udp://@239.0.0.1:1234", "udp://239.0.0.1:1234"),
+        ("srt://host:9000?passphrase=geheim", "srt://host:9000"),
+        ("rtsp:/admin:geheim@host/x", "rtsp://host"),
+        ("rtsp:/host/user=admin&password=geheim", "rtsp://host"),
+        ("rtsp:///geheim", "rtsp://***"),
+        ("admin:geheim@host/x", "***"),
+        ("rtsp://", "rtsp://***"),
+        ("file:///home/me/clip.mkv", "file:///home/me/clip.mkv"),
+        # no addresses
+        ("auto", "auto"),
+        ("/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1:1.0-video-index0",) * 2,
+        ("Logitech BRIO: 4K", "Logitech BRIO: 4K"),
+        ("clips/me@home.mp4", "clips/me@home.mp4"),
+        ("", ""),
+    ],
+)
+def test_the_address_of_a_camera_is_shown_as_scheme_and_host(source: str, shown: str) -> None:
+    assert show_address(source) == shown
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Impossible to open '{}'",
+        "Server returned 401 for {}: give another",
+        "rtsp://admin:geheim77@host:554/user=admin&password=hunter22: Connection refused",
+        "cannot open rtsp://host:554/user=admin&password=hunter22",
+        "method DESCRIBE failed for user=admin&password=hunter22",
+        "password hunter22 refused for admin",
+        "login admin:geheim77",
+    ],
+)
+def test_messages_lose_an_address_however_it_is_written(said: str) -> None:
+    address = "RTSP://admin:geheim77@host:554/user=admin&password=hunter22"
+    told = without_address(said.format(address), address)
+    assert not any(secret in told for secret in ("geheim77", "hunter22", "admin"))
+    assert without_address(told, address) == told
+
+
+def test_a_decoded_password_is_found_too() -> None:
+    told = without_address("x: p@ss w/rd and p%40ss%20w%2Frd", "http://me:p%40ss%20w%2Frd@host/")
+    assert told == "x: *** and ***"
+
+
+def test_messages_of_other_cameras_stay_as_they_are() -> None:
+    assert without_address("http://host/key of auto", "auto") == "http://host/key of auto"
+
+
+def test_half_an_address_is_told_from_paths_and_names() -> None:
+    for source in ("rtsp:/host/x", "http:/me:pw@host", "admin:geheim@host", "admin:ge/heim@host/x"):
+        assert is_half_address(source), source
+        # else the error for a file that is not there would show it
+        assert absolute_text(FIELDS["camera.source"], source) == source
+    for source in ("rtsp://host/x", "auto", "/dev/video0", "C:/x", "HD Webcam: front", "a@b/c.mp4", "./a:b@c"):
+        assert not is_half_address(source), source
+
+
+def test_a_camera_s_address_among_the_settings_is_hidden_and_may_be_given_back() -> None:
+    present = {"camera.source": "rtsp://a:b@host/x", "stream.rtmp": ("rtmp://h/a/key",), "matte.edge": 1.0}
+    shown = without_secrets(present)
+    assert shown == {"camera.source": "rtsp://host", "stream.rtmp": ("rtmp://h/a/***",), "matte.edge": 1.0}
+    assert as_meant(shown, present) == present
+    assert as_meant({"stream.rtmp": "rtmp://h/a/***"}, present) == {"stream.rtmp": present["stream.rtmp"]}
+    # another host is another camera
+    other = {"camera.source": "rtsp://other", "matte.edge": "2", "unknown": 1}
+    assert as_meant(other, present) == other
+    assert without_secrets({"camera.source": "/dev/video0", "unknown": "x"}) == {
+        "camera.source": "/dev/video0",
+        "unknown": "x",
+    }
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 from vcam.errors import UsageError
 
@@ -49,6 +50,75 @@ def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
         if len(secret) >= _SHORTEST:
             text = text.replace(secret, HIDDEN)
     return text
+
+
+_ADDRESS = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.-]+):(/+)(.*)", re.DOTALL)
+_ADDRESS_IN_TEXT = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]+:/+[^\s'\"]*")
+_HOST = re.compile(r"(?:\[[0-9a-fA-F:.]+(?:%[\w.~-]+)?\]|[\w.~-]+)(?::\d{1,5})?")
+_HALF = re.compile(r"\s*(?:[a-z][a-z0-9+.-]+:/[^/]|[^/@\s]*:[^@]*@[^/])", re.IGNORECASE)
+_TELLING = 6
+"""Letters from which on a folder of an address may be a secret, and is not to be found in a message."""
+
+
+def address_parts(source: str) -> tuple[str, str]:
+    """The scheme of an address, in small letters, and all that follows its colon; two empty texts for other words."""
+    found = _ADDRESS.match(source)
+    return (found[1].lower(), f"{found[2]}{found[3].rstrip()}") if found else ("", "")
+
+
+def is_half_address(source: str) -> bool:
+    """Whether words look like an address that lacks a slash, `rtsp:/host`, or its scheme, `name:password@host`."""
+    return bool(_HALF.match(source))
+
+
+def show_address(source: str) -> str:
+    """The address of a camera for people: scheme and host, `rtsp://host`. What is no address is left as it is.
+
+    Where the host ends is not sure in an address whose password has a slash in it, or an @: no host is shown then.
+    The address of a file of this machine is shown as a whole.
+    """
+    scheme, rest = address_parts(source)
+    if not scheme:
+        return HIDDEN if is_half_address(source) else source
+    if scheme == "file":
+        return source
+    authority = re.split(r"[/?#\\]", rest.lstrip("/"), maxsplit=1)[0]
+    host = authority.rpartition("@")[2]
+    doubtful = rest.startswith("///") or "@" in rest.lstrip("/")[len(authority) :] or not _HOST.fullmatch(host)
+    return f"{scheme}://{HIDDEN if doubtful else host}"
+
+
+def without_address(text: str, source: str) -> str:
+    """A message for people: the address `source` as `show_address` has it, and what is secret in it nowhere at all.
+
+    Programs repeat an address in other ways: decoded, cut, without the user.
+    """
+    shown = show_address(source)
+    if shown == source:
+        return text
+    scheme, rest = address_parts(source)
+    for whole in (source.strip(), f"{scheme}:{rest}"):
+        text = text.replace(whole, shown)
+    text = _ADDRESS_IN_TEXT.sub(lambda found: show_address(found[0]), text)
+    for secret in sorted(_address_secrets(rest), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def _address_secrets(rest: str) -> set[str]:
+    rest = rest.lstrip("/")
+    head, _, tail = rest.rpartition("@")
+    path = re.split(r"[/?#]", tail, maxsplit=1)[1:] or [""]
+    words = {head, *head.split(":"), *re.split(r"[?#]", path[0])}
+    words |= {value for part in re.split(r"[?&/#]", path[0]) if (value := part.partition("=")[2])}
+    words |= {part for part in re.split(r"[?&/#]", path[0]) if len(part) >= _TELLING}
+    return {word for whole in words for word in (whole, unquote(whole)) if len(word) >= _SHORTEST}
+
+
+def hide_address(source: str) -> None:
+    """Take the address of a camera off this process's own command line."""
+    if show_address(source) != source:
+        hide_arguments([source])
 
 
 def read_key(path: Path) -> str:

@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 
-from vcam.camera import url
 from vcam.camera.demo import DemoScene
 from vcam.camera.device import V4L2Camera
 from vcam.camera.factory import make_camera, make_source
@@ -115,14 +114,21 @@ def test_a_url_of_a_kind_that_ffmpeg_does_not_know_is_told_from_one_that_does_no
 
 
 @pytest.mark.process
-def test_a_url_that_stays_silent_is_a_stalled_camera(monkeypatch):
-    monkeypatch.setattr(url, "_CONNECT", 0.3)
+def test_a_url_that_stays_silent_is_a_stalled_camera_again_and_again():
     with socket.create_server(("127.0.0.1", 0)) as server:
         camera = UrlCamera(f"http://127.0.0.1:{server.getsockname()[1]}/x", SIZE, 30, 0.2)
         camera.open()
-        with pytest.raises(CameraStalled, match="has sent nothing"):
-            camera.read()
+        for _ in range(3):
+            with pytest.raises(CameraStalled, match="has sent nothing"):
+                camera.read()
         camera.close()
+
+
+@pytest.mark.parametrize("word", ["rtsp:/host/user=a&password=geheim", "admin:geheim@host/live.mp4"])
+def test_half_an_address_is_refused_without_its_password(word):
+    with pytest.raises(UsageError, match="not whole") as refused:
+        source(word)
+    assert "geheim" not in str(refused.value)
 
 
 @pytest.mark.process

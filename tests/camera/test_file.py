@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import time
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from vcam.camera.file import PictureFile, VideoFile, is_picture, open_file
-from vcam.errors import InputError, UsageError
+from vcam.errors import CameraStalled, InputError, UsageError
 from vcam.images import write_image
 from vcam.media import ffmpeg
 from vcam.media.ffmpeg import find_ffmpeg, probe
@@ -67,6 +70,50 @@ def test_a_paced_video_keeps_its_rate_and_starts_again(clip):
     assert [stamp for _, stamp, _ in frames] == pytest.approx([10 + n / 10 for n in range(12)])
     assert frames[7][2] == frames[2][2] != frames[3][2]
     assert clock.slept == pytest.approx([0.1] * 11)
+
+
+def test_a_paced_video_whose_disk_hangs_is_a_stalled_camera_that_comes_back(clip):
+    camera = opened(VideoFile(clip, paced=True))
+    camera.read()
+    decoder = camera._reader._process.pid
+    os.kill(decoder, signal.SIGSTOP)
+
+    def read_on():
+        while True:
+            camera.read()
+
+    began = time.monotonic()
+    # what ffmpeg has written already is still read
+    with pytest.raises(CameraStalled, match="cannot be read at the moment"):
+        read_on()
+    with pytest.raises(CameraStalled):
+        camera.read()
+    assert time.monotonic() - began < 15
+    os.kill(decoder, signal.SIGCONT)
+    for _ in range(50):
+        try:
+            frame = camera.read()
+            break
+        except CameraStalled:
+            continue
+    # nothing was lost in between, so planes are in their places
+    assert len({int(value) for value in frame.y.ravel()}) == 1
+    assert (frame.u == 128).all()
+    camera.close()
+
+
+def test_a_film_with_a_frame_every_few_seconds_keeps_nobody_waiting(tmp_path):
+    path = tmp_path / "slow.mkv"
+    raw_video(path, [grey((64, 48), 30 + 20 * number) for number in range(3)], (64, 48), 0.5)
+    clock = FakeClock()
+    camera = opened(VideoFile(path, paced=True, clock=clock, sleep=clock.sleep))
+    assert camera.fps == 5
+    began, lumas = clock.now, [int(camera.read().y[0, 0]) for _ in range(12)]
+    # ffmpeg rounds where the next begins
+    assert lumas[:9] == [lumas[0]] * 9
+    assert lumas[11] != lumas[0]
+    assert clock.now - began == pytest.approx(11 * 0.2)
+    camera.close()
 
 
 def test_a_video_can_be_opened_again(clip):

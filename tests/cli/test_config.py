@@ -4,6 +4,7 @@ import json
 import os
 import re
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -221,3 +222,40 @@ def test_no_editor_is_told(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.delenv("EDITOR", raising=False)
     monkeypatch.setattr("vcam.cli.config.EDITORS", ())
     assert "EDITOR=nano" in run("edit").err
+
+
+ADDRESS = "rtsp://admin:geheim77@host/user=admin&password=geheim77"
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_the_address_of_a_camera_is_shown_without_what_is_secret_in_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("VCAM_CAMERA_SOURCE", ADDRESS)
+    said = run("show", *more)
+    assert "rtsp://host" in said.out
+    assert "geheim77" not in said.out + said.err
+
+
+def test_an_address_of_the_wrong_kind_is_refused_without_being_told(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'[camera]\nsource = ["{ADDRESS}"]\n')
+    said = run("check", str(file))
+    assert said.status == 78
+    assert "camera.source = ***" in said.err
+    assert "geheim77" not in said.out + said.err
+
+
+@pytest.mark.process
+def test_the_address_of_a_camera_is_taken_off_the_command_line() -> None:
+    code = (
+        "import sys; from pathlib import Path; from vcam.cli.main import _hide_addresses as hide; hide(sys.argv[1:]);"
+        "print(Path('/proc/self/cmdline').read_text().replace(chr(0), ' '))"
+    )
+    words = ["start", "--camera", ADDRESS, f"--camera={ADDRESS}", "--set", f"camera.source={ADDRESS}", "--size", "a:b"]
+    words += [f"--set=camera.source={ADDRESS}", "--camera", "rtsp:/host/geheim77", "--camera", "HD: front"]
+    shown = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True).stdout
+    assert "geheim77" not in shown
+    stars = "*" * len(ADDRESS)
+    assert f"start --camera {stars} --camera={stars} --set camera.source={stars} --size a:b" in shown
+    assert "--camera HD: front" in shown

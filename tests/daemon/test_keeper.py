@@ -49,6 +49,27 @@ def until(keeper: CameraKeeper, condition: Callable[[], bool]) -> None:
         keeper.look()
 
 
+def test_a_camera_that_does_not_come_back_holds_up_neither_the_end_nor_the_process(
+    camera: Obstinate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go, in_it = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        in_it.set()
+        let_go.wait(20)
+
+    monkeypatch.setattr(camera, "open", hang)
+    keeper = CameraKeeper(camera)
+    keeper.want()
+    assert in_it.wait(5)
+    began = time.monotonic()
+    keeper.close()
+    assert time.monotonic() - began < 1.5
+    # the interpreter waits for every other thread at its end
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "vcam-camera")
+    let_go.set()
+
+
 def test_it_knows_since_when_a_camera_owes_its_first_frame(
     keeper: CameraKeeper, camera: Obstinate, clock: FakeClock
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.daemon.helpers import Daemon, Steered, run
+from tests.daemon.helpers import PERSON, Daemon, Steered, run
 from tests.places import ROOT
 from vcam.control.client import ControlClient
 from vcam.control.place import make_sockets_folder, socket_path, sockets_folder
@@ -60,6 +60,27 @@ def test_get_and_set(steered: Steered, client: ControlClient) -> None:
     everything = client.call("get")
     assert (everything["matte.edge"], everything["camera.mirror"]) == (5.0, True)
     assert set(everything) == set(steered.settings)
+
+
+def test_the_address_of_a_camera_is_shown_to_nobody_and_may_be_given_back(
+    steered: Steered, client: ControlClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    address = "rtsp://admin:geheim77@host/user=admin&password=geheim77"
+    PERSON[address] = PERSON["two"]
+    try:
+        assert client.call("set", {"camera.source": address})["changed"] == {"camera.source": "rtsp://host"}
+        shown = client.call("get", {"key": "camera.source"})
+        assert shown == {"camera.source": "rtsp://host"}
+        assert client.call("get")["camera.source"] == "rtsp://host"
+        assert client.call("status")["camera"]["source"] == "rtsp://host"
+        # what was read may be written back
+        assert client.call("set", shown)["changed"] == {}
+        assert steered.settings["camera.source"] == address
+    finally:
+        del PERSON[address]
+    assert "changed: camera.source = rtsp://host" in caplog.text
+    assert not any("geheim77" in line for line in caplog.messages if line.startswith("changed"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from vcam.camera.base import PATIENCE, Camera
@@ -13,6 +14,7 @@ from vcam.camera.url import UrlCamera
 from vcam.errors import UsageError
 from vcam.folders import expand
 from vcam.images import IMAGE_SUFFIXES
+from vcam.secrets import is_half_address
 from vcam.settings import CameraSettings
 from vcam.types import Size
 
@@ -34,18 +36,28 @@ def make_camera(settings: CameraSettings, size: Size, fps: float, *, paced: bool
 def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool = True) -> Camera:
     """The camera itself, neither cropped nor turned nor mirrored; devices take `size` and `fps` as wishes."""
     source = settings.source.strip()
+    # who waits for the next frame waits for a moment only
+    pace = max(fps, 1 / PATIENCE) if paced else fps
     if source.lower() == "demo":
-        return DemoScene(size, fps, paced)
+        return DemoScene(size, pace, paced)
     if "://" in source:
-        return UrlCamera(source, size, fps, settings.timeout)
+        return UrlCamera(source, size, fps, min(settings.timeout, PATIENCE))
+    _refuse_half_address(source)
     path = expand(source)
     if _names_a_file(source, path):
-        return open_file(path, fps, paced=paced)
+        return open_file(path, pace, paced=paced)
 
     from vcam.camera.controls import wishes
     from vcam.camera.device import V4L2Camera
 
     return V4L2Camera(source, size, fps, min(settings.timeout, PATIENCE), wishes(settings))
+
+
+def _refuse_half_address(source: str) -> None:
+    """Raise `UsageError` for an address that lacks a slash or its scheme, before it is looked for as a file: what would
+    be said of the file would show the password."""
+    if is_half_address(source) and not os.path.exists(source):
+        raise UsageError("the camera's address is not whole", "write scheme, two slashes and host: rtsp://host/path")
 
 
 def _names_a_file(source: str, path: Path) -> bool:

@@ -6,9 +6,9 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
-from vcam.camera.base import Camera
+from vcam.camera.base import PATIENCE, Camera
 from vcam.camera.pace import Clock, Pacer, Sleep
-from vcam.errors import InputError, UsageError
+from vcam.errors import CameraStalled, InputError, UsageError
 from vcam.frames import Frame, check_size
 from vcam.images import IMAGE_SUFFIXES, bgr_to_frame, read_image
 from vcam.media.ffmpeg import local_url, probe
@@ -17,6 +17,8 @@ from vcam.types import Size
 
 _PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6")
 _PATIENCE = 20.0
+_SLOWEST = Fraction(round(1 / PATIENCE))
+"""Frames a second of the slowest camera: where a film has fewer, each is given out more than once."""
 _MOVING_JPEG = frozenset({".mjpg", ".mjpeg"})
 
 
@@ -76,12 +78,14 @@ class VideoFile:
         if info.aspect != 1:
             width = max(1, round(width * info.aspect))
         self._true_size, self._size = (width, height), (width + width % 2, height + height % 2)
-        self._fps, self._frames = info.fps, info.frames
+        self._frames = info.frames
         check_size(*self._size, what=f"{self._path}")
         # the scale that follows makes the size true after a change of size within the file
         even = f"pad={self._size[0]}:{self._size[1]},fillborders=right={width % 2}:bottom={height % 2}:mode=smear"
         filters = f"scale={width}:{height}:flags=bicubic,format=yuv444p,{even}" if self._size != (width, height) else ""
-        reader = VideoReader(local_url(self._path), self._size, info.fps, loop=self._paced, filters=filters)
+        # who waits for a frame of a camera waits for a moment only
+        self._fps = max(info.fps, _SLOWEST) if self._paced else info.fps
+        reader = VideoReader(local_url(self._path), self._size, self._fps, loop=self._paced, filters=filters)
         try:
             # ffmpeg that plays a damaged file round and round finds neither a frame nor an end
             if not reader.wait(_PATIENCE):
@@ -91,13 +95,20 @@ class VideoFile:
             reader.close()
             raise
         self._reader = reader
-        self._pacer = Pacer(float(info.fps), self._clock, self._sleep)
+        self._pacer = Pacer(float(self._fps), self._clock, self._sleep)
 
     def read(self) -> Frame | None:
-        """The next frame, or None after the last; a paced file has no last one."""
+        """The next frame, or None after the last; a paced file has no last one.
+
+        Raises `CameraStalled` if that of a paced file is late, as on a network share that does not answer.
+        """
         if self._reader is None:
             raise InputError(f"{self._path} is not open")
-        frame, self._first = (self._first, None) if self._first else (self._reader.read(), None)
+        try:
+            frame = self._first or self._reader.read(PATIENCE if self._paced else None)
+        except TimeoutError as error:
+            raise CameraStalled(f"{self._path} cannot be read at the moment", "is its disk there?") from error
+        self._first = None
         if frame is None:
             if self._paced:
                 raise InputError(f"{self._path} cannot be played again: {self._reader.messages()}", "is it damaged?")

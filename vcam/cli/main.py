@@ -6,7 +6,9 @@ import difflib
 import importlib
 import logging
 import os
+import re
 import sys
+from itertools import pairwise
 from typing import NoReturn
 
 import click
@@ -121,6 +123,7 @@ class _Lines(logging.Formatter):
 def main() -> NoReturn:
     """Run the command line; the console script's entry. Every end is an exit status of the contract."""
     debug = "--debug" in sys.argv
+    _hide_addresses(sys.argv[1:])
     _settle()
     try:
         guard_streams()
@@ -153,6 +156,20 @@ def main() -> NoReturn:
         click.echo(f"vcam: unexpected {type(error).__name__}: {said}\n  vcam --debug ... shows where", err=True)
         status = 1
     sys.exit(status)
+
+
+_CAMERA = re.compile(r"(?:--camera=|(?:--set=)?camera\.source=)?(.*)", re.DOTALL)
+
+
+def _hide_addresses(words: list[str]) -> None:
+    """Take the addresses of cameras off this process's own command line, before anything slow is done: everybody may
+    read it, and there may be a password in them."""
+    for before, word in pairwise(["", *words]):
+        found = _CAMERA.fullmatch(word)
+        if found and ":" in found[1] and (found[1] != word or before == "--camera"):
+            from vcam.secrets import hide_address
+
+            hide_address(found[1])
 
 
 def _settle() -> None:

@@ -42,7 +42,7 @@ from vcam.errors import VcamError
 from vcam.pipeline import Pipeline, give_back_memory
 from vcam.segment.base import Segmenter
 from vcam.settings import Settings
-from vcam.settings.shown import as_text
+from vcam.settings.shown import as_text, without_secrets
 from vcam.types import Size
 
 log = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ class Changer:
             with suppress(VcamError):
                 part.close()
         changed = difference(old, new)
-        for key, value in changed.items():
+        for key, value in without_secrets(changed).items():
             log.info("changed: %s = %s", key, as_text(key, value))
         return Change(changed, fixed)
 

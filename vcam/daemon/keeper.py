@@ -8,13 +8,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 from vcam.backoff import Backoff
 from vcam.camera.base import Camera
+from vcam.daemon.worker import Worker
 from vcam.errors import CameraError, VcamError
 
 log = logging.getLogger(__name__)
+
+_CLOSING = 0.4
+"""Seconds that the end waits for the camera: whoever stops vcam has half a second."""
 
 
 class CameraKeeper:
@@ -32,7 +36,7 @@ class CameraKeeper:
         self.silent_since: float | None = None
         self._clock = clock
         self._backoff = Backoff(clock=clock)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="vcam-camera")
+        self._worker = Worker("vcam-camera")
         self._opening: Future[None] | None = None
 
     def check(self) -> None:
@@ -107,8 +111,8 @@ class CameraKeeper:
         self.ready = False
         closing = self._worker.submit(self.camera.close)
         try:
-            closing.result(timeout=2.0)
+            # one that hangs is left alone with its thread
+            closing.result(timeout=_CLOSING)
         except Exception as error:
             log.debug("closing the camera: %s", error)
-        # one that hangs is left alone with its thread
-        self._worker.shutdown(wait=closing.done(), cancel_futures=True)
+        self._worker.shutdown()

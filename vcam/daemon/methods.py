@@ -35,7 +35,7 @@ from vcam.daemon.status import snapshot
 from vcam.errors import DeviceError, UsageError, VcamError
 from vcam.printable import json_text
 from vcam.settings import Settings, config_path, find_field, flatten, load, read_config
-from vcam.settings.shown import without_secrets
+from vcam.settings.shown import as_meant, without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +168,10 @@ class Control:
         return {key: values[key]}
 
     def _do_set(self, client: Client, params: dict[str, Any]) -> Future[dict[str, Any]]:
-        return _answer(self._life.changer.change(lambda current: with_changes(current, params)))
+        def wish(current: Settings) -> Settings:
+            return with_changes(current, as_meant(params, flatten(current)))
+
+        return _answer(self._life.changer.change(wish))
 
     def _do_background(self, client: Client, params: Any) -> Future[dict[str, Any]]:
         changes = {"background.spec": params.spec}
@@ -256,7 +259,7 @@ def _answer(done: Future[Any]) -> Future[dict[str, Any]]:
 
 def _told(result: Any) -> dict[str, Any]:
     if isinstance(result, Change):
-        return {"changed": dict(result.changed), "restart": list(result.restart)}
+        return {"changed": without_secrets(result.changed), "restart": list(result.restart)}
     return {}
 
 

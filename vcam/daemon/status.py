@@ -10,6 +10,7 @@ from typing import Any
 from vcam import __version__
 from vcam.daemon.base import Life, State
 from vcam.errors import VcamError
+from vcam.secrets import show_address
 from vcam.timings import resident_mb
 
 
@@ -17,6 +18,7 @@ def snapshot(life: Life) -> dict[str, Any]:
     """Everything, in builtin types; docs/reference/control.md names the keys. For any thread."""
     now, timings, settings, monitor = time.monotonic(), life.timings, life.settings, life.monitor
     pipeline, keeper = life.pipeline, life.keeper
+    source = show_address(settings.camera.source)
     stuck, age = life.stuck, monitor.frame_age
     segmenter = pipeline.matting.segmenter if pipeline else None
     return {
@@ -27,7 +29,7 @@ def snapshot(life: Life) -> dict[str, Any]:
         "since_s": round(age if stuck and age is not None else now - life.since, 1),
         "uptime_s": round(now - monitor.started, 1),
         "watched": life.watched,
-        "camera": {"source": settings.camera.source, "description": keeper.camera.description, "on": keeper.ready},
+        "camera": {"source": source, "description": keeper.camera.description, "on": keeper.ready},
         "outputs": life.outlets.states,
         "background": settings.background.spec,
         "segmenter": segmenter.description if segmenter else "",

@@ -11,6 +11,7 @@ from vcam.doctor.finding import Finding, Status, ok, problem
 from vcam.errors import ConfigError, VcamError
 from vcam.machine.host import Machine
 from vcam.machine.inventory import Inventory
+from vcam.secrets import show_address
 from vcam.settings import SegmentSettings, Settings, parse_size
 from vcam.types import Size
 from vcam.v4l2.discover import Node
@@ -68,7 +69,7 @@ def _camera(
     if device:
         yield from cameras.check_camera(machine, inventory, settings.camera, size, fps, find)
     else:
-        yield ok("camera", f"{settings.camera.source}, which is no device")
+        yield ok("camera", f"{show_address(settings.camera.source)}, which is no device")
 
 
 def exit_status(findings: Sequence[Finding]) -> int:

@@ -1,10 +1,12 @@
-"""Frames read from whatever ffmpeg can open."""
+"""Frames read from media files, by ffmpeg."""
 
 from __future__ import annotations
 
 import select
 import subprocess
 import tempfile
+import time
+from contextlib import suppress
 from fractions import Fraction
 
 from vcam.errors import InputError
@@ -13,9 +15,12 @@ from vcam.frames import Frame, check_size
 from vcam.media.ffmpeg import LOCAL_ONLY, find_ffmpeg, last_line
 from vcam.types import Size
 
+_CLOSING = 0.5
+"""Seconds that a process that was killed is waited for."""
+
 
 class VideoReader:
-    """Frames of a media file or URL, decoded by ffmpeg into limited-range BT.601 I420 of one size.
+    """Frames of a media file, decoded by ffmpeg into limited-range BT.601 I420 of one size.
 
     A picture size that changes within the file is scaled to the first one. Use as a context manager.
     """
@@ -38,7 +43,7 @@ class VideoReader:
         self._frame = Frame.allocate(*size)
         assert self._frame.buffer is not None
         self._bytes = memoryview(self._frame.buffer.data)
-        self._seq = 0
+        self._seq = self._got = 0
         self._source, self._fps = source, fps
         # a file, not a pipe: nothing has to drain it, and ffmpeg can never block on it
         self._messages = tempfile.TemporaryFile(dir=scratch())  # noqa: SIM115 - lives as long as the process
@@ -59,20 +64,24 @@ class VideoReader:
             start_new_session=True,
         )  # fmt: skip
 
-    def read(self) -> Frame | None:
+    def read(self, patience: float | None = None) -> Frame | None:
         """The next frame, or None at the end; it belongs to the reader until the next call.
 
-        Its time stamp is its position in seconds. Raises `InputError` if not one frame could be decoded.
+        Its time stamp is its position in seconds. patience: seconds for which it is waited for at most. Raises
+        `InputError` if not one frame could be decoded, `TimeoutError` if it is late; nothing of it is lost then.
         """
         assert self._process.stdout is not None
-        got = 0
-        while got < len(self._bytes):
-            count = self._process.stdout.readinto(self._bytes[got:])  # type: ignore[attr-defined]
+        end = None if patience is None else time.monotonic() + patience
+        while self._got < len(self._bytes):
+            if end is not None and not self.wait(max(0.0, end - time.monotonic())):
+                raise TimeoutError
+            count = self._process.stdout.readinto(self._bytes[self._got :])  # type: ignore[attr-defined]
             if not count:
                 if self._seq == 0:
                     raise InputError(f"no frame could be read from {self._name}: {self.messages()}", "is it damaged?")
                 return None
-            got += count
+            self._got += count
+        self._got = 0
         self._frame.seq = self._seq
         self._frame.timestamp = float(self._seq / self._fps)
         self._seq += 1
@@ -99,7 +108,9 @@ class VideoReader:
         self._process.kill()
         if self._process.stdout:
             self._process.stdout.close()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            # one that a network share holds is left to the system
+            self._process.wait(_CLOSING)
         self._messages.close()
 
     def __enter__(self) -> VideoReader:

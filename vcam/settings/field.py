@@ -43,13 +43,14 @@ def setting(
     suffixes: Sequence[str] = (),
     parameters: Mapping[str, str] | None = None,
     secret: bool = False,
+    address: bool = False,
     **limits: Any,
 ) -> Meta:
     """What is known of one setting beside its type and default; see `Field`. `limits` are msgspec's."""
     about = {
         "live": live, "unit": unit, "option": option, "short": short, "metavar": metavar, "separator": separator,
         "words": tuple(words), "names": names, "paths": paths, "suffixes": tuple(suffixes),
-        "parameters": parameters or {}, "secret": secret,
+        "parameters": parameters or {}, "secret": secret, "address": address,
     }  # fmt: skip
     return Meta(description=help_, extra=about, **limits)
 
@@ -84,6 +85,8 @@ class Field(Struct, frozen=True):
     """Filters that read a file: the name of the parameter that is its path, which is their first."""
     secret: bool
     """It may hold a key that nobody but its owner is to see."""
+    address: bool
+    """It may be an address, of which nobody but its owner is to see more than scheme and host."""
 
     @classmethod
     def of(cls, key: str, annotation: Any, default: Any) -> Field:

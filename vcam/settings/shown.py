@@ -39,11 +39,30 @@ def limits(field: Field, words: str) -> str:
 
 
 def without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by key for people: those that may hold a key as `vcam.secrets.redact` leaves them."""
+    """Settings by key for people: those that may hold a key as `vcam.secrets.redact` leaves them, and those that may be
+    an address as `vcam.secrets.show_address` does. Keys that are not known are left as they are."""
+    return {key: _without_secret(key, value) for key, value in values.items()}
+
+
+def _without_secret(key: str, value: Any) -> Any:
+    field = FIELDS.get(key)
+    if field is None or not (field.secret or field.address):
+        return value
     # not needed for `as_text`, which every command asks for
-    from vcam.secrets import redact
+    from vcam.secrets import redact, show_address
 
-    def shown(value: Any) -> Any:
-        return redact(value) if isinstance(value, str) else tuple(map(redact, value))
+    show = redact if field.secret else show_address
+    return show(value) if isinstance(value, str) else tuple(map(show, value))
 
-    return {key: shown(value) if FIELDS[key].secret else value for key, value in values.items()}
+
+def as_meant(changes: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes in which what `without_secrets` shows of a present setting means that setting, keys and all: whoever
+    writes back what was read changes nothing."""
+
+    def meant(key: str, value: Any) -> Any:
+        if key not in present:
+            return value
+        shown = _without_secret(key, present[key])
+        return present[key] if shown != present[key] and value in (shown, as_text(key, shown)) else value
+
+    return {key: meant(key, value) for key, value in changes.items()}

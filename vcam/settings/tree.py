@@ -123,8 +123,13 @@ def _convert(field: Field, value: Any, layer: Layer) -> Any:
         return getattr(msgspec.convert({name: value}, kind, strict=False), name)
     except msgspec.ValidationError as error:
         raise layer.error(
-            f"{layer.where(field.key)}: {field.key} = {_shown(value)} will not do", _allowed(field, str(error))
+            f"{layer.where(field.key)}: {field.key} = {_unfit(field, value)} will not do", _allowed(field, str(error))
         ) from error
+
+
+def _unfit(field: Field, value: Any) -> str:
+    """A value that does not fit, but for a key that may be in it."""
+    return "***" if (field.secret or field.address) and not isinstance(value, int | float) and value else _shown(value)
 
 
 def _shown(value: Any) -> str:

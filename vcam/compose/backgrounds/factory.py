@@ -26,6 +26,7 @@ from vcam.errors import InputError, UsageError
 from vcam.folders import expand
 from vcam.images import open_picture
 from vcam.media.ffmpeg import probe
+from vcam.secrets import show_address
 from vcam.settings import BackgroundSettings
 
 WORDS = ("blur", "pixelate", "color", "green", "none", "screen")
@@ -124,7 +125,7 @@ def _is_picture(path: Path) -> bool:
 def _unknown(spec: str, word: str) -> tuple[str, str]:
     """Message and hint for what is neither a known word nor there."""
     if re.match(r"[a-z][a-z0-9+.-]+://", spec, re.IGNORECASE):
-        return f"the background {spec} is on the network", "download it and give the path of the file"
+        return f"the background {show_address(spec)} is on the network", "download it and give the path of the file"
     if re.fullmatch(r"#?[0-9a-fA-F]{6}|#[0-9a-fA-F]{3}", spec):
         return f"there is no background {spec!r}", f"did you mean color:#{spec.removeprefix('#')}?"
     if close := difflib.get_close_matches(word.lower(), WORDS, 1, 0.6):
