@@ -43,7 +43,7 @@ def stream_outputs(settings: Settings) -> list[Output]:
         raise UsageError("the same stream is given twice", "name each URL once")
     key = stream_key(settings) if urls else ""
     keys = share_key(urls, key)
-    if key and not any(keys):
+    if key and not any(keys) and not any(key.strip() in url for url in urls):
         log.warning("the stream key is not used: each URL ends with a name of its own")
     outputs: list[Output] = [StreamOutput(url, settings.stream, key=key) for url, key in zip(urls, keys, strict=True)]
     if settings.stream.record:

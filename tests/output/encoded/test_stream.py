@@ -158,7 +158,7 @@ def test_a_camera_of_another_rate_gives_a_stream_of_constant_rate_with_a_key_fra
 def test_names_reach_the_server_as_they_were_given(nginx: Nginx, name: str) -> None:
     nginx.start()
     with Pushing(stream(nginx.url(name, "LiveApp"))) as pushing:
-        if "/" in name:
+        if name == "a/b":
             # two parts are an application of their own, which this server lacks
             pushing.until(StreamState.FAILED)
         else:
