@@ -49,7 +49,7 @@ FLOORS = (
     Floor("frames", ("frames",), "The frame, the map and the matte that belong to it."),
     Floor("foundation", ("colour", "files", "folders", "secrets"),
           "BT.601; files written whole; where vcam's own files lie; words that nobody shall see."),
-    Floor("stones", ("types", "errors", "assets", "timings", "signals", "backoff", "silent", "printable"),
+    Floor("stones", ("types", "errors", "assets", "timings", "signals", "backoff", "silent", "printable", "suffixes"),
           "What everybody stands on."),
 )  # fmt: skip
 """From the top to the ground."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vcam.errors import UsageError
-from vcam.output.encoded.address import parse_address
+from vcam.output.encoded.address import parse_address, share_key
 from vcam.secrets import is_half_address, read_key, redact, redact_text, show_address, without_address
 from vcam.settings import absolute_text
 from vcam.settings.shown import as_meant, without_secrets
@@ -42,6 +42,9 @@ def test_messages_lose_urls_and_secrets_wherever_they_stand() -> None:
 def test_settings_for_people_hold_no_key() -> None:
     shown = without_secrets({"stream.rtmp": ("rtmp://h/a/key",), "matte.edge": 1.0})
     assert shown == {"stream.rtmp": ("rtmp://h/a/***",), "matte.edge": 1.0}
+
+
+KEY = "ab-cd"
 
 
 @pytest.mark.parametrize(
@@ -144,19 +147,87 @@ def test_a_camera_s_address_among_the_settings_is_hidden_and_may_be_given_back()
     ("url", "key", "application", "name"),
     [
         ("rtmp://host/LiveApp/name", "", "LiveApp", "name"),
-        ("rtmp://host/LiveApp/name?token=a/b", "", "LiveApp/name?token=a", "b"),
-        ("rtmp://host/live2", "ab-cd", "live2", "ab-cd"),
-        ("rtmp://host/live2/", "ab-cd?x=1", "live2", "ab-cd?x=1"),
+        ("rtmp://host/LiveApp//name", "", "LiveApp", "name"),
+        ("rtmp://host//LiveApp/name", "", "LiveApp", "name"),
+        # a token of base64 is no application
+        ("rtmp://host/LiveApp/name?token=a/b==", "", "LiveApp", "name?token=a/b=="),
+        ("rtmps://host/app/instance/name?token=a/b", "", "app/instance", "name?token=a/b"),
+        ("rtmp://host/LiveApp/name#1", "", "LiveApp", "name#1"),
         ("rtmp://host/app/instance/name", "", "app/instance", "name"),
+        ("rtmp://host/app/_definst_/a/b", "", "app/_definst_", "a/b"),
         ("rtmp://host/app/mp4:a/name", "", "app", "mp4:a/name"),
-        ("RTMPS://host:443/a/b", "unused", "a", "b"),
+        # given apart: of two parts both are the application, as Azure, LinkedIn and Wowza have it
+        ("rtmp://host:1935/live/0123abcd", KEY, "live/0123abcd", KEY),
+        ("rtmp://host:1935/live/0123abcd/", KEY, "live/0123abcd", KEY),
+        ("RTMPS://host:443/a/b", KEY, "a/b", KEY),
+        ("rtmp://host/a/b/c/", KEY, "a/b/c", KEY),
+        ("rtmp://host/live", "dir/name?t=a/b", "live", "dir/name?t=a/b"),
+        ("rtmp://host/live/0123abcd", "dir/name", "live/0123abcd", "dir/name"),
+        # the key stands in the URL already, or the URL has a name of its own
+        (f"rtmp://host/live/0123abcd/{KEY}", KEY, "live/0123abcd", KEY),
+        (f"rtmp://host/live/{KEY}", KEY, "live", KEY),
+        (f"rtmp://host/live/{KEY}/", KEY, "live", KEY),
+        ("rtmp://host/a/b/name", KEY, "a/b", "name"),
+        # what services give
+        ("rtmp://a.rtmp.youtube.com/live2", KEY, "live2", KEY),
+        ("rtmp://b.rtmp.youtube.com/live2?backup=1", KEY, "live2?backup=1", KEY),
+        (f"rtmp://b.rtmp.youtube.com/live2?backup=1/{KEY}", "", "live2?backup=1", KEY),
+        ("rtmp://live.twitch.tv/app/", "live_1_a?bandwidthtest=true", "app", "live_1_a?bandwidthtest=true"),
+        ("rtmps://live-api-s.facebook.com:443/rtmp/", "FB-1-0-A?s_bl=1&a=Ab/c", "rtmp", "FB-1-0-A?s_bl=1&a=Ab/c"),
+        ("rtmps://live.cloudflare.com:443/live/", "0123k4567", "live", "0123k4567"),
+        ("rtmps://x.global-contribute.live-video.net:443/app/", "sk_us-west-2_a", "app", "sk_us-west-2_a"),
+        ("rtmps://host/live/", " ab-cd\n", "live", KEY),
+        ("rtmps://host/live/", "/ab-cd", "live", KEY),
     ],
 )
-def test_an_rtmp_url_is_split_as_ffmpeg_does(url: str, key: str, application: str, name: str) -> None:
+def test_an_rtmp_url_is_split_into_application_and_name(url: str, key: str, application: str, name: str) -> None:
     address = parse_address(url, key)
     assert dict(address.private) == {"rtmp_app": application, "rtmp_playpath": name}
-    assert name not in address.shown
-    assert name not in repr(address)
+    for secret in (name, name.partition("?")[0]):
+        assert secret not in address.shown
+        assert secret not in repr(address)
+        assert secret not in address.public_url
+        assert secret in address.secrets
+
+
+def test_what_an_application_is_asked_for_is_not_shown() -> None:
+    address = parse_address("rtmps://host/app/instance?token=tell-nobody", KEY)
+    assert dict(address.private)["rtmp_app"] == "app/instance?token=tell-nobody"
+    assert "tell-nobody" not in address.shown + address.public_url + repr(address)
+    assert "tell-nobody" in address.secrets
+
+
+@pytest.mark.parametrize("key", ["rtmp://host/app/key-of-mine", "key of-mine", "key-of-mine\x00"])
+def test_a_key_that_cannot_be_one_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_address("rtmp://host/app", key)
+    assert refused.value.hint
+    assert "of-mine" not in f"{refused.value} {refused.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("urls", "gets"),
+    [
+        (["rtmp://h/live2"], [True]),
+        (["rtmp://h/live/0123"], [True]),
+        # what is complete for sure, or may be, does not get what another surely lacks
+        (["rtmp://h/live2", "rtmp://h/LiveApp/me"], [True, False]),
+        (["rtmp://h/LiveApp/me", "rtmp://h/live/0123/"], [False, True]),
+        (["rtmp://h/live2", "rtmps://h/app/"], [True, True]),
+        (["rtmp://h/a/b/c", "rtmp://h/live/0123"], [False, True]),
+        (["rtmp://h/a/b/c", "srt://h:1"], [False, False]),
+        ([f"rtmp://h/live/{KEY}", "rtmp://h/LiveApp/me"], [False, False]),
+    ],
+)
+def test_a_key_given_apart_is_for_the_urls_that_lack_it(urls: list[str], gets: list[bool]) -> None:
+    assert share_key(urls, KEY) == [KEY if get else "" for get in gets]
+
+
+def test_a_key_that_may_be_for_several_streams_is_for_none() -> None:
+    with pytest.raises(UsageError, match="not clear which") as refused:
+        share_key(["rtmp://h/live/0123", "rtmp://h/LiveApp/me"], KEY)
+    assert "slash" in refused.value.hint
+    assert share_key(["rtmp://h/live/0123", "rtmp://h/LiveApp/me"], "") == ["", ""]
 
 
 def test_srt_keeps_its_secrets_out_of_the_public_url() -> None:

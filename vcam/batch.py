@@ -16,15 +16,15 @@ from vcam.compose.effects import make_effects
 from vcam.compose.matteview import MatteView
 from vcam.errors import InputError, UsageError
 from vcam.frames import Frame, check_size
-from vcam.images import IMAGE_SUFFIXES, frame_to_bgr, write_image
+from vcam.images import frame_to_bgr, write_image
 from vcam.matting import open_matting
-from vcam.media.containers import VIDEO_SUFFIXES
 from vcam.output.encoded.file import VideoFileOutput
 from vcam.output.factory import make_output
 from vcam.output.y4m import Y4MFile
 from vcam.pipeline import Pipeline, open_pipeline, tune_process
 from vcam.settings import Settings, parse_size
 from vcam.signals import stop_on_signals
+from vcam.suffixes import IMAGE_SUFFIXES, OUTPUT_SUFFIXES, VIDEO_SUFFIXES
 from vcam.timings import Timings
 from vcam.types import U8
 
@@ -70,7 +70,7 @@ def plan(source: Path, target: Path, *, mattes: bool) -> list[Job]:
         raise UsageError(f"there is no folder {target.parent}", f"mkdir -p {target.parent}")
     if target.exists() and target.samefile(source):
         raise UsageError(f"{target} is the input itself", "give the output another name")
-    suffixes = IMAGE_SUFFIXES if picture else VIDEO_SUFFIXES | {".y4m"}
+    suffixes = IMAGE_SUFFIXES if picture else OUTPUT_SUFFIXES
     if target.suffix.lower() not in suffixes:
         kind = "a picture" if picture else "a video"
         raise UsageError(f"{source.name} is {kind}, but {target.name} is not", f"use {_some(suffixes)}")

@@ -13,6 +13,7 @@ import numpy as np
 from vcam.errors import InputError, OutputError, UsageError
 from vcam.files import write_whole
 from vcam.frames import Box, Frame
+from vcam.suffixes import IMAGE_SUFFIXES
 from vcam.types import F32, U8, Size
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 100_000_000
 """A picture larger than this is refused: 300 MB of samples is a mistake or an attack, not a background."""
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif"})
-
 
 _COMMON = ("JPEG", "PNG", "GIF", "BMP", "PPM")
 _FORMATS = (*_COMMON, "MPO", "WEBP", "TIFF", "AVIF", "JPEG2000", "DIB", "ICO", "TGA", "PCX", "DDS", "PSD", "QOI", "SGI")

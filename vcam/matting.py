@@ -11,7 +11,7 @@ from vcam.errors import EngineError
 from vcam.frames import Alpha, Frame, Map
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
-from vcam.segment.base import Segmenter
+from vcam.segment.base import Examined, Segmenter, TellsPeople
 from vcam.segment.doubt import Doubt
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import Settings
@@ -39,8 +39,8 @@ class Matting:
 
     @property
     def notice(self) -> str:
-        """What the segmenter wants of whoever is in the picture; empty if nothing. See `Segmenter`."""
-        return getattr(self.segmenter, "notice", "")
+        """What the segmenter wants of whoever is in the picture; empty if nothing."""
+        return self.segmenter.notice if isinstance(self.segmenter, TellsPeople) else ""
 
     def look(self, frame: Frame) -> Map:
         """What the network sees in a frame; belongs to the segmenter until the next call.
@@ -50,15 +50,15 @@ class Matting:
         segmenter = self.segmenter
         if segmenter is None:
             raise EngineError("there is no network to find the person with")
-        known = getattr(segmenter, "examine", None)
+        known = segmenter.examine if isinstance(segmenter, Examined) else None
         examine = None if known is None else lambda everything: known(all_pictures=everything)
         again = None if self._patient else lambda: segmenter.segment(frame)
         return self._doubt.judge(segmenter.segment(frame), frame, examine, again)
 
     def idle(self) -> None:
         """There is time until the next frame: the network may be asked what is known. Raises nothing."""
-        if idle := getattr(self.segmenter, "idle", None):
-            idle()
+        if isinstance(self.segmenter, Examined):
+            self.segmenter.idle()
 
     def alpha(self, frame: Frame, timings: Timings | None = None) -> Alpha:
         """The matte of a frame; belongs to the matte stage until the next call. What it costs goes to `timings`.

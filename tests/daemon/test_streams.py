@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.output.encoded.helpers import Nginx, pull, until
-from vcam.daemon.streams import stream_key, stream_outputs
+from vcam.daemon import streams
+from vcam.daemon.streams import hide_keys, stream_key, stream_outputs
 from vcam.errors import UsageError
 from vcam.media.ffmpeg import probe
+from vcam.output.encoded.stream import StreamOutput
 from vcam.settings import Settings
 
 SIZE = (320, 180)
@@ -29,6 +31,30 @@ def test_the_key_comes_from_a_file_or_else_the_environment(tmp_path: Path) -> No
     settings = Settings().replace(stream__key_file=str(path), stream__rtmp=("rtmp://host/live2",))
     assert stream_key(settings, {"VCAM_RTMP_KEY": "from-environment"}) == "from-file"
     assert stream_outputs(settings)[0].description == "stream to rtmp://host/live2/***"
+
+
+def test_a_key_that_no_stream_needs_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("VCAM_RTMP_KEY", "key-of-mine")
+    stream_outputs(Settings().replace(stream__rtmp=("rtmp://host/app/instance/name",)))
+    assert "the stream key is not used" in caplog.text
+    assert "key-of-mine" not in caplog.text
+    (output,) = stream_outputs(Settings().replace(stream__rtmp=("rtmp://host/live/0123abcd",)))
+    assert output.is_same(StreamOutput("rtmp://host/live/0123abcd/key-of-mine"))
+
+
+@pytest.mark.parametrize(
+    "url", ["rtmp://host/live/SECRET", "rtmp://host/a/b/SECRET?t=HIDE/ME", "rtmp://host/live?t=SECRET"]
+)
+def test_keys_are_hidden_whether_or_not_one_is_given_apart(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    hidden: set[str] = set()
+    monkeypatch.setattr(streams, "hide_arguments", hidden.update)
+    hide_keys(Settings().replace(stream__rtmp=(url,)))
+    for word in sorted(hidden, key=len, reverse=True):
+        url = url.replace(word, "***")
+    assert "SECRET" not in url
+    assert "HIDE" not in url
 
 
 def test_the_same_stream_twice_is_a_mistake() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vcam.media.containers import CONTAINERS, MATROSKA, MOV, MP4, VIDEO_SUFFIXES
+from vcam.media.containers import CONTAINERS, MATROSKA, MOV, MP4
 from vcam.media.ffmpeg import ask, ffmpeg_programs, find_ffmpeg, run_once
+from vcam.suffixes import VIDEO_SUFFIXES
 
 BARS = ("-f", "lavfi", "-i", "testsrc=size=64x64:rate=25:d=0.5", "-pix_fmt", "yuv420p")
 ENCODERS = {
@@ -19,7 +20,7 @@ ENCODERS = {
 
 
 def test_every_suffix_is_of_one_kind() -> None:
-    assert {".mp4", ".m4v", ".mov", ".mkv"} == VIDEO_SUFFIXES
+    assert set(CONTAINERS) == VIDEO_SUFFIXES
     assert CONTAINERS[".m4v"] is CONTAINERS[".mp4"] is MP4
     assert MATROSKA.tag("hevc") == MP4.tag("h264") == ()
     assert MP4.tag("hevc") == MOV.tag("hevc") == ("-tag:v", "hvc1")

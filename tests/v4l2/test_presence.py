@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from vcam.v4l2 import presence
+from vcam.v4l2 import opens
 from vcam.v4l2.presence import ReaderWatch
 
 pytestmark = pytest.mark.process
@@ -24,13 +24,13 @@ def node(tmp_path):
 @pytest.fixture
 def scans(monkeypatch):
     """How often all processes were looked through."""
-    found, holders = [], presence.holders
+    found, holders = [], opens.holders
 
     def counted(*words, **more):
         found.append(time.monotonic())
         return holders(*words, **more)
 
-    monkeypatch.setattr(presence, "holders", counted)
+    monkeypatch.setattr(opens, "holders", counted)
     return found
 
 
@@ -70,7 +70,7 @@ def test_a_program_is_seen_even_if_proc_shows_it_only_after_the_kernel_told_of_i
     assert watch.readers() is False
     program = program_with(node)
     with monkeypatch.context() as patch:
-        patch.setattr(presence, "holders", lambda *words, **more: [])
+        patch.setattr(opens, "holders", lambda *words, **more: [])
         assert watch.readers() is False
     wait_for(watch, True, 2.0)
     program.kill()
@@ -79,7 +79,7 @@ def test_a_program_is_seen_even_if_proc_shows_it_only_after_the_kernel_told_of_i
 
 def test_while_nothing_happens_the_processes_are_not_looked_through(node, watch, scans):
     wait_for(watch, False)
-    time.sleep(presence._SETTLED_SECONDS)
+    time.sleep(opens._SETTLED_SECONDS)
     watch.readers()
     before = len(scans)
     deadline = time.monotonic() + 1.5
@@ -93,7 +93,7 @@ def test_while_a_reader_stays_it_alone_is_looked_at(node, watch, scans):
     program = program_with(node)
     wait_for(watch, True)
     before = len(scans)
-    deadline = time.monotonic() + 2 * presence._LOOK_SECONDS + 0.2
+    deadline = time.monotonic() + 2 * opens._LOOK_SECONDS + 0.2
     while time.monotonic() < deadline:
         assert watch.readers() is True
         time.sleep(0.05)

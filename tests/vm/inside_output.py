@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import subprocess
 import sys
 import threading
@@ -21,7 +20,6 @@ from vcam.media.ffmpeg import find_ffmpeg
 from vcam.output.virtual.camera import VirtualCamera
 from vcam.v4l2.device import dequeue_buffer, get_rate
 from vcam.v4l2.discover import list_nodes
-from vcam.v4l2.presence import ReaderWatch
 
 DEVICE = "/dev/video20"
 RED, GREEN, BLUE = (81, 90, 240), (145, 54, 34), (41, 240, 110)
@@ -332,67 +330,3 @@ def test_with_the_buffers_that_loopback_setup_asks_for_a_reader_may_be_a_picture
             del late
     finally:
         camera.close()
-
-
-def wait_for(watch, expected):
-    deadline = time.monotonic() + 10
-    while watch.readers() is not expected:
-        assert time.monotonic() < deadline, f"{watch.readers()} instead of {expected}"
-        select.select([watch], [], [], 0.1)
-
-
-@pytest.fixture
-def watch():
-    watch = ReaderWatch()
-    yield watch
-    watch.close()
-
-
-def test_readers_are_seen_coming_and_going_and_dying(watch):
-    with Feeder((640, 360), RED):
-        watch.open(Path(DEVICE))
-        assert watch.readers() is False
-        for _ in range(3):
-            with Reader((640, 360)) as reader:
-                reader.read()
-                wait_for(watch, True)
-            wait_for(watch, False)
-
-
-def test_whoever_waits_for_readers_is_woken_when_one_comes(watch):
-    with Feeder((640, 360), RED):
-        watch.open(Path(DEVICE))
-        wait_for(watch, False)
-        # to ask must not be a reason to ask again
-        wakes = 0
-        deadline = time.monotonic() + 1.0
-        while (left := deadline - time.monotonic()) > 0:
-            wakes += len(select.select([watch], [], [], left)[0])
-            assert watch.readers() is False
-        assert wakes <= 1
-        with Reader((640, 360)):
-            assert select.select([watch], [], [], 20)[0]
-            wait_for(watch, True)
-
-
-def test_a_reader_that_was_there_first_is_seen(watch):
-    with Feeder((640, 360), RED), Reader((640, 360)) as reader:
-        reader.read()
-        watch.open(Path(DEVICE))
-        wait_for(watch, True)
-
-
-def test_a_program_that_only_lists_devices_is_no_reader(watch):
-    with Feeder((640, 360), RED):
-        watch.open(Path(DEVICE))
-        look = "import os; os.open('/dev/video20', os.O_RDWR); print('open', flush=True); input()"
-        program = subprocess.Popen([sys.executable, "-c", look], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert program.stdout.readline() == b"open\n"
-        # without the kernel's event, whoever keeps the device open may be reading
-        wait_for(watch, not watch.has_event)
-        program.communicate(b"\n")
-        wait_for(watch, False)
-
-
-def test_an_unopened_watch_does_not_know():
-    assert ReaderWatch().readers() is None

@@ -13,12 +13,10 @@ from vcam.camera.turn import Turn
 from vcam.camera.url import UrlCamera
 from vcam.errors import UsageError
 from vcam.folders import expand
-from vcam.images import IMAGE_SUFFIXES
 from vcam.secrets import is_half_address
 from vcam.settings import CameraSettings
+from vcam.suffixes import READ_SUFFIXES
 from vcam.types import Size
-
-_VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".mov", ".avi", ".y4m", ".gif", ".m4v", ".ts", ".mjpg", ".mjpeg"})
 
 
 def make_camera(settings: CameraSettings, size: Size, fps: float, *, paced: bool = True) -> Camera:
@@ -70,6 +68,6 @@ def _names_a_file(source: str, path: Path) -> bool:
         raise UsageError(f"{path} is a folder, not a camera", "name a file in it, /dev/videoN, or demo")
     if path.exists():
         return False
-    if path.suffix.lower() in IMAGE_SUFFIXES | _VIDEO_SUFFIXES or "/" in source:
+    if path.suffix.lower() in READ_SUFFIXES or "/" in source:
         raise UsageError(f"there is no file {path}", "check the path")
     return False

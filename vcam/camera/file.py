@@ -10,9 +10,10 @@ from vcam.camera.base import PATIENCE, Camera
 from vcam.camera.pace import Clock, Pacer, Sleep
 from vcam.errors import CameraStalled, InputError, UsageError
 from vcam.frames import Frame, check_size
-from vcam.images import IMAGE_SUFFIXES, bgr_to_frame, read_image
+from vcam.images import bgr_to_frame, read_image
 from vcam.media.ffmpeg import local_url, probe
 from vcam.media.reader import VideoReader
+from vcam.suffixes import IMAGE_SUFFIXES
 from vcam.types import Size
 
 _PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6")

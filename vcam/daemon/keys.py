@@ -11,9 +11,9 @@ from typing import TypeAlias
 from vcam.daemon.changer import Wish
 from vcam.daemon.changes import Change
 from vcam.folders import expand
-from vcam.images import IMAGE_SUFFIXES
 from vcam.output.base import Output, TakesKeys
 from vcam.settings import Settings
+from vcam.suffixes import IMAGE_SUFFIXES
 
 log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -14,11 +15,13 @@ from vcam.daemon.base import Life, State
 from vcam.errors import UsageError, VcamError
 from vcam.folders import expand
 from vcam.output.base import Output
-from vcam.output.encoded.address import parse_address
+from vcam.output.encoded.address import parse_address, share_key
 from vcam.output.encoded.record import RecordOutput
 from vcam.output.encoded.stream import StreamOutput
 from vcam.secrets import hide_arguments, read_key
 from vcam.settings import Settings
+
+log = logging.getLogger(__name__)
 
 KEY_VARIABLE = "VCAM_RTMP_KEY"
 
@@ -39,7 +42,10 @@ def stream_outputs(settings: Settings) -> list[Output]:
     if len(set(urls)) < len(urls):
         raise UsageError("the same stream is given twice", "name each URL once")
     key = stream_key(settings) if urls else ""
-    outputs: list[Output] = [StreamOutput(url, settings.stream, key=key) for url in urls]
+    keys = share_key(urls, key)
+    if key and not any(keys) and not any(key.strip() in url for url in urls):
+        log.warning("the stream key is not used: each URL ends with a name of its own")
+    outputs: list[Output] = [StreamOutput(url, settings.stream, key=key) for url, key in zip(urls, keys, strict=True)]
     if settings.stream.record:
         outputs.append(RecordOutput(expand(settings.stream.record), settings.stream))
     return outputs
@@ -49,10 +55,13 @@ def hide_keys(settings: Settings) -> None:
     """Take the keys off this process's own command line."""
     words: set[str] = set()
     for url in settings.stream.rtmp:
-        try:
-            words.update(parse_address(url, "x").secrets)
-        except UsageError:
-            words.add(url)
+        # with a key of its own, or one that is given apart
+        for key in ("", "a-key"):
+            try:
+                words.update(parse_address(url, key).secrets)
+            except UsageError:
+                if key:
+                    words.add(url)
     hide_arguments(words)
 
 
@@ -73,10 +82,23 @@ class Streams:
 
     def _stream(self, url: str) -> StreamOutput:
         settings = self._life.settings
-        output = StreamOutput(url, settings.stream, key=stream_key(settings))
+        others = [other for other in settings.stream.rtmp if other != url]
+        *_, key = share_key([*others, url], stream_key(settings))
+        output = StreamOutput(url, settings.stream, key=key)
         if any(isinstance(other, StreamOutput) and other.is_same(output) for other in self._life.outlets.outputs):
             raise UsageError(f"{output.url} gets the stream already", "vcam stream stop ends it")
         return output
+
+    def _meant(self, url: str) -> list[StreamOutput]:
+        """What a URL may mean: with a name of its own, or with the key that was given apart. Raises `UsageError`."""
+        found = []
+        for key in dict.fromkeys((stream_key(self._life.settings), "")):
+            try:
+                found.append(StreamOutput(url, key=key))
+            except UsageError:
+                if not found and not key:
+                    raise
+        return found
 
     def _recording(self, file: str, overwrite: bool) -> RecordOutput:
         settings = self._life.settings.stream
@@ -110,11 +132,11 @@ class Streams:
 
     def _stop(self, kind: type[Output], url: str) -> Future[dict[str, Any]]:
         def work() -> dict[str, Any]:
-            wanted = StreamOutput(url, key=stream_key(self._life.settings)) if url else None
+            wanted = self._meant(url) if url else None
 
             def is_meant(output: Output) -> bool:
                 return isinstance(output, kind) and (
-                    wanted is None or (isinstance(output, StreamOutput) and output.is_same(wanted))
+                    wanted is None or (isinstance(output, StreamOutput) and any(map(output.is_same, wanted)))
                 )
 
             gone = self._life.mailbox.post(lambda: self._life.outlets.remove(is_meant)).result()

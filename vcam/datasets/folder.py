@@ -19,10 +19,10 @@ import numpy as np
 from vcam.colour import EXPANDED
 from vcam.errors import InputError, UsageError
 from vcam.frames import Frame
-from vcam.images import IMAGE_SUFFIXES, bgr_to_frame, read_image
-from vcam.media.containers import VIDEO_SUFFIXES
+from vcam.images import bgr_to_frame, read_image
 from vcam.media.ffmpeg import local_url, probe
 from vcam.media.reader import VideoReader
+from vcam.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from vcam.types import U8, Size
 
 _PICTURE_ENDS = ("_mask",)

@@ -12,8 +12,9 @@ import numpy as np
 from vcam.errors import UsageError
 from vcam.files import write_whole
 from vcam.frames import Box
-from vcam.images import IMAGE_SUFFIXES, write_image
+from vcam.images import write_image
 from vcam.measure.compare import Comparison, Result
+from vcam.suffixes import IMAGE_SUFFIXES
 from vcam.types import U8
 
 SUFFIXES = frozenset({".html", ".htm"}) | IMAGE_SUFFIXES

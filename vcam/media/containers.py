@@ -44,6 +44,3 @@ MATROSKA = Container("matroska", ("h264", "hevc", "av1"), (), ("-cluster_time_li
 
 CONTAINERS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MATROSKA}
 """By suffix, in small letters."""
-
-VIDEO_SUFFIXES = frozenset(CONTAINERS)
-"""The kinds of video file that vcam writes through ffmpeg."""

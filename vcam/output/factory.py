@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from vcam.errors import UsageError
-from vcam.media.containers import VIDEO_SUFFIXES
 from vcam.output.base import Output
 from vcam.output.encoded.file import VideoFileOutput
 from vcam.output.null import NullOutput
 from vcam.output.window import WindowOutput
 from vcam.output.y4m import Y4MFile
+from vcam.suffixes import OUTPUT_SUFFIXES, VIDEO_SUFFIXES
 
 _FILE_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}$", re.IGNORECASE)
 
@@ -36,7 +36,7 @@ def make_output(target: str, *, live: bool) -> Output:
     if _is_file_name(target):
         raise UsageError(
             f"vcam cannot write {target}: {suffix or 'no suffix'} is not a kind of video it knows",
-            f"use {', '.join(sorted(VIDEO_SUFFIXES | {'.y4m'}))}, /dev/videoN, window, null or -",
+            f"use {', '.join(sorted(OUTPUT_SUFFIXES))}, /dev/videoN, window, null or -",
         )
     from vcam.output.virtual.camera import VirtualCamera
 
@@ -45,7 +45,7 @@ def make_output(target: str, *, live: bool) -> Output:
 
 def is_file(target: str) -> bool:
     """Whether a target is a file, which holds up nobody if it is written slowly."""
-    return _suffix(target) in VIDEO_SUFFIXES | {".y4m"}
+    return _suffix(target) in OUTPUT_SUFFIXES
 
 
 def _suffix(target: str) -> str:

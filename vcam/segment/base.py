@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vcam.frames import Frame, Map
 from vcam.types import Size
 
 
 class Segmenter(Protocol):
-    """From a frame to a small probability map; what the pipeline holds.
-
-    One that needs something of whoever is in the picture may say so in words, `notice: str`; while there are any, they
-    are shown in place of a frame that has no matte.
-
-    One that could be wrong without knowing may be asked what is known beforehand: `examine(all_pictures=False)` raises
-    `EngineError` if an answer is wrong, and leaves the last map as it is. `idle()` is called between two frames, when
-    there is time; it raises nothing.
-    """
+    """From a frame to a small probability map; what the pipeline holds. Some can do more: `TellsPeople`, `Examined`."""
 
     @property
     def description(self) -> str:
@@ -39,3 +31,22 @@ class Segmenter(Protocol):
 
     def close(self) -> None:
         """Free the engines. May be called twice."""
+
+
+@runtime_checkable
+class TellsPeople(Protocol):
+    """A segmenter that may need something of whoever is in the picture."""
+
+    notice: str
+    """What, in words; empty if nothing. While there are any, they are shown in place of a frame that has no matte."""
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """A segmenter that could be wrong without knowing, and is asked what is known beforehand."""
+
+    def examine(self, *, all_pictures: bool = False) -> None:
+        """Raise `EngineError` if an answer is wrong. Leaves the last map as it is."""
+
+    def idle(self) -> None:
+        """Called between two frames, when there is time. Raises nothing."""

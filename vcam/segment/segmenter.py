@@ -97,7 +97,7 @@ class NetworkSegmenter:
         return self._map
 
     def examine(self, *, all_pictures: bool = False) -> None:
-        """See `vcam.segment.base.Segmenter`."""
+        """See `vcam.segment.base.Examined`."""
         self._examined = self._clock()
         try:
             self._network.examine(all_pictures=all_pictures)
@@ -107,7 +107,7 @@ class NetworkSegmenter:
             raise
 
     def idle(self) -> None:
-        """See `vcam.segment.base.Segmenter`. A network with a memory is only asked when it has been reset."""
+        """See `vcam.segment.base.Examined`. A network with a memory is only asked when it has been reset."""
         if not self._card.remembers and self._is_due():
             # the runner has told the reason, and takes another engine for the next frame
             with suppress(EngineError):

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from vcam.errors import UsageError
 from vcam.settings.field import Paths, setting
+from vcam.suffixes import OUTPUT_SUFFIXES, READ_SUFFIXES
 
 if TYPE_CHECKING:
     # NumPy takes longer to load than all settings
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
 # a camera's control: left alone, automatic, or a number
 _AUTO = r"^(auto|-?\d{1,9})?$"
-
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif")
-FILMS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".y4m", ".gif", ".m4v", ".ts", ".mjpg", ".mjpeg")
-WRITTEN_FILMS = (".mp4", ".mkv", ".mov", ".m4v", ".y4m")
-"""What looks like a file to the rooms that read and write them; a test compares."""
 
 
 class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +26,7 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         setting("auto, /dev/videoN, an index, part of a camera's name, a video or picture file, an address, or demo.",
                 live=True, option="--camera", metavar="SOURCE", words=("auto", "demo"), paths=Paths.FILES,
-                suffixes=(*PICTURES, *FILMS), address=True, min_length=1),
+                suffixes=sorted(READ_SUFFIXES), address=True, min_length=1),
     ] = "auto"  # fmt: skip
     mirror: Annotated[bool, setting("Flip left and right, as a mirror does.", live=True, option="--mirror")] = False
     rotate: Annotated[
@@ -112,7 +108,7 @@ class BackgroundSettings(Struct, frozen=True, forbid_unknown_fields=True):
         setting("An image, a video, a GIF, a folder (slide show), blur[:STRENGTH], color:#RRGGBB, green, none, screen, "
                 "pixelate[:N].", live=True, option="--background", metavar="SPEC",
                 words=("blur", "blur:", "pixelate", "pixelate:", "color:#", "green", "none", "screen"),
-                paths=Paths.ENTRIES, suffixes=(*PICTURES, *FILMS), min_length=1),
+                paths=Paths.ENTRIES, suffixes=sorted(READ_SUFFIXES), address=True, min_length=1),
     ] = "blur"  # fmt: skip
     fit: Annotated[
         Literal["cover", "contain", "stretch"],
@@ -133,7 +129,8 @@ class OutputSettings(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...],
         setting("auto, /dev/videoN, part of a device's name, window, null, a file (.mp4 .mkv .y4m), or - (y4m on "
                 "stdout); may be repeated.", option="--output", short="-o", metavar="TARGET",
-                words=("auto", "window", "null", "-"), paths=Paths.LOOKS, suffixes=WRITTEN_FILMS, min_length=1),
+                words=("auto", "window", "null", "-"), paths=Paths.LOOKS, suffixes=sorted(OUTPUT_SUFFIXES),
+                min_length=1),
     ] = ("auto",)  # fmt: skip
     size: Annotated[
         str,

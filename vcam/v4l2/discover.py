@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+from ctypes import CDLL, Structure, byref, c_uint8, c_uint16, c_uint32
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from vcam.v4l2.device import Capabilities, opened, query_capabilities
 SYSFS = Path("/sys/class/video4linux")
 DEV = Path("/dev")
 PROC = Path("/proc")
+
+# what nearly every process has open
+_OTHER_DEVICES = ("/dev/null", "/dev/pts/", "/dev/shm/", "/dev/urandom", "/dev/dri/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +132,61 @@ def holds(pid: int, path: Path) -> bool:
     return _holds(f"{PROC}/{pid}", os.path.realpath(path))
 
 
+def maps(pid: int, path: Path) -> bool:
+    """Whether one process has memory of a node mapped, as far as permission allows."""
+    end = b" " + os.fsencode(os.path.realpath(path)) + b"\n"
+    try:
+        with open(f"{PROC}/{pid}/maps", "rb") as lines:
+            return any(line.endswith(end) for line in lines)
+    except OSError:
+        return False
+
+
 def _holds(process: str, target: str) -> bool:
     folder = f"{process}/fd"
     try:
-        # the link's text, not the file behind it: that could be on a dead network share
-        return any(_link_text(f"{folder}/{name}") == target for name in os.listdir(folder))
+        return any(_is_node(f"{folder}/{name}", target) for name in os.listdir(folder))
     except OSError:
         return False
+
+
+def _is_node(link: str, target: str) -> bool:
+    """Whether a link of /proc leads to a node, also to one that a container has made for the same device."""
+    text = _link_text(link)
+    if text == target:
+        return True
+    if "/dev/" not in text or text.startswith(_OTHER_DEVICES):
+        return False
+    return (number := device_number(target)) is not None and device_number(link) == number
+
+
+def device_number(path: str) -> tuple[int, int] | None:
+    """The number of the device that a path leads to; None for what is no character device, or cannot be seen.
+
+    Never waits for a network share: only what the kernel knows already is asked for, as statx(2) has it.
+    """
+    answer = _Statx()
+    flags = _AT_STATX_DONT_SYNC
+    if _statx is None or _statx(-1, os.fsencode(path), flags, _STATX_TYPE, byref(answer)) != 0:
+        return None
+    return (answer.rdev_major, answer.rdev_minor) if stat.S_ISCHR(answer.mode) else None
+
+
+class _Statx(Structure):
+    """struct statx, as far as it is used here."""
+
+    _fields_ = (
+        ("before", c_uint8 * 28),
+        ("mode", c_uint16),
+        ("between", c_uint8 * 98),
+        ("rdev_major", c_uint32),
+        ("rdev_minor", c_uint32),
+        ("after", c_uint8 * 120),
+    )
+
+
+_AT_STATX_DONT_SYNC, _STATX_TYPE = 0x4000, 0x01
+_statx = getattr(CDLL(None), "statx", None)
 
 
 def _link_text(path: str) -> str:

@@ -50,6 +50,7 @@ class Nginx:
         on_publish: str = "",
         tls: tuple[Path, Path] | None = None,
         cable: Cable | None = None,
+        applications: tuple[str, ...] = ("LiveApp",),
     ) -> None:
         """cable: be at its other end."""
         for module in ("ngx_rtmp_module.so", *(("ngx_stream_module.so",) if tls else ())):
@@ -60,6 +61,7 @@ class Nginx:
         self.log = folder / "nginx.log"
         self._process: subprocess.Popen[bytes] | None = None
         publish = f"on_publish {on_publish};" if on_publish else ""
+        offered = " ".join(f"application {name} {{ live on; record off; {publish} }}" for name in applications)
         front = ""
         if tls:
             front = f"""stream {{ server {{ listen 127.0.0.1:{self.tls_port} ssl; proxy_pass 127.0.0.1:{self.port};
@@ -69,8 +71,7 @@ class Nginx:
             load_module {MODULES}/ngx_rtmp_module.so;
             {f"load_module {MODULES}/ngx_stream_module.so;" if tls else ""}
             events {{ worker_connections 64; }}
-            rtmp {{ server {{ listen {self.host}:{self.port}; chunk_size 4096;
-                application LiveApp {{ live on; record off; {publish} }} }} }}
+            rtmp {{ server {{ listen {self.host}:{self.port}; chunk_size 4096; {offered} }} }}
             {front}""")
 
     def url(self, name: str, application: str = "LiveApp") -> str:

@@ -34,10 +34,11 @@ from vcam.errors import OutputError, UsageError
 from vcam.frames import Frame
 from vcam.matte.factory import make_matte
 from vcam.media.ffmpeg import find_ffmpeg
+from vcam.output.encoded import stream as stream_module
 from vcam.output.encoded.encoding import can_hide_options, find_encoder, forget_encoders, suggested_bitrate
-from vcam.output.encoded.stream import StreamState
+from vcam.output.encoded.stream import StreamOutput, StreamState
 from vcam.pipeline import Pipeline
-from vcam.settings import BackgroundSettings, Settings
+from vcam.settings import BackgroundSettings, Settings, StreamSettings
 from vcam.testing import FakeCamera, FakeSegmenter, RecordingOutput
 
 pytestmark = pytest.mark.process
@@ -151,17 +152,51 @@ def test_a_camera_of_another_rate_gives_a_stream_of_constant_rate_with_a_key_fra
     assert np.abs(np.diff(keys) - 2.0).max() < 0.002
 
 
-@pytest.mark.parametrize("name", ["a/b", "stream?token=abc&x=1", "stream-with-a-very-long-name-" + 60 * "x"])
+@pytest.mark.parametrize(
+    "name", ["a/b", "stream?token=abc&x=1", "stream?token=a/b==", "stream-with-a-very-long-name-" + 60 * "x"]
+)
 def test_names_reach_the_server_as_they_were_given(nginx: Nginx, name: str) -> None:
     nginx.start()
     with Pushing(stream(nginx.url(name, "LiveApp"))) as pushing:
-        if "/" in name:
+        if name == "a/b":
             # two parts are an application of their own, which this server lacks
             pushing.until(StreamState.FAILED)
         else:
             pushing.until(StreamState.STREAMING)
             wanted = name.partition("?")
             assert f"publish: name='{wanted[0]}' args='{wanted[2]}'" in nginx.log.read_text()
+
+
+@pytest.mark.parametrize("hides", [True, False])
+@pytest.mark.parametrize(
+    ("url", "key", "application", "name"),
+    [
+        ("live/0123abcd", "SECRET-123", "live/0123abcd", "SECRET-123"),
+        ("live/0123abcd/", "folder/SECRET?t=a/b", "live/0123abcd", "folder/SECRET?t=a/b"),
+        ("live", "SECRET?t=a/b", "live", "SECRET?t=a/b"),
+        ("live/0123abcd/SECRET-123", "", "live/0123abcd", "SECRET-123"),
+        ("live?backup=1", "SECRET-123", "live", "SECRET-123"),
+    ],
+)
+def test_application_and_key_reach_the_server_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, key: str, application: str, name: str, hides: bool
+) -> None:
+    if hides and not can_hide_options(find_ffmpeg()):
+        pytest.skip("this ffmpeg takes no options of protocols from a file")
+    monkeypatch.setattr(stream_module, "can_hide_options", lambda program: hides)
+    server = Nginx(tmp_path, applications=("live", "live/0123abcd")).start()
+    try:
+        with Pushing(StreamOutput(server.url("x").replace("LiveApp/x", url), StreamSettings(), key=key)) as pushing:
+            pushing.until(StreamState.STREAMING)
+            shown = f"{pushing.output.status()} {pushing.output.description}"
+            command = Path(f"/proc/{children()[0]}/cmdline").read_bytes().decode()
+        log, (plain, _, query) = server.log.read_text(), name.partition("?")
+        assert f"connect: app='{application}'" in log
+        assert f"publish: name='{plain}' args='{query}'" in log
+        assert "SECRET" not in shown
+        assert ("SECRET" in command) is not hides
+    finally:
+        server.kill()
 
 
 def test_a_key_that_is_refused_is_tried_ever_more_slowly_and_taken_once_it_is_right(tmp_path: Path) -> None:

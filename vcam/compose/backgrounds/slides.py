@@ -11,7 +11,7 @@ from vcam.compose.base import Plate
 from vcam.errors import InputError, UsageError, VcamError
 from vcam.fitting import Fit
 from vcam.frames import Alpha, Frame
-from vcam.images import IMAGE_SUFFIXES
+from vcam.suffixes import IMAGE_SUFFIXES
 from vcam.types import Size
 
 _log = logging.getLogger(__name__)

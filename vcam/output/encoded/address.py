@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -34,8 +36,51 @@ class Address:
     secrets: tuple[str, ...] = field(repr=False)
 
 
+def share_key(urls: Sequence[str], key: str) -> list[str]:
+    """Which of these URLs a key that was given apart completes: the key, or "", for each.
+
+    Those that surely lack their name get it: they end with a slash, or have one part. If there is none, it is for the
+    one of two parts, which may be an application of two parts. A key that stands in a URL already is for that one.
+    Raises `UsageError` if several may be meant.
+    """
+    lacking = [_lacks_name(url, key) for url in urls]
+    stands_there = any(_ends_with(url.strip(), key) for url in urls)
+    wanted = True if stands_there or True in lacking else None
+    if key and wanted is None and lacking.count(None) > 1:
+        raise UsageError(
+            "it is not clear which stream the key is for: each URL may end with a name",
+            "put a slash at the end of the URL that the key completes",
+        )
+    return [key if lacks is wanted else "" for lacks in lacking]
+
+
+def _lacks_name(url: str, key: str) -> bool | None:
+    """Whether an RTMP URL ends with its application; None if it may end with either."""
+    scheme, _, rest = url.strip().partition("://")
+    if not scheme.lower().startswith("rtmp"):
+        return False
+    path = _one_slash(rest.partition("/")[2])
+    plain, _, query = path.partition("?")
+    parts = plain.strip("/").split("/")
+    if _ends_with(path, key):
+        return False
+    if plain.endswith("/") and not query:
+        return True
+    if len(parts) == 1:
+        return None if "/" in query else True
+    return None if len(parts) == 2 else False
+
+
+def _ends_with(path: str, key: str) -> bool:
+    bare = key.strip().strip("/")
+    return bool(bare) and path.rstrip("/").endswith(f"/{bare}")
+
+
 def parse_address(url: str, key: str = "") -> Address:
     """Check a URL and complete it with a key that was given apart: `rtmp://host/app` and `key` mean `rtmp://host/app/key`.
+
+    `rtmp://host/app/instance` and `key` mean the name `key` in the application `app/instance`. A URL of more parts has
+    its name already, unless a slash at its end says that it has none. So has one that ends with the key.
 
     Raises `UsageError`, whose text never holds the key.
     """
@@ -70,29 +115,56 @@ def _login(parts: SplitResult) -> tuple[str, ...]:
 
 
 def _rtmp(scheme: str, url: str, parts: SplitResult, key: str) -> Address:
-    path = parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")
-    if key and not parts.path.lstrip("/").partition("/")[2]:
-        path = f"{path.rstrip('/')}/{key}"
-    application, name = _application_and_name(path)
+    # a fragment is no part of RTMP's URLs, so a key may hold the sign
+    path = _one_slash(url.partition("://")[2].removeprefix(parts.netloc).lstrip("/"))
+    if key and _lacks_name(url, key) is not False:
+        application, name = path.rstrip("/"), _checked(key)
+    else:
+        application, name = _application_and_name(path.rstrip("/") if _ends_with(path, key) else path)
     if not application or not name:
         raise UsageError(
             f"{redact(url)} lacks {'the name of the stream' if application else 'the application'}",
             f"write {_EXAMPLE}, or give the name or key in --rtmp-key-file FILE or VCAM_RTMP_KEY",
         )
     server = f"{scheme}://{parts.netloc}"
-    address = f"{server}/{path}"
+    address = f"{server}/{application}/{name}"
     options = (("rtmp_app", application), ("rtmp_playpath", name))
-    words = (name, *name.split("/"), *(value for _, value in parse_qsl(name.partition("?")[2])), *_login(parts))
-    return Address(scheme, "flv", redact(address), address, f"{server}/{application}", options, words)
+    folder, _, query = application.partition("?")
+    name_alone, _, name_query = name.partition("?")
+    values = (value for _, value in (*parse_qsl(query), *parse_qsl(name_query)))
+    words = (name, name_alone, *name_alone.split("/"), *name.split("/"), *values, *_login(parts))
+    return Address(scheme, "flv", redact(address), address, f"{server}/{folder}", options, words)
+
+
+def _checked(key: str) -> str:
+    key = key.strip().lstrip("/")
+    if "://" in key:
+        raise UsageError("the stream key is a whole URL", "give the URL to --rtmp, and only its end as the key")
+    if any(character.isspace() or not character.isprintable() for character in key):
+        raise UsageError("there is a blank or a control character in the stream key", "copy the key once more")
+    return key
+
+
+def _one_slash(path: str) -> str:
+    """A path whose slashes are single ones, as they are meant; what is behind a question mark is left as it is."""
+    plain, mark, query = path.partition("?")
+    return re.sub("/{2,}", "/", plain) + mark + query
 
 
 def _application_and_name(path: str) -> tuple[str, str]:
-    """As ffmpeg splits the path of an RTMP URL: of three parts two are the application, if the second has no colon."""
-    first, _, rest = path.partition("/")
+    """As ffmpeg splits the path of an RTMP URL: of three parts two are the application, if the second has no colon.
+
+    But slashes in the query of a name do not split it.
+    """
+    plain, mark, query = path.partition("?")
+    if "/" not in plain.rstrip("/"):
+        first, _, rest = path.rpartition("/") if mark and "/" in query else (plain.rstrip("/") + mark + query, "", "")
+        return first, rest
+    first, _, rest = plain.partition("/")
     second, slash, name = rest.partition("/")
     if slash and ":" not in second:
-        return f"{first}/{second}", name
-    return first, rest
+        return f"{first}/{second}", name + mark + query if name else ""
+    return first, rest + mark + query
 
 
 def _srt(url: str, parts: SplitResult) -> Address:

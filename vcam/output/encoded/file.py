@@ -9,7 +9,7 @@ from pathlib import Path
 from vcam.errors import OutputError, UsageError
 from vcam.files import PartialFile
 from vcam.frames import Frame, check_size, even_size
-from vcam.media.containers import CONTAINERS, VIDEO_SUFFIXES
+from vcam.media.containers import CONTAINERS
 from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input, local_url, probe, run_once
 from vcam.media.process import DISK_ERRORS, Ffmpeg
 from vcam.media.rate import exact_rate
@@ -17,6 +17,7 @@ from vcam.output.base import AlwaysWatched
 from vcam.output.encoded.encoding import COLOUR_FILTER, COLOUR_OPTIONS, file_encoder
 from vcam.output.encoded.matroska import FrameStamps, stream_header
 from vcam.output.writer import FrameWriter
+from vcam.suffixes import VIDEO_SUFFIXES
 from vcam.types import Size
 
 PATIENCE = 30.0

@@ -67,7 +67,7 @@ class StreamOutput:
     finished = False
 
     def __init__(self, url: str, settings: StreamSettings | None = None, *, key: str = "") -> None:
-        """key: what the URL lacks, if it ends with the application. Raises `UsageError` for a URL that will not do."""
+        """key: what the URL lacks, see `parse_address`. Raises `UsageError` for a URL or a key that will not do."""
         self._settings = settings or StreamSettings()
         self._address: Address = parse_address(url, key)
         self._worker = Worker("vcam-stream", self._work)
@@ -244,6 +244,10 @@ class StreamOutput:
         options += ["-flush_packets", "1", "-f", address.muxer]
         if address.private and can_hide_options(program):
             return [*options, "-fpre", PRIVATE, address.public_url], address.private
+        if address.muxer == "flv":
+            # ffmpeg would split some URLs otherwise
+            told = [word for name, value in address.private for word in (f"-{name}", value)]
+            return [*options, *told, address.public_url], ()
         return [*options, address.url], ()
 
     def _enter(self, state: StreamState) -> None:
