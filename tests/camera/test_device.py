@@ -78,6 +78,13 @@ class FakeKernel:
     def querybuf(self, argument):
         argument.length, argument.m.offset = LENGTH, LENGTH * argument.index
 
+    def reqbufs(self, argument):
+        # they are not given back while they are mapped, but none is queued any more
+        self.streamoff(None)
+
+    def streamoff(self, _):
+        self.queued, self.filled = [], []
+
     def qbuf(self, argument):
         assert argument.index not in self.queued
         self.queued.append(argument.index)
@@ -200,10 +207,10 @@ def test_a_camera_in_use_is_let_go_and_its_user_named(kernel, camera, step):
 
 
 def test_a_camera_without_a_known_format_says_what_it_has(kernel):
-    kernel.modes = {"GREY": {SIZE: [30]}, "Y16": {SIZE: [30]}}
-    with pytest.raises(CameraError, match="its formats: GREY, Y16"):
+    kernel.modes = {code: {SIZE: [30]} for code in ("BA81", "GBRG", "GRBG", "RGGB", "BG10", "GB10", "BA10")}
+    with pytest.raises(CameraError, match=r"its formats: BA81, GBRG, GRBG, RGGB, BG10 and 2 more\)"):
         V4L2Camera("integrated", SIZE, 30, 0.2).open()
-    with pytest.raises(CameraError, match="no camera was found"):
+    with pytest.raises(CameraError, match=r"no camera was found that can be read: Integrated .* BA81, GBRG"):
         V4L2Camera("auto", SIZE, 30, 0.2).open()
 
 
@@ -348,7 +355,7 @@ def test_auto_blames_permission_where_that_is_the_cause(nodes):
 def test_a_camera_is_known_again_under_another_number(nodes, tmp_path):
     before = replace(nodes[2], path=tmp_path / "video9", index=9)
     assert sources.resolve("9", before) is nodes[2]
-    stick = tmp_path / "by-id" / "usb-Stick-index0"
+    stick = tmp_path / "by-id" / "usb-Stick_4C530001-index0"
     nodes.append(Node(tmp_path / "video5", 5, "Stick", replace(CAMERA, card="Stick", bus="usb-7"), 0, (stick,)))
     before = replace(nodes[-1], path=tmp_path / "video4", capabilities=replace(CAMERA, card="Stick", bus="usb-3"))
     assert sources.resolve("auto", before) is nodes[-1]

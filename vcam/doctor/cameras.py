@@ -6,12 +6,13 @@ import errno
 from collections.abc import Callable, Iterator
 
 from vcam.camera.modes import Mode
-from vcam.camera.sources import resolve
+from vcam.camera.sources import BRIDGE_CURE, resolve
 from vcam.doctor.finding import Finding, ok, problem, warning
 from vcam.doctor.virtual import join_group
 from vcam.errors import CameraError
 from vcam.machine.host import Machine
 from vcam.machine.inventory import CameraEntry, Inventory
+from vcam.printable import few
 from vcam.settings import CameraSettings
 from vcam.types import Size
 from vcam.v4l2.discover import Node, find_node
@@ -40,6 +41,7 @@ def check_camera(
     find: Callable[[str], Node] = resolve,
 ) -> Iterator[Finding]:
     """Everything about the camera that `settings.source` names."""
+    yield from _unreadable(inventory)
     try:
         node = find(settings.source)
     except CameraError as error:
@@ -58,7 +60,25 @@ def check_camera(
         yield warning(NAME, f"{_called(entry)} is open in {who}: it may be busy", "close that program")
     else:
         yield ok(NAME, _called(entry))
+    if entry.lacks:
+        yield warning(
+            "camera input",
+            f"{_called(entry)} gets no {entry.lacks}",
+            "switch on what is plugged in there, and see to its cable",
+        )
     yield _check_mode(entry, size, fps)
+
+
+def _unreadable(inventory: Inventory) -> Iterator[Finding]:
+    """What looks like a camera and cannot be read, one finding for each kind; no fault where another one is read."""
+    kinds: dict[tuple[str, str], list[CameraEntry]] = {}
+    for entry in inventory.cameras:
+        if entry.node.unreadable:
+            kinds.setdefault((entry.node.card, entry.node.unreadable), []).append(entry)
+    for (card, reason), entries in kinds.items():
+        paths = few([str(entry.node.path) for entry in entries])
+        cure = (BRIDGE_CURE,) if entries[0].node.is_bridge else ()
+        yield ok("not read", f"{card} ({paths}) {reason}", *cure)
 
 
 def _called(entry: CameraEntry) -> str:
