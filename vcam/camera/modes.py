@@ -99,8 +99,8 @@ def list_modes(fd: int, size: Size, fps: float) -> Iterator[Mode]:
         if code not in KNOWN:
             continue
         for sizes in list_sizes(fd, code, size):
-            nearest = next(filter(_possible, _near(sizes, size)), None)
-            if nearest is None:
+            nearest = _nearest(sizes, size)
+            if not _possible(nearest):
                 continue
             rates = list(device.enum_rates(fd, code, nearest))
             for rate in rates:
@@ -109,10 +109,18 @@ def list_modes(fd: int, size: Size, fps: float) -> Iterator[Mode]:
                 yield Mode(KNOWN[code], nearest, 0.0, code)
 
 
-def _near(sizes: SizeRange, size: Size) -> Iterator[Size]:
-    """The nearest size of a range, then its neighbours: steps may lead to odd ones, which no picture can have."""
-    for across, down in ((0, 0), (-1, 0), (0, -1), (-1, -1), (1, 0), (0, 1), (1, 1)):
-        yield sizes.nearest((size[0] + across * max(sizes.step[0], 1), size[1] + down * max(sizes.step[1], 1)))
+def _nearest(sizes: SizeRange, size: Size) -> Size:
+    """The nearest size of a range, with even sides if its steps allow that: no picture has odd ones."""
+    across, down = sizes.nearest(size)
+    return (
+        _even(across, sizes.minimum[0], sizes.maximum[0], sizes.step[0]),
+        _even(down, sizes.minimum[1], sizes.maximum[1], sizes.step[1]),
+    )
+
+
+def _even(side: int, low: int, high: int, step: int) -> int:
+    near = (side, side - step, side + step)
+    return next((side for side in near if side % 2 == 0 and low <= side <= high), side)
 
 
 def _possible(size: Size) -> bool:
