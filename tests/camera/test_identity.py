@@ -165,6 +165,17 @@ def test_numbers_that_were_exchanged_do_not_exchange_the_cameras(there):
     assert search.node.place == FIRST.place
 
 
+def test_channels_of_one_card_are_told_apart_by_their_bus_or_not_at_all(there):
+    channels = [node(number, bus=f"PCI:{number}", place="0000:05:00.0#0") for number in (0, 1)]
+    there += channels
+    search = Search("0")
+    search.find()
+    there[:] = [replace(channels[0], path=Path("/dev/video1"), index=1), replace(channels[1], path=Path("/dev/video2"))]
+    assert search.find().bus == "PCI:0"
+    there[:] = [node(number, bus="PCI", place="0000:05:00.0#0") for number in (2, 3)]
+    awaited(search)
+
+
 def test_auto_does_not_go_over_to_a_camera_of_another_kind(there):
     there += [node(0, "Logi", "usb-1"), node(2, "Built-in", "usb-8")]
     search = Search("auto")

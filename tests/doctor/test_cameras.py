@@ -6,11 +6,13 @@ import errno
 
 import pytest
 
-from tests.doctor.helpers import PROBLEM, webcam
+from tests.doctor.helpers import PROBLEM, node, webcam
 from vcam.camera.modes import Mode
 from vcam.doctor.finding import Status
 from vcam.frames import PixelFormat
+from vcam.machine.inventory import CameraEntry
 from vcam.settings import Settings
+from vcam.v4l2 import raw
 from vcam.v4l2.discover import Holder
 
 
@@ -70,3 +72,22 @@ def test_a_container_is_given_a_camera_only_if_it_has_none(world):
     assert world.only(PROBLEM)[1] == ("plug one in",)
     world.has(cameras=())
     assert "--device" in world.only(PROBLEM)[1][0]
+
+
+def test_the_bridge_of_a_mipi_camera_is_told_once_with_the_way_to_its_picture(world):
+    flags = raw.V4L2_CAP_VIDEO_CAPTURE | raw.V4L2_CAP_IO_MC
+    bridge = tuple(CameraEntry(node(f"/dev/video{number}", "ipu6", "isys", flags)) for number in range(1, 9))
+    world.has(cameras=(webcam(), *bridge))
+    found = [finding for finding in world.findings() if finding.name == "not read"]
+    assert [finding.status for finding in found] == [Status.OK]
+    assert (
+        "ipu6 (/dev/video1, /dev/video2, /dev/video3, /dev/video4, /dev/video5 and 3 more) is the end" in found[0].seen
+    )
+    assert "libcamera and PipeWire" in found[0].cure[0]
+
+
+def test_a_capture_card_without_a_signal_is_a_warning(world):
+    world.has(cameras=(webcam(lacks="signal"),))
+    seen, cure = world.only()
+    assert "gets no signal" in seen
+    assert "switch on" in cure[0]

@@ -55,9 +55,10 @@ def _same_place(before: Node, node: Node) -> bool:
 
 
 def _by_number(before: Node, here: list[Node]) -> Node | None:
-    """Of nodes that the place does not tell apart, that with the old number; another only if it is the only one."""
-    same = [node for node in here if node.path == before.path]
-    return (same or here)[0] if len(same or here) == 1 else None
+    """Of nodes that the place does not tell apart, the one with the old bus and number, if it is the only one left."""
+    here = [node for node in here if node.bus == before.bus] or here
+    here = [node for node in here if node.path == before.path] or here
+    return here[0] if len(here) == 1 else None
 
 
 def _same_serial(before: Node, node: Node) -> bool:
