@@ -103,6 +103,14 @@ def test_what_is_second_choice_is_taken_where_there_is_no_first(machine):
     assert machine.auto() == "HDMI Capture"
 
 
+def test_of_several_that_have_a_name_the_one_that_auto_would_take_is_meant(machine):
+    machine.add("Integrated Camera", "GREY", "MJPG")
+    machine.add("Integrated Camera", driver="v4l2 loopback")
+    machine.add("Integrated Camera", "MJPG", "YUYV")
+    assert sources.resolve("integrated").index == 2
+    assert sources.resolve("0").index == 0
+
+
 def test_where_all_nodes_are_the_bridge_of_a_mipi_camera_auto_says_how_it_is_reached(machine, monkeypatch):
     for _ in range(3):
         machine.add("ipu6", "YUYV", "GREY", driver="isys", flags=CAPTURE | raw.V4L2_CAP_IO_MC)

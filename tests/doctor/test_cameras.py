@@ -9,6 +9,7 @@ import pytest
 from tests.doctor.helpers import PROBLEM, node, webcam
 from vcam.camera.modes import Mode
 from vcam.doctor.finding import Status
+from vcam.errors import CameraError
 from vcam.frames import PixelFormat
 from vcam.machine.inventory import CameraEntry
 from vcam.settings import Settings
@@ -91,3 +92,16 @@ def test_a_capture_card_without_a_signal_is_a_warning(world):
     seen, cure = world.only()
     assert "gets no signal" in seen
     assert "switch on" in cure[0]
+
+
+def test_what_is_the_error_already_is_not_told_twice(world):
+    flags = raw.V4L2_CAP_VIDEO_CAPTURE | raw.V4L2_CAP_IO_MC
+    entry = CameraEntry(node("/dev/video1", "ipu6", "isys", flags))
+    world.has(cameras=(entry,))
+
+    def fail(_):
+        raise CameraError(f"no camera was found that can be read directly: ipu6 {entry.node.unreadable}", "so and so")
+
+    world.find_camera = fail
+    assert world.said("not read") == []
+    assert "ipu6" in world.only(PROBLEM)[0]

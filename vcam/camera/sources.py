@@ -42,8 +42,10 @@ class Search:
         found = find_node(self.source, nodes)
         if not found:
             raise _missing(self.source)
-        # one that nobody feeds, or that vcam itself feeds, comes last
-        for node in sorted(found, key=lambda node: node.path in loopback.FED):
+        if len(found) > 1:
+            # a name that several have: the infrared half of a pair has the same, and vcam's own output may have it
+            found = sorted(found, key=lambda node: (node.path in loopback.FED, ranking.judge(node).rank, node.index))
+        for node in found:
             if node.is_camera or (node.is_loopback and node.capabilities and node.capabilities.captures):
                 return _not_our_own(node)
         raise _useless(found[0], nodes)

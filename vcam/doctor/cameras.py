@@ -41,12 +41,13 @@ def check_camera(
     find: Callable[[str], Node] = resolve,
 ) -> Iterator[Finding]:
     """Everything about the camera that `settings.source` names."""
-    yield from _unreadable(inventory)
     try:
         node = find(settings.source)
     except CameraError as error:
         yield _missing(machine, inventory, settings, error)
+        yield from _unreadable(inventory, told=error.message)
         return
+    yield from _unreadable(inventory)
     entry = next((entry for entry in inventory.cameras if entry.node.path == node.path), None)
     if entry is None:
         yield ok(NAME, f"{node.card} ({node.path}), a virtual camera of another program")
@@ -69,11 +70,14 @@ def check_camera(
     yield _check_mode(entry, size, fps)
 
 
-def _unreadable(inventory: Inventory) -> Iterator[Finding]:
-    """What looks like a camera and cannot be read, one finding for each kind; no fault where another one is read."""
+def _unreadable(inventory: Inventory, told: str = "") -> Iterator[Finding]:
+    """What looks like a camera and cannot be read, one finding for each kind; no fault where another one is read.
+
+    told: what an error has said already.
+    """
     kinds: dict[tuple[str, str], list[CameraEntry]] = {}
     for entry in inventory.cameras:
-        if entry.node.unreadable:
+        if entry.node.unreadable and entry.node.unreadable not in told:
             kinds.setdefault((entry.node.card, entry.node.unreadable), []).append(entry)
     for (card, reason), entries in kinds.items():
         paths = few([str(entry.node.path) for entry in entries])
