@@ -39,6 +39,12 @@ def printable(text: str, keep: str = "") -> str:
     return _UNFIT.sub(lambda found: found[0] if found[0] in keep else _escape(found), text)
 
 
+def few(names: list[str], most: int = 5) -> str:
+    """ "A, B, C, D, E and 55 more", for messages that nobody reads to the end otherwise."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def encodable_tree(value: Any) -> Any:
     """`encodable` for every text in mappings and sequences, keys as well. Sequences become lists."""
     if isinstance(value, str):

@@ -80,6 +80,13 @@ class FakeKernel:
     def querybuf(self, argument):
         argument.length, argument.m.offset = LENGTH, LENGTH * argument.index
 
+    def reqbufs(self, argument):
+        # they are not given back while they are mapped, but none is queued any more
+        self.streamoff(None)
+
+    def streamoff(self, _):
+        self.queued, self.filled = [], []
+
     def qbuf(self, argument):
         assert argument.index not in self.queued
         self.queued.append(argument.index)
@@ -418,7 +425,7 @@ def test_auto_blames_permission_where_that_is_the_cause(nodes):
 def test_a_camera_is_known_again_under_another_number(nodes, tmp_path):
     before = replace(nodes[2], path=tmp_path / "video9", index=9)
     assert sources.resolve("9", before) is nodes[2]
-    stick = tmp_path / "by-id" / "usb-Stick-index0"
+    stick = tmp_path / "by-id" / "usb-Stick_4C530001-index0"
     nodes.append(Node(tmp_path / "video5", 5, "Stick", replace(CAMERA, card="Stick", bus="usb-7"), 0, (stick,)))
     before = replace(nodes[-1], path=tmp_path / "video4", capabilities=replace(CAMERA, card="Stick", bus="usb-3"))
     assert sources.resolve("auto", before) is nodes[-1]

@@ -236,6 +236,49 @@ def test_a_camera_that_is_known_by_two_names_stays_on(monkeypatch: pytest.Monkey
     assert prepared.shape[1].mirror
 
 
+class OneOfTwins:
+    """A camera that can be opened only once, and remembers which one it is."""
+
+    def __init__(self, trouble: CameraError | None = None) -> None:
+        self.trouble = trouble
+        self.remembered: list[object] = []
+        self.opened = 0
+
+    def remember(self, other: object) -> None:
+        self.remembered.append(other)
+
+    def check(self) -> None:
+        if self.trouble:
+            raise self.trouble
+
+    def open(self) -> None:
+        self.opened += 1
+
+    def close(self) -> None:
+        pass
+
+
+def test_another_format_is_checked_and_then_the_same_camera_closed_and_opened() -> None:
+    old, new = OneOfTwins(), OneOfTwins()
+    now = Situation(ShapedCamera(old, SIZE), True, True, SIZE, 30.0)  # type: ignore[arg-type]
+    parts = Parts(camera=lambda settings, size, fps: ShapedCamera(new, size))  # type: ignore[arg-type]
+    prepared = prepare(SETTINGS, SETTINGS.replace(camera__format="mjpeg", camera__mirror=True), now, parts)
+    assert prepared.camera is not None
+    assert not prepared.camera_on, "the loop closes the old one and then opens it"
+    assert (new.remembered, new.opened) == ([old], 0)
+    new.trouble = CameraError("it has no MJPEG pictures")
+    with pytest.raises(CameraError, match="no MJPEG"):
+        prepare(SETTINGS, SETTINGS.replace(camera__format="mjpeg"), now, parts)
+
+
+def test_a_camera_that_is_off_stays_the_one_it_is_when_its_settings_change() -> None:
+    old, new = OneOfTwins(), OneOfTwins()
+    now = Situation(ShapedCamera(old, SIZE), False, True, SIZE, 30.0)  # type: ignore[arg-type]
+    parts = Parts(camera=lambda settings, size, fps: ShapedCamera(new, size))  # type: ignore[arg-type]
+    prepare(SETTINGS, SETTINGS.replace(camera__mirror=True), now, parts)
+    assert new.remembered == [old]
+
+
 def test_another_network_is_loaded_beside_the_old_one_which_is_closed_then() -> None:
     with Daemon() as daemon:
         daemon.live()

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.doctor.helpers import PROBLEM, webcam
+from tests.doctor.helpers import PROBLEM, node, webcam
 from vcam.camera.modes import Mode
 from vcam.doctor.finding import Status
+from vcam.errors import CameraError
 from vcam.frames import PixelFormat
-from vcam.machine.inventory import Offer
+from vcam.machine.inventory import CameraEntry, Offer
 from vcam.settings import Settings
+from vcam.v4l2 import raw
 from vcam.v4l2.discover import Holder
 
 
@@ -80,3 +82,35 @@ def test_a_camera_that_vcam_cannot_read_says_what_it_sends(world):
     seen, cure = world.only(PROBLEM)
     assert "sends only H.264 (its formats: H264)" in seen
     assert "ffmpeg -f v4l2 -input_format h264 -i /dev/video0" in cure[0]
+
+
+def test_the_bridge_of_a_mipi_camera_is_told_once_with_the_way_to_its_picture(world):
+    flags = raw.V4L2_CAP_VIDEO_CAPTURE | raw.V4L2_CAP_IO_MC
+    bridge = tuple(CameraEntry(node(f"/dev/video{number}", "ipu6", "isys", flags)) for number in range(1, 9))
+    world.has(cameras=(webcam(), *bridge))
+    found = [finding for finding in world.findings() if finding.name == "not read"]
+    assert [finding.status for finding in found] == [Status.OK]
+    assert (
+        "ipu6 (/dev/video1, /dev/video2, /dev/video3, /dev/video4, /dev/video5 and 3 more) is the end" in found[0].seen
+    )
+    assert "libcamera and PipeWire" in found[0].cure[0]
+
+
+def test_a_capture_card_without_a_signal_is_a_warning(world):
+    world.has(cameras=(webcam(lacks="signal"),))
+    seen, cure = world.only()
+    assert "gets no signal" in seen
+    assert "switch on" in cure[0]
+
+
+def test_what_is_the_error_already_is_not_told_twice(world):
+    flags = raw.V4L2_CAP_VIDEO_CAPTURE | raw.V4L2_CAP_IO_MC
+    entry = CameraEntry(node("/dev/video1", "ipu6", "isys", flags))
+    world.has(cameras=(entry,))
+
+    def fail(_):
+        raise CameraError(f"no camera was found that can be read directly: ipu6 {entry.node.unreadable}", "so and so")
+
+    world.find_camera = fail
+    assert world.said("not read") == []
+    assert "ipu6" in world.only(PROBLEM)[0]

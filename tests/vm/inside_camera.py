@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.vm.guest import if_full
-from vcam.camera import device as camera_module
+from vcam.camera import starting
 from vcam.camera.controls import ControlWishes
 from vcam.camera.device import V4L2Camera
 from vcam.camera.modes import list_modes
@@ -79,7 +79,7 @@ def replug():
 
 def only(monkeypatch, format_):
     monkeypatch.setattr(
-        camera_module, "list_modes", lambda *wish: [mode for mode in list_modes(*wish) if mode.format is format_]
+        starting, "list_modes", lambda *wish: [mode for mode in list_modes(*wish) if mode.format is format_]
     )
 
 
@@ -226,7 +226,7 @@ def test_an_unplugged_camera_is_an_error_at_once_and_is_found_again(webcam, repl
     # far less than the two seconds after which it would count as hung
     assert time.monotonic() - began < if_full(0.5, 1.5)
     webcam.close()
-    with pytest.raises(CameraError, match="no camera was found"):
+    with pytest.raises(CameraError, match=r"vivid is not there: vcam waits for that one, at the port vivid\.0"):
         webcam.open()
     (DRIVER / "bind").write_text("vivid.0")
     time.sleep(0.3)
@@ -286,8 +286,9 @@ def test_controls_are_set_by_name_or_not_at_all(webcam):
 
 
 def test_a_virtual_camera_that_nobody_feeds_is_refused_in_words():
-    with pytest.raises(CameraError, match="no program feeds it"):
+    with pytest.raises(CameraError, match="no program feeds it") as caught:
         V4L2Camera("webcam", SIZE, 30, 1.0).open()
+    assert caught.value.hint == "start that program first"
 
 
 @pytest.fixture

@@ -22,6 +22,11 @@ SKIPPED = "skipped: "
 TWO_BUFFERS = ["--loopback-args", "video_nr=20 card_label=vcam exclusive_caps=1"]
 TWO_LOOPBACKS = ["--loopback-args", "devices=2 video_nr=20,21 card_label=vcam,webcam exclusive_caps=1,1 max_buffers=4"]
 
+TWO_WEBCAMS = [
+    "--vivid-args", "n_devs=2 node_types=0x1,0x1 num_inputs=1,1 input_types=0x0,0x0 vid_cap_nr=0,1",
+]  # fmt: skip
+GRABBER = ["--vivid-args", "n_devs=1 node_types=0x1 num_inputs=1 input_types=0x3 ccs_cap_mode=0 vid_cap_nr=0"]
+
 SIX_BUFFERS = ["--loopback-args", "video_nr=20 card_label=vcam exclusive_caps=1 max_buffers=6"]
 
 GUESTS = {
@@ -29,12 +34,16 @@ GUESTS = {
     "after-0.13.2": ("inside_after.py", "bookworm-backports", TWO_BUFFERS),
     "after-0.15.0": ("inside_after.py", "trixie", []),
     "camera": ("inside_camera.py", "bookworm", TWO_LOOPBACKS),
+    "grabber": ("inside_grabber.py", "bookworm", GRABBER),
     "loopback-0.12.7": ("inside_output.py", "bookworm", []),
     "loopback-0.13.2": ("inside_output.py", "bookworm-backports", TWO_BUFFERS),
     "loopback-0.15.0": ("inside_output.py", "trixie", []),
     "readers-0.12.7": ("inside_readers.py", "bookworm", []),
     "readers-0.13.2": ("inside_readers.py", "bookworm-backports", []),
     "readers-0.15.0": ("inside_readers.py", "trixie", []),
+    "source-0.12.7": ("inside_source.py", "bookworm", [*TWO_LOOPBACKS, *TWO_WEBCAMS]),
+    "source-0.13.2": ("inside_source.py", "bookworm-backports", [*TWO_LOOPBACKS, *TWO_WEBCAMS]),
+    "source-0.15.0": ("inside_source.py", "trixie", [*TWO_LOOPBACKS, *TWO_WEBCAMS]),
     "start-0.12.7": ("inside_start.py", "bookworm", TWO_LOOPBACKS),
     "start-0.13.2": ("inside_start.py", "bookworm-backports", TWO_LOOPBACKS),
     "start-0.15.0": ("inside_start.py", "trixie", TWO_LOOPBACKS),

@@ -71,3 +71,11 @@ class TakesWishes(Protocol):
 
     def wish(self, size: Size) -> None:
         """Take the mode that is nearest to this size when it is opened the next time."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A camera that stays the same one, among others like it."""
+
+    def remember(self, other: Camera) -> None:
+        """Be the one that `other` is, if both mean the same source."""

@@ -9,17 +9,20 @@ import mmap
 import os
 import select
 import time
+from dataclasses import replace
 
 import numpy as np
 
+from vcam.camera.base import Camera
 from vcam.camera.controls import ControlWishes
 from vcam.camera.jpeghead import DAMAGED, Fault
 from vcam.camera.layouts import GREY, RGB, believable_stride
-from vcam.camera.modes import KNOWN, Mode, choose_mode, list_modes
-from vcam.camera.sources import failure, resolve
+from vcam.camera.modes import KNOWN, Mode
+from vcam.camera.sources import SILENT_CURE, Search, failure, fallen_silent
 from vcam.camera.stamps import Captured, Stamps
+from vcam.camera.starting import Wish, choices, start
 from vcam.camera.unpack import Matrix, Unpacker
-from vcam.camera.unreadable import refusal, refuse_unreadable
+from vcam.camera.unreadable import refuse_unreadable
 from vcam.errors import CameraError, CameraStalled, VcamError
 from vcam.frames import Frame, PixelFormat, check_size
 from vcam.types import U8, Size
@@ -28,7 +31,6 @@ from vcam.v4l2.discover import Node
 
 log = logging.getLogger(__name__)
 
-_BUFFERS = 4
 # beyond this a jump in the driver's numbers is a restart, not a loss
 _SANE_GAP = 1000
 
@@ -54,12 +56,21 @@ class V4L2Camera:
     """
 
     def __init__(
-        self, source: str, size: Size, fps: float, timeout: float, controls: ControlWishes | None = None
+        self,
+        source: str,
+        size: Size,
+        fps: float,
+        timeout: float,
+        controls: ControlWishes | None = None,
+        format_: PixelFormat | None = None,
     ) -> None:
-        """timeout: seconds without a frame after which `read` gives up. `controls` are set whenever it is opened."""
-        self._source, self._wanted_size, self._wanted_fps, self._timeout = source, size, fps, timeout
+        """timeout: seconds without a frame after which `read` gives up. `controls` are set whenever it is opened.
+
+        format_: the only one to take, None for the best.
+        """
+        self._search = Search(source)
+        self._wish, self._timeout = Wish(size, fps, format_), timeout
         self._controls = controls or ControlWishes()
-        self._node: Node | None = None
         self._fd = -1
         self._maps: list[mmap.mmap] = []
         self._held: int | None = None
@@ -76,19 +87,23 @@ class V4L2Camera:
         self._copy: U8 | None = None
 
     @property
+    def _node(self) -> Node | None:
+        return self._search.node
+
+    @property
     def description(self) -> str:
         if self._node is None:
-            return f"camera {self._source}"
+            return f"camera {self._search.source}"
         mode = f", {self._mode}" if self._mode else ""
         return f"{self._node.card} ({self._node.path}){mode}"
 
     @property
     def size(self) -> Size:
-        return self._mode.size if self._mode else self._wanted_size
+        return self._mode.size if self._mode else self._wish.size
 
     @property
     def fps(self) -> float:
-        return (self._mode.fps if self._mode else 0.0) or self._wanted_fps
+        return (self._mode.fps if self._mode else 0.0) or self._wish.fps
 
     @property
     def live(self) -> bool:
@@ -100,7 +115,7 @@ class V4L2Camera:
 
     def wish(self, size: Size) -> None:
         """See `vcam.camera.base.TakesWishes`."""
-        self._wanted_size = size
+        self._wish = replace(self._wish, size=size)
 
     def adjust(self, controls: ControlWishes) -> None:
         """See `vcam.camera.controls.Adjustable`."""
@@ -117,33 +132,44 @@ class V4L2Camera:
                 os.close(fd)
         self._controls = controls
 
+    def remember(self, other: Camera) -> None:
+        """See `vcam.camera.base.Remembers`."""
+        if isinstance(other, V4L2Camera) and other._search.source == self._search.source:
+            self._search = replace(other._search)
+
     def check(self) -> None:
-        """Find the camera, and see whether it has a format that vcam reads."""
-        self._node = resolve(self._source, self._node)
-        refuse_unreadable(self._node)
+        """Find the camera, and see whether it has a format that vcam reads, and the one that is asked of it."""
+        node = self._search.find()
+        refuse_unreadable(node)
+        if self._wish.format is None:
+            return
+        try:
+            with device.opened(node.path) as fd:
+                choices(fd, node, self._wish)
+        except OSError as error:
+            raise failure(node, error) from error
 
     def open(self) -> None:
         """Find the camera, set its mode, and start it. See `Camera.open`."""
-        check_size(*self._wanted_size)
+        check_size(*self._wish.size)
         self.close()
-        self._node = resolve(self._source, self._node)
+        node = self._search.find()
         try:
-            self._start(self._node)
+            self._start(node)
         except OSError as error:
+            without_signal = self._without_signal()
             self.close()
-            raise failure(self._node, error) from error
+            raise without_signal or failure(node, error) from error
         except VcamError:
             self.close()
             raise
+        if (cause := self._without_signal()) is not None:
+            log.warning("%s", cause)
 
     def _start(self, node: Node) -> None:
         self._fd = device.open_node(node.path)
-        modes = list(list_modes(self._fd, self._wanted_size, self._wanted_fps))
-        mode = choose_mode(modes, self._wanted_size, self._wanted_fps)
-        if mode is None:
-            raise refusal(node.card, str(node.path), device.enum_formats(self._fd))
-        layout = device.set_format(self._fd, mode.code, mode.size)
-        self._mode = _accepted(node, layout, device.set_rate(self._fd, mode.fps or self._wanted_fps))
+        started = start(self._fd, node, self._wish)
+        layout, self._mode, self._maps = started.layout, started.mode, started.maps
         full_range, matrix = colours(layout)
         jpeg = self._mode.format is PixelFormat.MJPEG
         stride = None if jpeg else believable_stride(self._mode.format, self._mode.size, layout.stride, layout.bytes)
@@ -152,10 +178,6 @@ class V4L2Camera:
         )
         # the producer of a virtual camera writes into buffers that were handed out: mask and picture must not differ
         self._copy = np.empty(layout.bytes, np.uint8) if node.is_loopback else None
-        self._maps = [device.map_buffer(self._fd, index) for index in range(device.request_buffers(self._fd, _BUFFERS))]
-        for index in range(len(self._maps)):
-            device.queue_buffer(self._fd, index)
-        device.stream_on(self._fd)
         # now, since some cameras forget their controls when they start
         self._controls.apply(self._fd, f"{node.card} ({node.path})")
         self._poll = select.poll()
@@ -274,12 +296,30 @@ class V4L2Camera:
         if self._fault:
             why = f"{self.description} has sent no whole picture for {lasted}: it {self._fault.words}"
             return CameraStalled(why, self._fault.hint, sends=True)
+        assert self._node is not None
+        if self._copy is not None:
+            return CameraStalled(f"{fallen_silent(self._node)}: no picture for {lasted}", SILENT_CURE)
+        if (cause := self._without_signal()) is not None:
+            return cause
         return CameraStalled(f"{self.description} has sent no picture for {lasted}", "unplug it and plug it in again")
+
+    def _without_signal(self) -> CameraStalled | None:
+        """What a capture card lacks, if its driver says so: then the camera itself is well."""
+        source = device.video_input(self._fd) if self._fd >= 0 else None
+        if source is None or not source.lacks:
+            return None
+        assert self._node is not None
+        return CameraStalled(
+            f"{self._node.card} ({self._node.path}) gets no {source.lacks} on its input {source.name}",
+            "switch on what is plugged in there, and see to its cable",
+        )
 
     def _lost(self, why: str) -> CameraError:
         assert self._node is not None
         if not self._node.path.exists() or self._is_gone():
             return CameraError(f"{self._node.card} ({self._node.path}) was unplugged", "plug it in again")
+        if self._copy is not None:
+            return CameraError(fallen_silent(self._node), SILENT_CURE)
         return CameraError(f"{self.description} has stopped: {why}", "unplug it and plug it in again")
 
     def _is_gone(self) -> bool:
@@ -309,14 +349,6 @@ class V4L2Camera:
         self._maps = []
         os.close(self._fd)
         self._fd = -1
-
-
-def _accepted(node: Node, layout: device.PixelLayout, rate: float) -> Mode:
-    """The mode that the driver holds after all, which need not be the one it was asked for."""
-    format_ = KNOWN.get(layout.code)
-    if format_ is None:
-        raise CameraError(f"{node.card} ({node.path}) insists on the format {layout}", "choose another camera")
-    return Mode(format_, check_size(*layout.size, what=f"the picture of {node.card}"), rate, layout.code)
 
 
 def colours(layout: device.PixelLayout) -> tuple[bool, Matrix]:

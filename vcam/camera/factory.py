@@ -47,8 +47,10 @@ def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool
 
     from vcam.camera.controls import wishes
     from vcam.camera.device import V4L2Camera
+    from vcam.camera.modes import parse_format
 
-    return V4L2Camera(source, size, fps, min(settings.timeout, PATIENCE), wishes(settings))
+    timeout, format_ = min(settings.timeout, PATIENCE), parse_format(settings.format)
+    return V4L2Camera(source, size, fps, timeout, wishes(settings), format_)
 
 
 def _refuse_half_address(source: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 
-from vcam.camera.base import Camera, TakesWishes
+from vcam.camera.base import Camera, Remembers, TakesWishes
 from vcam.camera.controls import Adjustable, ControlWishes
 from vcam.camera.turn import Turn
 from vcam.errors import UsageError
@@ -148,6 +148,11 @@ class ShapedCamera:
         if wish != self._shape.turn.size(self.size) and isinstance(self._camera, TakesWishes):
             self._camera.wish(wish)
         self._shape = shape
+
+    def remember(self, other: Camera) -> None:
+        """See `vcam.camera.base.Remembers`."""
+        if isinstance(self._camera, Remembers) and isinstance(other, ShapedCamera):
+            self._camera.remember(other._camera)
 
     def adjust(self, controls: ControlWishes) -> None:
         """Set the controls of an open camera, in any thread; they stay when it is opened again.

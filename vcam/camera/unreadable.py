@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vcam.camera.modes import KNOWN
+from vcam.camera.modes import KNOWN, list_formats
 from vcam.errors import CameraError
+from vcam.printable import few
 from vcam.v4l2 import device
 from vcam.v4l2.discover import Node
-
-_NAMED = 5
-"""Formats that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +47,7 @@ def refusal(name: str, node: str, codes: Iterable[str]) -> CameraError:
     if not codes:
         return CameraError(f"{what} offers no picture at all", "choose another camera; vcam devices lists them")
     kinds = list(dict.fromkeys(kind for code in codes if (kind := _kind_of(code))))
-    more = f" and {len(codes) - _NAMED} more" if len(codes) > _NAMED else ""
-    listed = ", ".join(codes[:_NAMED]) + more
+    listed = few(codes)
     if len(kinds) == 1 and all(_kind_of(code) for code in codes):
         sends = f"sends only {kinds[0].words} (its formats: {listed})"
     else:
@@ -77,7 +74,7 @@ def refuse_unreadable(node: Node) -> None:
     """Raise `CameraError` if nothing that a camera offers can be read. It is not switched on."""
     try:
         with device.opened(node.path) as fd:
-            codes = list(device.enum_formats(fd))
+            codes = list_formats(fd)
     except OSError:
         # whatever that is, opening it for good will tell
         return

@@ -42,6 +42,12 @@ def _models() -> Iterable[str]:
     return (path.stem for path in card_paths())
 
 
+def _formats() -> Iterable[str]:
+    from vcam.frames import PixelFormat
+
+    return (format_.name.lower() for format_ in PixelFormat)
+
+
 def _profiles() -> Iterable[str]:
     from vcam.settings import config_path, read_profiles
 
@@ -50,7 +56,9 @@ def _profiles() -> Iterable[str]:
     return ()
 
 
-_NAMES: dict[str, Callable[[], Iterable[str]]] = {"": tuple, "filters": _filters, "models": _models}
+_NAMES: dict[str, Callable[[], Iterable[str]]] = {
+    "": tuple, "filters": _filters, "formats": _formats, "models": _models,
+}  # fmt: skip
 """Where the names are that a setting's `names` speaks of."""
 
 

@@ -10,7 +10,7 @@ import click
 
 from vcam.cli.options import load_settings, settings_options
 from vcam.errors import CameraError, VcamError
-from vcam.printable import json_text
+from vcam.printable import few, json_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from vcam.machine.inventory import CameraEntry, EngineEntry, Inventory, VirtualEntry
     from vcam.v4l2.controls import Control
     from vcam.v4l2.discover import Holder
-
-# formats that vcam does not read and that are named all the same
-_NAMED = 6
 
 
 @click.command()
@@ -56,7 +53,10 @@ def _show(found: Inventory) -> None:
     console = Console(highlight=False)
     console.print("[bold]Cameras[/]")
     for entry in found.cameras:
-        console.print(_camera_table(entry))
+        if not entry.node.unreadable:
+            console.print(_camera_table(entry))
+    for table in _unreadable_tables(found.cameras):
+        console.print(table)
     if not found.cameras:
         console.print("  none; vcam doctor looks for the reason")
     version = f" [dim](v4l2loopback {found.module})[/]" if found.module else ""
@@ -96,6 +96,8 @@ def _camera_table(entry: CameraEntry) -> RenderableType:
     table.add_row("used by", _people(entry.users) or _nobody())
     if entry.problem:
         table.add_row("problem", Text(entry.problem, "red"))
+    if entry.lacks:
+        table.add_row("input", Text(f"no {entry.lacks}: is what is plugged in there switched on?", "yellow"))
     label = "modes"
     for line in _mode_lines(entry):
         table.add_row(label, line)
@@ -108,7 +110,23 @@ def _camera_table(entry: CameraEntry) -> RenderableType:
         why = refusal(entry.node.card, str(entry.node.path), (offer.code for offer in entry.offers))
         table.add_row("problem", Text(why.message, "red"))
         table.add_row("", Text(why.hint))
+    if entry.passed_over and (entry.chosen or not entry.offers):
+        table.add_row("not auto", f"it {entry.passed_over}")
     return table  # type: ignore[no-any-return]
+
+
+def _unreadable_tables(cameras: Iterable[CameraEntry]) -> Iterable[RenderableType]:
+    """One table for all nodes of a kind: the bridge of a laptop's camera has dozens."""
+    from rich.text import Text
+
+    kinds: dict[tuple[str, str], list[CameraEntry]] = {}
+    for entry in cameras:
+        if entry.node.unreadable:
+            kinds.setdefault((entry.node.card, entry.node.unreadable), []).append(entry)
+    for (card, reason), entries in kinds.items():
+        table = _facts(card or "(no name)", few([str(entry.node.path) for entry in entries]))
+        table.add_row("not read", Text(f"it {reason}", "yellow"))
+        yield table
 
 
 def _mode_lines(entry: CameraEntry) -> Iterable[RenderableType]:
@@ -125,9 +143,7 @@ def _mode_lines(entry: CameraEntry) -> Iterable[RenderableType]:
         lines.setdefault(offer.code, Text(f"{offer.code:<4}")).append(f" {size}", "green" if chosen else "")
     yield from lines.values()
     if others := dict.fromkeys(offer.code for offer in entry.offers if not offer.usable):
-        names = list(others)
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        yield Text(f"not read by vcam: {', '.join(names[:_NAMED])}{more}", "dim")
+        yield Text(f"not read by vcam: {few(list(others))}", "dim")
 
 
 def _virtual_table(entry: VirtualEntry) -> RenderableType:
@@ -268,6 +284,8 @@ def _camera_json(entry: CameraEntry) -> dict[str, Any]:
         "chosen": chosen and {"format": chosen.code, "size": list(chosen.size), "fps": chosen.fps},
         "users": _people_json(entry.users),
         "problem": entry.problem,
+        "not_auto": entry.passed_over,
+        "input_lacks": entry.lacks,
     }
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from vcam.camera.base import Camera
+from vcam.camera.base import Camera, Remembers
 from vcam.camera.controls import CONTROL_NAMES, wishes
 from vcam.camera.factory import make_camera
 from vcam.camera.shape import Shape, ShapedCamera
@@ -44,6 +44,9 @@ from vcam.types import Size
 SHAPE = frozenset(f"camera.{name}" for name in ("mirror", "crop", "rotate", "flip"))
 CONTROLS = frozenset(f"camera.{name}" for name in CONTROL_NAMES)
 """Settings of the camera that do not need it to be opened anew."""
+
+REOPENED = frozenset(("camera.format",))
+"""Settings for which the same camera is closed and opened."""
 
 ONLY_READ = frozenset(("output.always_on", "camera.timeout", *(key for key in FIELDS if key.startswith("stream."))))
 """Settings that nothing is made ready for: looked up for every frame, or when a stream or recording begins."""
@@ -195,9 +198,15 @@ def _prepare_camera(prepared: Prepared, old: Settings, keys: set[str], now: Situ
             now.camera.adjust(wishes(settings))
         return
     prepared.camera = parts.camera(settings, now.size, now.fps)
+    if isinstance(prepared.camera, Remembers):
+        prepared.camera.remember(now.camera)
     if not now.camera_on:
         if not settings.wait:
             prepared.camera.check()
+        return
+    if keys & REOPENED and "camera.source" not in keys:
+        # it can be opened only once: the old one is closed first
+        prepared.camera.check()
         return
     try:
         prepared.camera.open()
@@ -205,6 +214,9 @@ def _prepare_camera(prepared: Prepared, old: Settings, keys: set[str], now: Situ
         # another name for the camera that is open already: it can be opened only once
         if _node(old.camera.source) is None or _node(old.camera.source) != _node(settings.source):
             raise
+        if keys & REOPENED:
+            prepared.camera.check()
+            return
         prepared.camera = None
         if isinstance(now.camera, ShapedCamera):
             prepared.shape = (now.camera, _shape(now.camera, settings, now.size))

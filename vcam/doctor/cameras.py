@@ -6,13 +6,14 @@ import errno
 from collections.abc import Callable, Iterator
 
 from vcam.camera.modes import Mode
-from vcam.camera.sources import resolve
+from vcam.camera.sources import BRIDGE_CURE, resolve
 from vcam.camera.unreadable import refusal
 from vcam.doctor.finding import Finding, ok, problem, warning
 from vcam.doctor.virtual import join_group
 from vcam.errors import CameraError
 from vcam.machine.host import Machine
 from vcam.machine.inventory import CameraEntry, Inventory
+from vcam.printable import few
 from vcam.settings import CameraSettings
 from vcam.types import Size
 from vcam.v4l2.discover import Node, find_node
@@ -45,7 +46,9 @@ def check_camera(
         node = find(settings.source)
     except CameraError as error:
         yield _missing(machine, inventory, settings, error)
+        yield from _unreadable(inventory, told=error.message)
         return
+    yield from _unreadable(inventory)
     entry = next((entry for entry in inventory.cameras if entry.node.path == node.path), None)
     if entry is None:
         yield ok(NAME, f"{node.card} ({node.path}), a virtual camera of another program")
@@ -59,7 +62,28 @@ def check_camera(
         yield warning(NAME, f"{_called(entry)} is open in {who}: it may be busy", "close that program")
     else:
         yield ok(NAME, _called(entry))
+    if entry.lacks:
+        yield warning(
+            "camera input",
+            f"{_called(entry)} gets no {entry.lacks}",
+            "switch on what is plugged in there, and see to its cable",
+        )
     yield _check_mode(entry, size, fps)
+
+
+def _unreadable(inventory: Inventory, told: str = "") -> Iterator[Finding]:
+    """What looks like a camera and cannot be read, one finding for each kind; no fault where another one is read.
+
+    told: what an error has said already.
+    """
+    kinds: dict[tuple[str, str], list[CameraEntry]] = {}
+    for entry in inventory.cameras:
+        if entry.node.unreadable and entry.node.unreadable not in told:
+            kinds.setdefault((entry.node.card, entry.node.unreadable), []).append(entry)
+    for (card, reason), entries in kinds.items():
+        paths = few([str(entry.node.path) for entry in entries])
+        cure = (BRIDGE_CURE,) if entries[0].node.is_bridge else ()
+        yield ok("not read", f"{card} ({paths}) {reason}", *cure)
 
 
 def _called(entry: CameraEntry) -> str:

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from vcam import native, silent
-from vcam.camera.modes import KNOWN, Mode, choose_mode, list_modes
+from vcam.camera.modes import KNOWN, Mode, choose_mode, list_formats, list_modes, list_sizes
+from vcam.camera.ranking import judge
 from vcam.camera.sources import failure as camera_failure
 from vcam.errors import EngineError
 from vcam.output.virtual.loopback import failure as virtual_failure
 from vcam.types import Size
 from vcam.v4l2 import loopback
 from vcam.v4l2.controls import Control, list_controls
-from vcam.v4l2.device import enum_formats, enum_rates, enum_sizes, opened
+from vcam.v4l2.device import enum_rates, opened, video_input
 from vcam.v4l2.discover import PROC, SYSFS, Holder, Node, holders, list_nodes
 from vcam.v4l2.presence import ReaderWatch
 
@@ -36,7 +37,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class CameraEntry:
-    """A camera. `chosen` is the mode that vcam would take, `problem` why it cannot be asked, in words."""
+    """A camera. `chosen` is the mode that vcam would take, `problem` why it cannot be asked, in words.
+
+    `passed_over` is why `auto` takes other cameras first, or never this one, in words that follow "it". `lacks` is
+    what is missing at its input, as "signal".
+    """
 
     node: Node
     offers: tuple[Offer, ...] = ()
@@ -44,6 +49,8 @@ class CameraEntry:
     chosen: Mode | None = None
     users: tuple[Holder, ...] = ()
     problem: str = ""
+    passed_over: str = ""
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +105,16 @@ def take_inventory(size: Size, fps: float) -> Inventory:
     """Look at everything once; `size` and `fps` are what the camera would be asked for. Takes about a second."""
     nodes = list_nodes()
     return Inventory(
-        tuple(_camera(node, size, fps) for node in nodes if node.is_camera or _closed(node, virtual=False)),
+        tuple(_camera(node, size, fps) for node in nodes if _is_listed(node)),
         tuple(_virtual(node) for node in nodes if node.is_loopback or _closed(node, virtual=True)),
         tuple(list_engines()),
         module_version(),
         native.kernels() is not None,
     )
+
+
+def _is_listed(node: Node) -> bool:
+    return node.is_camera or bool(node.unreadable) or _closed(node, virtual=False)
 
 
 def module_version() -> str:
@@ -160,17 +171,23 @@ def _onnxruntime() -> Iterable[EngineEntry]:
 
 def _camera(node: Node, size: Size, fps: float) -> CameraEntry:
     users = tuple(holders(node.path, but=os.getpid()))
+    if node.unreadable:
+        return CameraEntry(node, users=users, passed_over=node.unreadable)
+    passed_over = judge(node).reason
     try:
         with opened(node.path) as fd:
-            modes = tuple(list_modes(fd, size, fps))
-            return CameraEntry(node, tuple(_offers(fd)), modes, choose_mode(list(modes), size, fps), users)
+            modes, source = tuple(list_modes(fd, size, fps)), video_input(fd)
+            return CameraEntry(
+                node, tuple(_offers(fd, size)), modes, choose_mode(list(modes), size, fps), users,
+                passed_over=passed_over, lacks=source.lacks if source else "",
+            )  # fmt: skip
     except OSError as error:
         return CameraEntry(node, users=users, problem=str(camera_failure(node, error)))
 
 
-def _offers(fd: int) -> Iterable[Offer]:
-    for code in enum_formats(fd):
-        for sizes in enum_sizes(fd, code):
+def _offers(fd: int, wanted: Size) -> Iterable[Offer]:
+    for code in list_formats(fd):
+        for sizes in list_sizes(fd, code, wanted):
             for size in dict.fromkeys((sizes.maximum, sizes.minimum)):
                 rates = {end for rate in enum_rates(fd, code, size) for end in (rate.slowest, rate.fastest)}
                 yield Offer(code, size, tuple(sorted(rates, reverse=True)), code in KNOWN)

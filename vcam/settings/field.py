@@ -38,7 +38,7 @@ def setting(
     metavar: str = "",
     separator: str = ",",
     words: Sequence[str] = (),
-    names: Literal["", "models", "filters"] = "",
+    names: Literal["", "models", "filters", "formats"] = "",
     paths: Paths = Paths.NEVER,
     suffixes: Sequence[str] = (),
     parameters: Mapping[str, str] | None = None,
@@ -77,7 +77,7 @@ class Field(Struct, frozen=True):
     words: tuple[str, ...]
     """Words that have a meaning of their own, for shells to offer. A colon says that a value follows: `blur:`."""
     names: str
-    """What else shells offer, where another room knows it: the names of models or of filters."""
+    """What else shells offer, where another room knows it: the names of models, of filters or of formats."""
     paths: Paths
     suffixes: tuple[str, ...]
     """In small letters, with the dot: what ends so looks like a path."""

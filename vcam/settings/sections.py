@@ -43,6 +43,11 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 "not mirrored; empty for all of it.", live=True, unit="px",
                 option="--crop", metavar="WxH+X+Y", pattern=r"^(\d+x\d+\+\d+\+\d+)?$"),
     ] = ""  # fmt: skip
+    format: Annotated[
+        str,
+        setting("The only format to take of a camera, as mjpeg or yuyv; auto takes the cheapest that works.", live=True,
+                words=("auto",), names="formats", pattern=r"^[A-Za-z0-9]{3,8}$"),
+    ] = "auto"  # fmt: skip
     wait: Annotated[
         bool, setting("At the start, wait for a missing camera or output instead of giving up.", option="--wait")
     ] = False

@@ -42,6 +42,24 @@ class Capabilities:
         return bool(self.flags & raw.V4L2_CAP_VIDEO_CAPTURE)
 
     @property
+    def captures_planes(self) -> bool:
+        """Whether it takes pictures and gives them by the multi-planar calls only; encoders, which are fed, do not."""
+        planes = self.flags & (raw.V4L2_CAP_VIDEO_CAPTURE_MPLANE | raw.V4L2_CAP_VIDEO_OUTPUT_MPLANE)
+        return planes == raw.V4L2_CAP_VIDEO_CAPTURE_MPLANE and not self.captures
+
+    @property
+    def is_wired(self) -> bool:
+        """Whether the node gives nothing before a program has wired up a pipeline for it by the media controller.
+
+        What such a node lists as its formats is what its bridge can carry, not what a sensor sends.
+        """
+        return bool(self.flags & raw.V4L2_CAP_IO_MC)
+
+    @property
+    def is_touch(self) -> bool:
+        return bool(self.flags & raw.V4L2_CAP_TOUCH)
+
+    @property
     def outputs(self) -> bool:
         return bool(self.flags & raw.V4L2_CAP_VIDEO_OUTPUT)
 
@@ -131,6 +149,43 @@ def opened(path: Path) -> Iterator[int]:
         os.close(fd)
 
 
+@dataclass(frozen=True, slots=True)
+class VideoInput:
+    """Where a device gets its picture from. `is_socket`: something is plugged in there, so it is no camera itself.
+
+    `lacks` is what is missing at the moment, as "signal"; "" if nothing is, or the driver does not say.
+    """
+
+    name: str
+    is_socket: bool
+    lacks: str = ""
+
+
+_LACKS = {
+    raw.V4L2_IN_ST_NO_POWER: "power",
+    raw.V4L2_IN_ST_NO_SIGNAL: "signal",
+    raw.V4L2_IN_ST_NO_H_LOCK: "lock on the signal",
+    raw.V4L2_IN_ST_NO_V_LOCK: "lock on the signal",
+    raw.V4L2_IN_ST_NO_SYNC: "lock on the signal",
+}
+
+
+def video_input(fd: int) -> VideoInput | None:
+    """The input that is chosen; None where the driver knows none."""
+    chosen = c_int32(0)
+    try:
+        raw.ioctl(fd, raw.VIDIOC_G_INPUT, chosen)
+        answer = raw.Input(index=chosen.value)
+        raw.ioctl(fd, raw.VIDIOC_ENUMINPUT, answer)
+    except OSError:
+        return None
+    is_socket = answer.type == raw.V4L2_INPUT_TYPE_TUNER or bool(
+        answer.capabilities & (raw.V4L2_IN_CAP_DV_TIMINGS | raw.V4L2_IN_CAP_STD)
+    )
+    lacks = next((what for flag, what in _LACKS.items() if answer.status & flag), "")
+    return VideoInput(_text(answer.name), is_socket, lacks)
+
+
 def query_capabilities(fd: int) -> Capabilities:
     """Who it is and what it can do."""
     answer = raw.Capability()
@@ -144,23 +199,29 @@ def _text(value: bytes) -> str:
 
 
 def enum_formats(fd: int, direction: Direction = Direction.CAPTURE) -> Iterator[str]:
-    """The four-character codes it offers, in the driver's order."""
+    """The four-character codes it offers, in the driver's order, each once."""
+    seen = set()
     for index in range(64):
         answer = raw.FmtDesc(index=index, type=direction)
         if not _enumerate(fd, raw.VIDIOC_ENUM_FMT, answer):
             return
-        yield raw.fourcc_name(answer.pixelformat)
+        if answer.pixelformat not in seen:
+            seen.add(answer.pixelformat)
+            yield raw.fourcc_name(answer.pixelformat)
 
 
 def enum_sizes(fd: int, code: str) -> Iterator[SizeRange]:
-    """The sizes of a format."""
+    """The sizes of a format; nothing where the driver has no such list."""
+    seen = set()
     for index in range(256):
         answer = raw.FrmSizeEnum(index=index, pixel_format=raw.fourcc(code))
         if not _enumerate(fd, raw.VIDIOC_ENUM_FRAMESIZES, answer):
             return
         if answer.type == raw.V4L2_FRMSIZE_TYPE_DISCRETE:
             size = answer.discrete.width, answer.discrete.height
-            yield SizeRange(size, size)
+            if size not in seen:
+                seen.add(size)
+                yield SizeRange(size, size)
         else:
             step = answer.stepwise
             yield SizeRange(
@@ -172,32 +233,46 @@ def enum_sizes(fd: int, code: str) -> Iterator[SizeRange]:
 
 
 def enum_rates(fd: int, code: str, size: Size) -> Iterator[RateRange]:
-    """The frame rates of a format and size."""
+    """The frame rates of a format and size; nothing where the driver has no such list."""
+    seen = set()
     for index in range(256):
         answer = raw.FrmIvalEnum(index=index, pixel_format=raw.fourcc(code), width=size[0], height=size[1])
         if not _enumerate(fd, raw.VIDIOC_ENUM_FRAMEINTERVALS, answer):
             return
         if answer.type == raw.V4L2_FRMIVAL_TYPE_DISCRETE:
             rate = _rate(answer.discrete)
-            yield RateRange(rate, rate)
+            if rate not in seen:
+                seen.add(rate)
+                yield RateRange(rate, rate)
         else:
-            yield RateRange(_rate(answer.stepwise.max), _rate(answer.stepwise.min))
+            yield RateRange(*sorted((_rate(answer.stepwise.max), _rate(answer.stepwise.min))))
             return
 
 
 def _enumerate(fd: int, request: int, argument: Structure) -> bool:
-    """False at the end of the list; a driver that has no such list at all counts as an empty one."""
+    """False at the end of the list; a driver that has no such list at all counts as an empty one.
+
+    Some drivers list an entry twice, or the same one for ever, so lists have a limit and entries come once.
+    """
     try:
         raw.ioctl(fd, request, argument)
     except OSError as error:
-        if error.errno in (errno.EINVAL, errno.ENOTTY):
-            return False
-        raise
+        if error.errno in _GONE:
+            raise
+        return False
     return True
 
 
+# the camera itself is away; all other answers mean that the driver has no such call
+_GONE = (errno.ENODEV, errno.ENXIO, errno.EBADF)
+
+# beyond this a rate is a driver's way to say nothing
+_MOST_FRAMES = 2000
+
+
 def _rate(interval: raw.Fract) -> float:
-    return interval.denominator / interval.numerator if interval.numerator else 0.0
+    rate = interval.denominator / interval.numerator if interval.numerator else 0.0
+    return rate if rate <= _MOST_FRAMES else 0.0
 
 
 def get_format(fd: int, direction: Direction = Direction.CAPTURE) -> PixelLayout:
@@ -209,6 +284,19 @@ def get_format(fd: int, direction: Direction = Direction.CAPTURE) -> PixelLayout
 
 def set_format(fd: int, code: str, size: Size, direction: Direction = Direction.CAPTURE) -> PixelLayout:
     """Ask for a format; returns the one it holds now, which may be another."""
+    argument = _wish(code, size, direction)
+    raw.ioctl(fd, raw.VIDIOC_S_FMT, argument)
+    return _layout(argument)
+
+
+def try_format(fd: int, code: str, size: Size) -> PixelLayout:
+    """What `set_format` would come to, for pictures that are captured; nothing changes."""
+    argument = _wish(code, size, Direction.CAPTURE)
+    raw.ioctl(fd, raw.VIDIOC_TRY_FMT, argument)
+    return _layout(argument)
+
+
+def _wish(code: str, size: Size, direction: Direction) -> raw.Format:
     argument = raw.Format(type=direction)
     pix = argument.fmt.pix
     pix.width, pix.height = size
@@ -220,8 +308,7 @@ def set_format(fd: int, code: str, size: Size, direction: Direction = Direction.
         pix.colorspace = raw.V4L2_COLORSPACE_SMPTE170M
         pix.quantization = raw.V4L2_QUANTIZATION_LIM_RANGE
         pix.ycbcr_enc = raw.V4L2_YCBCR_ENC_601
-    raw.ioctl(fd, raw.VIDIOC_S_FMT, argument)
-    return _layout(argument)
+    return argument
 
 
 def _layout(answer: raw.Format) -> PixelLayout:
@@ -244,9 +331,9 @@ def get_rate(fd: int, direction: Direction = Direction.CAPTURE) -> float:
     try:
         raw.ioctl(fd, raw.VIDIOC_G_PARM, answer)
     except OSError as error:
-        if error.errno in (errno.EINVAL, errno.ENOTTY):
-            return 0.0
-        raise
+        if error.errno in _GONE:
+            raise
+        return 0.0
     return _rate(answer.parm.capture.timeperframe)
 
 
@@ -259,7 +346,8 @@ def set_rate(fd: int, fps: float, direction: Direction = Direction.CAPTURE) -> f
     try:
         raw.ioctl(fd, raw.VIDIOC_S_PARM, argument)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTTY):
+        optional = direction == Direction.CAPTURE or error.errno in (errno.EINVAL, errno.ENOTTY)
+        if error.errno in _GONE or not optional:
             raise
         return get_rate(fd, direction)
     return _rate(argument.parm.capture.timeperframe)

@@ -18,12 +18,17 @@ PROC = Path("/proc")
 
 # what nearly every process has open
 _OTHER_DEVICES = ("/dev/null", "/dev/pts/", "/dev/shm/", "/dev/urandom", "/dev/dri/")
+# they say CAPTURE for the side on which a picture that was handed in comes out
+_PROCESSORS = frozenset(("bcm2835-isp", "bcm2835-codec"))
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """One /dev/videoN. `card` comes from sysfs and is known even if the node cannot be opened; then `capabilities` is
     None and `error` the errno. `links` are its stable names under /dev/v4l, by-id before by-path.
+
+    `place` is where it hangs, as the kernel counts: the port and the interface of its device, and which of their nodes
+    it is, as "1-8:1.2#0". `serial` is the device's serial number. Both are "" where sysfs does not tell.
     """
 
     path: Path
@@ -32,6 +37,8 @@ class Node:
     capabilities: Capabilities | None = None
     error: int = 0
     links: tuple[Path, ...] = ()
+    place: str = ""
+    serial: str = ""
 
     @property
     def is_loopback(self) -> bool:
@@ -40,13 +47,35 @@ class Node:
 
     @property
     def is_camera(self) -> bool:
-        """Whether it is a device that takes pictures: no virtual camera, no metadata node, no encoder."""
+        """Whether it is a device that takes pictures and gives them: no virtual camera, no metadata, no encoder."""
         return (
             self.capabilities is not None
             and self.capabilities.captures
-            and self.capabilities.streams
             and not self.is_loopback
+            and not self.unreadable
         )
+
+    @property
+    def unreadable(self) -> str:
+        """Why no picture can be read here, in words that follow "it"; "" where one can, or where there is none."""
+        ability = self.capabilities
+        if ability is None or not (ability.captures or ability.captures_planes):
+            return ""
+        if ability.is_wired:
+            return "is the end of a MIPI camera's bridge (as IPU6's) that the media controller must wire up first"
+        if ability.captures_planes:
+            return "gives its picture only by the multi-planar calls, as the bridge of a MIPI camera does"
+        if ability.is_touch:
+            return "is a touch sensor"
+        if ability.driver in _PROCESSORS:
+            return "is a processor of pictures, which has none of its own"
+        return "" if ability.streams else "gives its pictures by read() only"
+
+    @property
+    def is_bridge(self) -> bool:
+        """Whether it belongs to the bridge of a MIPI camera, as that of a laptop's or a phone's processor."""
+        ability = self.capabilities
+        return ability is not None and (ability.is_wired or ability.captures_planes)
 
     @property
     def bus(self) -> str:
@@ -55,7 +84,15 @@ class Node:
     @property
     def stable_name(self) -> Path | None:
         """The name that follows the device to another port, if it has one."""
-        return next((link for link in self.links if link.parent.name == "by-id"), None)
+        return self._link("by-id")
+
+    @property
+    def port_name(self) -> Path | None:
+        """The name that stays with the port, if it has one."""
+        return self._link("by-path")
+
+    def _link(self, folder: str) -> Path | None:
+        return next((link for link in self.links if link.parent.name == folder), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +121,32 @@ def _look_at(path: Path, index: int, entry: Path) -> Node:
         card = shown_name((entry / "name").read_bytes())
     except OSError:
         card = ""
-    links = _links(path)
+    links, place, serial = _links(path), _place(entry), _serial(entry)
     try:
         with opened(path) as fd:
             capabilities = query_capabilities(fd)
     except OSError as error:
-        return Node(path, index, card, None, error.errno or errno.EIO, links)
-    return Node(path, index, capabilities.card or card, capabilities, 0, links)
+        return Node(path, index, card, None, error.errno or errno.EIO, links, place, serial)
+    return Node(path, index, capabilities.card or card, capabilities, 0, links, place, serial)
+
+
+def _place(entry: Path) -> str:
+    device = os.path.realpath(entry / "device")
+    if not os.path.isdir(device):
+        return ""
+    return f"{os.path.basename(device)}#{_line(entry / 'index')}"
+
+
+def _serial(entry: Path) -> str:
+    """That of a USB device, whose interface the node belongs to."""
+    return _line(Path(os.path.realpath(entry / "device")).parent / "serial")
+
+
+def _line(file: Path) -> str:
+    try:
+        return shown_name(file.read_bytes().strip())
+    except OSError:
+        return ""
 
 
 def _links(path: Path) -> tuple[Path, ...]:

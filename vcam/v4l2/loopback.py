@@ -22,6 +22,9 @@ BUFFERS = 4
 """How many a virtual camera should have. With two, which is the module's own number, a reader that is one picture late
 copies the buffer that is being written: the upper part of one picture, the lower part of another."""
 
+FED: set[Path] = set()
+"""The devices that this process feeds: it must neither feed one twice nor take its own picture for a camera's."""
+
 # a producer slower than two frames a second would not be seen, but no program would show its picture either
 _PROBE_SECONDS = 0.5
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
-from ctypes import Structure, Union, c_char, c_int32, c_int64, c_long, c_uint8, c_uint32, c_ulong, c_void_p
+from ctypes import Structure, Union, c_char, c_int32, c_int64, c_long, c_uint8, c_uint32, c_uint64, c_ulong, c_void_p
 from typing import ClassVar
 
 V4L2_BUF_TYPE_VIDEO_CAPTURE = 1
@@ -18,9 +18,22 @@ V4L2_FIELD_NONE = 1
 
 V4L2_CAP_VIDEO_CAPTURE = 0x00000001
 V4L2_CAP_VIDEO_OUTPUT = 0x00000002
+V4L2_CAP_VIDEO_CAPTURE_MPLANE = 0x00001000
+V4L2_CAP_VIDEO_OUTPUT_MPLANE = 0x00002000
 V4L2_CAP_META_CAPTURE = 0x00800000
 V4L2_CAP_STREAMING = 0x04000000
+V4L2_CAP_TOUCH = 0x10000000
+V4L2_CAP_IO_MC = 0x20000000
 V4L2_CAP_DEVICE_CAPS = 0x80000000
+
+V4L2_INPUT_TYPE_TUNER = 1
+V4L2_IN_ST_NO_POWER = 0x00000001
+V4L2_IN_ST_NO_SIGNAL = 0x00000002
+V4L2_IN_ST_NO_H_LOCK = 0x00000100
+V4L2_IN_ST_NO_V_LOCK = 0x00000400
+V4L2_IN_ST_NO_SYNC = 0x00010000
+V4L2_IN_CAP_DV_TIMINGS = 0x00000002
+V4L2_IN_CAP_STD = 0x00000004
 
 V4L2_FRMSIZE_TYPE_DISCRETE = 1
 V4L2_FRMIVAL_TYPE_DISCRETE = 1
@@ -87,6 +100,22 @@ class FmtDesc(Structure):
         ("description", c_char * 32),
         ("pixelformat", c_uint32),
         ("mbus_code", c_uint32),
+        ("reserved", c_uint32 * 3),
+    ]
+
+
+class Input(Structure):
+    """struct v4l2_input"""
+
+    _fields_: ClassVar = [
+        ("index", c_uint32),
+        ("name", c_char * 32),
+        ("type", c_uint32),
+        ("audioset", c_uint32),
+        ("tuner", c_uint32),
+        ("std", c_uint64),
+        ("status", c_uint32),
+        ("capabilities", c_uint32),
         ("reserved", c_uint32 * 3),
     ]
 
@@ -363,7 +392,10 @@ VIDIOC_STREAMON = _request(_WRITE, 18, c_int32)
 VIDIOC_STREAMOFF = _request(_WRITE, 19, c_int32)
 VIDIOC_G_PARM = _request(_READ | _WRITE, 21, StreamParm)
 VIDIOC_S_PARM = _request(_READ | _WRITE, 22, StreamParm)
+VIDIOC_ENUMINPUT = _request(_READ | _WRITE, 26, Input)
 VIDIOC_QUERYMENU = _request(_READ | _WRITE, 37, QueryMenu)
+VIDIOC_G_INPUT = _request(_READ, 38, c_int32)
+VIDIOC_TRY_FMT = _request(_READ | _WRITE, 64, Format)
 VIDIOC_G_EXT_CTRLS = _request(_READ | _WRITE, 71, ExtControls)
 VIDIOC_S_EXT_CTRLS = _request(_READ | _WRITE, 72, ExtControls)
 VIDIOC_ENUM_FRAMESIZES = _request(_READ | _WRITE, 74, FrmSizeEnum)
@@ -373,9 +405,9 @@ VIDIOC_SUBSCRIBE_EVENT = _request(_WRITE, 90, EventSubscription)
 VIDIOC_QUERY_EXT_CTRL = _request(_READ | _WRITE, 103, QueryExtCtrl)
 
 _SIZES = {
-    Capability: 104, FmtDesc: 64, PixFormat: 48, Format: 208, FrmSizeEnum: 44, FrmIvalEnum: 52, CaptureParm: 40,
-    StreamParm: 204, RequestBuffers: 20, Buffer: 88, QueryExtCtrl: 232, QueryMenu: 44, ExtControl: 20,
-    ExtControls: 32, EventSubscription: 32, Event: 136,
+    Capability: 104, FmtDesc: 64, Input: 80, PixFormat: 48, Format: 208, FrmSizeEnum: 44, FrmIvalEnum: 52,
+    CaptureParm: 40, StreamParm: 204, RequestBuffers: 20, Buffer: 88, QueryExtCtrl: 232, QueryMenu: 44,
+    ExtControl: 20, ExtControls: 32, EventSubscription: 32, Event: 136,
 }  # fmt: skip
 # a wrong size is a wrong ioctl number, or memory that the kernel writes past: better not to start at all
 for _kind, _size in _SIZES.items() if ctypes.sizeof(c_long) == 8 else ():

@@ -61,7 +61,7 @@ def test_a_camera_of_pyvirtualcam_feeds_the_device(pyvirtualcam, loopback_with, 
         backend = camera._backend
     assert path.read_bytes() == picture((64, 32), RED).buffer.tobytes() * 2
     assert device.interval == (1, 25)
-    assert not device_module._FED, f"{backend} has let go of the device"
+    assert not device_module.loopback.FED, f"{backend} has let go of the device"
 
 
 def test_without_a_name_the_first_device_that_can_be_had_is_taken(pyvirtualcam, loopback_with, monkeypatch) -> None:

@@ -29,9 +29,6 @@ from vcam.v4l2.device import (
 )
 from vcam.v4l2.discover import who_holds
 
-# devices that this process feeds: version 0.12 would let it feed one twice
-_FED: set[Path] = set()
-
 _PIXEL_BITS = {PixelFormat.I420: 12, PixelFormat.NV12: 12, PixelFormat.YUYV: 16}
 """Of the layouts that are written."""
 
@@ -73,7 +70,8 @@ class LoopbackWriter:
         return self._path
 
     def _open(self, code: str, size: Size, fps: float) -> None:
-        if self._path in _FED:
+        # version 0.12 would let it happen
+        if self._path in loopback.FED:
             raise OutputDeviceError(
                 f"the virtual camera {self._path} is fed already by another output of this vcam",
                 "name each device once; vcam devices lists them",
@@ -90,7 +88,7 @@ class LoopbackWriter:
             cover(self._fd, layout.bytes, _dark(layout))
         except OSError as error:
             raise failure(self._path, error) from error
-        _FED.add(self._path)
+        loopback.FED.add(self._path)
         self._guard = Guard(self._path)
 
     def send(self, frame: U8) -> None:
@@ -177,7 +175,7 @@ class LoopbackWriter:
             with contextlib.suppress(OSError):
                 os.close(self._fd)
             self._fd = -1
-            _FED.discard(self._path)
+            loopback.FED.discard(self._path)
 
         if self._guard is not None:
             self._guard.dismiss()
