@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from vcam.cli.main import HelpfulGroup
-from vcam.cli.options import load_settings, settings_options
+from vcam.cli.options import Named, load_settings, settings_options
 from vcam.errors import ConfigError, UsageError, VcamError
 from vcam.printable import json_text, printable
 from vcam.settings import FIELDS, Loaded, Settings, config_path, flatten, read_profiles
@@ -116,7 +116,7 @@ def path() -> None:
 
 
 @config.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=Named())
 def check(file: Path | None) -> int:
     """Check the config file, or FILE: every value, the profiles too. Exit status 78: something is wrong.
 

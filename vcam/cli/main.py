@@ -14,6 +14,7 @@ import click
 from vcam import __version__
 from vcam.errors import VcamError
 from vcam.printable import guard_streams, printable
+from vcam.signals import end_in_order
 
 COMMANDS = {
     "start": "vcam.cli.run",
@@ -122,6 +123,7 @@ def main() -> NoReturn:
     """Run the command line; the console script's entry. Every end is an exit status of the contract."""
     debug = "--debug" in sys.argv
     _settle()
+    end_in_order()
     try:
         guard_streams()
         result = cli.main(prog_name="vcam", standalone_mode=False)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -149,7 +147,9 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 
 
 _name = click.option("--name", default="", metavar="NAME", help="What to call it; by default as its card is called.")
-_replace = click.option("--replace", is_flag=True, help="Take it instead of a model that has the name already.")
+_replace = click.option(
+    "--replace", "--overwrite", is_flag=True, help="Take it instead of a model that has the name already."
+)
 
 
 @models.command()
@@ -182,7 +182,6 @@ def pull(address: str, name: str, replace: bool, as_json: bool) -> None:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     from vcam.models.store import pull as fetch
-    from vcam.signals import on_signals
 
     if address in {path.stem for path in _paths()}:
         click.echo(f"{address} is here already; vcam models verify {address} checks it", err=True)
@@ -197,14 +196,8 @@ def pull(address: str, name: str, replace: bool, as_json: bool) -> None:
         def progress(done: int, of: int | None) -> None:
             bar.update(task, completed=done, total=of)
 
-        # so that what was fetched until then is removed
-        with on_signals({signal.SIGTERM: _terminate}):
-            card = fetch(address, name, replace=replace, check=_demand_that_it_works, progress=progress)
+        card = fetch(address, name, replace=replace, check=_demand_that_it_works, progress=progress)
     _tell(card, as_json)
-
-
-def _terminate() -> NoReturn:
-    sys.exit(128 + signal.SIGTERM)
 
 
 def _demand_that_it_works(card: ModelCard) -> None:

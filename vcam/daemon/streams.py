@@ -18,7 +18,7 @@ from vcam.output.encoded.address import parse_address
 from vcam.output.encoded.record import RecordOutput
 from vcam.output.encoded.stream import StreamOutput
 from vcam.secrets import hide_arguments, read_key
-from vcam.settings import Settings
+from vcam.settings import Settings, files_read
 
 KEY_VARIABLE = "VCAM_RTMP_KEY"
 
@@ -41,7 +41,8 @@ def stream_outputs(settings: Settings) -> list[Output]:
     key = stream_key(settings) if urls else ""
     outputs: list[Output] = [StreamOutput(url, settings.stream, key=key) for url in urls]
     if settings.stream.record:
-        outputs.append(RecordOutput(expand(settings.stream.record), settings.stream))
+        record = expand(settings.stream.record)
+        outputs.append(RecordOutput(record, settings.stream, inputs=lambda: files_read(settings)))
     return outputs
 
 
@@ -83,7 +84,8 @@ class Streams:
         if overwrite:
             settings = msgspec.structs.replace(settings, overwrite=True)
         # a pause that goes on is recorded; that vcam is starting is nothing to keep
-        return RecordOutput(file, settings, cards_first=self._life.state is State.PAUSED)
+        paused = self._life.state is State.PAUSED
+        return RecordOutput(file, settings, cards_first=paused, inputs=lambda: files_read(self._life.settings))
 
     def _start(self, make: Callable[[], Output]) -> Future[dict[str, Any]]:
         """Open it in a thread, where a slow disk holds up nobody, and hand it to the loop."""
