@@ -82,6 +82,17 @@ def _identities(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
                 yield from _identities(entry for entry in path.iterdir() if not entry.is_dir())
 
 
+def no_file(path: Path) -> str:
+    """What a path leads to, for people: "a folder", "a pipe", "a socket", "a device"; "" for an ordinary file.
+
+    For whoever opens what somebody named: a pipe would wait for a writer, a device might do something. Raises
+    `OSError` where nothing is there, or it cannot be looked at.
+    """
+    mode = path.stat().st_mode
+    kinds = {stat.S_IFREG: "", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
 class PartialFile:
     """A file written under another name beside its final one.
 

@@ -10,6 +10,7 @@ from vcam.camera.file import open_file
 from vcam.camera.shape import ShapedCamera
 from vcam.camera.url import UrlCamera
 from vcam.errors import UsageError
+from vcam.files import no_file
 from vcam.folders import expand
 from vcam.images import IMAGE_SUFFIXES
 from vcam.settings import CameraSettings
@@ -57,6 +58,8 @@ def _names_a_file(source: str, path: Path) -> bool:
         return True
     if path.is_dir() and "/" in source:
         raise UsageError(f"{path} is a folder, not a camera", "name a file in it, /dev/videoN, or demo")
+    if path.is_fifo() or path.is_socket():
+        raise UsageError(f"{path} is {no_file(path)}, not a camera", "give a file, /dev/videoN, or demo")
     if path.exists():
         return False
     if path.suffix.lower() in IMAGE_SUFFIXES | _VIDEO_SUFFIXES or "/" in source:

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from vcam.errors import ModelError, UsageError, VcamError
-from vcam.files import Overwriting, write_whole
+from vcam.files import Overwriting, no_file, write_whole
 from vcam.folders import scratch
 from vcam.models.tflite_onnx import to_onnx
 
@@ -54,6 +54,8 @@ def convert_file(source: Path, target: Path, *, overwrite: bool = False) -> str:
     overwritten, `ModelError` if it cannot be translated, `OutputError` if the result cannot be written.
     """
     try:
+        if other := no_file(source):
+            raise ModelError(f"{source} is {other}", "give a .tflite file")
         data = source.read_bytes()
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {source}", "check the path") from error
