@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from vcam.cli.main import HelpfulGroup
+from vcam.cli.main import HelpfulGroup, report
 from vcam.cli.options import Named, load_settings, settings_options
 from vcam.errors import ConfigError, UsageError, VcamError
 from vcam.printable import json_text, printable
@@ -137,9 +137,7 @@ def check(file: Path | None) -> int:
 
 def _tell(found: Sequence[VcamError]) -> None:
     for error in found:
-        click.echo(f"vcam: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"  try: {error.hint}", err=True)
+        report(error)
 
 
 @config.command()
