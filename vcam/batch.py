@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
 from vcam.compose.matteview import MatteView
 from vcam.errors import InputError, UsageError
+from vcam.files import Overwriting, no_folder
 from vcam.frames import Frame, check_size
 from vcam.images import frame_to_bgr, write_image
 from vcam.matting import open_matting
@@ -22,7 +24,7 @@ from vcam.output.encoded.file import VideoFileOutput
 from vcam.output.factory import make_output
 from vcam.output.y4m import Y4MFile
 from vcam.pipeline import Pipeline, open_pipeline, tune_process
-from vcam.settings import Settings, parse_size
+from vcam.settings import Settings, files_read, parse_size
 from vcam.signals import stop_on_signals
 from vcam.suffixes import IMAGE_SUFFIXES, OUTPUT_SUFFIXES, VIDEO_SUFFIXES
 from vcam.timings import Timings
@@ -39,6 +41,8 @@ class Job:
     source: Path
     target: Path
     picture: bool
+    rule: Overwriting = field(default_factory=Overwriting)
+    """What the target may overwrite."""
 
 
 @dataclass(slots=True)
@@ -52,50 +56,89 @@ class Done:
     """What a person should know of it, though it is no failure."""
 
 
-def plan(source: Path, target: Path, *, mattes: bool) -> list[Job]:
+def plan(source: Path, target: Path, *, mattes: bool, rule: Overwriting | None = None) -> list[Job]:
     """The jobs that INPUT and OUTPUT mean; the mattes of pictures are `.png` files.
 
-    A folder gives one job for each picture in it, into the folder `target`, which is made if its parent exists. Raises
-    `UsageError` for what is missing or cannot be meant, `InputError` for a folder without pictures.
+    A folder gives one job for each picture in it, into the folder `target`, which is made if its parent exists. No two
+    jobs have one target. rule: what may be overwritten, by default nothing; the sources never are. Raises `UsageError`
+    for what is missing or cannot be meant, `InputError` for a folder without pictures.
     """
-    if not source.exists():
-        raise UsageError(f"there is no file or folder {source}", "check the path")
-    if source.is_dir():
-        return _plan_folder(source, target, mattes)
+    rule = (rule or Overwriting()).with_inputs(source)
+    if os.path.isdir(source):
+        jobs = _plan_folder(source, target, mattes, rule)
+        _check_all(jobs, rule)
+        if not target.exists():
+            target.mkdir()
+        return jobs
     picture = is_picture(source)
-    if target.is_dir():
+    if os.path.isdir(target):
         suffix = source.suffix if source.suffix.lower() in (IMAGE_SUFFIXES if picture else VIDEO_SUFFIXES) else ".mp4"
         target = target / f"{source.stem}{'.png' if mattes and picture else suffix}"
-    if not target.parent.is_dir():
-        raise UsageError(f"there is no folder {target.parent}", f"mkdir -p {target.parent}")
-    if target.exists() and target.samefile(source):
-        raise UsageError(f"{target} is the input itself", "give the output another name")
+    if not os.path.isdir(target.parent):
+        raise no_folder(target.parent)
+    rule.check(target)
     suffixes = IMAGE_SUFFIXES if picture else OUTPUT_SUFFIXES
     if target.suffix.lower() not in suffixes:
         kind = "a picture" if picture else "a video"
         raise UsageError(f"{source.name} is {kind}, but {target.name} is not", f"use {_some(suffixes)}")
-    return [Job(source, target, picture)]
+    return [Job(source, target, picture, rule)]
 
 
-def _plan_folder(source: Path, target: Path, mattes: bool) -> list[Job]:
-    if target.exists() and not target.is_dir():
+def _check_all(jobs: Sequence[Job], rule: Overwriting) -> None:
+    """Before any work: none of the results may be in the way of a file that is to stay."""
+    taken: list[Path] = []
+    for job in jobs:
+        try:
+            rule.check(job.target)
+        except UsageError:
+            if rule.allowed or rule.is_input(job.target):
+                raise
+            taken.append(job.target)
+    if len(taken) == 1:
+        rule.check(taken[0])
+    if taken:
+        raise UsageError(f"{taken[0]} and {len(taken) - 1} others exist", "give another folder, or --overwrite")
+
+
+def _plan_folder(source: Path, target: Path, mattes: bool, rule: Overwriting) -> list[Job]:
+    if os.path.lexists(target) and not os.path.isdir(target):
         raise UsageError(f"{source} is a folder, so {target} must be one too", "give the name of a folder")
-    pictures = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    try:
+        # hidden files are what somebody else has not finished, or keeps beside a picture
+        entries = sorted(path for path in source.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror}", f"chmod u+rx {source}") from error
+    pictures = [path for path in entries if path.suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(path)]
     if not pictures:
         raise InputError(f"there are no pictures in {source}", f"vcam reads {_some(IMAGE_SUFFIXES)}")
     if not target.exists():
-        if not target.parent.is_dir():
-            raise UsageError(f"there is no folder {target.parent}", f"mkdir -p {target}")
-        target.mkdir()
+        if not os.path.isdir(target.parent):
+            raise no_folder(target)
     elif target.samefile(source):
         raise UsageError(f"{target} is the input folder itself", "give another folder")
-    stems = Counter(path.stem for path in pictures)
-    return [Job(path, target / (_matte_name(path, stems) if mattes else path.name), True) for path in pictures]
+    names = _matte_names(pictures) if mattes else [path.name for path in pictures]
+    return [Job(path, target / name, True, rule) for path, name in zip(pictures, _apart(names), strict=True)]
 
 
-def _matte_name(picture: Path, stems: Counter[str]) -> str:
-    """The picture's stem; its whole name where another has that stem, so that no matte overwrites another."""
-    return f"{picture.stem if stems[picture.stem] == 1 else picture.name}.png"
+def _matte_names(pictures: Sequence[Path]) -> list[str]:
+    """Each picture's stem; its whole name where another has that stem, so that no matte overwrites another."""
+    stems = Counter(path.stem.casefold() for path in pictures)
+    return [f"{path.stem if stems[path.stem.casefold()] == 1 else path.name}.png" for path in pictures]
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """The names, with a number where an earlier one is the same, even to a file system that knows no capitals."""
+    given: set[str] = set()
+    apart = []
+    for name in names:
+        stem, suffix = os.path.splitext(name)
+        number = 1
+        while name.casefold() in given:
+            number += 1
+            name = f"{stem}-{number}{suffix}"
+        given.add(name.casefold())
+        apart.append(name)
+    return apart
 
 
 def _some(suffixes: frozenset[str]) -> str:
@@ -138,7 +181,7 @@ class Batch:
         if self._stills is None:
             self._stills = StillComposer(self._settings, mattes=self._mattes)
         width, height = camera.true_size
-        write_image(job.target, self._stills.picture(frame)[:height, :width])
+        write_image(job.target, self._stills.picture(frame)[:height, :width], job.rule)
         progress(1, 1)
         return Done(1, 1e3 * (time.process_time() - start))
 
@@ -163,9 +206,10 @@ class Batch:
 
     def _video_output(self, job: Job, camera: VideoFile) -> VideoFileOutput | Y4MFile:
         if job.target.suffix.lower() == ".y4m":
-            return Y4MFile(job.target)
+            return Y4MFile(job.target, rule=job.rule)
         audio = None if self._mattes else job.source
-        return VideoFileOutput(job.target, audio_from=audio, true_size=camera.true_size, blocking=True)
+        size = camera.true_size
+        return VideoFileOutput(job.target, audio_from=audio, true_size=size, blocking=True, rule=job.rule)
 
 
 def film_demo(settings: Settings, frames: int, progress: Progress) -> Timings:
@@ -176,7 +220,8 @@ def film_demo(settings: Settings, frames: int, progress: Progress) -> Timings:
     """
     tune_process()
     camera = DemoScene(check_size(*parse_size(settings.output.size), "the output"), settings.output.fps)
-    outputs = [make_output(target, live=False) for target in settings.output.targets]
+    rule = Overwriting(settings.stream.overwrite, lambda: files_read(settings))
+    outputs = [make_output(target, live=False, rule=rule) for target in settings.output.targets]
     pipeline = Pipeline.from_settings(settings, camera=camera, outputs=outputs)
     with pipeline, stop_on_signals(pipeline.stop) as interrupted:
         while not interrupted and pipeline.timings.frames < frames and pipeline.step():

@@ -84,7 +84,7 @@ def runtime() -> Path:
 def expand(path: str) -> Path:
     """A path as somebody typed it, with the home folder in the place of a leading `~` or `~name`.
 
-    Raises `UsageError` if there is no such folder.
+    Raises `UsageError` if there is no such folder, or no such user and no file of that name either.
     """
     if not path.startswith("~"):
         return Path(path)
@@ -96,7 +96,9 @@ def expand(path: str) -> Path:
             place = Path(pwd.getpwnam(os.fsencode(first[1:]).decode("utf-8")).pw_dir)
         except (KeyError, ValueError):
             # a file may have such a name
-            return Path(path)
+            if os.path.lexists(first):
+                return Path(path)
+            raise UsageError(f"{path}: there is no user {first[1:]}", "give the whole path") from None
     if place is None:
         raise UsageError(f"{path}: there is no home folder", f"give the whole path, or {CURE}")
     return place / rest

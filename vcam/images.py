@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from vcam.errors import InputError, OutputError, UsageError
-from vcam.files import write_whole
+from vcam.files import Overwriting, write_whole
 from vcam.frames import Box, Frame
 from vcam.suffixes import IMAGE_SUFFIXES
 from vcam.types import F32, U8, Size
@@ -147,11 +147,11 @@ def between_maps(box: Box, shape: tuple[int, ...], other: Box, other_shape: tupl
     )
 
 
-def write_image(path: str | os.PathLike[str], picture: U8) -> None:
+def write_image(path: str | os.PathLike[str], picture: U8, rule: Overwriting | None = None) -> None:
     """Write a BGR or grey picture under its final name only once it is complete.
 
-    The format follows the suffix. Raises `UsageError` for an unknown suffix or where there can be no such file,
-    `OutputError` if it cannot be written.
+    The format follows the suffix. rule: for a file that a person named. Raises `UsageError` for an unknown suffix or
+    where there can be no such file, `OutputError` if it cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES:
@@ -161,4 +161,4 @@ def write_image(path: str | os.PathLike[str], picture: U8) -> None:
     ok, data = cv2.imencode(suffix, picture, quality)
     if not ok:
         raise OutputError(f"cannot encode {path.name} as {path.suffix}", "use .png or .jpg")
-    write_whole(path, lambda partial: partial.write_bytes(data.tobytes()))
+    write_whole(path, lambda partial: partial.write_bytes(data.tobytes()), rule=rule)

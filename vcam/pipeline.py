@@ -29,6 +29,7 @@ from vcam.compose.effects import make_effects
 from vcam.compose.filters.chain import Chain
 from vcam.compose.placeholder import off, placeholder
 from vcam.errors import CameraStalled, UsageError, VcamError
+from vcam.files import Overwriting
 from vcam.frames import Frame, check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
@@ -36,7 +37,7 @@ from vcam.matting import Matting, open_network
 from vcam.output.base import LeavesCard, Output
 from vcam.output.factory import make_output
 from vcam.segment.base import Segmenter
-from vcam.settings import CameraSettings, Settings, parse_size
+from vcam.settings import CameraSettings, Settings, files_read, parse_size
 from vcam.timings import Timings
 from vcam.types import Size
 
@@ -93,7 +94,8 @@ class Pipeline:
             shape = settings.camera
             camera = ShapedCamera(camera, size, shape.mirror, shape.crop, int(shape.rotate), shape.flip)
         if outputs is None:
-            outputs = [make_output(target, live=True) for target in settings.output.targets]
+            rule = Overwriting(settings.stream.overwrite, lambda: files_read(settings))
+            outputs = [make_output(target, live=True, rule=rule) for target in settings.output.targets]
         give_cards(outputs)
         camera.open()
         try:

@@ -127,6 +127,9 @@ def read_key(path: Path) -> str:
     Others must not be able to read it, or it could as well stand on the command line.
     """
     try:
+        if path.is_fifo() and not path.is_relative_to("/dev/fd") and not path.is_relative_to("/proc"):
+            # whose writer may never come; the shell's <(...) has one
+            raise UsageError(f"the key file {path} is a pipe", "give a file that holds the key")
         text = path.read_text(encoding="utf-8").strip()
         mode = path.stat().st_mode
     except (OSError, UnicodeDecodeError) as error:

@@ -1,11 +1,14 @@
-"""Ctrl-C and SIGTERM as a wish to finish, not as an accident."""
+"""Ctrl-C, SIGTERM and the end of the terminal as a wish to finish, not as an accident."""
 
 from __future__ import annotations
 
+import os
 import signal
+import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 
 @contextmanager
@@ -29,22 +32,60 @@ def on_signals(handlers: Mapping[int, Callable[[], object]]) -> Iterator[None]:
 
 @contextmanager
 def stop_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """While inside, the first SIGINT or SIGTERM calls `stop` and is put into the list; a second one interrupts.
+    """While inside, the first SIGINT, SIGTERM or SIGHUP calls `stop` and is put into the list; a second one interrupts.
 
-    For the main thread only, as Python's signal handlers are.
+    A second SIGHUP does not: a terminal that goes away sends it, and its shell once more. One that is ignored, as under
+    nohup, stays so. For the main thread only, as Python's signal handlers are.
     """
     seen: list[int] = []
 
     def handle(signum: int, frame: FrameType | None) -> None:
         del frame
-        if seen:
+        if signum == signal.SIGHUP:
+            leave_terminal()
+        if not seen:
+            seen.append(signum)
+            stop()
+        elif signum != signal.SIGHUP:
             raise KeyboardInterrupt
-        seen.append(signum)
-        stop()
 
-    old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    numbers = (signal.SIGINT, signal.SIGTERM, *(() if ignored else (signal.SIGHUP,)))
+    old = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield seen
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+def end_in_order() -> None:
+    """Have SIGTERM and SIGHUP end this process as an exception does, so that what was begun is cleared away.
+
+    A signal that is ignored, as under nohup, stays so. For the main thread only.
+    """
+
+    def handle(signum: int, frame: FrameType | None) -> NoReturn:
+        del frame
+        if signum == signal.SIGHUP:
+            # it may come twice, and must not disturb the clearing away
+            signal.signal(signum, signal.SIG_IGN)
+            leave_terminal()
+        raise SystemExit(128 + signum)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, handle)
+
+
+def leave_terminal() -> None:
+    """Put nothing in the place of a terminal that is gone, so that last words are no errors."""
+    for number in (1, 2):
+        with suppress(OSError):
+            # a terminal that was hung up is still a device, but no terminal any more
+            found = os.fstat(number)
+            if not stat.S_ISCHR(found.st_mode) or os.isatty(number):
+                continue
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, number)
+            os.close(null)

@@ -252,7 +252,7 @@ def test_a_film_that_breaks_off_is_told(tmp_path: Path) -> None:
     done = vcam("apply", cut, tmp_path / "out.mp4", "--background", "green")
     assert done.returncode == 0, done.stderr
     assert "it may be damaged" in done.stderr
-    done = vcam("apply", whole, tmp_path / "out.mp4", "--background", "green")
+    done = vcam("apply", whole, tmp_path / "out.mp4", "--background", "green", "--overwrite")
     assert done.returncode == 0, done.stderr
     assert "damaged" not in done.stderr
 

@@ -274,14 +274,13 @@ def test_a_card_that_cannot_be_written_takes_its_network_with_it(
 ) -> None:
     from vcam.models import store
 
-    real = store.write_whole
+    class Full(store.PartialFile):
+        def commit(self, *, lasting: bool = False) -> None:
+            if self.path.suffix == ".toml":
+                raise VcamError("the disk is full")
+            super().commit(lasting=lasting)
 
-    def full(path: Path, write: Callable[[Path], object]) -> None:
-        if path.suffix == ".toml":
-            raise VcamError("the disk is full")
-        real(path, write)
-
-    monkeypatch.setattr(store, "write_whole", full)
+    monkeypatch.setattr(store, "PartialFile", Full)
     server.answer = lambda handler: whole(
         (CARD.path if handler.path.endswith(".toml") else CARD.file_path).read_bytes()
     )(handler)

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from vcam.errors import OutputError, UsageError
+from vcam.files import Overwriting
 from vcam.frames import Frame
 from vcam.media.rate import exact_rate
 from vcam.output.null import MemoryOutput, NullOutput
@@ -72,7 +73,7 @@ def test_planes_that_are_views_of_a_larger_picture_are_written_packed(tmp_path: 
 
 def test_an_aborted_file_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "out.y4m").write_bytes(b"old")
-    output = Y4MFile(tmp_path / "out.y4m")
+    output = Y4MFile(tmp_path / "out.y4m", rule=Overwriting(True))
     output.open(SIZE, 30)
     output.write(noise(1))
     output.abort()
@@ -92,7 +93,7 @@ def test_a_file_without_a_frame_is_not_made(tmp_path: Path) -> None:
 def test_a_link_is_followed_and_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "real.y4m").write_bytes(b"old")
     (tmp_path / "link.y4m").symlink_to("real.y4m")
-    output = Y4MFile(tmp_path / "link.y4m")
+    output = Y4MFile(tmp_path / "link.y4m", rule=Overwriting(True))
     output.open(SIZE, 30)
     output.write(noise(1))
     output.close()

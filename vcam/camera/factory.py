@@ -12,6 +12,7 @@ from vcam.camera.shape import ShapedCamera
 from vcam.camera.turn import Turn
 from vcam.camera.url import UrlCamera
 from vcam.errors import UsageError
+from vcam.files import no_file
 from vcam.folders import expand
 from vcam.secrets import is_half_address
 from vcam.settings import CameraSettings
@@ -68,6 +69,8 @@ def _names_a_file(source: str, path: Path) -> bool:
         return True
     if path.is_dir() and "/" in source:
         raise UsageError(f"{path} is a folder, not a camera", "name a file in it, /dev/videoN, or demo")
+    if path.is_fifo() or path.is_socket():
+        raise UsageError(f"{path} is {no_file(path)}, not a camera", "give a file, /dev/videoN, or demo")
     if path.exists():
         return False
     if path.suffix.lower() in READ_SUFFIXES or "/" in source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from vcam.camera.base import PATIENCE, Camera
 from vcam.camera.pace import Clock, Pacer, Sleep
 from vcam.errors import CameraStalled, InputError, UsageError
+from vcam.files import no_file
 from vcam.frames import Frame, check_size
 from vcam.images import bgr_to_frame, read_image
 from vcam.media.ffmpeg import local_url, probe
@@ -210,6 +212,8 @@ def is_picture(path: Path) -> bool:
     """
     suffix = path.suffix.lower()
     try:
+        if (other := no_file(path)) and not os.path.isdir(path):
+            raise InputError(f"{path} is {other}, not a picture or video", "give the path of a file")
         with path.open("rb") as file:
             start = file.read(16)
     except FileNotFoundError as error:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
 
 from vcam.cli import complete
-from vcam.cli.options import load_settings, settings_options
+from vcam.cli.options import Named, load_settings, overwrite_option, settings_options
+from vcam.files import Overwriting
+from vcam.settings import files_read
 
 
 @click.command()
-@click.argument("input", type=click.Path(path_type=Path))
-@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("input", type=Named())
+@click.argument("output", metavar="OUT", type=Named())
+@overwrite_option
 @click.option("--filter", "filters", multiple=True, metavar="NAME[:PARAM=VALUE,...]",
               shell_complete=complete.setting("filters.chain"),
               help="A variant with this filter; several in a row are separated by semicolons.")  # fmt: skip
@@ -24,6 +28,7 @@ from vcam.cli.options import load_settings, settings_options
 def compare(
     input: Path,
     output: Path,
+    overwrite: bool,
     filters: tuple[str, ...],
     variants: tuple[str, ...],
     frame: int,
@@ -45,17 +50,19 @@ def compare(
 
     from vcam.measure import sheet
     from vcam.measure.compare import compare as run
-    from vcam.measure.compare import plan_variants
+    from vcam.measure.compare import plan_variants, with_variant
 
     settings = load_settings(options, profile, assignments).settings
-    sheet.check_target(output)
     planned = plan_variants(filters, variants)
+    own = [settings, *(with_variant(settings, variant) for variant in planned)]
+    rule = Overwriting(overwrite, lambda: chain.from_iterable(files_read(each) for each in own)).with_inputs(input)
+    sheet.check_target(output, rule)
     console = Console(stderr=True)
     quiet = click.get_current_context().find_root().params.get("quiet", False)
     with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
         task = bar.add_task("comparing", total=len(planned))
         comparison = run(input, settings, planned, frame, lambda done: bar.update(task, completed=done))
-    sheet.write_page(output, comparison)
+    sheet.write_page(output, comparison, rule)
     if not quiet:
         for result in comparison.results:
             click.echo(f"{result.name}: {sheet.cost(result)}", err=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from vcam.cli.main import HelpfulGroup
-from vcam.cli.options import load_settings, settings_options
+from vcam.cli.main import HelpfulGroup, report
+from vcam.cli.options import Named, load_settings, settings_options
 from vcam.errors import ConfigError, UsageError, VcamError
 from vcam.printable import json_text, printable
 from vcam.settings import FIELDS, Loaded, Settings, config_path, flatten, read_profiles
@@ -116,7 +116,7 @@ def path() -> None:
 
 
 @config.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=Named())
 def check(file: Path | None) -> int:
     """Check the config file, or FILE: every value, the profiles too. Exit status 78: something is wrong.
 
@@ -137,9 +137,7 @@ def check(file: Path | None) -> int:
 
 def _tell(found: Sequence[VcamError]) -> None:
     for error in found:
-        click.echo(f"vcam: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"  try: {error.hint}", err=True)
+        report(error)
 
 
 @config.command()

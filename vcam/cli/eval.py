@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vcam.cli.main import report
-from vcam.cli.options import load_settings, settings_options
+from vcam.cli.options import Named, load_settings, settings_options
 from vcam.errors import VcamError
 from vcam.printable import json_text
 
@@ -22,7 +22,7 @@ COLUMNS = {
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=Named())
 @click.option("--size", default="", metavar="WxH", help="Scale pictures and videos to this size first.")
 @click.option("--plain", is_flag=True, help="Score the network's output alone, scaled up bilinearly, to compare with.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")

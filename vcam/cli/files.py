@@ -9,12 +9,15 @@ from typing import Any
 import click
 
 from vcam.cli.main import INTERRUPTED, report
-from vcam.cli.options import load_settings, settings_options
+from vcam.cli.options import Named, load_settings, overwrite_option, settings_options
 from vcam.errors import VcamError
+from vcam.files import Overwriting
+from vcam.settings import Settings, files_read
 
 FILES = (
-    click.argument("input", type=click.Path(path_type=Path)),
-    click.argument("output", type=click.Path(path_type=Path)),
+    click.argument("input", type=Named()),
+    click.argument("output", type=Named()),
+    overwrite_option,
 )
 
 
@@ -27,7 +30,9 @@ def _files(command: Any) -> Any:
 @click.command()
 @_files
 @settings_options("segment", "matte", "background", "filters", "overlay", "framing")
-def apply(input: Path, output: Path, profile: str, assignments: tuple[str, ...], **options: Any) -> int:
+def apply(
+    input: Path, output: Path, overwrite: bool, profile: str, assignments: tuple[str, ...], **options: Any
+) -> int:
     """Replace the background of a picture, a video, or every picture of a folder.
 
     Size, frame rate, duration and sound are kept. OUTPUT's suffix decides the format; for a folder OUTPUT is a folder.
@@ -36,21 +41,21 @@ def apply(input: Path, output: Path, profile: str, assignments: tuple[str, ...],
     vcam apply talk.mp4 beach.mp4 --background beach.jpg
     vcam apply portraits/ blurred/
     """
-    return _run(input, output, load_settings(options, profile, assignments).settings, mattes=False)
+    return _run(input, output, load_settings(options, profile, assignments).settings, overwrite, mattes=False)
 
 
 @click.command()
 @_files
 @settings_options("segment", "matte")
-def mask(input: Path, output: Path, profile: str, assignments: tuple[str, ...], **options: Any) -> int:
+def mask(input: Path, output: Path, overwrite: bool, profile: str, assignments: tuple[str, ...], **options: Any) -> int:
     """Write the matte: grey, 0 background to 255 person.
 
     A picture gives a picture (.png), a folder a folder of .png files with the same stems, a video a video.
     """
-    return _run(input, output, load_settings(options, profile, assignments).settings, mattes=True)
+    return _run(input, output, load_settings(options, profile, assignments).settings, overwrite, mattes=True)
 
 
-def _run(source: Path, target: Path, settings: Any, *, mattes: bool) -> int:
+def _run(source: Path, target: Path, settings: Settings, overwrite: bool, *, mattes: bool) -> int:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -64,7 +69,8 @@ def _run(source: Path, target: Path, settings: Any, *, mattes: bool) -> int:
 
     from vcam.batch import Batch, plan
 
-    jobs = plan(source, target, mattes=mattes)
+    rule = Overwriting(overwrite, lambda: files_read(settings))
+    jobs = plan(source, target, mattes=mattes, rule=rule)
     console = Console(stderr=True)
     quiet = click.get_current_context().find_root().params.get("quiet", False)
     failed = 0

@@ -16,6 +16,7 @@ import click
 from vcam import __version__
 from vcam.errors import VcamError
 from vcam.printable import guard_streams, printable
+from vcam.signals import end_in_order
 
 COMMANDS = {
     "start": "vcam.cli.run",
@@ -125,6 +126,7 @@ def main() -> NoReturn:
     debug = "--debug" in sys.argv
     _hide_addresses(sys.argv[1:])
     _settle()
+    end_in_order()
     try:
         guard_streams()
         result = cli.main(prog_name="vcam", standalone_mode=False)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+import shlex
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vcam.cli import complete
 from vcam.cli.main import HelpfulGroup
 from vcam.errors import VcamError
-from vcam.printable import json_text
+from vcam.printable import json_text, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rich.text import Text
 
     from vcam.models.cards import ModelCard
 
@@ -44,13 +45,24 @@ def list_models(as_json: bool) -> None:
     table = Table(Column("name", no_wrap=True), "title", "picture", "licence", Column("CPU ms", justify="right"))
     for row in rows:
         if "error" in row:
-            table.add_row(row["name"], Text(row["error"], "red"), "", "", "")
+            table.add_row(_plain(row["name"]), Text(printable(row["error"]), "red"), "", "", "")
             continue
         width, height = row["size"]
         costs = [row[key] for key in ("openvino_ms", "onnxruntime_ms") if row[key] is not None]
         cost = f"{min(costs):g}" if costs else ""
-        table.add_row(row["name"], row["title"], f"{width}x{height}", row["licence"], cost)
+        table.add_row(_plain(row["name"]), _plain(row["title"]), f"{width}x{height}", _plain(row["licence"]), cost)
     Console().print(table)
+
+
+_MOST_LETTERS = 200
+
+
+def _plain(words: str) -> Text:
+    """What somebody wrote into a card, which is neither markup nor steers a terminal, cut to what fits a table."""
+    from rich.text import Text
+
+    shown = printable(words)
+    return Text(shown if len(shown) <= _MOST_LETTERS else f"{shown[:_MOST_LETTERS]}...")
 
 
 def _paths() -> list[Path]:
@@ -97,7 +109,7 @@ def show(name: str, as_json: bool) -> None:
         return
     table = Table(Column(style="bold", no_wrap=True), Column(overflow="fold"), show_header=False, box=None)
     for key, value in _flat(values):
-        table.add_row(key, Text(value))
+        table.add_row(printable(key), Text(printable(value)))
     Console().print(table)
 
 
@@ -142,14 +154,16 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
         table = Table(Column("model", overflow="fold"), Column("check", no_wrap=True), "result")
         for result in results:
             for check, word in result["checks"].items():
-                table.add_row(result["name"], check, Text(word, "green" if word == "ok" else "red"))
+                table.add_row(_plain(result["name"]), check, Text(printable(word), "green" if word == "ok" else "red"))
         Console().print(table)
     if not results or not all(result["ok"] for result in results):
         click.get_current_context().exit(1)
 
 
 _name = click.option("--name", default="", metavar="NAME", help="What to call it; by default as its card is called.")
-_replace = click.option("--replace", is_flag=True, help="Take it instead of a model that has the name already.")
+_replace = click.option(
+    "--replace", "--overwrite", is_flag=True, help="Take it instead of a model that has the name already."
+)
 
 
 @models.command()
@@ -182,7 +196,6 @@ def pull(address: str, name: str, replace: bool, as_json: bool) -> None:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     from vcam.models.store import pull as fetch
-    from vcam.signals import on_signals
 
     if address in {path.stem for path in _paths()}:
         click.echo(f"{address} is here already; vcam models verify {address} checks it", err=True)
@@ -197,14 +210,8 @@ def pull(address: str, name: str, replace: bool, as_json: bool) -> None:
         def progress(done: int, of: int | None) -> None:
             bar.update(task, completed=done, total=of)
 
-        # so that what was fetched until then is removed
-        with on_signals({signal.SIGTERM: _terminate}):
-            card = fetch(address, name, replace=replace, check=_demand_that_it_works, progress=progress)
+        card = fetch(address, name, replace=replace, check=_demand_that_it_works, progress=progress)
     _tell(card, as_json)
-
-
-def _terminate() -> NoReturn:
-    sys.exit(128 + signal.SIGTERM)
 
 
 def _demand_that_it_works(card: ModelCard) -> None:
@@ -222,4 +229,4 @@ def _tell(card: ModelCard, as_json: bool) -> None:
     if as_json:
         click.echo(json_text(_summary(card.path), indent=2))
     else:
-        click.echo(f"{card.file_path}\n  use it: vcam start --model {card.name}")
+        click.echo(f"{printable(str(card.file_path))}\n  use it: vcam start --model {shlex.quote(card.name)}")

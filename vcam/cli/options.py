@@ -10,9 +10,36 @@ from typing import Any, TypeVar
 import click
 
 from vcam.cli import complete
+from vcam.errors import UsageError
+from vcam.files import no_folder
+from vcam.folders import expand
 from vcam.settings import FIELDS, Field, Loaded, load
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Write over a file that exists. Never over one that is read."
+)
+
+
+class Named(click.Path):
+    """An argument that is a path as somebody typed it; `~` means what it means in settings.
+
+    A name that ends in a slash is that of a folder.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Raises `UsageError` for a home folder that is not there, and for a folder that is a file or is not there."""
+        text = os.fsdecode(value)
+        path = expand(text)
+        if text.endswith("/") and not os.path.isdir(path):
+            if os.path.lexists(path):
+                raise UsageError(f"{path} is no folder", "leave the slash away, or give another name")
+            # the results of a folder go into one that is made for them
+            if not (ctx and param and param.name == "output" and os.path.isdir(ctx.params.get("input") or "")):
+                raise no_folder(path)
+        return path
 
 
 def settings_options(*sections: str, defaults: dict[str, Any] | None = None, profile: bool = True) -> Callable[[F], F]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vcam.assets import asset
-from vcam.cli.options import given, load_isolated, load_settings, settings_options
+from vcam.cli.options import given, load_isolated, load_settings, overwrite_option, settings_options
 
 if TYPE_CHECKING:
     from vcam.settings import Settings
@@ -69,14 +69,17 @@ DEMO_DEFAULTS = {"background.spec": str(asset("dusk.jpg")), "output.targets": ("
 @click.option(
     "--frames", type=click.IntRange(min=1), metavar="N", help=f"Stop after N frames; {DEMO_FRAMES} for a file."
 )
-def demo(frames: int | None, assignments: tuple[str, ...], **options: Any) -> int:
+@overwrite_option
+def demo(frames: int | None, overwrite: bool, assignments: tuple[str, ...], **options: Any) -> int:
     """See it work, without a camera: the whole pipeline on a built-in scene.
 
-    Shows a window if there is a display, else writes vcam-demo.mp4 into this folder.
+    Shows a window if there is a display, else writes vcam-demo.mp4 into this folder, over that of an earlier demo.
     """
     from vcam.errors import OutputDeviceError
     from vcam.output.window import has_display
 
+    # the name is vcam's own, and what lies there an earlier demo's: anybody can have it again
+    options |= {"stream__overwrite": overwrite or not options["output__targets"]}
     if has_display() and not options["output__targets"]:
         try:
             return _demo(("window",), frames, assignments, options)

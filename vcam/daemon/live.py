@@ -78,7 +78,9 @@ class Live:
         refuse_camera_as_output(settings)
         self.settings = settings
         self.keeper = CameraKeeper(camera or make_camera(settings.camera, size, settings.output.fps), clock=clock)
-        self.outlets = Outlets(make_outputs(settings) if outputs is None else outputs, clock=clock)
+        self.outlets = Outlets(
+            make_outputs(settings, lambda: self.settings) if outputs is None else outputs, clock=clock
+        )
         give_cards(self.outlets.outputs)
         self.pipeline: Pipeline | None = None
         self.watched = False

@@ -19,7 +19,7 @@ from vcam.output.encoded.address import parse_address, share_key
 from vcam.output.encoded.record import RecordOutput
 from vcam.output.encoded.stream import StreamOutput
 from vcam.secrets import hide_arguments, read_key
-from vcam.settings import Settings
+from vcam.settings import Settings, files_read
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ def stream_outputs(settings: Settings) -> list[Output]:
         log.warning("the stream key is not used: each URL ends with a name of its own")
     outputs: list[Output] = [StreamOutput(url, settings.stream, key=key) for url, key in zip(urls, keys, strict=True)]
     if settings.stream.record:
-        outputs.append(RecordOutput(expand(settings.stream.record), settings.stream))
+        record = expand(settings.stream.record)
+        outputs.append(RecordOutput(record, settings.stream, inputs=lambda: files_read(settings)))
     return outputs
 
 
@@ -105,7 +106,8 @@ class Streams:
         if overwrite:
             settings = msgspec.structs.replace(settings, overwrite=True)
         # a pause that goes on is recorded; that vcam is starting is nothing to keep
-        return RecordOutput(file, settings, cards_first=self._life.state is State.PAUSED)
+        paused = self._life.state is State.PAUSED
+        return RecordOutput(file, settings, cards_first=paused, inputs=lambda: files_read(self._life.settings))
 
     def _start(self, make: Callable[[], Output]) -> Future[dict[str, Any]]:
         """Open it in a thread, where a slow disk holds up nobody, and hand it to the loop."""

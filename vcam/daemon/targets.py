@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 
 from vcam.daemon.streams import stream_outputs
 from vcam.errors import OutputDeviceError, UsageError
+from vcam.files import Overwriting
+from vcam.folders import expand
 from vcam.output.base import Output
-from vcam.output.factory import make_output
-from vcam.settings import Settings
+from vcam.output.factory import is_file, make_output
+from vcam.settings import Settings, files_read
 from vcam.v4l2.discover import find_node, list_nodes
 
 log = logging.getLogger(__name__)
 
 
-def make_outputs(settings: Settings) -> list[Output]:
-    """Outputs, streams and the recording, none of them open. Raises `UsageError` for what cannot be meant."""
+def make_outputs(settings: Settings, present: Callable[[], Settings] | None = None) -> list[Output]:
+    """Outputs, streams and the recording, none of them open. Raises `UsageError` for what cannot be meant.
+
+    present: the settings that count when a file is finished, which may name others to be read than those of the start.
+    """
     targets = targets_of(settings)
-    if len(set(targets)) < len(targets):
+    files = [os.path.realpath(expand(target)) for target in targets if is_file(target)]
+    files += [os.path.realpath(expand(settings.stream.record))] if settings.stream.record else []
+    if len(set(targets)) < len(targets) or len(set(files)) < len(files):
         raise UsageError("the same output is given twice", "name each output once")
-    return [*(make_output(target, live=True) for target in targets), *stream_outputs(settings)]
+    rule = Overwriting(settings.stream.overwrite, lambda: files_read(present() if present else settings))
+    return [*(make_output(target, live=True, rule=rule) for target in targets), *stream_outputs(settings)]
 
 
 def targets_of(settings: Settings) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def compare(
     `progress` is told how many variants are done. Raises what opening the pipeline raises, before any of them is run.
     """
     tune_process()
-    all_settings = [settings.replace(**_arguments(variant)) for variant in variants]
+    all_settings = [with_variant(settings, variant) for variant in variants]
     picture = is_picture(source)
     original, results = None, []
     for done, (variant, own) in enumerate(zip(variants, all_settings, strict=True), 1):
@@ -99,8 +99,9 @@ def compare(
     return Comparison(source.name, original, results, spots(results))
 
 
-def _arguments(variant: Variant) -> dict[str, str]:
-    return {key.replace(".", "__"): value for key, value in variant.changes.items()}
+def with_variant(settings: Settings, variant: Variant) -> Settings:
+    """The settings with those of a variant laid over them. Raises `UsageError`."""
+    return settings.replace(**{key.replace(".", "__"): value for key, value in variant.changes.items()})
 
 
 def _of_picture(source: Path, settings: Settings, name: str, number: int) -> tuple[Result, U8]:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from vcam.errors import UsageError
-from vcam.files import write_whole
+from vcam.files import Overwriting, no_folder, write_whole
 from vcam.frames import Box
 from vcam.images import write_image
 from vcam.measure.compare import Comparison, Result
@@ -25,22 +25,24 @@ _BACK, _INK, _FAINT = (24, 24, 24), (235, 235, 235), (160, 160, 160)
 _MARKS = ((80, 200, 255), (120, 255, 120), (255, 150, 200))
 
 
-def check_target(path: Path) -> None:
-    """Raise `UsageError` if a page cannot be written under this name."""
+def check_target(path: Path, rule: Overwriting | None = None) -> None:
+    """Raise `UsageError` if a page cannot be written under this name, or may not by the rule."""
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path.name} is neither a page nor a picture", "name it .html or .png")
     if not path.parent.is_dir():
-        raise UsageError(f"there is no folder {path.parent}", f"mkdir -p {path.parent}")
+        raise no_folder(path.parent)
+    if rule:
+        rule.check(path)
 
 
-def write_page(path: Path, comparison: Comparison) -> None:
+def write_page(path: Path, comparison: Comparison, rule: Overwriting | None = None) -> None:
     """Write the page; its suffix decides the kind. Raises `UsageError`, `OutputError`."""
-    check_target(path)
+    check_target(path, rule)
     if path.suffix.lower() in (".html", ".htm"):
         text = page(comparison)
-        write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+        write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"), rule=rule)
     else:
-        write_image(path, sheet(comparison))
+        write_image(path, sheet(comparison), rule)
 
 
 def cost(result: Result) -> str:

@@ -6,7 +6,9 @@ key for people. Engines get what they need of it by `ModelCard.network`.
 
 from __future__ import annotations
 
+import math
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -15,10 +17,16 @@ import msgspec
 from msgspec import Meta, Struct
 
 from vcam.errors import ModelError
+from vcam.files import no_file
 from vcam.infer.base import Layout, Network, Output, Picture, State
 
 SUFFIXES = (".onnx", ".tflite", ".pb", ".xml", ".pdmodel")
 """What the names of networks end in."""
+
+MAX_BYTES = 1 << 16
+"""From which on a file cannot be a card."""
+
+_BEYOND = "no card nests so deep or has such numbers"
 
 Form = Literal["probability", "logits", "two-channel", "softmax", "classes", "class-index"]
 
@@ -116,6 +124,10 @@ class KnownCard(Struct, frozen=True, forbid_unknown_fields=True):
     tolerance: Annotated[int, _says("from 1 to 50: percent by which a number may differ", ge=1, le=50)] = 10
 
 
+Checksum = Annotated[str, _says("64 hexadecimal digits, as sha256sum prints them", pattern=r"^[0-9a-f]{64}\Z")]
+Part = Annotated[str, Meta(pattern=r"^[^/\\\x00-\x1f\x7f-\x9f.-][^/\\\x00-\x1f\x7f-\x9f]*\Z")]
+
+
 class ModelCard(Struct, frozen=True, forbid_unknown_fields=True):
     """A network and what is known of it. `path` is where the card lies; it is not a key of the file."""
 
@@ -126,7 +138,7 @@ class ModelCard(Struct, frozen=True, forbid_unknown_fields=True):
               # no path, no hidden file, no option, nothing that steers a terminal
               pattern=r"^[^/\\\x00-\x1f\x7f-\x9f.-][^/\\\x00-\x1f\x7f-\x9f]*\.(onnx|tflite|pb|xml|pdmodel)\Z"),
     ]  # fmt: skip
-    sha256: Annotated[str, _says("64 hexadecimal digits, as sha256sum prints them", pattern="^[0-9a-f]{64}$")]
+    sha256: Checksum
     licence: Annotated[str, _says("a licence's SPDX name", min_length=1)]
     origin: Annotated[str, _says("where the network comes from", min_length=1)]
     input: InputCard
@@ -134,6 +146,10 @@ class ModelCard(Struct, frozen=True, forbid_unknown_fields=True):
     states: Annotated[tuple[StateCard, ...], _says("a list of tables")] = ()
     cost: CostCard | None = None
     known: KnownCard = KnownCard()
+    parts: Annotated[
+        dict[Part, Checksum],
+        _says("names of further files that the network needs, in the card's folder, each with its SHA-256"),
+    ] = {}
     path: Path = Path()
 
     @property
@@ -168,19 +184,32 @@ class ModelCard(Struct, frozen=True, forbid_unknown_fields=True):
 def read_card(path: Path) -> ModelCard:
     """Read and check a card; the network is not looked at. Raises `ModelError` naming card, key and what is allowed."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        if other := no_file(path):
+            raise ModelError(f"the model card {path} is {other}", "docs/models.md says how to write one")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ModelError(f"the model card {path} is larger than {MAX_BYTES >> 10} kB", "that cannot be a card")
+        table = tomllib.loads(data.decode("utf-8-sig"))
     except FileNotFoundError as error:
         raise ModelError(f"there is no model card {path}", "docs/models.md says how to write one") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"the model card {path} is not valid TOML: {error}", "mend that line") from error
+    except (RecursionError, ValueError) as error:
+        # brackets without end, numbers of thousands of digits
+        raise ModelError(f"the model card {path} is not valid: {_BEYOND}", "mend it, or move it away") from error
     except OSError as error:
-        raise ModelError(f"the model card {path} cannot be read: {error.strerror}", f"chmod u+r {path}") from error
+        raise ModelError(
+            f"the model card {path} cannot be read: {error.strerror}", f"chmod u+r {shlex.quote(str(path))}"
+        ) from error
     if "path" in table:
         raise ModelError(f"{path}: there is no key path", _keys_of(ModelCard))
     try:
         card = msgspec.structs.replace(msgspec.convert(table, ModelCard), path=path)
     except msgspec.ValidationError as error:
         raise _explain(path, table, str(error)) from error
+    except RecursionError as error:
+        raise ModelError(f"the model card {path} is not valid: {_BEYOND}", "mend it, or move it away") from error
     _check(card)
     return card
 
@@ -226,6 +255,14 @@ def _check(card: ModelCard) -> None:
     for key, values in (("mean", card.input.mean), ("scale", card.input.scale)):
         if len(values) != depth:
             raise ModelError(f"{card.path}: input.{key} has {len(values)} numbers", f"it needs {depth}, one a channel")
+    numbers = [("input.mean", card.input.mean), ("input.scale", card.input.scale)]
+    numbers += [("states.init", tuple(state.init for state in card.states))]
+    if cost := card.cost:
+        found = (cost.openvino_ms, cost.onnxruntime_ms, cost.mmac)
+        numbers += [("cost", tuple(value for value in found if value is not None))]
+    for key, values in numbers:
+        if not all(math.isfinite(value) for value in values):
+            raise ModelError(f"{card.path}: {key} holds what is no number", "nan and inf will not do")
     if 0 in card.input.scale:
         raise ModelError(f"{card.path}: input.scale holds a 0", "values are divided by it: use 1 for none")
     if card.input.previous_mask and card.input.size != card.output.size:

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from vcam.errors import ModelError, UsageError, VcamError
-from vcam.files import write_whole
+from vcam.files import Overwriting, no_file, write_whole
 from vcam.folders import scratch
 from vcam.models.tflite_onnx import to_onnx
 
@@ -47,24 +47,28 @@ ORIGINALS = (
 )
 
 
-def convert_file(source: Path, target: Path) -> str:
+def convert_file(source: Path, target: Path, *, overwrite: bool = False) -> str:
     """Translate one TFLite file into ONNX; returns the SHA-256 of what was written.
 
-    Raises `UsageError` if there is no such file, `ModelError` if it cannot be translated, `OutputError` if the result
-    cannot be written.
+    overwrite: the target may be there already. Raises `UsageError` if there is no such file or the target is not to be
+    overwritten, `ModelError` if it cannot be translated, `OutputError` if the result cannot be written.
     """
     try:
+        if other := no_file(source):
+            raise ModelError(f"{source} is {other}", "give a .tflite file")
         data = source.read_bytes()
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {source}", "check the path") from error
     except OSError as error:
         raise ModelError(f"{source} cannot be read: {error.strerror}", "give a .tflite file") from error
-    return _write(data, target)
+    rule = Overwriting(overwrite).with_inputs(source)
+    rule.check(target)
+    return _write(data, target, rule)
 
 
-def _write(data: bytes, target: Path) -> str:
+def _write(data: bytes, target: Path, rule: Overwriting | None = None) -> str:
     network = to_onnx(data, target.stem)
-    write_whole(target, lambda partial: partial.write_bytes(network))
+    write_whole(target, lambda partial: partial.write_bytes(network), rule=rule)
     return hashlib.sha256(network).hexdigest()
 
 
@@ -131,7 +135,8 @@ def _rewrite_checksum(card: Path, checksum: str) -> None:
 )
 @click.option("--package", type=click.Path(path_type=Path, dir_okay=False, exists=True),
               help="The npm tarball, if it is already here.")  # fmt: skip
-def main(source: Path | None, target: Path | None, folder: Path | None, package: Path | None) -> None:
+@click.option("--overwrite", is_flag=True, help="Write over a TARGET that exists.")
+def main(source: Path | None, target: Path | None, folder: Path | None, package: Path | None, overwrite: bool) -> None:
     """Convert SOURCE.tflite to TARGET.onnx, or with --all FOLDER both networks that vcam ships."""
     if (folder is None) == (source is None or target is None):
         raise click.UsageError("give SOURCE.tflite and TARGET.onnx, or --all FOLDER")
@@ -139,7 +144,7 @@ def main(source: Path | None, target: Path | None, folder: Path | None, package:
         if folder is None:
             assert source is not None
             assert target is not None
-            made = {target.name: convert_file(source, target)}
+            made = {target.name: convert_file(source, target, overwrite=overwrite)}
         elif package is not None:
             made = convert_all(package, folder)
         else:

@@ -9,7 +9,9 @@ from pathlib import Path
 from vcam import folders
 from vcam.assets import data_folder
 from vcam.errors import ModelError, UsageError
+from vcam.files import no_file
 from vcam.models.cards import SUFFIXES, ModelCard, read_card
+from vcam.models.parts import parts_of
 from vcam.types import Size
 
 AUTO = "auto"
@@ -37,7 +39,7 @@ def find_model(name_or_path: str, frame_size: Size, *, still: bool = False) -> M
     """
     word = best_model(frame_size, still=still) if name_or_path == AUTO else name_or_path
     path = folders.expand(word)
-    named = "/" not in word and path.suffix not in (*SUFFIXES, ".toml")
+    named = "/" not in word and (path.suffix not in (*SUFFIXES, ".toml") or (not path.exists() and _is_known(word)))
     return load_model(_path_of(word) if named else path)
 
 
@@ -55,6 +57,10 @@ def load_model(path: Path) -> ModelCard:
         )
     verify(card)
     return card
+
+
+def _is_known(name: str) -> bool:
+    return any(path.stem == name for path in card_paths())
 
 
 def _path_of(name: str) -> Path:
@@ -78,7 +84,8 @@ def card_paths() -> list[Path]:
 
 def _cards_in(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix == ".toml")
+        # a hidden one is not finished, and never will be if its writer was killed
+        return sorted(path for path in folder.iterdir() if path.suffix == ".toml" and not path.name.startswith("."))
     except OSError:
         # not there, no folder, or closed to us
         return []
@@ -87,6 +94,8 @@ def _cards_in(folder: Path) -> list[Path]:
 def checksum(file: Path) -> str:
     """The SHA-256 of a network's file as hexadecimal digits. Raises `ModelError` if it cannot be read."""
     try:
+        if other := no_file(file):
+            raise ModelError(f"the network {file} is {other}", "its card names it: restore the file, or mend `file`")
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except FileNotFoundError as error:
@@ -98,10 +107,19 @@ def checksum(file: Path) -> str:
 
 
 def verify(card: ModelCard) -> None:
-    """Raise `ModelError` unless the network's file is the one that the card was written for."""
-    found = checksum(card.file_path)
-    if found != card.sha256:
+    """Raise `ModelError` unless the network's files are there, and are those that the card was written for."""
+    _compare(card, card.file_path, card.sha256, "sha256")
+    for part in parts_of(card):
+        if not part.is_file():
+            raise ModelError(f"there is no {part}", f"{card.file} has its weights there: put it beside it")
+        if known := card.parts.get(part.name):
+            _compare(card, part, known, f'parts."{part.name}"')
+
+
+def _compare(card: ModelCard, file: Path, known: str, key: str) -> None:
+    found = checksum(file)
+    if found != known:
         raise ModelError(
-            f"{card.file_path} is not the file of its card: its checksum differs",
-            f'download it again, or if you trust it write sha256 = "{found}" into {card.path.name}',
+            f"{file} is not the file of its card: its checksum differs",
+            f'download it again, or if you trust it write {key} = "{found}" into {card.path.name}',
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -14,18 +16,19 @@ import tomlkit
 from vcam import folders
 from vcam.assets import data_folder
 from vcam.errors import ModelError, OutputError, UsageError
-from vcam.files import write_whole
-from vcam.models.cards import SUFFIXES, ModelCard, read_card
+from vcam.files import PartialFile, write_error
+from vcam.models.cards import MAX_BYTES, SUFFIXES, ModelCard, read_card
 from vcam.models.fetch import Progress, check_address, fetch
-from vcam.models.find import AUTO, load_model, model_folders
+from vcam.models.find import AUTO, card_paths, checksum, load_model, model_folders
+from vcam.models.parts import is_companion, parts_of
 
 Check = Callable[[ModelCard], None]
 """Raises `ModelError` for a model that shall not be kept."""
 
-_COMPANIONS = {".xml": ".bin", ".pdmodel": ".pdiparams"}
-"""Kinds of network whose weights lie in a second file."""
-_MOST_OF_A_CARD, _MOST_OF_A_NETWORK = 1 << 16, 1 << 30
+_MOST_OF_A_NETWORK = 1 << 30
 """Bytes from which on a file cannot be what it should be."""
+_MOST_LETTERS, _LONGEST_NAME = 100, 200
+"""Letters and bytes, so that suffixes still fit into a file's name."""
 
 
 def add(source: str, name: str = "", *, replace: bool = False, check: Check = lambda card: None) -> ModelCard:
@@ -47,42 +50,127 @@ def add(source: str, name: str = "", *, replace: bool = False, check: Check = la
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"there can be no folder {folder}: {error.strerror}", "check its permissions") from error
-    document = tomlkit.parse(card.path.read_text(encoding="utf-8"))
+    _store(card, name, folder, replace)
+    return read_card(folder / f"{name}.toml")
+
+
+def _store(card: ModelCard, name: str, folder: Path, replace: bool) -> None:
+    """Copy card and files under a name: all of them first, and only then is anything put in the place of another."""
+    document = tomlkit.parse(card.path.read_text(encoding="utf-8-sig"))
     document["file"] = f"{name}{card.file_path.suffix}"
-    target = folder / f"{name}.toml"
-    new: list[Path] = []
+    document.pop("parts", None)
+    parts = tomlkit.table()
+    replaced = _files_of(folder / f"{name}.toml")
+    copies: list[PartialFile] = []
     try:
-        for file in _files(card):
-            if not file.is_file():
-                raise ModelError(f"there is no {file}", f"{card.file} needs it: put it there")
-            copy = folder / f"{name}{file.suffix}"
-            if not copy.exists():
-                new.append(copy)
-            write_whole(copy, partial(shutil.copyfile, file))
+        for file in (*parts_of(card), card.file_path):
+            # others than these the network asks for by their own names
+            named = file == card.file_path or is_companion(file, card.file_path)
+            target = folder / (f"{name}{file.suffix}" if named else file.name)
+            found = checksum(file)
+            if (
+                not (target.name in replaced or (replace and named))
+                and os.path.lexists(target)
+                and checksum(target) != found
+            ):
+                raise UsageError(
+                    f"there is a file {target} already, of something else",
+                    "give the model another name, or save it with its weights within it",
+                )
+            if file != card.file_path:
+                parts[target.name] = found
+            copies.append(_copy(target, partial(shutil.copyfile, file)))
+        if parts:
+            document["parts"] = parts
+        text = tomlkit.dumps(document)
         # the card last: what has none is not there
-        write_whole(target, lambda path: path.write_text(tomlkit.dumps(document), encoding="utf-8"))
+        copies.append(_copy(folder / f"{name}.toml", lambda path: path.write_text(text, encoding="utf-8")))
+        _put_in_place(copies)
+    except OSError as error:
+        raise write_error(folder / name, error) from error
+    finally:
+        for copy in copies:
+            copy.discard()
+    for old in replaced - {copy.path.name for copy in copies} - _files_of_others(folder, name):
+        (folder / old).unlink(missing_ok=True)
+
+
+def _put_in_place(copies: list[PartialFile]) -> None:
+    new = [copy.path for copy in copies if not os.path.lexists(copy.path)]
+    try:
+        for copy in copies:
+            copy.commit()
     except BaseException:
-        for copy in new:
-            copy.unlink(missing_ok=True)
+        for path in new:
+            path.unlink(missing_ok=True)
         raise
-    return read_card(target)
 
 
-def _files(card: ModelCard) -> list[Path]:
-    """The files of a network, its own last: before that one is there, nobody looks for the others."""
-    file = card.file_path
-    weights = _COMPANIONS.get(file.suffix)
-    return [file.with_suffix(weights), file] if weights else [file]
+def _copy(target: Path, write: Callable[[Path], object]) -> PartialFile:
+    file = PartialFile(target)
+    os.close(file.create())
+    try:
+        write(file.working)
+    except BaseException:
+        file.discard()
+        raise
+    return file
+
+
+def _files_of(path: Path) -> set[str]:
+    """The names of the files of the model whose card lies there; none if there is none that can be read."""
+    try:
+        card = read_card(path)
+        return {card.file, *(part.name for part in parts_of(card))}
+    except ModelError:
+        return set()
+
+
+def _files_of_others(folder: Path, name: str) -> set[str]:
+    return {file for card in folder.glob("*.toml") if card.stem != name for file in _files_of(card)}
+
+
+_RESERVED = (AUTO, "none", "default")
 
 
 def _check_name(name: str, replace: bool) -> None:
-    sane = name.isprintable() and not name.startswith((".", "-")) and not set(name) & set("/\\") and len(name) <= 100
-    if not name or name == AUTO or not sane:
-        raise UsageError(f"{name!r} is no name for a model", "give another one: --name my-network")
-    if (data_folder("models") / f"{name}.toml").exists():
+    if not _is_name(name):
+        raise UsageError(f"{name!r} is no name for a model", f"give another one: --name {_name_like(name)}")
+    shipped = {path.stem.casefold() for path in data_folder("models").glob("*.toml")}
+    if name.casefold() in shipped:
         raise UsageError(f"{name} is a model of vcam itself", "give another name: --name my-network")
-    if (model_folders()[1] / f"{name}.toml").exists() and not replace:
-        raise UsageError(f"there is a model {name} already", "--replace takes this one instead, --name another name")
+    own = {path.stem for path in card_paths() if path.parent == model_folders()[1]}
+    if name in own:
+        if not replace:
+            raise UsageError(
+                f"there is a model {name} already", "--replace takes this one instead, --name another name"
+            )
+    elif twin := next((other for other in own if other.casefold() == name.casefold()), ""):
+        raise UsageError(f"there is a model {twin} already, which differs in capitals only", "--name another name")
+
+
+def _is_name(name: str) -> bool:
+    """Whether a model can be called so: in a command, in a file's name, and never taken for a path or a word."""
+    return (
+        bool(name)
+        and name.isprintable()
+        and not set(name) & set("/\\")
+        and not any(letter.isspace() for letter in name)
+        and not name.startswith((".", "-", "~"))
+        and not name.lower().endswith((*SUFFIXES, ".toml", "."))
+        and name.casefold() not in _RESERVED
+        and len(name) <= _MOST_LETTERS
+        and len(os.fsencode(name)) <= _LONGEST_NAME
+    )
+
+
+def _name_like(name: str) -> str:
+    """A name that will do, as like to another as may be."""
+    stem = name.rpartition("/")[2]
+    while stem.lower().endswith((*SUFFIXES, ".toml")):
+        stem = stem.rpartition(".")[0]
+    like = re.sub(r"[^A-Za-z0-9._+-]+", "-", stem).strip("-._+")[:40]
+    return like if _is_name(like) else "my-network"
 
 
 def pull(
@@ -108,10 +196,17 @@ def pull(
     _check_name(name, replace)
     with tempfile.TemporaryDirectory(prefix="vcam-", dir=folders.scratch()) as scratch:
         path = Path(scratch, "card.toml")
-        fetch(parts._replace(path=f"{stem}.toml").geturl(), path, _MOST_OF_A_CARD)
+        fetch(parts._replace(path=f"{stem}.toml").geturl(), path, MAX_BYTES)
         card = read_card(path)
-        for file in _files(card):
+
+        def fetch_file(file: Path) -> None:
             # beside the card, whatever its name looks like
             beside = parts._replace(path=f"{folder_address}/{quote(file.name, safe='')}", query="")
             fetch(beside.geturl(), file, _MOST_OF_A_NETWORK, progress)
+
+        # the network first: it says which others it needs, and they are not asked for on behalf of a wrong one
+        fetch_file(card.file_path)
+        if checksum(card.file_path) == card.sha256:
+            for part in parts_of(card):
+                fetch_file(part)
         return add(str(path), name, replace=replace, check=check)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from vcam.errors import UsageError
+from vcam.files import Overwriting
+from vcam.folders import expand
 from vcam.output.base import Output
 from vcam.output.encoded.file import VideoFileOutput
 from vcam.output.null import NullOutput
@@ -15,12 +17,13 @@ from vcam.suffixes import OUTPUT_SUFFIXES, VIDEO_SUFFIXES
 _FILE_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}$", re.IGNORECASE)
 
 
-def make_output(target: str, *, live: bool) -> Output:
+def make_output(target: str, *, live: bool, rule: Overwriting | None = None) -> Output:
     """The output for a target: window, null, `-` (y4m on stdout), a file (.mp4 .mkv .mov .m4v .y4m), auto,
     /dev/videoN, or part of a virtual camera's name.
 
     live: frames come at the pace of a camera, so that a slow encoder or reader loses frames instead of holding them
-    up. Raises `UsageError` for a file of a kind that vcam does not write.
+    up. rule: what a file may overwrite; by default nothing that exists. Raises `UsageError` for a file of a kind that
+    vcam does not write.
     """
     suffix = _suffix(target)
     if not target.strip():
@@ -29,10 +32,12 @@ def make_output(target: str, *, live: bool) -> Output:
         return WindowOutput()
     if target == "null":
         return NullOutput()
-    if target == "-" or suffix == ".y4m":
+    if target == "-":
         return Y4MFile(target, blocking=not live)
+    if suffix == ".y4m":
+        return Y4MFile(expand(target), blocking=not live, rule=rule)
     if suffix in VIDEO_SUFFIXES:
-        return VideoFileOutput(target, blocking=not live)
+        return VideoFileOutput(expand(target), blocking=not live, rule=rule)
     if _is_file_name(target):
         raise UsageError(
             f"vcam cannot write {target}: {suffix or 'no suffix'} is not a kind of video it knows",

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from vcam.errors import OutputError, UsageError
-from vcam.files import PartialFile, write_error
+from vcam.files import Overwriting, PartialFile, write_error
 from vcam.frames import Frame, check_size
 from vcam.media.rate import exact_rate
 from vcam.output.base import AlwaysWatched
@@ -39,8 +39,19 @@ class Y4MFile(AlwaysWatched):
     A file gets its name once it is closed. `finished` turns True when the reader of a pipe has gone.
     """
 
-    def __init__(self, path: str | Path, *, blocking: bool = True, aspect: Fraction = Fraction(1)) -> None:
-        """blocking: wait for a slow disk or reader; else `write` drops the oldest frames and counts `dropped`."""
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        blocking: bool = True,
+        aspect: Fraction = Fraction(1),
+        rule: Overwriting | None = None,
+    ) -> None:
+        """blocking: wait for a slow disk or reader; else `write` drops the oldest frames and counts `dropped`.
+
+        rule: what may be overwritten; by default nothing that exists.
+        """
+        self._rule = rule or Overwriting()
         self._aspect = aspect
         self._path = Path(path)
         self._stdout = str(path) == "-"
@@ -88,7 +99,7 @@ class Y4MFile(AlwaysWatched):
                 return os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
             except OSError as error:
                 raise write_error(self._path, error) from error
-        self._file = PartialFile(self._path)
+        self._file = PartialFile(self._path, self._rule)
         return self._file.create()
 
     def write(self, frame: Frame) -> None:

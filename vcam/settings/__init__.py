@@ -11,7 +11,15 @@ shown     values as people read them
 """
 
 from vcam.settings.field import Field, Paths
-from vcam.settings.loading import config_path, environment_layer, load, parse_assignments, read_config, read_profiles
+from vcam.settings.loading import (
+    config_path,
+    environment_layer,
+    files_read,
+    load,
+    parse_assignments,
+    read_config,
+    read_profiles,
+)
 from vcam.settings.look import FilterSettings, FramingSettings, OverlaySettings, Spot
 from vcam.settings.paths import absolute, absolute_text
 from vcam.settings.sections import (
@@ -49,6 +57,7 @@ __all__ = [
     "build",
     "config_path",
     "environment_layer",
+    "files_read",
     "find_field",
     "flatten",
     "load",

@@ -6,14 +6,16 @@ Precedence, strongest first: command-line option, environment `VCAM_SECTION_KEY`
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from vcam import folders
 from vcam.errors import ConfigError, UsageError
+from vcam.settings.paths import named
 from vcam.settings.toml import KeyPath, key_lines, parse, read_text
-from vcam.settings.tree import FIELDS, SECTIONS, Layer, Loaded, build
+from vcam.settings.tree import FIELDS, SECTIONS, Layer, Loaded, Settings, build, flatten
 
 
 def config_path() -> Path:
@@ -71,6 +73,25 @@ def _layer(table: Any, path: Path, at: KeyPath, lines: Mapping[KeyPath, int]) ->
 
 def _sections() -> str:
     return ", ".join(f"[{section}]" for section in SECTIONS)
+
+
+_WRITTEN = frozenset(("output.targets", "stream.record"))
+
+
+def files_read(settings: Settings) -> Iterator[Path]:
+    """Every file and folder that vcam reads where these settings count, the config file included.
+
+    They need not be there. What they name is never overwritten: see `vcam.files.Overwriting`.
+    """
+    yield config_path()
+    for key, value in flatten(settings).items():
+        field = FIELDS[key]
+        if key in _WRITTEN or not value or field.type not in (str, tuple[str, ...]):
+            continue
+        for text in value if field.is_list else (value,):
+            # a home folder that there is not holds nothing
+            with suppress(UsageError):
+                yield from named(field, text)
 
 
 def environment_layer(environ: Mapping[str, str]) -> Layer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from vcam.folders import expand
@@ -35,6 +36,15 @@ def absolute_text(field: Field, text: str, folder: Path = HERE) -> str:
     values = field.split(text)
     meant = [absolute(field, value, folder) for value in values]
     return field.join(meant) if meant != values else text
+
+
+def named(field: Field, value: str) -> Iterator[Path]:
+    """The files or folders that a value of a setting, or of a list's values one, names; they need not be there."""
+    if field.paths is Paths.FILTERS:
+        for part in split_parameters(_filter(field, value, HERE).partition(":")[2]):
+            yield from (Path(text) for text in (part, part.partition("=")[2]) if text.startswith("/"))
+    elif _is_path(field, value.strip(), HERE):
+        yield Path(_path(value, HERE))
 
 
 def _path(value: str, folder: Path) -> str:

@@ -132,6 +132,10 @@ def _change_anyhow(text: str, keys: KeyPath, value: Any) -> str:
     return tomlkit.dumps(document)
 
 
+_MOST_PROBLEMS = 50
+"""Nobody reads more at once, and each unknown name is compared with all that are known."""
+
+
 def problems(path: Path, environ: Mapping[str, str] | None = None) -> list[VcamError]:
     """All that is wrong with a config file, its profiles included, and with the environment's settings if given."""
     found: list[VcamError] = []
@@ -149,6 +153,8 @@ def problems(path: Path, environ: Mapping[str, str] | None = None) -> list[VcamE
                 build([Layer(layer.origin, {key: value}, layer.error, layer.lines)])
             except VcamError as error:
                 found.append(error)
+                if len(found) == _MOST_PROBLEMS:
+                    return found
     return found
 
 

@@ -48,7 +48,11 @@ class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
               live=True, words=("system", "any"), paths=Paths.ALWAYS, min_length=1),
     ] = "system"  # fmt: skip
     codec: Annotated[Literal["h264", "hevc", "av1"], setting("What recordings are encoded as.", live=True)] = "h264"
-    overwrite: Annotated[bool, setting("Record over a file that exists.", live=True, option="--overwrite")] = False
+    overwrite: Annotated[
+        bool,
+        setting("Write over a file that exists: a recording, or the file of an output. Never over one that is read.",
+                live=True, option="--overwrite"),
+    ] = False  # fmt: skip
     split: Annotated[
         str,
         setting("Begin a new file after so much: 30s, 10min, 1h, 500MB, 2GB; empty for never.",

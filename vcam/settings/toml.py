@@ -21,6 +21,9 @@ MAX_BYTES = 1 << 18
 LONGEST = 200
 """Lines of one value."""
 
+_DEEPEST = 50
+"""Tables within tables; a profile's setting is the fourth."""
+
 KeyPath: TypeAlias = tuple[str, ...]
 """The names that lead to a key: ("profiles", "work", "matte", "edge")."""
 
@@ -64,16 +67,32 @@ def read_text(path: Path) -> str:
 def parse(text: str, origin: str) -> dict[str, Any]:
     """The tables of a text; `origin` is its name in errors. Raises `ConfigError`, naming line and key."""
     try:
-        return tomllib.loads(text)
+        tables = tomllib.loads(text)
+        if _is_deep(tables):
+            # dots make tables within tables without any recursion; whoever goes through them would pay for it
+            raise RecursionError
     except tomllib.TOMLDecodeError as error:
         where, what = _syntax_error(text, str(error))
         hint = "each may be there once" if "twice" in what else "mend that line, or move the file away"
         raise ConfigError(f"{origin}{where} is not valid TOML: {what}", hint) from error
     except RecursionError as error:
-        raise ConfigError(f"{origin} is not valid: brackets within brackets", "no setting is a nested list") from error
+        raise ConfigError(
+            f"{origin} is not valid: brackets within brackets, or tables within tables", "no setting is a nested list"
+        ) from error
     except ValueError as error:
         # Python refuses numbers of thousands of digits
-        raise ConfigError(f"{origin} is not valid: {error}", "no setting is such a number") from error
+        raise ConfigError(f"{origin} is not valid: a number of thousands of digits", "no setting is one") from error
+    return tables
+
+
+def _is_deep(tables: Mapping[str, Any]) -> bool:
+    layer: list[Any] = [tables]
+    for _ in range(_DEEPEST):
+        inner = [part for part in layer if isinstance(part, list | dict)]
+        layer = [value for part in inner for value in (part.values() if isinstance(part, dict) else part)]
+        if not layer:
+            return False
+    return True
 
 
 def _syntax_error(text: str, said: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from vcam.errors import OutputError, UsageError
+from vcam.files import Overwriting
 from vcam.frames import Frame
 from vcam.media.ffmpeg import find_ffmpeg, local_url, probe
 from vcam.media.reader import VideoReader
@@ -218,7 +219,7 @@ def test_a_hung_encoder_never_holds_up_a_live_loop(folder: Path, fake_ffmpeg: Pa
 def test_an_encoder_that_dies_midway_is_an_error_and_leaves_nothing(folder: Path, fake_ffmpeg: Path) -> None:
     (folder / "out.mp4").write_bytes(b"old")
     fake_ffmpeg.write_text("head -c 500000 >/dev/null; echo '[mp4 @ 0x1] the encoder broke' >&2; exit 1\n")
-    output = VideoFileOutput(folder / "out.mp4")
+    output = VideoFileOutput(folder / "out.mp4", rule=Overwriting(True))
     with pytest.raises(OutputError, match="the encoder broke"):
         record(output, 100)
     output.abort()

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from vcam.errors import OutputError, UsageError
-from vcam.files import PartialFile
+from vcam.files import Overwriting, PartialFile
 from vcam.frames import Frame, check_size, even_size
 from vcam.media.containers import CONTAINERS
 from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input, local_url, probe, run_once
@@ -41,13 +41,15 @@ class VideoFileOutput(AlwaysWatched):
         audio_from: Path | None = None,
         aspect: Fraction = Fraction(1),
         true_size: Size | None = None,
+        rule: Overwriting | None = None,
     ) -> None:
         """blocking: every frame is encoded at the constant rate given to `open`, however long that takes. Else `write`
         never waits, drops the oldest frames (counted in `dropped`) and each frame is shown when it came.
 
         audio_from: its sound is copied, or encoded anew as AAC where the container cannot hold it. aspect: shape of a
         pixel. true_size: the part of the frames, from the top left, that is shown, where odd sides had to be padded;
-        H.264 can have odd sides only with full chroma, which is then used.
+        H.264 can have odd sides only with full chroma, which is then used. rule: what may be overwritten; by default
+        nothing that exists.
 
         Raises `UsageError` for an unknown suffix.
         """
@@ -61,6 +63,7 @@ class VideoFileOutput(AlwaysWatched):
         self._container = CONTAINERS[suffix]
         self._blocking, self._audio_from = blocking, audio_from
         self._aspect, self._true_size = aspect, true_size
+        self._rule = rule or Overwriting()
         self._rate = Fraction(30)
         self._audio: MediaInfo | None = None
         self._file: PartialFile | None = None
@@ -84,7 +87,7 @@ class VideoFileOutput(AlwaysWatched):
         check_size(*size)
         self._rate = exact_rate(fps)
         sound = self._sound_arguments()
-        self._file = PartialFile(self._path)
+        self._file = PartialFile(self._path, self._rule)
         os.close(self._file.create())
         try:
             program = find_ffmpeg()

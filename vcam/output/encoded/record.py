@@ -11,12 +11,13 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from vcam.errors import OutputError, UsageError, VcamError
-from vcam.files import write_error
+from vcam.files import Overwriting, PartialFile, no_folder, write_error
 from vcam.frames import Frame
 from vcam.media.containers import CONTAINERS
 from vcam.media.ffmpeg import local_url
@@ -44,6 +45,7 @@ _FAILURES = 3
 
 _LASTED = 10.0
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "MB": 1e6, "GB": 1e9}
+_CURE = "give another name, one with %Y-%m-%d-%H%M%S in it, or --overwrite"
 _DEFAULT_NAME = "vcam-%Y-%m-%d-%H%M%S.mkv"
 _QUALITY = 2
 """A file has no network to fit through: it gets so many times the bit rate of a stream."""
@@ -67,10 +69,15 @@ class RecordOutput(AlwaysWatched):
     finished = False
 
     def __init__(
-        self, target: str | Path, settings: StreamSettings | None = None, *, cards_first: bool = False
+        self,
+        target: str | Path,
+        settings: StreamSettings | None = None,
+        *,
+        cards_first: bool = False,
+        inputs: Callable[[], Iterable[Path]] = tuple,
     ) -> None:
         """target: a file, whose name may hold strftime's %Y and the like, or a folder. cards_first: placeholders are
-        recorded from the beginning, not only once there was a frame.
+        recorded from the beginning, not only once there was a frame. inputs: what vcam reads, see `Overwriting`.
 
         Raises `UsageError` for a kind of file that cannot be recorded, or cannot hold the codec.
         """
@@ -89,6 +96,9 @@ class RecordOutput(AlwaysWatched):
                 "use .mkv, or another stream.codec",
             )
         self._longest, self._largest = parse_split(self._settings.split)
+        self._rule = Overwriting(self._settings.overwrite, inputs)
+        self._part: PartialFile | None = None
+        """A recording over a file that exists, which stays until there is something to take its place."""
         self._worker = Worker("vcam-record", self._work)
         self._first = Path()
         self._failure: VcamError | None = None
@@ -109,7 +119,7 @@ class RecordOutput(AlwaysWatched):
         """What it does, in builtin types. For any thread."""
         path = self.files[-1] if self.files else self._first
         with suppress(OSError):
-            size = path.stat().st_size
+            size = self._place(path).stat().st_size
             return self._status(path, size)
         return self._status(path, 0)
 
@@ -183,6 +193,7 @@ class RecordOutput(AlwaysWatched):
             log.debug("recording", exc_info=True)
             self._give_up(OutputError(f"{self.description}: unexpected {type(error).__name__}: {error}"))
         finally:
+            self._settle()
             self._remove_empty()
 
     def _wanted(self) -> str:
@@ -197,13 +208,16 @@ class RecordOutput(AlwaysWatched):
         """Stay with a file: True when it is time for the next one, False if ffmpeg ended, None to finish."""
         begun = time.monotonic()
         for _ in self._worker.looks(session):
+            if self._part:
+                self._settle(empty=False)
+                path = self.files[-1]
             self._check_space(path)
             if session.apart:
                 log.warning("the clock was set: %s ends, and another file begins, in step again", path)
                 return True
             if self._longest and time.monotonic() - begun >= self._longest:
                 return True
-            if self._largest and path.stat().st_size >= self._largest:
+            if self._largest and self._place(path).stat().st_size >= self._largest:
                 return True
         return None if self._worker.stopping else False
 
@@ -225,8 +239,9 @@ class RecordOutput(AlwaysWatched):
             settings.audio, worker.encoder.program, start.of_day, auto=NONE, otherwise=NONE, whose=self.description
         )
         options = [*container.tag(settings.codec), *container.growing, "-flush_packets", "1"]
+        target = ["-y", *options, "-f", container.muxer, local_url(self._place(path))]
         session = Session(
-            worker.encoder, worker.size, worker.rate, ["-y", *options, "-f", container.muxer, local_url(path)],
+            worker.encoder, worker.size, worker.rate, target,
             bitrate=settings.bitrate or _QUALITY * suggested_bitrate(worker.size, float(worker.rate)),
             sound=worker.sound, start=start, constant=False,
         )  # fmt: skip
@@ -246,7 +261,8 @@ class RecordOutput(AlwaysWatched):
 
     def _begin_again(self, dead: Session, failures: int) -> Session:
         self._worker.abort()
-        path, said = self.files[-1], dead.child.last_words()
+        self._settle()
+        path, said = self.files[-1] if self.files else self._first, dead.child.last_words()
         if failures >= _FAILURES or any(words in said for words in DISK_FULL):
             raise OutputError(f"the recording {path} ended: {said}", "is the disk full? what is there plays")
         log.warning("the encoder of %s ended and is started anew: %s", path, said)
@@ -257,11 +273,35 @@ class RecordOutput(AlwaysWatched):
             said = session.child.last_words()
             self._failure = OutputError(f"the recording {self.files[-1]} may lack its end: {said}")
 
+    def _place(self, path: Path) -> Path:
+        """Where a file lies that has this name, or is going to have it."""
+        return self._part.working if self._part else path
+
+    def _settle(self, *, empty: bool = True) -> None:
+        """Put the recording in the place of the file that was there before, if there is anything in it.
+
+        empty: it is over; if nothing came, the old file stays.
+        """
+        part = self._part
+        if part is None:
+            return
+        with suppress(OSError):
+            if part.working.stat().st_size:
+                self._part = None
+                part.commit()
+                self.files = [*self.files[:-1], part.path]
+                return
+        if empty:
+            self._part = None
+            part.discard()
+            self.files = self.files[:-1]
+            self._first = Path(os.devnull)
+
     def _remove_empty(self) -> None:
         """A file that no frame came into is of no use to anybody."""
         for path in {self._first, *self.files[-1:]}:
             with suppress(OSError):
-                if path.stat().st_size == 0:
+                if path.is_file() and path.stat().st_size == 0:
                     path.unlink()
                     self.files = [file for file in self.files if file != path]
 
@@ -274,11 +314,13 @@ class RecordOutput(AlwaysWatched):
             with suppress(OSError):
                 path.parent.mkdir(parents=True, exist_ok=True)
         if not path.parent.is_dir():
-            raise UsageError(f"there is no folder {path.parent}", f"mkdir -p {path.parent}")
+            raise no_folder(path.parent)
         # a file that was there before and may go, but never one of this recording
-        if self._settings.overwrite and path not in self.files and path.is_file():
-            with suppress(OSError):
-                path.unlink()
+        if path.is_file() and path not in self.files and not self._is_kept(path, numbered):
+            self._check_room(path, made=False)
+            self._part = PartialFile(path, self._rule)
+            os.close(self._part.create())
+            return path
         names = [path, *(path.with_stem(f"{path.stem}-{number}") for number in range(2, 10_000))]
         for name in names if numbered else names[:1]:
             try:
@@ -289,12 +331,23 @@ class RecordOutput(AlwaysWatched):
                 raise write_error(name, error) from error
             self._check_room(name)
             return name
-        raise UsageError(f"{path} exists", "give another name, one with %Y-%m-%d-%H%M%S in it, or --overwrite")
+        raise UsageError(f"{path} exists", _CURE)
 
-    def _check_room(self, path: Path) -> None:
+    def _is_kept(self, path: Path, numbered: bool) -> bool:
+        """Whether a file that exists is not to be recorded over, which is an error unless another name will do."""
+        try:
+            self._rule.check(path, _CURE)
+        except UsageError:
+            if not numbered:
+                raise
+            return True
+        return False
+
+    def _check_room(self, path: Path, *, made: bool = True) -> None:
         free = shutil.disk_usage(path.parent).free / 1e6
         if free < self._settings.keep_free:
-            path.unlink(missing_ok=True)
+            if made:
+                path.unlink(missing_ok=True)
             raise OutputError(
                 f"cannot record into {path}: only {free:.0f} MB are left on the disk",
                 "free some space, or say with --set stream.keep_free=MB how little may stay",
