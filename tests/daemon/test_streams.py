@@ -15,7 +15,7 @@ import pytest
 from tests.output.encoded.helpers import Nginx, pull, until
 from vcam.daemon.streams import stream_key, stream_outputs
 from vcam.errors import UsageError
-from vcam.media.ffmpeg import probe
+from vcam.media.probe import probe
 from vcam.settings import Settings
 
 SIZE = (320, 180)

@@ -11,7 +11,8 @@ from vcam.camera.pace import Clock, Pacer, Sleep
 from vcam.errors import InputError, UsageError
 from vcam.frames import Frame, check_size
 from vcam.images import IMAGE_SUFFIXES, bgr_to_frame, read_image
-from vcam.media.ffmpeg import local_url, probe
+from vcam.media.ffmpeg import local_url
+from vcam.media.probe import probe
 from vcam.media.reader import VideoReader
 from vcam.types import Size
 

@@ -21,7 +21,8 @@ from vcam.errors import InputError, UsageError
 from vcam.frames import Frame
 from vcam.images import IMAGE_SUFFIXES, bgr_to_frame, read_image
 from vcam.media.containers import VIDEO_SUFFIXES
-from vcam.media.ffmpeg import local_url, probe
+from vcam.media.ffmpeg import local_url
+from vcam.media.probe import probe
 from vcam.media.reader import VideoReader
 from vcam.types import U8, Size
 

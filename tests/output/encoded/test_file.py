@@ -17,7 +17,8 @@ import pytest
 
 from vcam.errors import OutputError, UsageError
 from vcam.frames import Frame
-from vcam.media.ffmpeg import find_ffmpeg, local_url, probe
+from vcam.media.ffmpeg import find_ffmpeg, local_url
+from vcam.media.probe import probe
 from vcam.media.reader import VideoReader
 from vcam.output.encoded.encoding import Encoder, file_encoder
 from vcam.output.encoded.file import VideoFileOutput

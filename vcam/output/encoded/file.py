@@ -10,7 +10,8 @@ from vcam.errors import OutputError, UsageError
 from vcam.files import PartialFile
 from vcam.frames import Frame, check_size, even_size
 from vcam.media.containers import CONTAINERS, VIDEO_SUFFIXES
-from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input, local_url, probe, run_once
+from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input, local_url, run_once
+from vcam.media.probe import probe
 from vcam.media.process import DISK_ERRORS, Ffmpeg
 from vcam.media.rate import exact_rate
 from vcam.output.base import AlwaysWatched
