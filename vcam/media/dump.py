@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from vcam.errors import InputError
 from vcam.media.colours import UNTAGGED, ColourTags
-from vcam.media.tracks import Contents, Track, is_place
+from vcam.media.tracks import Contents, Track, places
 
 OPTIONS = ("-hide_banner", "-nostdin", "-v", "level+info")
 """Options of the ffmpeg whose text is to be read."""
@@ -63,7 +63,7 @@ def read_dump(text: str) -> Contents | None:
             if heading[0] == "Side data:" and track is not None and (turned := _MATRIX.match(words)):
                 track = found[track.index] = _turned(track, float(turned[1]))
             elif heading[0] == "Metadata:" and heading[1] == 2:
-                tags.append(words.partition(":")[0])
+                tags.append(words.partition(":")[0].strip())
             continue
         heading = (words, indent) if words in ("Metadata:", "Side data:") else None
         if indent == 2 and duration is None and (length := _DURATION.match(words)):
@@ -74,7 +74,7 @@ def read_dump(text: str) -> Contents | None:
         before = found.setdefault(track.index, track)
         if _turned(before, 0.0) != track:
             raise InputError("its metadata are made to look like tracks", "convert it with ffmpeg -map_metadata -1")
-    return Contents(tuple(found[index] for index in sorted(found)), duration, is_place(tags)) if began else None
+    return Contents(tuple(found[index] for index in sorted(found)), duration, places(tags)) if began else None
 
 
 def _turned(track: Track, rotation: float) -> Track:

@@ -18,6 +18,7 @@ _DISCARDED = 4
 _ROUNDING = Fraction(1, 1600)
 """Seconds that a time may be off the grid of an even film: containers count in milliseconds."""
 
+_SHORT_TAIL = Fraction(1, 4)
 _LONG_TAIL = Fraction(3, 2)
 """Frames: a last one that is held for longer than this is not like the others."""
 
@@ -107,7 +108,8 @@ def _summary(tick: Fraction, times: array[int], length: int) -> FrameTimes:
     ordered = array("q", sorted(times))
     first, span = ordered[0], (ordered[-1] - ordered[0]) * tick
     mean = (len(ordered) - 1) / span if span else Fraction(0)
-    last = length * tick if length > 0 else None
+    # less than that is what a demuxer says that does not know
+    last = length * tick if length > 0 and (not mean or length * tick * mean > _SHORT_TAIL) else None
     even: Fraction | None = exact_rate(float(mean)) if mean else None
     if even and (abs(first * tick) > _ROUNDING or not _is_even(ordered, tick, even)):
         even = None

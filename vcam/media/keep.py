@@ -1,0 +1,104 @@
+"""What a film has beside its picture, and what of it can go into a new file: sound, subtitles, chapters, titles.
+
+Other pictures are never taken over, not even the little ones of covers and previews: they show what the new film hides.
+For the same reason the place where a film was made is not passed on.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vcam.folders import scratch
+from vcam.media.containers import MATROSKA, Container
+from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input, run_once
+from vcam.media.tracks import Track
+
+_TRIAL = 60.0
+"""Seconds that a trial may take."""
+
+_PLACES = ("location", "location-eng", "com.apple.quicktime.location.ISO6709")
+_OF_THE_OLD_PICTURE = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "SOURCE_ID", "_STATISTICS_TAGS",
+                       "_STATISTICS_WRITING_APP", "_STATISTICS_WRITING_DATE_UTC", "encoder", "rotate")  # fmt: skip
+"""Tags that are not true of a picture that is encoded anew; mkvmerge writes most of them."""
+
+# by name of the codec, the subtitles that are words
+_WORDS = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text", "eia_608", "microdvd", "ttml", "stl"})
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is taken over from a source that is the second input.
+
+    arguments: options of the output. notes: what is not as it was, in words for people.
+    """
+
+    arguments: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def keep_tracks(source: Path, info: MediaInfo, container: Container) -> Kept:
+    """All that can be kept of `source` in a file of this kind, whose first track is the picture of the first input.
+
+    What the file can hold as it is, is copied; other sound becomes AAC and other words subtitles of the file's own
+    kind; the rest is left out. Tried out on the first moments.
+    """
+    wanted = [track for track in info.tracks if track.kind in ("audio", "subtitle", "attachment") and track.codec]
+    ways = {track.index: "copy" for track in wanted}
+    if wanted and not _works(source, container, wanted, ways):
+        for track in wanted:
+            ways[track.index] = _way(source, container, track)
+    kept = [track for track in wanted if ways[track.index]]
+    arguments = ["-map", "0:v", "-map_metadata", "1", "-map_chapters", "1"]
+    arguments += ["-map_metadata:s:0", f"1:s:{info.track}"]
+    for number, track in enumerate(kept, 1):
+        arguments += ["-map", f"1:{track.index}", *_codec(number, track, ways[track.index])]
+        arguments += [f"-map_metadata:s:{number}", f"1:s:{track.index}"]
+    for key in (*_PLACES, *info.places):
+        arguments += ["-metadata", f"{key}="]
+    for key in _OF_THE_OLD_PICTURE:
+        arguments += ["-metadata:s:0", f"{key}=", "-metadata:s:0", f"{key}-eng="]
+    return Kept(tuple(arguments), _notes(info, kept, ways))
+
+
+def _codec(number: int, track: Track, way: str) -> list[str]:
+    options = [f"-c:{number}", way]
+    if way == "aac":
+        # gaps become silence: else all that follows would come too early
+        options += [f"-filter:{number}", "aresample=async=1"]
+    return options
+
+
+def _way(source: Path, container: Container, track: Track) -> str:
+    """The codec by which one track can go into such a file, "" for none."""
+    ways = ["copy"]
+    if track.kind == "audio":
+        ways.append("aac")
+    elif track.codec in _WORDS:
+        ways.append("subrip" if container is MATROSKA else "mov_text")
+    return next((way for way in ways if _works(source, container, [track], {track.index: way})), "")
+
+
+def _works(source: Path, container: Container, tracks: Sequence[Track], ways: dict[int, str]) -> bool:
+    with tempfile.NamedTemporaryFile(suffix=f".{container.muxer}", dir=scratch()) as trial:
+        options = [word for track in tracks for word in ("-map", f"0:{track.index}")]
+        for number, track in enumerate(tracks):
+            options += [f"-c:{number}", ways[track.index]]
+        arguments = ["-y", *local_input(source), *options, "-t", "0.2", "-f", container.muxer, f"file:{trial.name}"]
+        return run_once(find_ffmpeg(), arguments, patience=_TRIAL) is None
+
+
+def _notes(info: MediaInfo, kept: Sequence[Track], ways: dict[int, str]) -> tuple[str, ...]:
+    anew = [track.name for track in kept if ways[track.index] != "copy"]
+    there = {track.index for track in kept}
+    left = [
+        track.name
+        for track in info.tracks
+        # chapters and time codes go over as what they are, not as tracks
+        if track.index not in there | {info.track} and track.tag not in ("text", "tmcd")
+    ]
+    left += ["the place where it was filmed"] if info.places else []
+    notes = [f"encoded anew: {', '.join(anew)}"] if anew else []
+    return (*notes, f"left out: {', '.join(left)}") if left else tuple(notes)
