@@ -6,6 +6,7 @@ For the same reason the place where a film was made is not passed on.
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from vcam.folders import scratch
 from vcam.media.containers import MATROSKA, Container
 from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input, run_once
+from vcam.media.times import read_times
 from vcam.media.tracks import Track
 
 _TRIAL = 60.0
@@ -30,9 +32,9 @@ _WORDS = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text",
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is taken over from a source that is the second input.
+    """What is taken over from a source, beside a picture that is the first input.
 
-    arguments: options of the output. notes: what is not as it was, in words for people.
+    arguments: further inputs and options of the output. notes: what is not as it was, in words for people.
     """
 
     arguments: tuple[str, ...]
@@ -51,19 +53,27 @@ def keep_tracks(source: Path, info: MediaInfo, container: Container) -> Kept:
         for track in wanted:
             ways[track.index] = _way(source, container, track)
     kept = [track for track in wanted if ways[track.index]]
+    inputs = [*local_input(source)]
     arguments = ["-map", "0:v", "-map_metadata", "1", "-map_chapters", "1"]
     arguments += ["-map_metadata:s:0", f"1:s:{info.track}"]
+    shifted = {0.0: 1}
     for number, track in enumerate(kept, 1):
-        arguments += ["-map", f"1:{track.index}", *_codec(number, track, ways[track.index])]
+        shift = 0.0
+        if container is MATROSKA and track.codec == "opus" and ways[track.index] == "copy":
+            shift = _shift(source, container, track)
+        if shift not in shifted:
+            shifted[shift] = len(shifted) + 1
+            inputs += ["-itsoffset", f"{shift:.6f}", *local_input(source)]
+        arguments += ["-map", f"{shifted[shift]}:{track.index}", *_codec(number, ways[track.index])]
         arguments += [f"-map_metadata:s:{number}", f"1:s:{track.index}"]
     for key in (*_PLACES, *info.places):
         arguments += ["-metadata", f"{key}="]
     for key in _OF_THE_OLD_PICTURE:
         arguments += ["-metadata:s:0", f"{key}=", "-metadata:s:0", f"{key}-eng="]
-    return Kept(tuple(arguments), _notes(info, kept, ways))
+    return Kept((*inputs, *arguments), _notes(info, kept, ways))
 
 
-def _codec(number: int, track: Track, way: str) -> list[str]:
+def _codec(number: int, way: str) -> list[str]:
     options = [f"-c:{number}", way]
     if way == "aac":
         # gaps become silence: else all that follows would come too early
@@ -88,6 +98,34 @@ def _works(source: Path, container: Container, tracks: Sequence[Track], ways: di
             options += [f"-c:{number}", ways[track.index]]
         arguments = ["-y", *local_input(source), *options, "-t", "0.2", "-f", container.muxer, f"file:{trial.name}"]
         return run_once(find_ffmpeg(), arguments, patience=_TRIAL) is None
+
+
+def _shift(source: Path, container: Container, track: Track) -> float:
+    """Seconds by which a track has to be given to ffmpeg later, so that it is found in the file at its own time.
+
+    ffmpeg writes that the start of Opus sound is to be dropped, but not that what follows comes later for it (tried
+    with 5.1), so that the sound is some milliseconds early. What it does is tried out.
+    """
+    with tempfile.NamedTemporaryFile(suffix=f".{container.muxer}", dir=scratch()) as trial:
+        copy = ("-map", f"0:{track.index}", "-c", "copy", "-t", "2", "-f")
+        # a second later: nothing is moved then to make all times positive
+        given = _first_time(
+            ["-itsoffset", "1", *local_input(source), *copy, container.muxer, f"file:{trial.name}", *copy]
+        )
+        found = _first_time(["-copyts", "-i", f"file:{trial.name}", "-map", "0", "-c", "copy", "-f"])
+    return 0.0 if given is None or found is None else round(given - found, 4)
+
+
+def _first_time(arguments: list[str]) -> float | None:
+    command = [find_ffmpeg(), "-v", "error", "-nostdin", "-y", *arguments, "framecrc", "-"]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True, timeout=_TRIAL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    times = read_times(done.stdout.splitlines())
+    return None if times is None else float(times.start)
 
 
 def _notes(info: MediaInfo, kept: Sequence[Track], ways: dict[int, str]) -> tuple[str, ...]:

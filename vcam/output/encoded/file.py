@@ -9,8 +9,8 @@ from pathlib import Path
 from vcam.errors import OutputError, UsageError
 from vcam.files import PartialFile
 from vcam.frames import Frame, check_size, even_size
-from vcam.media.containers import CONTAINERS, VIDEO_SUFFIXES
-from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input, local_url, run_once
+from vcam.media.containers import CONTAINERS, MATROSKA, VIDEO_SUFFIXES
+from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_url, run_once
 from vcam.media.keep import keep_tracks
 from vcam.media.probe import probe
 from vcam.media.process import DISK_ERRORS, Ffmpeg
@@ -136,7 +136,7 @@ class VideoFileOutput(AlwaysWatched):
         self._audio = probe(self._audio_from)
         kept = keep_tracks(self._audio_from, self._audio, self._container)
         self.notes = kept.notes
-        return [*local_input(self._audio_from), *kept.arguments]
+        return [*kept.arguments]
 
     def _output_arguments(self, program: str, size: Size) -> list[str]:
         assert self._file is not None
@@ -157,7 +157,8 @@ class VideoFileOutput(AlwaysWatched):
 
     def _time_arguments(self) -> list[str]:
         if self._times is not None:
-            scale = self._times.timescale
+            # ffmpeg 5.1 mistakes the unit of a filter of packets if a Matroska file does not count in milliseconds
+            scale = 1000 if self._times.held and self._container is MATROSKA else self._times.timescale
             return ["-fps_mode", "passthrough", "-enc_time_base", f"1:{scale}", *self._container.ticks(scale)]
         # vfr takes the time between two frames of the announced rate as its unit, and forgives jitter
         return ["-fps_mode", "cfr", "-r", str(self._rate)] if self._blocking else ["-fps_mode", "vfr"]
