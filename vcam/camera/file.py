@@ -14,7 +14,7 @@ from vcam.images import IMAGE_SUFFIXES, bgr_to_frame, read_image
 from vcam.media.ffmpeg import MediaInfo, local_url
 from vcam.media.probe import probe
 from vcam.media.reader import VideoReader
-from vcam.media.times import FrameTimes, frame_times
+from vcam.media.times import FrameTimes, film_times
 from vcam.types import Size
 
 _PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6")
@@ -89,7 +89,7 @@ class VideoFile:
             width = max(1, round(width * info.aspect))
         self._true_size, self._size = (width, height), (width + width % 2, height + height % 2)
         self.info, self._fps, self._frames, self.times = info, info.fps, info.frames, None
-        if not self._paced and (times := frame_times(self._path, info.track)):
+        if not self._paced and (times := film_times(self._path, info)):
             self._fps, self._frames = times.even or times.mean or info.fps, times.count
             self.times = times
         check_size(*self._size, what=f"{self._path}")

@@ -6,7 +6,6 @@ For the same reason the place where a film was made is not passed on.
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +14,14 @@ from pathlib import Path
 from vcam.folders import scratch
 from vcam.media.containers import MATROSKA, Container
 from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input, run_once
-from vcam.media.times import read_times
+from vcam.media.times import first_time, lead
 from vcam.media.tracks import Track
 
 _TRIAL = 60.0
 """Seconds that a trial may take."""
+
+_GETTING_GOING = 0.1
+"""Seconds."""
 
 _PLACES = ("location", "location-eng", "com.apple.quicktime.location.ISO6709")
 _OF_THE_OLD_PICTURE = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "SOURCE_ID", "_STATISTICS_TAGS",
@@ -47,13 +49,16 @@ def keep_tracks(source: Path, info: MediaInfo, container: Container) -> Kept:
     What the file can hold as it is, is copied; other sound becomes AAC and other words subtitles of the file's own
     kind; the rest is left out. Tried out on the first moments.
     """
-    wanted = [track for track in info.tracks if track.kind in ("audio", "subtitle", "attachment") and track.codec]
+    wanted = info.beside
     ways = {track.index: "copy" for track in wanted}
+    ways |= {track.index: "aac" for track in wanted if container is MATROSKA and _begins_before(source, track)}
     if wanted and not _works(source, container, wanted, ways):
         for track in wanted:
-            ways[track.index] = _way(source, container, track)
+            if ways[track.index] == "copy":
+                ways[track.index] = _way(source, container, track)
     kept = [track for track in wanted if ways[track.index]]
-    inputs = [*local_input(source)]
+    base = float(lead(source, info, [track.index for track in kept if track.kind != "attachment"]))
+    inputs = ["-itsoffset", f"{base:.6f}", *local_input(source)]
     arguments = ["-map", "0:v", "-map_metadata", "1", "-map_chapters", "1"]
     arguments += ["-map_metadata:s:0", f"1:s:{info.track}"]
     shifted = {0.0: 1}
@@ -63,7 +68,7 @@ def keep_tracks(source: Path, info: MediaInfo, container: Container) -> Kept:
             shift = _shift(source, container, track)
         if shift not in shifted:
             shifted[shift] = len(shifted) + 1
-            inputs += ["-itsoffset", f"{shift:.6f}", *local_input(source)]
+            inputs += ["-itsoffset", f"{base + shift:.6f}", *local_input(source)]
         arguments += ["-map", f"{shifted[shift]}:{track.index}", *_codec(number, ways[track.index])]
         arguments += [f"-map_metadata:s:{number}", f"1:s:{track.index}"]
     for key in (*_PLACES, *info.places):
@@ -107,25 +112,24 @@ def _shift(source: Path, container: Container, track: Track) -> float:
     with 5.1), so that the sound is some milliseconds early. What it does is tried out.
     """
     with tempfile.NamedTemporaryFile(suffix=f".{container.muxer}", dir=scratch()) as trial:
-        copy = ("-map", f"0:{track.index}", "-c", "copy", "-t", "2", "-f")
         # a second later: nothing is moved then to make all times positive
-        given = _first_time(
-            ["-itsoffset", "1", *local_input(source), *copy, container.muxer, f"file:{trial.name}", *copy]
-        )
-        found = _first_time(["-copyts", "-i", f"file:{trial.name}", "-map", "0", "-c", "copy", "-f"])
-    return 0.0 if given is None or found is None else round(given - found, 4)
+        late = ["-itsoffset", "1", *local_input(source), "-map", f"0:{track.index}"]
+        copy = ["-c", "copy", "-t", "2", "-f", container.muxer, f"file:{trial.name}"]
+        if run_once(find_ffmpeg(), ["-y", *late, *copy], patience=_TRIAL) is not None:
+            return 0.0
+        given, found = first_time(late), first_time(["-copyts", "-i", f"file:{trial.name}", "-map", "0"])
+    return 0.0 if given is None or found is None else round(float(given - found), 4)
 
 
-def _first_time(arguments: list[str]) -> float | None:
-    command = [find_ffmpeg(), "-v", "error", "-nostdin", "-y", *arguments, "framecrc", "-"]
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True, timeout=_TRIAL
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    times = read_times(done.stdout.splitlines())
-    return None if times is None else float(times.start)
+def _begins_before(source: Path, track: Track) -> bool:
+    """Whether an edit list leaves out more of its beginning than what a decoder needs to get going.
+
+    An MP4 file can say so; in a Matroska file all of it would be heard.
+    """
+    if track.kind != "audio":
+        return False
+    begins = first_time([*local_input(source), "-map", f"0:{track.index}"])
+    return begins is not None and begins < -_GETTING_GOING
 
 
 def _notes(info: MediaInfo, kept: Sequence[Track], ways: dict[int, str]) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
         film.index,
         contents.tracks,
         contents.places,
+        contents.format,
     )
 
 
@@ -111,7 +112,9 @@ def read_json(text: str) -> Contents | None:
         tracks = tuple(_track(stream) for stream in answer["streams"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Contents(tracks, duration, places(answer["format"].get("tags", {})))
+    return Contents(
+        tracks, duration, places(answer["format"].get("tags", {})), str(answer["format"].get("format_name", ""))
+    )
 
 
 def _track(stream: dict[str, Any]) -> Track:

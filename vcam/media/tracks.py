@@ -48,12 +48,13 @@ class Track:
 class Contents:
     """What is in a file: its tracks, and its length in seconds to two places, None where it does not tell.
 
-    places: names of its tags that tell where it was filmed.
+    places: names of its tags that tell where it was filmed. format: ffmpeg's name of the kind of file, "mov,mp4,...".
     """
 
     tracks: tuple[Track, ...]
     duration: float | None
     places: tuple[str, ...] = ()
+    format: str = ""
 
     @property
     def film(self) -> Track | None:

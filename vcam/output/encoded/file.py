@@ -70,7 +70,8 @@ class VideoFileOutput(AlwaysWatched):
         self._times = times
         self._audio: MediaInfo | None = None
         self._early = False
-        self._last_time = 0.0
+        self._first_time: float | None = None
+        self._length = 0.0
         self.notes: tuple[str, ...] = ()
         self._file: PartialFile | None = None
         self._child: Ffmpeg | None = None
@@ -169,7 +170,9 @@ class VideoFileOutput(AlwaysWatched):
     def write(self, frame: Frame) -> None:
         if self._writer is None:
             raise ValueError("the output is not open")
-        self._last_time = frame.timestamp
+        if self._first_time is None:
+            self._first_time = frame.timestamp
+        self._length = frame.timestamp - self._first_time
         try:
             self._writer.write(frame)
         except OSError as error:
@@ -209,7 +212,7 @@ class VideoFileOutput(AlwaysWatched):
             return
         seconds = float((frames + Fraction(1, 2)) / self._rate)
         if self._times is not None:
-            seconds = self._last_time + 0.5 / float(self._rate)
+            seconds = self._length + float(self._times.start) + 0.5 / float(self._rate)
         shorter = PartialFile(self._file.working)
         os.close(shorter.create())
         arguments = ["-i", local_url(self._file.working), "-map", "0", "-c", "copy", "-t", f"{seconds:.6f}"]
