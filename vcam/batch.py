@@ -193,7 +193,7 @@ def _not_kept(job: Job, camera: VideoFile, output: VideoFileOutput | Y4MFile) ->
     """Words on what the new film has not of the old one."""
     name = job.target.name
     if isinstance(output, VideoFileOutput):
-        return [f"{name}: {note}" for note in output.notes]
+        return [f"{name}: {output.note}"] if output.note else []
     if camera.uneven is None:
         return []
     return [f"{name}: frames come evenly, {camera.fps:.5g} a second as on average, since .y4m has no times"]

@@ -28,6 +28,9 @@ _OF_THE_OLD_PICTURE = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES",
                        "_STATISTICS_WRITING_APP", "_STATISTICS_WRITING_DATE_UTC", "encoder", "rotate")  # fmt: skip
 """Tags that are not true of a picture that is encoded anew; mkvmerge writes most of them."""
 
+_FONTS = frozenset({"ttf", "otf"})
+"""Other things that are attached may be pictures."""
+
 # by name of the codec, the subtitles that are words
 _WORDS = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text", "eia_608", "microdvd", "ttml", "stl"})
 
@@ -36,20 +39,20 @@ _WORDS = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text",
 class Kept:
     """What is taken over from a source, beside a picture that is the first input.
 
-    arguments: further inputs and options of the output. notes: what is not as it was, in words for people.
+    arguments: further inputs and options of the output. note: what is not as it was, in words for people, "" if all is.
     """
 
     arguments: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    note: str
 
 
-def keep_tracks(source: Path, info: MediaInfo, container: Container) -> Kept:
+def keep_tracks(source: Path, info: MediaInfo, container: Container, *, even: bool = True) -> Kept:
     """All that can be kept of `source` in a file of this kind, whose first track is the picture of the first input.
 
     What the file can hold as it is, is copied; other sound becomes AAC and other words subtitles of the file's own
-    kind; the rest is left out. Tried out on the first moments.
+    kind; the rest is left out. Tried out on the first moments. even: the picture's frames come evenly.
     """
-    wanted = info.beside
+    wanted = [track for track in info.beside if track.kind != "attachment" or track.codec in _FONTS]
     ways = {track.index: "copy" for track in wanted}
     ways |= {track.index: "aac" for track in wanted if container is MATROSKA and _begins_before(source, track)}
     if wanted and not _works(source, container, wanted, ways):
@@ -71,11 +74,15 @@ def keep_tracks(source: Path, info: MediaInfo, container: Container) -> Kept:
             inputs += ["-itsoffset", f"{base + shift:.6f}", *local_input(source)]
         arguments += ["-map", f"{shifted[shift]}:{track.index}", *_codec(number, ways[track.index])]
         arguments += [f"-map_metadata:s:{number}", f"1:s:{track.index}"]
-    for key in (*_PLACES, *info.places):
+    gone, gone_of_picture = [*_PLACES, *info.places], [*_OF_THE_OLD_PICTURE]
+    if not even or not any(track.tag == "tmcd" for track in info.tracks):
+        # ffmpeg gives up on one that it cannot read, or that fits no rate
+        gone, gone_of_picture = [*gone, "timecode"], [*gone_of_picture, "timecode"]
+    for key in gone:
         arguments += ["-metadata", f"{key}="]
-    for key in _OF_THE_OLD_PICTURE:
+    for key in gone_of_picture:
         arguments += ["-metadata:s:0", f"{key}=", "-metadata:s:0", f"{key}-eng="]
-    return Kept((*inputs, *arguments), _notes(info, kept, ways))
+    return Kept((*inputs, *arguments), _note(info, kept, ways))
 
 
 def _codec(number: int, way: str) -> list[str]:
@@ -132,7 +139,7 @@ def _begins_before(source: Path, track: Track) -> bool:
     return begins is not None and begins < -_GETTING_GOING
 
 
-def _notes(info: MediaInfo, kept: Sequence[Track], ways: dict[int, str]) -> tuple[str, ...]:
+def _note(info: MediaInfo, kept: Sequence[Track], ways: dict[int, str]) -> str:
     anew = [track.name for track in kept if ways[track.index] != "copy"]
     there = {track.index for track in kept}
     left = [
@@ -143,4 +150,5 @@ def _notes(info: MediaInfo, kept: Sequence[Track], ways: dict[int, str]) -> tupl
     ]
     left += ["the place where it was filmed"] if info.places else []
     notes = [f"encoded anew: {', '.join(anew)}"] if anew else []
-    return (*notes, f"left out: {', '.join(left)}") if left else tuple(notes)
+    notes += [f"left out: {', '.join(left)}"] if left else []
+    return "; ".join(notes)

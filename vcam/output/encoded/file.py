@@ -32,7 +32,7 @@ _ENDING = 2.0
 class VideoFileOutput(AlwaysWatched):
     """An .mp4, .mov or .mkv file: H.264, 4:2:0, BT.601 limited range, and what another file has beside its picture.
 
-    `notes` say what of that could not be kept as it is, once it is open. The file appears under its name when it is
+    `note` says what of that could not be kept as it is, once it is open. The file appears under its name when it is
     closed, whole; interrupted by `close`, it is shorter but whole too.
     """
 
@@ -72,7 +72,7 @@ class VideoFileOutput(AlwaysWatched):
         self._early = False
         self._first_time: float | None = None
         self._length = 0.0
-        self.notes: tuple[str, ...] = ()
+        self.note = ""
         self._file: PartialFile | None = None
         self._child: Ffmpeg | None = None
         self._writer: FrameWriter | None = None
@@ -135,8 +135,8 @@ class VideoFileOutput(AlwaysWatched):
         if self._audio_from is None:
             return []
         self._audio = probe(self._audio_from)
-        kept = keep_tracks(self._audio_from, self._audio, self._container)
-        self.notes = kept.notes
+        kept = keep_tracks(self._audio_from, self._audio, self._container, even=self._times is None)
+        self.note = kept.note
         return [*kept.arguments]
 
     def _output_arguments(self, program: str, size: Size) -> list[str]:
