@@ -12,8 +12,8 @@ import pytest
 from vcam.camera.file import PictureFile, VideoFile, is_picture, open_file
 from vcam.errors import CameraStalled, InputError, UsageError
 from vcam.images import write_image
-from vcam.media import ffmpeg
-from vcam.media.ffmpeg import find_ffmpeg, probe
+from vcam.media.ffmpeg import find_ffmpeg
+from vcam.media.probe import nominal_rate, probe
 from vcam.testing import FakeClock
 
 pytestmark = pytest.mark.process
@@ -240,10 +240,9 @@ def test_a_film_of_uneven_frames_keeps_its_quickest_part(tmp_path):
 
 
 def test_an_interlaced_film_has_as_many_frames_as_pairs_of_fields():
-    line = "Stream #0:0: Video: h264 (High), yuv420p(tv), 1920x1080, {} fps, {} tbr, 90k tbn"
-    assert ffmpeg._rate(line.format("29.97", "59.94")) == Fraction(30000, 1001)
-    assert ffmpeg._rate(line.format("29.83", "30")) == 30
-    assert ffmpeg._rate(line.format("24", "90k")) == 24
+    assert nominal_rate(29.97, 59.94) == Fraction(30000, 1001)
+    assert nominal_rate(29.83, 30) == 30
+    assert nominal_rate(24, 90_000) == 24
 
 
 @pytest.mark.parametrize(

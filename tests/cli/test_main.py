@@ -19,7 +19,8 @@ import pytest
 from tests.places import ROOT
 from vcam import __version__, errors
 from vcam.errors import VcamError
-from vcam.media.ffmpeg import find_ffmpeg, probe
+from vcam.media.ffmpeg import find_ffmpeg
+from vcam.media.probe import probe
 
 pytestmark = pytest.mark.process
 

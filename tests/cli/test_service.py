@@ -358,7 +358,7 @@ say left "$(ls ~/.config/systemd/user | tr '\\n' ' ')"
 
 @pytest.mark.engine
 def test_the_life_of_the_service_beside_a_real_systemd(beside_systemd: Callable[[str], str], tmp_path: Path) -> None:
-    from vcam.media.ffmpeg import probe
+    from vcam.media.probe import probe
     from vcam.settings import FIELDS
 
     said = dict(line.split("=", 1) for line in beside_systemd(LIFE).splitlines() if "=" in line)

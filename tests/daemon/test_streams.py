@@ -16,7 +16,7 @@ from tests.output.encoded.helpers import Nginx, pull, until
 from vcam.daemon import streams
 from vcam.daemon.streams import hide_keys, stream_key, stream_outputs
 from vcam.errors import UsageError
-from vcam.media.ffmpeg import probe
+from vcam.media.probe import probe
 from vcam.output.encoded.stream import StreamOutput
 from vcam.settings import Settings
 

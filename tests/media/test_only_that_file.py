@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from vcam.errors import InputError
-from vcam.media.ffmpeg import find_ffmpeg, local_url, probe
+from vcam.media.ffmpeg import find_ffmpeg, local_url
+from vcam.media.probe import probe
 from vcam.media.reader import VideoReader
 
 pytestmark = pytest.mark.process

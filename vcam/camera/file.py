@@ -13,8 +13,10 @@ from vcam.errors import CameraStalled, InputError, UsageError
 from vcam.files import no_file
 from vcam.frames import Frame, check_size
 from vcam.images import bgr_to_frame, read_image
-from vcam.media.ffmpeg import local_url, probe
+from vcam.media.ffmpeg import MediaInfo, local_url
+from vcam.media.probe import probe
 from vcam.media.reader import VideoReader
+from vcam.media.times import FrameTimes, film_times
 from vcam.suffixes import IMAGE_SUFFIXES
 from vcam.types import Size
 
@@ -26,7 +28,10 @@ _MOVING_JPEG = frozenset({".mjpg", ".mjpeg"})
 
 
 class VideoFile:
-    """A video file at its own rate. It needs no pace of its reader, so it never drops a frame."""
+    """A video file at its own rate. It needs no pace of its reader, so it never drops a frame.
+
+    `info` is what the file holds, once it is open, and `times` are those of its frames, None if it is paced.
+    """
 
     live = False
     dropped = 0
@@ -43,6 +48,8 @@ class VideoFile:
         self._true_size: Size = (0, 0)
         self._fps = Fraction(0)
         self._frames: int | None = None
+        self.info: MediaInfo | None = None
+        self.times: FrameTimes | None = None
 
     @property
     def description(self) -> str:
@@ -63,8 +70,13 @@ class VideoFile:
 
     @property
     def frames(self) -> int | None:
-        """About how many frames the file has, None if it does not tell; known once open."""
+        """How many frames the file has, about if it is paced, None if it does not tell; known once open."""
         return self._frames
+
+    @property
+    def uneven(self) -> FrameTimes | None:
+        """The times of a film whose frames do not come evenly: each has its own, in seconds from the file's start."""
+        return None if self.times is None or self.times.even else self.times
 
     def check(self) -> None:
         probe(self._path)
@@ -81,14 +93,21 @@ class VideoFile:
         if info.aspect != 1:
             width = max(1, round(width * info.aspect))
         self._true_size, self._size = (width, height), (width + width % 2, height + height % 2)
-        self._frames = info.frames
+        self.info, self._fps, self._frames, self.times = info, info.fps, info.frames, None
+        if not self._paced and (times := film_times(self._path, info)):
+            self._fps, self._frames = times.even or times.mean or info.fps, times.count
+            self.times = times
         check_size(*self._size, what=f"{self._path}")
         # the scale that follows makes the size true after a change of size within the file
         even = f"pad={self._size[0]}:{self._size[1]},fillborders=right={width % 2}:bottom={height % 2}:mode=smear"
         filters = f"scale={width}:{height}:flags=bicubic,format=yuv444p,{even}" if self._size != (width, height) else ""
-        # who waits for a frame of a camera waits for a moment only
-        self._fps = max(info.fps, _SLOWEST) if self._paced else info.fps
-        reader = VideoReader(local_url(self._path), self._size, self._fps, loop=self._paced, filters=filters)
+        if self._paced:
+            # who waits for a frame of a camera waits for a moment only
+            self._fps = max(info.fps, _SLOWEST)
+        reader = VideoReader(
+            local_url(self._path), self._size, self._fps,
+            loop=self._paced, filters=filters, track=info.track, stamped=self.uneven is not None,
+        )  # fmt: skip
         try:
             # ffmpeg that plays a damaged file round and round finds neither a frame nor an end
             if not reader.wait(_PATIENCE):

@@ -20,7 +20,8 @@ from vcam.colour import EXPANDED
 from vcam.errors import InputError, UsageError
 from vcam.frames import Frame
 from vcam.images import bgr_to_frame, read_image
-from vcam.media.ffmpeg import local_url, probe
+from vcam.media.ffmpeg import local_url
+from vcam.media.probe import probe
 from vcam.media.reader import VideoReader
 from vcam.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from vcam.types import U8, Size

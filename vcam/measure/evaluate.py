@@ -12,7 +12,7 @@ from vcam.frames import Frame
 from vcam.matting import Matting, open_matting, open_network
 from vcam.measure.meter import Meter, Scores
 from vcam.measure.unrefined import UnrefinedMatte
-from vcam.media.ffmpeg import probe
+from vcam.media.probe import probe
 from vcam.pipeline import tune_process
 from vcam.settings import Settings
 from vcam.types import U8, Size

@@ -1,6 +1,7 @@
-"""The ffmpeg program: where it is, what it is asked, and what a media file holds.
+"""The ffmpeg program: where it is, what it is asked, and what is known of a media file.
 
-Frames are read from it by `vcam.media.reader` and given to it by `vcam.media.process`.
+A file is looked into by `vcam.media.probe`, its frames are read by `vcam.media.reader`, and ffmpeg is fed by
+`vcam.media.process`.
 
 ffmpeg runs as a process of its own. Binding its libraries instead (PyAV) would put LGPL-3.0 code into a process that
 may hold pyvirtualcam as well, which is GPL-2.0-only, and a decoder that crashes would take the daemon with it.
@@ -18,10 +19,9 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-from vcam.errors import InputError, UsageError, VcamError
-from vcam.frames import MAX_SIDE
+from vcam.errors import UsageError, VcamError
 from vcam.media.colours import UNTAGGED, ColourTags
-from vcam.media.rate import exact_rate
+from vcam.media.tracks import Track
 from vcam.types import Size
 
 PATIENCE = 20.0
@@ -122,7 +122,9 @@ def local_input(path: Path) -> tuple[str, ...]:
 class MediaInfo:
     """What a media file holds. `size` is upright, after the rotation that players apply; `duration` in seconds, or
     None if unknown; `aspect` is the shape of a pixel (1 is square); `field_order` is ffmpeg's name: "progressive",
-    or "tt", "bb", "tb", "bt" for an interlaced film, "" where the film does not say."""
+    or "tt", "bb", "tb", "bt" for an interlaced film, "" where the film does not say. `track` is ffmpeg's number of the
+    moving picture that all this is said of, one of `tracks`. `places`: names of tags that tell where it was made.
+    `format`: ffmpeg's name of the kind of file."""
 
     size: Size
     fps: Fraction
@@ -131,86 +133,21 @@ class MediaInfo:
     aspect: Fraction
     colour: ColourTags = UNTAGGED
     field_order: str = ""
+    track: int = 0
+    tracks: tuple[Track, ...] = ()
+    places: tuple[str, ...] = ()
+    format: str = ""
+
+    @property
+    def beside(self) -> tuple[Track, ...]:
+        """The tracks beside the picture that can go into another film."""
+        kinds = ("audio", "subtitle", "attachment")
+        return tuple(track for track in self.tracks if track.kind in kinds and track.codec)
 
     @property
     def frames(self) -> int | None:
         """About how many frames to expect."""
         return None if self.duration is None else max(1, round(self.duration * self.fps))
-
-
-# a side begins with no 0, as the number of a codec in hexadecimal does
-_VIDEO = re.compile(r"Stream #\d+:\d+.*?: Video: .*?\b([1-9]\d{0,4})x([1-9]\d{0,4})\b(?:(?: \[|, )SAR (\d+):(\d+))?")
-_RATE = re.compile(r"\b([\d.]+)(k?) (fps|tbr)\b")
-_DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
-_ROTATION = re.compile(r"rotation of (-?[\d.]+) degrees")
-
-
-def probe(path: str | os.PathLike[str]) -> MediaInfo:
-    """Look into a media file.
-
-    Raises `UsageError` if there is no such file, `InputError` if it holds no moving picture that ffmpeg can read.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise UsageError(f"there is no file {path}", "check the path")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder, not a video")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty", "record or download it again")
-    # ffprobe would answer in JSON, but the wheel does not carry it
-    done = subprocess.run(
-        [find_ffmpeg(), "-hide_banner", "-nostdin", *local_input(path)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    text = done.stderr.decode("utf-8", "replace")
-    video = next((line for line in text.splitlines() if _VIDEO.search(line) and "attached pic" not in line), None)
-    if video is None:
-        raise _no_video(path, text)
-    found = _VIDEO.search(video)
-    assert found is not None
-    width, height = int(found[1]), int(found[2])
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
-        raise InputError(f"{path} is {width}x{height}, which is too large", f"scale it to {MAX_SIDE} pixels or less")
-    aspect = Fraction(int(found[3]), int(found[4])) if found[3] and int(found[3]) and int(found[4]) else Fraction(1)
-    if (turned := _ROTATION.search(text)) and round(abs(float(turned[1]))) % 180 == 90:
-        width, height, aspect = height, width, 1 / aspect
-    length = _DURATION.search(text)
-    return MediaInfo(
-        (width, height),
-        _rate(video),
-        int(length[1]) * 3600 + int(length[2]) * 60 + float(length[3]) if length else None,
-        ": Audio:" in text,
-        aspect,
-    )
-
-
-def _no_video(path: Path, text: str) -> InputError:
-    if "whitelist" in text:
-        return InputError(f"{path} lists other files, or is of a kind that vcam does not open", "give the film itself")
-    if "Input #0" not in text:
-        return InputError(f"{path} is not a video that ffmpeg can read: {last_line(text)}", "convert it to MP4 or MKV")
-    if ": Audio:" in text:
-        return InputError(f"{path} holds sound, but no moving picture", "give a video")
-    return InputError(f"{path} holds no moving picture", "record or download it again")
-
-
-_MOST_TICKS = 61.0
-"""Frames a second: what is above this is the clock of a container, not the rate of a camera."""
-
-
-def _rate(line: str) -> Fraction:
-    """The rate at which no frame is lost: the mean one, but for a file whose frames come unevenly the one of its ticks,
-    since a phone that falls behind for a moment has a mean that fits no part of its film.
-
-    Twice the mean is the count of fields of an interlaced film, not of frames.
-    """
-    rates = {name: float(value) * (1000 if kilo else 1) for value, kilo, name in _RATE.findall(line)}
-    rate, ticks = rates.get("fps") or rates.get("tbr") or 25.0, rates.get("tbr") or 0.0
-    if rate < ticks <= _MOST_TICKS and abs(ticks - 2 * rate) > 0.02 * rate:
-        rate = ticks
-    return exact_rate(min(max(rate, 0.1), 240.0))
 
 
 _EMPTY_WORDS = ("At least one output file", "Conversion failed!", "Error opening output file")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import select
 import subprocess
 import tempfile
 import time
 from contextlib import suppress
 from fractions import Fraction
+from typing import IO
 
 from vcam.errors import InputError
 from vcam.folders import scratch
@@ -17,6 +19,22 @@ from vcam.types import Size
 
 _CLOSING = 0.5
 """Seconds that a process that was killed is waited for."""
+_STAMPS = "settb=1/1000000,metadata=mode=add:key=vcam:value=1,metadata=mode=print:key=vcam:direct=1:file=pipe\\\\:{}"
+"""Filters that write each frame's time into a pipe, as "frame:0 pts:40000 ..."; a frame is printed for a tag it has."""
+
+
+def _pipe() -> tuple[int, IO[str]]:
+    """An end for ffmpeg to write to, and what it writes."""
+    readable, writable = os.pipe()
+    return writable, os.fdopen(readable, encoding="ascii", errors="replace")
+
+
+def _next_stamp(lines: IO[str]) -> float:
+    """The time of the next frame, in seconds. ffmpeg writes it before the frame itself."""
+    for line in lines:
+        if line.startswith("frame:") and (ticks := line.partition("pts:")[2].split()):
+            return int(ticks[0]) / 1e6 if ticks[0].lstrip("-").isdigit() else 0.0
+    raise InputError("ffmpeg does not tell the times of the frames", "give another ffmpeg in VCAM_FFMPEG")
 
 
 class VideoReader:
@@ -34,10 +52,14 @@ class VideoReader:
         loop: bool = False,
         options: tuple[str, ...] = (),
         filters: str = "",
+        track: int | None = None,
+        stamped: bool = False,
     ) -> None:
         """source: what ffmpeg's `-i` takes (`local_url` for files); `options` go before it. `size` must be even.
 
-        `filters` are ffmpeg's video filters to apply before the picture is scaled to `size`.
+        `filters` are ffmpeg's video filters to apply before the picture is scaled to `size`. track: ffmpeg's number of
+        the one to read, else the first moving picture. stamped: every frame as it is in the file, none left out and
+        none twice, with its own time; else as many frames a second as `fps` says.
         """
         check_size(*size, what=source)
         self._frame = Frame.allocate(*size)
@@ -51,24 +73,35 @@ class VideoReader:
         scale = f"scale={width}:{height}:flags=bicubic:out_color_matrix=bt601:out_range=tv,format=yuv420p"
         if filters:
             scale = f"{filters},{scale}"
+        self._stamps: IO[str] | None
+        stamps, self._stamps = _pipe() if stamped else (-1, None)
+        if stamped:
+            scale += f",{_STAMPS.format(stamps)}"
         command = [find_ffmpeg(), "-v", "error", "-nostdin", "-threads", "1", *options]
         if source.startswith("file:"):
             command += LOCAL_ONLY
         if loop:
             command += ["-stream_loop", "-1"]
-        command += ["-i", source, "-map", "0:V:0", "-vf", scale, "-fps_mode", "cfr"]
-        command += ["-r", f"{fps.numerator}/{fps.denominator}", "-f", "rawvideo", "pipe:1"]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0,
-            # Ctrl-C is for vcam, which ends its children in order
-            start_new_session=True,
-        )  # fmt: skip
+        command += ["-i", source, "-map", "0:V:0" if track is None else f"0:{track}", "-vf", scale]
+        rate = ("cfr", "-r", f"{fps.numerator}/{fps.denominator}")
+        command += ["-fps_mode", *(("passthrough",) if stamped else rate), "-f", "rawvideo", "pipe:1"]
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0,
+                pass_fds=(stamps,) if stamped else (),
+                # Ctrl-C is for vcam, which ends its children in order
+                start_new_session=True,
+            )  # fmt: skip
+        finally:
+            if stamped:
+                os.close(stamps)
 
     def read(self, patience: float | None = None) -> Frame | None:
         """The next frame, or None at the end; it belongs to the reader until the next call.
 
-        Its time stamp is its position in seconds. patience: seconds for which it is waited for at most. Raises
-        `InputError` if not one frame could be decoded, `TimeoutError` if it is late; nothing of it is lost then.
+        Its time stamp is its position in seconds, from the start of the file if it is stamped. patience: seconds for
+        which it is waited for at most. Raises `InputError` if not one frame could be decoded, `TimeoutError` if it is
+        late; nothing of it is lost then.
         """
         assert self._process.stdout is not None
         end = None if patience is None else time.monotonic() + patience
@@ -83,7 +116,7 @@ class VideoReader:
             self._got += count
         self._got = 0
         self._frame.seq = self._seq
-        self._frame.timestamp = float(self._seq / self._fps)
+        self._frame.timestamp = float(self._seq / self._fps) if self._stamps is None else _next_stamp(self._stamps)
         self._seq += 1
         return self._frame
 
@@ -111,6 +144,8 @@ class VideoReader:
         with suppress(subprocess.TimeoutExpired):
             # one that a network share holds is left to the system
             self._process.wait(_CLOSING)
+        if self._stamps is not None:
+            self._stamps.close()
         self._messages.close()
 
     def __enter__(self) -> VideoReader:

@@ -18,7 +18,8 @@ import pytest
 from vcam.errors import OutputError, UsageError
 from vcam.files import Overwriting
 from vcam.frames import Frame
-from vcam.media.ffmpeg import find_ffmpeg, local_url, probe
+from vcam.media.ffmpeg import find_ffmpeg, local_url
+from vcam.media.probe import probe
 from vcam.media.reader import VideoReader
 from vcam.output.encoded.encoding import Encoder, file_encoder
 from vcam.output.encoded.file import VideoFileOutput
@@ -169,6 +170,7 @@ def test_sound_ends_with_the_picture_of_a_recording_that_was_ended_early(
     source = sound_file(tmp_path / "source.mkv", "aac", 8.0)
     output = VideoFileOutput(folder / "out.mp4", audio_from=source)
     record(output, 30)
+    output.end_early()
     output.close()
     info = probe(folder / "out.mp4")
     assert info.has_audio

@@ -19,7 +19,8 @@ from tests.places import ROOT
 from vcam.compose.placeholder import placeholder
 from vcam.errors import OutputError, UsageError
 from vcam.frames import Frame
-from vcam.media.ffmpeg import find_ffmpeg, local_url, probe
+from vcam.media.ffmpeg import find_ffmpeg, local_url
+from vcam.media.probe import probe
 from vcam.media.reader import VideoReader
 from vcam.output.encoded.encoding import ENCODERS, find_encoder
 from vcam.output.encoded.record import RecordOutput, parse_split

@@ -25,7 +25,7 @@ from vcam.compose.base import Background
 from vcam.errors import InputError, UsageError
 from vcam.folders import expand
 from vcam.images import open_picture
-from vcam.media.ffmpeg import probe
+from vcam.media.probe import probe
 from vcam.secrets import show_address
 from vcam.settings import BackgroundSettings
 

@@ -13,7 +13,8 @@ from vcam.compose.base import Plate
 from vcam.errors import UsageError
 from vcam.fitting import Fit, contain, cover_filter
 from vcam.frames import MIN_SIDE, NOTHING, Alpha, Box, Frame
-from vcam.media.ffmpeg import local_url, probe
+from vcam.media.ffmpeg import local_url
+from vcam.media.probe import probe
 from vcam.media.reader import VideoReader
 from vcam.types import Size
 
