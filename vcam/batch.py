@@ -157,7 +157,8 @@ class Batch:
             while not interrupted and pipeline.step():
                 progress(pipeline.timings.frames, camera.frames)
             timings = pipeline.timings
-            notes = (_odd(camera), "" if interrupted else _cut(camera, timings.frames))
+            notes = [f"{camera.description} {note}" for note in camera.notes]
+            notes += [] if interrupted else [_cut(camera, timings.frames)]
             cost = sum(timings.stages_ms().values())
             return Done(timings.frames, cost, bool(interrupted), [note for note in notes if note])
 
@@ -165,7 +166,7 @@ class Batch:
         if job.target.suffix.lower() == ".y4m":
             return Y4MFile(job.target)
         audio = None if self._mattes else job.source
-        return VideoFileOutput(job.target, audio_from=audio, true_size=camera.true_size, blocking=True)
+        return VideoFileOutput(job.target, audio_from=audio, blocking=True)
 
 
 def film_demo(settings: Settings, frames: int, progress: Progress) -> Timings:
@@ -194,13 +195,6 @@ def _cut(camera: VideoFile, frames: int) -> str:
         return ""
     found, meant = frames / camera.fps, camera.frames / camera.fps
     return f"{camera.description} ended after {found:.1f} of {meant:.1f} seconds: it may be damaged"
-
-
-def _odd(camera: VideoFile) -> str:
-    if camera.size == camera.true_size:
-        return ""
-    width, height = camera.true_size
-    return f"{camera.description} is {width}x{height}: odd sides need H.264 with full chroma, which few browsers play"
 
 
 class StillComposer:

@@ -137,6 +137,13 @@ class MediaInfo:
     place: bool = False
 
     @property
+    def film(self) -> Track:
+        """The track of the moving picture."""
+        return next(
+            (track for track in self.tracks if track.index == self.track), Track(0, "video", "", size=self.size)
+        )
+
+    @property
     def frames(self) -> int | None:
         """About how many frames to expect."""
         return None if self.duration is None else max(1, round(self.duration * self.fps))

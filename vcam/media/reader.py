@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import select
 import subprocess
 import tempfile
 from fractions import Fraction
+from functools import cache
 
 from vcam.errors import InputError
 from vcam.folders import scratch
 from vcam.frames import Frame, check_size
-from vcam.media.ffmpeg import LOCAL_ONLY, find_ffmpeg, last_line
+from vcam.media.ffmpeg import LOCAL_ONLY, MediaInfo, find_ffmpeg, last_line
+from vcam.media.filters import film_filters
 from vcam.types import Size
+
+_log = logging.getLogger(__name__)
+
+
+@cache
+def tell(film: str, note: str) -> None:
+    """Say what a person should know of a film, "" if nothing, and once, however often it is opened."""
+    if note:
+        _log.warning("%s %s", film, note)
 
 
 class VideoReader:
@@ -26,11 +38,15 @@ class VideoReader:
         size: Size,
         fps: Fraction,
         *,
+        info: MediaInfo | None = None,
         loop: bool = False,
         options: tuple[str, ...] = (),
         filters: str = "",
     ) -> None:
         """source: what ffmpeg's `-i` takes (`local_url` for files); `options` go before it. `size` must be even.
+
+        info: what `probe` says of a film, by which its fields and colours are treated; `note` says what could not be.
+        Without it the frames' own tags are all that is known: an untagged one is BT.601, HDR stays as it is.
 
         `filters` are ffmpeg's video filters to apply before the picture is scaled to `size`.
         """
@@ -42,16 +58,13 @@ class VideoReader:
         self._source, self._fps = source, fps
         # a file, not a pipe: nothing has to drain it, and ffmpeg can never block on it
         self._messages = tempfile.TemporaryFile(dir=scratch())  # noqa: SIM115 - lives as long as the process
-        width, height = size
-        scale = f"scale={width}:{height}:flags=bicubic:out_color_matrix=bt601:out_range=tv,format=yuv420p"
-        if filters:
-            scale = f"{filters},{scale}"
+        chain, self.note = film_filters(info, size, filters, quick=loop)
         command = [find_ffmpeg(), "-v", "error", "-nostdin", "-threads", "1", *options]
         if source.startswith("file:"):
             command += LOCAL_ONLY
         if loop:
             command += ["-stream_loop", "-1"]
-        command += ["-i", source, "-map", "0:V:0", "-vf", scale, "-fps_mode", "cfr"]
+        command += ["-i", source, "-map", "0:V:0", "-vf", chain, "-fps_mode", "cfr"]
         command += ["-r", f"{fps.numerator}/{fps.denominator}", "-f", "rawvideo", "pipe:1"]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from vcam.errors import OutputError, UsageError
 from vcam.files import PartialFile
-from vcam.frames import Frame, check_size, even_size
+from vcam.frames import Frame, check_size
 from vcam.media.containers import CONTAINERS, VIDEO_SUFFIXES
 from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input, local_url, run_once
 from vcam.media.probe import probe
 from vcam.media.process import DISK_ERRORS, Ffmpeg
 from vcam.media.rate import exact_rate
 from vcam.output.base import AlwaysWatched
-from vcam.output.encoded.encoding import COLOUR_FILTER, COLOUR_OPTIONS, file_encoder
+from vcam.output.encoded.encoding import Colours, file_encoder
 from vcam.output.encoded.matroska import FrameStamps, stream_header
 from vcam.output.writer import FrameWriter
 from vcam.types import Size
@@ -28,7 +28,7 @@ _ENDING = 2.0
 
 
 class VideoFileOutput(AlwaysWatched):
-    """An .mp4, .mov or .mkv file: H.264, 4:2:0, BT.601 limited range, and the sound of another file if wanted.
+    """An .mp4, .mov or .mkv file: H.264, 4:2:0, the colours as `Colours` says, and the sound of another file if wanted.
 
     The file appears under its name when it is closed, whole; interrupted by `close`, it is shorter but whole too.
     """
@@ -40,14 +40,12 @@ class VideoFileOutput(AlwaysWatched):
         blocking: bool = True,
         audio_from: Path | None = None,
         aspect: Fraction = Fraction(1),
-        true_size: Size | None = None,
     ) -> None:
         """blocking: every frame is encoded at the constant rate given to `open`, however long that takes. Else `write`
         never waits, drops the oldest frames (counted in `dropped`) and each frame is shown when it came.
 
         audio_from: its sound is copied, or encoded anew as AAC where the container cannot hold it. aspect: shape of a
-        pixel. true_size: the part of the frames, from the top left, that is shown, where odd sides had to be padded;
-        H.264 can have odd sides only with full chroma, which is then used.
+        pixel.
 
         Raises `UsageError` for an unknown suffix.
         """
@@ -60,7 +58,7 @@ class VideoFileOutput(AlwaysWatched):
             )
         self._container = CONTAINERS[suffix]
         self._blocking, self._audio_from = blocking, audio_from
-        self._aspect, self._true_size = aspect, true_size
+        self._aspect = aspect
         self._rate = Fraction(30)
         self._audio: MediaInfo | None = None
         self._file: PartialFile | None = None
@@ -126,17 +124,12 @@ class VideoFileOutput(AlwaysWatched):
 
     def _output_arguments(self, program: str, size: Size) -> list[str]:
         assert self._file is not None
-        encoder = file_encoder(program)
-        shown = self._true_size or size
-        format_ = "yuv420p"
-        if shown != even_size(shown):
-            format_, shown = ("yuv444p", shown) if encoder.has_full_chroma else (format_, even_size(shown))
-        filters = [] if shown == size else [f"format={format_}", f"crop={shown[0]}:{shown[1]}:0:0:exact=1"]
-        filters += [f"setsar={self._aspect.numerator}/{self._aspect.denominator}"]
-        arguments = ["-vf", ",".join((*filters, COLOUR_FILTER))]
+        encoder, colours = file_encoder(program), Colours.of(size, program)
+        shape = f"setsar={self._aspect.numerator}/{self._aspect.denominator}"
+        arguments = ["-vf", ",".join((shape, *colours.filters))]
         # vfr takes the time between two frames of the announced rate as its unit, and forgives jitter
         arguments += ["-fps_mode", "cfr", "-r", str(self._rate)] if self._blocking else ["-fps_mode", "vfr"]
-        arguments += [*encoder.at_quality(size, self._rate), "-pix_fmt", format_, *COLOUR_OPTIONS]
+        arguments += [*encoder.at_quality(size, self._rate), "-pix_fmt", "yuv420p", *colours.options]
         return [*arguments, *self._into(self._file)]
 
     def _into(self, file: PartialFile) -> list[str]:
