@@ -201,7 +201,8 @@ class Batch:
             while not interrupted and pipeline.step():
                 progress(pipeline.timings.frames, camera.frames)
             timings = pipeline.timings
-            notes = (_odd(camera), *_not_kept(job, camera, output), "" if interrupted else _cut(camera, timings.frames))
+            notes = [f"{camera.description} {note}" for note in camera.notes]
+            notes += [*_not_kept(job, camera, output), "" if interrupted else _cut(camera, timings.frames)]
             if interrupted and isinstance(output, VideoFileOutput):
                 output.end_early()
             cost = sum(timings.stages_ms().values())
@@ -211,9 +212,7 @@ class Batch:
         if job.target.suffix.lower() == ".y4m":
             return Y4MFile(job.target, rule=job.rule)
         audio = None if self._mattes else job.source
-        return VideoFileOutput(
-            job.target, audio_from=audio, true_size=camera.true_size, blocking=True, times=camera.uneven, rule=job.rule
-        )
+        return VideoFileOutput(job.target, audio_from=audio, blocking=True, times=camera.uneven, rule=job.rule)
 
 
 def film_demo(settings: Settings, frames: int, progress: Progress) -> Timings:
@@ -266,13 +265,6 @@ def _cut(camera: VideoFile, frames: int) -> str:
 
 def _ends_early(seconds: float) -> float:
     return seconds * _MISSING + 0.1
-
-
-def _odd(camera: VideoFile) -> str:
-    if camera.size == camera.true_size:
-        return ""
-    width, height = camera.true_size
-    return f"{camera.description} is {width}x{height}: odd sides need H.264 with full chroma, which few browsers play"
 
 
 class StillComposer:

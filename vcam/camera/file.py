@@ -14,8 +14,9 @@ from vcam.files import no_file
 from vcam.frames import Frame, check_size
 from vcam.images import bgr_to_frame, read_image
 from vcam.media.ffmpeg import MediaInfo, local_url
+from vcam.media.filters import even_sides, square_size
 from vcam.media.probe import probe
-from vcam.media.reader import VideoReader
+from vcam.media.reader import VideoReader, tell
 from vcam.media.times import FrameTimes, film_times
 from vcam.suffixes import IMAGE_SUFFIXES
 from vcam.types import Size
@@ -45,11 +46,12 @@ class VideoFile:
         self._reader: VideoReader | None = None
         self._first: Frame | None = None
         self._size: Size = (0, 0)
-        self._true_size: Size = (0, 0)
         self._fps = Fraction(0)
         self._frames: int | None = None
         self.info: MediaInfo | None = None
         self.times: FrameTimes | None = None
+        self.notes: tuple[str, ...] = ()
+        """What a person should know of the film, with it as the subject; known once open."""
 
     @property
     def description(self) -> str:
@@ -58,11 +60,6 @@ class VideoFile:
     @property
     def size(self) -> Size:
         return self._size
-
-    @property
-    def true_size(self) -> Size:
-        """The file's size in square pixels; where a side is odd, the frames repeat its last row or column."""
-        return self._true_size
 
     @property
     def fps(self) -> float:
@@ -89,24 +86,19 @@ class VideoFile:
         if self._reader is not None:
             return
         info = probe(self._path)
-        width, height = info.size
-        if info.aspect != 1:
-            width = max(1, round(width * info.aspect))
-        self._true_size, self._size = (width, height), (width + width % 2, height + height % 2)
+        self._size = square_size(info)
         self.info, self._fps, self._frames, self.times = info, info.fps, info.frames, None
         if not self._paced and (times := film_times(self._path, info)):
             self._fps, self._frames = times.even or times.mean or info.fps, times.count
             self.times = times
         check_size(*self._size, what=f"{self._path}")
-        # the scale that follows makes the size true after a change of size within the file
-        even = f"pad={self._size[0]}:{self._size[1]},fillborders=right={width % 2}:bottom={height % 2}:mode=smear"
-        filters = f"scale={width}:{height}:flags=bicubic,format=yuv444p,{even}" if self._size != (width, height) else ""
         if self._paced:
             # who waits for a frame of a camera waits for a moment only
             self._fps = max(info.fps, _SLOWEST)
         reader = VideoReader(
             local_url(self._path), self._size, self._fps,
-            loop=self._paced, filters=filters, track=info.track, stamped=self.uneven is not None,
+            info=info, loop=self._paced, filters=even_sides(info.size) if info.aspect == 1 else "",
+            stamped=self.uneven is not None,
         )  # fmt: skip
         try:
             # ffmpeg that plays a damaged file round and round finds neither a frame nor an end
@@ -117,6 +109,10 @@ class VideoFile:
             reader.close()
             raise
         self._reader = reader
+        self.notes = _notes(info, self._size, reader.note)
+        if self._paced:
+            for note in self.notes:
+                tell(str(self._path), note)
         self._pacer = Pacer(float(self._fps), self._clock, self._sleep)
 
     def read(self) -> Frame | None:
@@ -144,6 +140,13 @@ class VideoFile:
         if self._reader is not None:
             self._reader.close()
         self._reader = self._first = None
+
+
+def _notes(info: MediaInfo, size: Size, note: str) -> tuple[str, ...]:
+    odd = ""
+    if info.aspect == 1 and info.size != size:
+        odd = f"is {info.size[0]}x{info.size[1]}, taken as {size[0]}x{size[1]}: few players take odd sides"
+    return tuple(filter(None, (odd, note)))
 
 
 class PictureFile:

@@ -21,8 +21,9 @@ from vcam.errors import InputError, UsageError
 from vcam.frames import Frame
 from vcam.images import bgr_to_frame, read_image
 from vcam.media.ffmpeg import local_url
+from vcam.media.filters import square_size
 from vcam.media.probe import probe
-from vcam.media.reader import VideoReader
+from vcam.media.reader import VideoReader, tell
 from vcam.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from vcam.types import U8, Size
 
@@ -124,13 +125,13 @@ def _video(pair: Pair, size: Size | None) -> Iterator[tuple[Frame, U8]]:
             f"{pair.source} has {float(source.fps):g} frames a second, {pair.matte.name} {float(matte.fps):g}",
             "make the mattes at the video's own rate",
         )
-    wanted = size or (round(source.size[0] * source.aspect), source.size[1])
     # both are scaled to even sides, as I420 has them, and so stay alike
-    wanted = (wanted[0] + wanted[0] % 2, wanted[1] + wanted[1] % 2)
+    wanted = square_size(source) if size is None else (size[0] + size[0] % 2, size[1] + size[1] % 2)
     with (
-        VideoReader(local_url(pair.source), wanted, source.fps) as frames,
-        VideoReader(local_url(pair.matte), wanted, source.fps) as mattes,
+        VideoReader(local_url(pair.source), wanted, source.fps, info=source) as frames,
+        VideoReader(local_url(pair.matte), wanted, source.fps, info=matte) as mattes,
     ):
+        tell(str(pair.source), frames.note)
         while (frame := frames.read()) is not None and (true := mattes.read()) is not None:
             yield frame, _expanded(true.y)
 

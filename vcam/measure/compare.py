@@ -20,6 +20,7 @@ from vcam.errors import InputError, UsageError
 from vcam.frames import Alpha, Box, Frame
 from vcam.images import frame_to_bgr
 from vcam.measure.metrics import edge_band
+from vcam.media.reader import tell
 from vcam.pipeline import Pipeline, open_pipeline, tune_process
 from vcam.settings import Settings, parse_assignments
 from vcam.types import F32, U8
@@ -121,6 +122,8 @@ def _of_picture(source: Path, settings: Settings, name: str, number: int) -> tup
 def _of_video(source: Path, settings: Settings, name: str, number: int) -> tuple[Result, U8]:
     camera = VideoFile(source)
     camera.open()
+    for note in camera.notes:
+        tell(camera.description, note)
     try:
         pipeline = open_pipeline(settings, camera, camera.size, [])
     except BaseException:
@@ -134,7 +137,7 @@ def _of_video(source: Path, settings: Settings, name: str, number: int) -> tuple
                 raise InputError(f"{source} has only {index} frames", f"--frame {index - 1}")
             frame = following
             shown.step(frame, frame.timestamp)
-        return shown.result(name, camera.true_size), _cut(frame_to_bgr(frame), camera.true_size)
+        return shown.result(name, camera.size), frame_to_bgr(frame)
 
 
 class _Shown:

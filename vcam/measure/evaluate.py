@@ -12,6 +12,7 @@ from vcam.frames import Frame
 from vcam.matting import Matting, open_matting, open_network
 from vcam.measure.meter import Meter, Scores
 from vcam.measure.unrefined import UnrefinedMatte
+from vcam.media.filters import square_size
 from vcam.media.probe import probe
 from vcam.pipeline import tune_process
 from vcam.settings import Settings
@@ -91,7 +92,7 @@ class Evaluation:
 
     def _of_videos(self, pair: Pair) -> Matting:
         # the model `auto` goes by the shape of the picture
-        return open_scored(self._settings, self._size or probe(pair.source).size, plain=self._plain)
+        return open_scored(self._settings, self._size or square_size(probe(pair.source)), plain=self._plain)
 
     def _of_pictures(self) -> Matting:
         if self._stills is None:

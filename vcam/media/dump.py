@@ -114,20 +114,22 @@ def _split(words: str) -> list[str]:
 
 def _picture(track: Track, parts: list[str]) -> Track:
     size, aspect, rates = (0, 0), Fraction(1), {"fps": 0.0, "tbr": 0.0}
-    colour, order = UNTAGGED, ""
+    colour, order, format_ = UNTAGGED, "", ""
     for number, part in enumerate(parts[1:]):
         if (sides := _SIZE.match(part)) and size == (0, 0):
             size = (int(sides[1]), int(sides[2]))
-            if number and "(" in parts[number]:
-                colour, order = _details(parts[number].partition("(")[2].removesuffix(")"))
+            if number:
+                format_, _, details = parts[number].partition("(")
+                colour, order = _details(details.removesuffix(")")) if details else (colour, order)
         # that of the container comes last, and counts
         if (shape := _ASPECT.search(part)) and int(shape[1]) and int(shape[2]):
             aspect = Fraction(int(shape[1]), int(shape[2]))
         if rate := _RATE.match(part):
             rates[rate[3]] = float(rate[1]) * (1000 if rate[2] else 1)
     return replace(
-        track, size=size, aspect=aspect, mean=rates["fps"], ticks=rates["tbr"], colour=colour, field_order=order
-    )
+        track, size=size, aspect=aspect, mean=rates["fps"], ticks=rates["tbr"], colour=colour, field_order=order,
+        pixel_format="" if format_ == "none" else format_,
+    )  # fmt: skip
 
 
 def _details(words: str) -> tuple[ColourTags, str]:

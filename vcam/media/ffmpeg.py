@@ -145,6 +145,13 @@ class MediaInfo:
         return tuple(track for track in self.tracks if track.kind in kinds and track.codec)
 
     @property
+    def film(self) -> Track:
+        """The track of the moving picture."""
+        return next(
+            (track for track in self.tracks if track.index == self.track), Track(0, "video", "", size=self.size)
+        )
+
+    @property
     def frames(self) -> int | None:
         """About how many frames to expect."""
         return None if self.duration is None else max(1, round(self.duration * self.fps))

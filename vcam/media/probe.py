@@ -139,6 +139,7 @@ def _track(stream: dict[str, Any]) -> Track:
         _shown_rate(_fraction(stream.get("r_frame_rate"), "/")),
         ColourTags(matrix, primaries, transfer, full),
         _name(stream.get("field_order")),
+        _name(stream.get("pix_fmt")),
     )
 
 

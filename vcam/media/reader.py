@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import subprocess
@@ -9,13 +10,17 @@ import tempfile
 import time
 from contextlib import suppress
 from fractions import Fraction
+from functools import cache
 from typing import IO
 
 from vcam.errors import InputError
 from vcam.folders import scratch
 from vcam.frames import Frame, check_size
-from vcam.media.ffmpeg import LOCAL_ONLY, find_ffmpeg, last_line
+from vcam.media.ffmpeg import LOCAL_ONLY, MediaInfo, find_ffmpeg, last_line
+from vcam.media.filters import film_filters
 from vcam.types import Size
+
+_log = logging.getLogger(__name__)
 
 _CLOSING = 0.5
 """Seconds that a process that was killed is waited for."""
@@ -37,6 +42,13 @@ def _next_stamp(lines: IO[str]) -> float:
     raise InputError("ffmpeg does not tell the times of the frames", "give another ffmpeg in VCAM_FFMPEG")
 
 
+@cache
+def tell(film: str, note: str) -> None:
+    """Say what a person should know of a film, "" if nothing, and once, however often it is opened."""
+    if note:
+        _log.warning("%s %s", film, note)
+
+
 class VideoReader:
     """Frames of a media file, decoded by ffmpeg into limited-range BT.601 I420 of one size.
 
@@ -49,17 +61,20 @@ class VideoReader:
         size: Size,
         fps: Fraction,
         *,
+        info: MediaInfo | None = None,
         loop: bool = False,
         options: tuple[str, ...] = (),
         filters: str = "",
-        track: int | None = None,
         stamped: bool = False,
     ) -> None:
         """source: what ffmpeg's `-i` takes (`local_url` for files); `options` go before it. `size` must be even.
 
-        `filters` are ffmpeg's video filters to apply before the picture is scaled to `size`. track: ffmpeg's number of
-        the one to read, else the first moving picture. stamped: every frame as it is in the file, none left out and
-        none twice, with its own time; else as many frames a second as `fps` says.
+        `filters` are ffmpeg's video filters to apply before the picture is scaled to `size`. stamped: every frame as it
+        is in the file, none left out and none twice, with its own time; else as many frames a second as `fps` says.
+
+        info: what `probe` says of a film, by which its track is chosen, and its fields and colours are treated; `note`
+        says what could not be. Without it the first moving picture is read, and the frames' own tags are all that is
+        known: an untagged one is BT.601, HDR stays as it is.
         """
         check_size(*size, what=source)
         self._frame = Frame.allocate(*size)
@@ -69,22 +84,19 @@ class VideoReader:
         self._source, self._fps = source, fps
         # a file, not a pipe: nothing has to drain it, and ffmpeg can never block on it
         self._messages = tempfile.TemporaryFile(dir=scratch())  # noqa: SIM115 - lives as long as the process
-        width, height = size
-        scale = f"scale={width}:{height}:flags=bicubic:out_color_matrix=bt601:out_range=tv,format=yuv420p"
-        if filters:
-            scale = f"{filters},{scale}"
+        chain, self.note = film_filters(info, size, filters, quick=loop)
         self._stamps: IO[str] | None
         stamps, self._stamps = _pipe() if stamped else (-1, None)
         if stamped:
-            scale += f",{_STAMPS.format(stamps)}"
+            chain += f",{_STAMPS.format(stamps)}"
         command = [find_ffmpeg(), "-v", "error", "-nostdin", "-threads", "1", *options]
         if source.startswith("file:"):
             command += LOCAL_ONLY
         if loop:
             command += ["-stream_loop", "-1"]
-        command += ["-i", source, "-map", "0:V:0" if track is None else f"0:{track}", "-vf", scale]
+        command += ["-i", source, "-map", "0:V:0" if info is None or info.track is None else f"0:{info.track}"]
         rate = ("cfr", "-r", f"{fps.numerator}/{fps.denominator}")
-        command += ["-fps_mode", *(("passthrough",) if stamped else rate), "-f", "rawvideo", "pipe:1"]
+        command += ["-vf", chain, "-fps_mode", *(("passthrough",) if stamped else rate), "-f", "rawvideo", "pipe:1"]
         try:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0,

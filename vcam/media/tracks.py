@@ -18,7 +18,8 @@ class Track:
     where it knows none. default: the file wants it shown if there are several. still: a cover or a thumbnail, no film.
     size: as stored, before any rotation. rotation: of the display matrix, in degrees, counter-clockwise. mean and
     ticks: frames a second, rounded to two places as ffmpeg shows them, 0 where unknown: on average, and at the finest
-    spacing that was seen. colour, field_order: as in `MediaInfo`.
+    spacing that was seen. colour, field_order: as in `MediaInfo`. pixel_format: how the samples are stored, by ffmpeg's
+    name, "" where unknown.
     """
 
     index: int
@@ -34,6 +35,7 @@ class Track:
     ticks: float = 0.0
     colour: ColourTags = UNTAGGED
     field_order: str = ""
+    pixel_format: str = ""
 
     @property
     def name(self) -> str:

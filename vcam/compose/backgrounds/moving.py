@@ -13,9 +13,9 @@ from vcam.compose.base import Plate
 from vcam.errors import UsageError
 from vcam.fitting import Fit, contain, cover_filter
 from vcam.frames import MIN_SIDE, NOTHING, Alpha, Box, Frame
-from vcam.media.ffmpeg import local_url
+from vcam.media.ffmpeg import MediaInfo, local_url
 from vcam.media.probe import probe
-from vcam.media.reader import VideoReader
+from vcam.media.reader import VideoReader, tell
 from vcam.types import Size
 
 MAX_RATE = Fraction(30)
@@ -106,14 +106,15 @@ class VideoBackground(_Film):
         super().__init__(str(path))
         self._path, self._fit = path, fit
         self._animation: Animation | None = None
+        self._info: MediaInfo | None = None
 
     def _look(self, size: Size) -> tuple[Fraction, Box]:
         box = Box(0, 0, *size)
-        self._animation = look_at_animation(self._path)
+        self._animation, self._info = look_at_animation(self._path), None
         if self._animation is not None:
             rate, inner, aspect = self._animation.rate, self._animation.size, Fraction(1)
         else:
-            info = probe(self._path)
+            self._info = info = probe(self._path)
             rate, inner, aspect = info.fps, info.size, info.aspect
         if self._fit == "contain":
             box = contain(inner, size, aspect=aspect, unit=2, least=MIN_SIDE)
@@ -129,7 +130,11 @@ class VideoBackground(_Film):
         filters = f"fps={rate}"
         if fit == "cover":
             filters += "," + cover_filter(plate)
-        return VideoReader(local_url(self._path), size, rate, loop=True, options=options, filters=filters)
+        reader = VideoReader(
+            local_url(self._path), size, rate, info=self._info, loop=True, options=options, filters=filters
+        )
+        tell(self.description, reader.note)
+        return reader
 
 
 class ScreenBackground(_Film):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vcam.errors import OutputError, UsageError
 from vcam.files import Overwriting, PartialFile
-from vcam.frames import Frame, check_size, even_size
+from vcam.frames import Frame, check_size
 from vcam.media.containers import CONTAINERS, MATROSKA
 from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_url, run_once
 from vcam.media.keep import keep_tracks
@@ -17,7 +17,7 @@ from vcam.media.process import DISK_ERRORS, Ffmpeg
 from vcam.media.rate import exact_rate
 from vcam.media.times import FrameTimes
 from vcam.output.base import AlwaysWatched
-from vcam.output.encoded.encoding import COLOUR_FILTER, COLOUR_OPTIONS, file_encoder
+from vcam.output.encoded.encoding import Colours, file_encoder
 from vcam.output.encoded.matroska import FilmStamps, FrameStamps, stream_header
 from vcam.output.writer import FrameWriter
 from vcam.suffixes import VIDEO_SUFFIXES
@@ -31,7 +31,8 @@ _ENDING = 2.0
 
 
 class VideoFileOutput(AlwaysWatched):
-    """An .mp4, .mov or .mkv file: H.264, 4:2:0, BT.601 limited range, and what another file has beside its picture.
+    """An .mp4, .mov or .mkv file: H.264, 4:2:0, the colours as `Colours` says, and what another file has beside its
+    picture.
 
     `note` says what of that could not be kept as it is, once it is open. The file appears under its name when it is
     closed, whole; interrupted by `close`, it is shorter but whole too.
@@ -44,7 +45,6 @@ class VideoFileOutput(AlwaysWatched):
         blocking: bool = True,
         audio_from: Path | None = None,
         aspect: Fraction = Fraction(1),
-        true_size: Size | None = None,
         times: FrameTimes | None = None,
         rule: Overwriting | None = None,
     ) -> None:
@@ -53,9 +53,7 @@ class VideoFileOutput(AlwaysWatched):
 
         audio_from: its sound, subtitles, chapters and titles are kept, as `keep_tracks` does it. times: frames are
         written for the times that they have, which these are; only where it is blocking. aspect: shape of a
-        pixel. true_size: the part of the frames, from the top left, that is shown, where odd sides had to be padded;
-        H.264 can have odd sides only with full chroma, which is then used. rule: what may be overwritten; by default
-        nothing that exists.
+        pixel. rule: what may be overwritten; by default nothing that exists.
 
         Raises `UsageError` for an unknown suffix.
         """
@@ -68,7 +66,7 @@ class VideoFileOutput(AlwaysWatched):
             )
         self._container = CONTAINERS[suffix]
         self._blocking, self._audio_from = blocking, audio_from
-        self._aspect, self._true_size = aspect, true_size
+        self._aspect = aspect
         self._rule = rule or Overwriting()
         self._rate = Fraction(30)
         self._times = times
@@ -145,16 +143,10 @@ class VideoFileOutput(AlwaysWatched):
 
     def _output_arguments(self, program: str, size: Size) -> list[str]:
         assert self._file is not None
-        encoder = file_encoder(program)
-        shown = self._true_size or size
-        format_ = "yuv420p"
-        if shown != even_size(shown):
-            format_, shown = ("yuv444p", shown) if encoder.has_full_chroma else (format_, even_size(shown))
-        filters = [] if shown == size else [f"format={format_}", f"crop={shown[0]}:{shown[1]}:0:0:exact=1"]
-        filters += [f"setsar={self._aspect.numerator}/{self._aspect.denominator}"]
-        arguments = ["-vf", ",".join((*filters, COLOUR_FILTER))]
-        arguments += self._time_arguments()
-        arguments += [*encoder.at_quality(size, self._rate), "-pix_fmt", format_, *COLOUR_OPTIONS]
+        encoder, colours = file_encoder(program), Colours.of(size, program)
+        shape = f"setsar={self._aspect.numerator}/{self._aspect.denominator}"
+        arguments = ["-vf", ",".join((shape, *colours.filters)), *self._time_arguments()]
+        arguments += [*encoder.at_quality(size, self._rate), "-pix_fmt", "yuv420p", *colours.options]
         if self._times is not None and self._times.held:
             # the last picture that is stored has to be the last that is shown
             arguments += ["-bf", "0", "-bsf:v", _hold_last(self._times)]

@@ -14,7 +14,7 @@ from fractions import Fraction
 from vcam.errors import OutputError
 from vcam.frames import Frame
 from vcam.media.process import Ffmpeg
-from vcam.output.encoded.encoding import COLOUR_FILTER, COLOUR_OPTIONS, Encoder
+from vcam.output.encoded.encoding import Colours, Encoder
 from vcam.output.encoded.matroska import CaptureStamps, stream_header
 from vcam.output.encoded.sound import Sound
 from vcam.output.writer import FrameWriter
@@ -75,9 +75,10 @@ class Session:
         if sound.input:
             # sound never ends by itself; it must not be held back for long by a picture that is late, nor the reverse
             arguments += ["-map", "1:a", *sound.output, "-shortest"]
-        arguments += ["-vf", ",".join((COLOUR_FILTER, *encoder.filters))]
+        colours = Colours.of(size, encoder.program)
+        arguments += ["-vf", ",".join((*colours.filters, *encoder.filters))]
         arguments += ["-fps_mode", "cfr", "-r", str(rate)] if constant else ["-fps_mode", "vfr"]
-        arguments += [*encoder.at_bitrate(bitrate, rate), *encoder.pixel_format, *COLOUR_OPTIONS]
+        arguments += [*encoder.at_bitrate(bitrate, rate), *encoder.pixel_format, *colours.options]
         self.child = Ffmpeg(
             encoder.program, ["-copyts", *encoder.device, *arguments, *target], private=private, secrets=secrets
         )
