@@ -128,12 +128,12 @@ def test_the_present_folder_is_where_paths_begin(folder: Path, monkeypatch: pyte
 def test_the_rooms_that_read_files_know_them_by_the_same_suffixes_and_words() -> None:
     from vcam.camera.factory import _VIDEO_SUFFIXES
     from vcam.compose.backgrounds.factory import WORDS
-    from vcam.images import IMAGE_SUFFIXES
+    from vcam.images import PICTURE_SUFFIXES
     from vcam.models.cards import SUFFIXES
     from vcam.output.encoded.file import VIDEO_SUFFIXES
 
-    assert set(FIELDS["camera.source"].suffixes) == IMAGE_SUFFIXES | _VIDEO_SUFFIXES
-    assert set(FIELDS["background.spec"].suffixes) == IMAGE_SUFFIXES | _VIDEO_SUFFIXES
+    assert set(FIELDS["camera.source"].suffixes) == PICTURE_SUFFIXES | _VIDEO_SUFFIXES
+    assert set(FIELDS["background.spec"].suffixes) == PICTURE_SUFFIXES | _VIDEO_SUFFIXES
     assert set(FIELDS["output.targets"].suffixes) == VIDEO_SUFFIXES | {".y4m"}
     assert set(FIELDS["segment.model"].suffixes) == {*SUFFIXES, ".toml"}
     assert {word.partition(":")[0] for word in FIELDS["background.spec"].words} == set(WORDS)

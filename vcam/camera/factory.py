@@ -11,7 +11,7 @@ from vcam.camera.shape import ShapedCamera
 from vcam.camera.url import UrlCamera
 from vcam.errors import UsageError
 from vcam.folders import expand
-from vcam.images import IMAGE_SUFFIXES
+from vcam.images import PICTURE_SUFFIXES
 from vcam.settings import CameraSettings
 from vcam.types import Size
 
@@ -59,6 +59,6 @@ def _names_a_file(source: str, path: Path) -> bool:
         raise UsageError(f"{path} is a folder, not a camera", "name a file in it, /dev/videoN, or demo")
     if path.exists():
         return False
-    if path.suffix.lower() in IMAGE_SUFFIXES | _VIDEO_SUFFIXES or "/" in source:
+    if path.suffix.lower() in PICTURE_SUFFIXES | _VIDEO_SUFFIXES or "/" in source:
         raise UsageError(f"there is no file {path}", "check the path")
     return False

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 # a camera's control: left alone, automatic, or a number
 _AUTO = r"^(auto|-?\d{1,9})?$"
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif")
+PICTURES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".apng", ".webp", ".avif", ".avifs", ".heic", ".heics", ".heif",
+    ".hif", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".j2c", ".jpc",
+    ".jpf", ".jpx", ".mpo", ".psd", ".tga", ".dds", ".ico", ".pcx", ".qoi", ".sgi", ".rgb", ".rgba", ".bw",
+)  # fmt: skip
 FILMS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".y4m", ".gif", ".m4v", ".ts", ".mjpg", ".mjpeg")
 WRITTEN_FILMS = (".mp4", ".mkv", ".mov", ".m4v", ".y4m")
 """What looks like a file to the rooms that read and write them; a test compares."""

@@ -1,0 +1,31 @@
+"""Pictures written to files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+
+from vcam.errors import OutputError, UsageError
+from vcam.files import write_whole
+from vcam.images.kinds import IMAGE_SUFFIXES, JPEG_SUFFIXES
+from vcam.types import U8
+
+
+def write_image(path: str | os.PathLike[str], picture: U8) -> None:
+    """Write a BGR or grey picture under its final name only once it is complete.
+
+    The format follows the suffix. Raises `UsageError` for an unknown suffix or where there can be no such file,
+    `OutputError` if it cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise UsageError(f"{path.name}: {path.suffix or 'no suffix'} is not a kind of picture", "use .png or .jpg")
+    # OpenCV knows fewer of JPEG's suffixes than people use
+    suffix = ".jpg" if path.suffix.lower() in JPEG_SUFFIXES else path.suffix.lower()
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix == ".jpg" else []
+    ok, data = cv2.imencode(suffix, picture, quality)
+    if not ok:
+        raise OutputError(f"cannot encode {path.name} as {path.suffix}", "use .png or .jpg")
+    write_whole(path, lambda partial: partial.write_bytes(data.tobytes()))
