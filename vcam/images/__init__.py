@@ -13,7 +13,8 @@ writing   a picture as a file
 from vcam.images.kinds import IMAGE_SUFFIXES, PICTURE_SUFFIXES, Kind, kind_of, pictures_in, written_suffix
 from vcam.images.opening import MAX_PIXELS, open_into, open_picture, reading
 from vcam.images.planes import between_maps, bgr_to_frame, frame_to_bgr, place_map
-from vcam.images.reader import Raw, flattened, read_image, read_raw, read_rgba
+from vcam.images.reader import Raw, flattened, read_image, read_raw, read_rgba, read_turned
+from vcam.images.samples import levels, turned_samples
 from vcam.images.writing import write_image
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "flattened",
     "frame_to_bgr",
     "kind_of",
+    "levels",
     "open_into",
     "open_picture",
     "pictures_in",
@@ -34,7 +36,9 @@ __all__ = [
     "read_image",
     "read_raw",
     "read_rgba",
+    "read_turned",
     "reading",
+    "turned_samples",
     "write_image",
     "written_suffix",
 ]

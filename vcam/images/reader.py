@@ -29,6 +29,14 @@ def read_image(path: str | os.PathLike[str]) -> U8:
         return flattened(_upright(path, image), str(path))
 
 
+def read_turned(path: str | os.PathLike[str]) -> tuple[U8, int]:
+    """As `read_image`, with the orientation that EXIF gave, 1 to 8: how the stored picture was turned."""
+    path = Path(path)
+    with open_picture(path) as image:
+        stored = orientation(image)
+        return flattened(_upright(path, image), str(path)), stored
+
+
 def flattened(image: Image.Image, name: str) -> U8:
     """A loaded picture as uint8 (height, width, 3) BGR in sRGB, a fresh array; transparent pixels over mid grey.
 

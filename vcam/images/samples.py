@@ -39,6 +39,18 @@ def turned(image: Image.Image, how: int) -> Image.Image:
     return image if way is None else image.transpose(way)
 
 
+def turned_samples(samples: U8, how: int) -> U8:
+    """Samples (height, width, ...) as EXIF's orientation `how` says that they are to be shown, a view."""
+    if how >= 5:
+        samples = samples.swapaxes(0, 1)
+    # what is left after the exchange of both axes: mirrored across, down, or both
+    if how in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    if how in (3, 4, 7, 8):
+        samples = samples[::-1]
+    return samples
+
+
 def separate(image: Image.Image) -> tuple[Image.Image, U8 | None]:
     """A loaded picture as L, RGB, CMYK or LAB without alpha, and its alpha (height, width), None where it has none.
 
@@ -67,13 +79,16 @@ def _shallow(image: Image.Image) -> tuple[Image.Image, U8 | None]:
     # the one value that PNG declares to be transparent
     if isinstance(clear := image.info.get("transparency"), int):
         alpha = np.where(deep == clear, np.uint8(0), np.uint8(255))
-    return Image.fromarray(_eight_bits(deep, float_samples=image.mode == "F")), alpha
+    return Image.fromarray(levels(deep)), alpha
 
 
-def _eight_bits(deep: np.ndarray, *, float_samples: bool) -> U8:
-    """Samples of more than 8 bits, scaled by what counts as white."""
+def levels(deep: np.ndarray) -> U8:
+    """Samples (height, width) of more than 8 bits, integers or floats, as 8 bits, scaled by what counts as white.
+
+    What is no number is black.
+    """
     low, high = _range(deep)
-    black, white = _white_of_floats(low, high) if float_samples else _white_of_integers(deep, low, high)
+    black, white = _white_of_floats(low, high) if deep.dtype.kind == "f" else _white_of_integers(deep, low, high)
     result = np.empty(deep.shape, np.uint8)
     factor = 255.0 / max(white - black, 1e-30)
     # in pieces, or the floats would take four times the picture's memory
