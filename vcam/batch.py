@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from vcam.compose.effects import make_effects
 from vcam.compose.matteview import MatteView
 from vcam.errors import InputError, UsageError
 from vcam.frames import Frame, check_size
-from vcam.images import IMAGE_SUFFIXES, frame_to_bgr, write_image
+from vcam.images import IMAGE_SUFFIXES, PICTURE_SUFFIXES, frame_to_bgr, pictures_in, write_image, written_suffix
 from vcam.matting import open_matting
 from vcam.media.containers import VIDEO_SUFFIXES
 from vcam.output.encoded.file import VideoFileOutput
@@ -27,6 +28,8 @@ from vcam.settings import Settings, parse_size
 from vcam.signals import stop_on_signals
 from vcam.timings import Timings
 from vcam.types import U8
+
+_log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int | None], None]
 """Told after each frame: how many are done, and of how many if that is known."""
@@ -64,8 +67,10 @@ def plan(source: Path, target: Path, *, mattes: bool) -> list[Job]:
         return _plan_folder(source, target, mattes)
     picture = is_picture(source)
     if target.is_dir():
-        suffix = source.suffix if source.suffix.lower() in (IMAGE_SUFFIXES if picture else VIDEO_SUFFIXES) else ".mp4"
-        target = target / f"{source.stem}{'.png' if mattes and picture else suffix}"
+        suffix = source.suffix if source.suffix.lower() in VIDEO_SUFFIXES else ".mp4"
+        if picture:
+            suffix = ".png" if mattes else written_suffix(source)
+        target = target / f"{source.stem}{suffix}"
     if not target.parent.is_dir():
         raise UsageError(f"there is no folder {target.parent}", f"mkdir -p {target.parent}")
     if target.exists() and target.samefile(source):
@@ -80,22 +85,36 @@ def plan(source: Path, target: Path, *, mattes: bool) -> list[Job]:
 def _plan_folder(source: Path, target: Path, mattes: bool) -> list[Job]:
     if target.exists() and not target.is_dir():
         raise UsageError(f"{source} is a folder, so {target} must be one too", "give the name of a folder")
-    pictures = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    pictures = _pictures(source)
     if not pictures:
-        raise InputError(f"there are no pictures in {source}", f"vcam reads {_some(IMAGE_SUFFIXES)}")
+        raise InputError(f"there are no pictures in {source}", f"vcam reads {_some(PICTURE_SUFFIXES)}")
     if not target.exists():
         if not target.parent.is_dir():
             raise UsageError(f"there is no folder {target.parent}", f"mkdir -p {target}")
         target.mkdir()
     elif target.samefile(source):
         raise UsageError(f"{target} is the input folder itself", "give another folder")
-    stems = Counter(path.stem for path in pictures)
-    return [Job(path, target / (_matte_name(path, stems) if mattes else path.name), True) for path in pictures]
+    suffixes = {path: ".png" if mattes else written_suffix(path) for path in pictures}
+    names = Counter(path.stem + suffixes[path] for path in pictures)
+    return [Job(path, target / _name(path, suffixes[path], names), True) for path in pictures]
 
 
-def _matte_name(picture: Path, stems: Counter[str]) -> str:
-    """The picture's stem; its whole name where another has that stem, so that no matte overwrites another."""
-    return f"{picture.stem if stems[picture.stem] == 1 else picture.name}.png"
+def _pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder; what is empty is said and left out."""
+    try:
+        found = pictures_in(folder)
+        empty = [path for path in found if path.stat().st_size == 0]
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}", f"chmod u+rx {folder}") from error
+    for path in empty:
+        _log.warning("%s is empty and left out", path)
+    return [path for path in found if path not in empty]
+
+
+def _name(picture: Path, suffix: str, names: Counter[str]) -> str:
+    """The picture's stem with the suffix of what is made of it; after its whole name where another is called alike."""
+    name = picture.stem + suffix
+    return name if names[name] == 1 or name == picture.name else picture.name + suffix
 
 
 def _some(suffixes: frozenset[str]) -> str:

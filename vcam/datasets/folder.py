@@ -78,7 +78,7 @@ def find_pairs(folder: Path) -> Found:
 
 def _pictures(folder: Path) -> list[Path]:
     try:
-        return pictures_in(folder)
+        return pictures_in(folder, gifs=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be read: {error.strerror}", f"chmod u+rx {folder}") from error
 

@@ -91,7 +91,10 @@ def _kind(start: bytes, suffix: str) -> Kind:
         return Kind.OTHER
     if start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
         return Kind.JXL
-    if (_DRAWING.match(start) and re.search(rb"<(svg:)?svg[\s>]", start, re.IGNORECASE)) or suffix in (".svg", ".svgz"):
+    if (_DRAWING.match(start) and re.search(rb"<(svg:)?svg[\s/>]", start, re.IGNORECASE)) or suffix in (
+        ".svg",
+        ".svgz",
+    ):
         return Kind.SVG
     if suffix in (".heic", ".heif", ".hif", ".heics"):
         return Kind.HEIF
@@ -107,18 +110,18 @@ def _of_brands(start: bytes) -> Kind:
     return Kind.HEIF if start[8:12] in _HEIF_BRANDS else Kind.OTHER
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """The files of a folder that are pictures, in the order of their names.
+def pictures_in(folder: Path, *, gifs: bool = False) -> list[Path]:
+    """The files of a folder that are pictures, in the order of their names. gifs: GIFs as well, which may be films.
 
     A file without a picture's suffix is looked into. Left out are hidden files, as the halves that macOS writes beside
     each picture (`._photo.jpg`), and drawings. Raises `OSError` for a folder that cannot be read.
     """
     with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and _may_be(entry))
+        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and _may_be(entry, gifs))
     return [folder / name for name in names]
 
 
-def _may_be(entry: os.DirEntry[str]) -> bool:
+def _may_be(entry: os.DirEntry[str], gifs: bool) -> bool:
     try:
         if not entry.is_file():
             return False
@@ -127,7 +130,8 @@ def _may_be(entry: os.DirEntry[str]) -> bool:
             return True
         with open(entry.path, "rb") as file:
             # a suffix of none of vcam's kinds tells nothing of the content
-            return _kind(file.read(64), "") in (Kind.PICTURE, Kind.HEIF)
+            kind = _kind(file.read(64), "")
+        return kind in (Kind.PICTURE, Kind.HEIF) or (gifs and kind is Kind.GIF)
     except OSError:
         return False
 

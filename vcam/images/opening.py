@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -63,7 +64,7 @@ def _input_error(path: Path, error: Exception) -> InputError:
     if isinstance(error, OSError) and error.errno:
         return InputError(f"{path} cannot be read: {error.strerror}", "is it on a drive that has gone?")
     # others have told nobody that they would be read
-    words = str(error) if isinstance(error, (OSError, SyntaxError, ValueError)) and str(error) else ""
+    words = str(error) if isinstance(error, (OSError, SyntaxError, ValueError, RuntimeError)) else ""
     return InputError(f"{path} is damaged" + (f": {words}" if words else ""), AGAIN)
 
 
@@ -133,9 +134,9 @@ def _refuse(path: Path) -> Kind:
         raise InputError(f"{path} is not a file", "give the path of a picture")
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty", AGAIN)
-    kind = kind_of(path)
+    kind, quoted = kind_of(path), shlex.quote(str(path))
     if kind is Kind.SVG:
-        raise InputError(f"{path} is a drawing (SVG), which vcam does not draw", f"rsvg-convert {path} -o drawing.png")
+        raise InputError(f"{path} is an SVG drawing, which vcam does not draw", f"rsvg-convert {quoted} -o drawing.png")
     if kind is Kind.JXL:
-        raise InputError(f"{path} is a JPEG XL picture, which vcam does not read", f"djxl {path} picture.png")
+        raise InputError(f"{path} is a JPEG XL picture, which vcam does not read", f"djxl {quoted} picture.png")
     return kind

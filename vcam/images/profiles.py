@@ -52,14 +52,15 @@ def to_srgb(image: Image.Image, source: Image.Image, name: str) -> Image.Image:
 
 
 def _managed(image: Image.Image, profile: bytes | None) -> Image.Image:
-    from PIL import ImageCms
+    from PIL import Image, ImageCms
 
     # TIFF's own L*a*b* has no need of a profile
     mode, transform = _transform(None if image.mode == "LAB" else profile, image.mode)
-    image = image.convert(mode) if mode != image.mode else image
     if transform is None:
         return image
-    result = ImageCms.applyTransform(image, transform)
+    if mode == "L":
+        return Image.merge("RGB", [image.point(table) for table in transform])
+    result = ImageCms.applyTransform(image.convert(mode) if mode != image.mode else image, transform)
     assert result is not None
     return result
 
@@ -67,8 +68,11 @@ def _managed(image: Image.Image, profile: bytes | None) -> Image.Image:
 # the frames of an animation have all the same
 @lru_cache(maxsize=4)
 def _transform(profile: bytes | None, mode: str) -> tuple[str, Any]:
-    """The mode that a picture needs to have, and what makes sRGB of it; None where that would change nothing."""
-    from PIL import ImageCms
+    """The mode that a picture needs to have, and what makes sRGB of it; None where that would change nothing.
+
+    For greys it is a table for each of red, green and blue.
+    """
+    from PIL import Image, ImageCms
 
     if profile is None:
         own = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
@@ -79,8 +83,13 @@ def _transform(profile: bytes | None, mode: str) -> tuple[str, Any]:
             mode = "RGB"
         if space != _SPACES[mode]:
             raise ImageCms.PyCMSError(f"it is one for {space}, the picture is {_SPACES[mode]}")
-    srgb = ImageCms.createProfile("sRGB")
-    transform = ImageCms.buildTransform(own, srgb, mode, "RGB", ImageCms.Intent.PERCEPTUAL)
+    srgb, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.PERCEPTUAL
+    if mode == "L":
+        # littlecms' own short cut is coarse where it is dark
+        exact = ImageCms.buildTransform(own, srgb, mode, "RGB", intent, ImageCms.Flags.NOOPTIMIZE)
+        greys = Image.fromarray(np.arange(256, dtype=np.uint8)[np.newaxis])
+        return mode, np.asarray(ImageCms.applyTransform(greys, exact))[0].T.tolist()
+    transform = ImageCms.buildTransform(own, srgb, mode, "RGB", intent)
     return mode, None if mode == "RGB" and _changes_nothing(transform) else transform
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcam.types import F32, U8
+from vcam.types import U8
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -92,10 +92,10 @@ def levels(deep: np.ndarray) -> U8:
     result = np.empty(deep.shape, np.uint8)
     factor = 255.0 / max(white - black, 1e-30)
     # in pieces, or the floats would take four times the picture's memory
-    for rows in _pieces(deep.shape):
-        part: F32 = deep[rows].astype(np.float64)
-        part = (part - black) * factor
-        result[rows] = np.nan_to_num(np.clip(part, 0, 255), nan=0.0).round()
+    with np.errstate(all="ignore"):
+        for rows in _pieces(deep.shape):
+            part = (deep[rows].astype(np.float64) - black) * factor
+            result[rows] = np.nan_to_num(np.clip(part, 0, 255), nan=0.0).round()
     return result
 
 

@@ -29,6 +29,7 @@ class SlideShow:
     def __init__(self, folder: Path, interval: float, fit: Fit = "cover") -> None:
         self.description = str(folder)
         self._folder, self._interval, self._fit = folder, interval, fit
+        self.error: Exception | None = None
         self._refused: set[str] = set()
         self._loader: ThreadPoolExecutor | None = None
         self._next: Future[tuple[str, Frame] | None] | None = None
@@ -82,14 +83,15 @@ class SlideShow:
         try:
             return future.result()
         except Exception as error:
-            self._pass_over("", f"{self._folder}: {error}")
+            self._pass_over("", VcamError(f"{self._folder}: {error}"))
             return None
 
-    def _pass_over(self, name: str, words: object) -> None:
+    def _pass_over(self, name: str, error: VcamError) -> None:
         """Say once of a picture that it is not shown."""
         if name not in self._refused:
             self._refused.add(name)
-            _log.warning("passed over in the slide show: %s", words)
+            self.error = error
+            _log.warning("passed over in the slide show: %s", error)
 
     def _load_after(self, name: str, size: Size) -> tuple[str, Frame] | None:
         """The first readable picture after `name`, starting over at the end; None if there is no other one.
@@ -103,18 +105,17 @@ class SlideShow:
                 frame = load_picture(self._folder / candidate, size, self._fit)
             except VcamError as error:
                 self._pass_over(candidate, error)
-                continue
             except Exception as error:
                 # memory that is short, a fault of OpenCV's
-                self._pass_over(candidate, f"{self._folder / candidate}: {error}")
-                continue
-            self._refused.discard(candidate)
-            return candidate, frame
+                self._pass_over(candidate, InputError(f"{self._folder / candidate} cannot be shown: {error}"))
+            else:
+                self._refused.discard(candidate)
+                return candidate, frame
         return None
 
     def _names(self, first_look: bool) -> list[str]:
         try:
-            return [path.name for path in pictures_in(self._folder)]
+            return [path.name for path in pictures_in(self._folder, gifs=True)]
         except OSError as error:
             if first_look:
                 raise UsageError(f"{self._folder} cannot be read: {error.strerror}", "check the path") from error
