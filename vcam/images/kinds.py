@@ -49,6 +49,7 @@ _FILMS = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _DRAWING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml|<!--|<!DOCTYPE\s+svg|<svg|<svg:svg)", re.IGNORECASE)
+_SVG = re.compile(rb"<(svg:)?svg[\s/>]", re.IGNORECASE)
 _HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1", b"miaf"}
 )
@@ -91,10 +92,7 @@ def _kind(start: bytes, suffix: str) -> Kind:
         return Kind.OTHER
     if start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
         return Kind.JXL
-    if (_DRAWING.match(start) and re.search(rb"<(svg:)?svg[\s/>]", start, re.IGNORECASE)) or suffix in (
-        ".svg",
-        ".svgz",
-    ):
+    if suffix in (".svg", ".svgz") or (_DRAWING.match(start) and _SVG.search(start)):
         return Kind.SVG
     if suffix in (".heic", ".heif", ".hif", ".heics"):
         return Kind.HEIF
@@ -139,7 +137,8 @@ def _may_be(entry: os.DirEntry[str], gifs: bool) -> bool:
 def written_suffix(path: Path) -> str:
     """The suffix for what is made of a picture: its own, or that of a kind that vcam writes."""
     suffix = path.suffix.lower()
-    if suffix in IMAGE_SUFFIXES:
+    # what is made of greys may have colours
+    if suffix in IMAGE_SUFFIXES - {".pgm"}:
         return path.suffix
     try:
         with path.open("rb") as file:
