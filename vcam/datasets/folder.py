@@ -128,7 +128,8 @@ def _fitting(pair: Pair, picture: U8, turn: int) -> U8:
     if not _alike(matte, picture):
         own, other = ("x".join(str(side) for side in each.shape[1::-1]) for each in (matte, picture))
         raise InputError(
-            f"{pair.matte} is {own}, which is not the shape of {pair.source.name}, {other}", "scale it to that"
+            f"{pair.matte} is {own}, which is not the shape of {pair.source.name}, {other}",
+            f"make it for {other}, or smaller in the same shape",
         )
     return matte
 

@@ -17,8 +17,8 @@ from vcam.types import U8
 def write_image(path: str | os.PathLike[str], picture: U8) -> None:
     """Write a BGR or grey picture under its final name only once it is complete.
 
-    The format follows the suffix; `.pgm` holds greys alone. Raises `UsageError` for an unknown suffix or where there can
-    be no such file, `OutputError` if it cannot be written.
+    The format follows the suffix; `.pgm` holds greys alone. Raises `UsageError` for an unknown suffix or where there
+    can be no such file, `OutputError` if it cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES:
