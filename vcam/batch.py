@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections import Counter
@@ -18,7 +19,7 @@ from vcam.compose.matteview import MatteView
 from vcam.errors import InputError, UsageError
 from vcam.files import Overwriting, no_folder
 from vcam.frames import Frame, check_size
-from vcam.images import frame_to_bgr, write_image
+from vcam.images import frame_to_bgr, pictures_in, write_image, written_suffix
 from vcam.matting import open_matting
 from vcam.media.times import frame_times
 from vcam.output.encoded.file import VideoFileOutput
@@ -27,9 +28,11 @@ from vcam.output.y4m import Y4MFile
 from vcam.pipeline import Pipeline, open_pipeline, tune_process
 from vcam.settings import Settings, files_read, parse_size
 from vcam.signals import stop_on_signals
-from vcam.suffixes import IMAGE_SUFFIXES, OUTPUT_SUFFIXES, VIDEO_SUFFIXES
+from vcam.suffixes import IMAGE_SUFFIXES, OUTPUT_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from vcam.timings import Timings
 from vcam.types import U8
+
+_log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int | None], None]
 """Told after each frame: how many are done, and of how many if that is known."""
@@ -73,8 +76,10 @@ def plan(source: Path, target: Path, *, mattes: bool, rule: Overwriting | None =
         return jobs
     picture = is_picture(source)
     if os.path.isdir(target):
-        suffix = source.suffix if source.suffix.lower() in (IMAGE_SUFFIXES if picture else VIDEO_SUFFIXES) else ".mp4"
-        target = target / f"{source.stem}{'.png' if mattes and picture else suffix}"
+        suffix = source.suffix if source.suffix.lower() in VIDEO_SUFFIXES else ".mp4"
+        if picture:
+            suffix = ".png" if mattes else written_suffix(source)
+        target = target / f"{source.stem}{suffix}"
     if not os.path.isdir(target.parent):
         raise no_folder(target.parent)
     rule.check(target)
@@ -104,27 +109,36 @@ def _check_all(jobs: Sequence[Job], rule: Overwriting) -> None:
 def _plan_folder(source: Path, target: Path, mattes: bool, rule: Overwriting) -> list[Job]:
     if os.path.lexists(target) and not os.path.isdir(target):
         raise UsageError(f"{source} is a folder, so {target} must be one too", "give the name of a folder")
-    try:
-        # hidden files are what somebody else has not finished, or keeps beside a picture
-        entries = sorted(path for path in source.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"{source} cannot be read: {error.strerror}", f"chmod u+rx {source}") from error
-    pictures = [path for path in entries if path.suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(path)]
+    pictures = _pictures(source)
     if not pictures:
-        raise InputError(f"there are no pictures in {source}", f"vcam reads {_some(IMAGE_SUFFIXES)}")
+        raise InputError(f"there are no pictures in {source}", f"vcam reads {_some(PICTURE_SUFFIXES)}")
     if not target.exists():
         if not os.path.isdir(target.parent):
             raise no_folder(target)
     elif target.samefile(source):
         raise UsageError(f"{target} is the input folder itself", "give another folder")
-    names = _matte_names(pictures) if mattes else [path.name for path in pictures]
-    return [Job(path, target / name, True, rule) for path, name in zip(pictures, _apart(names), strict=True)]
+    suffixes = {path: ".png" if mattes else written_suffix(path) for path in pictures}
+    counts = Counter((path.stem + suffixes[path]).casefold() for path in pictures)
+    names = _apart([_name(path, suffixes[path], counts) for path in pictures])
+    return [Job(path, target / name, True, rule) for path, name in zip(pictures, names, strict=True)]
 
 
-def _matte_names(pictures: Sequence[Path]) -> list[str]:
-    """Each picture's stem; its whole name where another has that stem, so that no matte overwrites another."""
-    stems = Counter(path.stem.casefold() for path in pictures)
-    return [f"{path.stem if stems[path.stem.casefold()] == 1 else path.name}.png" for path in pictures]
+def _pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder; what is empty is said and left out."""
+    try:
+        found = pictures_in(folder)
+        empty = [path for path in found if path.stat().st_size == 0]
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}", f"chmod u+rx {folder}") from error
+    for path in empty:
+        _log.warning("%s is empty and left out", path)
+    return [path for path in found if path not in empty]
+
+
+def _name(picture: Path, suffix: str, counts: Counter[str]) -> str:
+    """The picture's stem with the suffix of what is made of it; after its whole name where another is called alike."""
+    name = picture.stem + suffix
+    return name if counts[name.casefold()] == 1 or name == picture.name else picture.name + suffix
 
 
 def _apart(names: Sequence[str]) -> list[str]:

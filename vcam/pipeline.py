@@ -200,6 +200,11 @@ class Pipeline:
 
         return go_back
 
+    @property
+    def passed_over(self) -> Exception | None:
+        """What the background goes on without, though the picture is complete: a damaged picture of a slide show."""
+        return self.composer.passed_over if isinstance(self.composer, PlateComposer) else None
+
     def forget(self) -> None:
         """The source has changed or paused: nothing of earlier frames may weigh in on later ones."""
         self._shown = None

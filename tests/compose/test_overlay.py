@@ -130,7 +130,7 @@ def test_an_overlay_that_cannot_be_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no picture"):
         picture_overlay(tmp_path / "nothing.png", "top", 0.5)
     (tmp_path / "words.png").write_text("not a picture")
-    with pytest.raises(InputError, match="no picture that can lie over another"):
+    with pytest.raises(InputError, match="not a picture that vcam can read"):
         picture_overlay(tmp_path / "words.png", "top", 0.5)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.datasets.helpers import SIZE, write_picture, write_video
 from vcam.datasets import folder
-from vcam.datasets.folder import find_pairs, read_matte, read_pair
+from vcam.datasets.folder import find_pairs, read_pair
+from vcam.datasets.mattes import read_matte
 from vcam.errors import InputError, UsageError
 from vcam.frames import Frame
 from vcam.output.encoded.file import VideoFileOutput

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import time
 from fractions import Fraction
 from pathlib import Path
 
 from vcam.camera.base import PATIENCE, Camera
 from vcam.camera.pace import Clock, Pacer, Sleep
-from vcam.errors import CameraStalled, InputError, UsageError
-from vcam.files import no_file
+from vcam.errors import CameraStalled, InputError
 from vcam.frames import Frame, check_size
-from vcam.images import bgr_to_frame, read_image
+from vcam.images import Kind, bgr_to_frame, kind_of, open_picture, read_image
 from vcam.media.ffmpeg import MediaInfo, local_url
 from vcam.media.filters import even_sides, square_size
 from vcam.media.probe import probe
 from vcam.media.reader import VideoReader, tell
 from vcam.media.times import FrameTimes, film_times
-from vcam.suffixes import IMAGE_SUFFIXES
 from vcam.types import Size
 
-_PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6")
 _PATIENCE = 20.0
 _SLOWEST = Fraction(round(1 / PATIENCE))
 """Frames a second of the slowest camera: where a film has fewer, each is given out more than once."""
-_MOVING_JPEG = frozenset({".mjpg", ".mjpeg"})
 
 
 class VideoFile:
@@ -228,28 +223,19 @@ class PictureFile:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a still picture, by its first bytes, or by its suffix where those tell nothing.
+    """Whether a file is a still picture, by its content, or by its suffix where that tells nothing.
 
-    Raises `UsageError` if there is no such file, `InputError` if it may not be read.
+    A GIF is one if it does not move. Raises `UsageError` if there is no such file, `InputError` if it may not be read.
     """
-    suffix = path.suffix.lower()
+    kind = kind_of(path)
+    if kind is not Kind.GIF:
+        return kind is not Kind.OTHER
     try:
-        if (other := no_file(path)) and not os.path.isdir(path):
-            raise InputError(f"{path} is {other}, not a picture or video", "give the path of a file")
-        with path.open("rb") as file:
-            start = file.read(16)
-    except FileNotFoundError as error:
-        raise UsageError(f"there is no file {path}", "check the path") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{path} is a folder, not a picture or video", "name a file in it") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", f"chmod u+r {path}") from error
-    if start.startswith(_PICTURE_STARTS):
-        # a stream of JPEG pictures begins as its first picture does
-        return suffix not in _MOVING_JPEG
-    if start[8:12] == b"WEBP" or start[4:12] == b"ftypavif":
-        return True
-    return suffix in IMAGE_SUFFIXES
+        with open_picture(path) as image:
+            return not getattr(image, "is_animated", False)
+    except InputError:
+        # the film's decoder may make more of it
+        return False
 
 
 def open_file(path: Path, fps: float, *, paced: bool) -> Camera:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vcam.frames import Alpha, Frame
 from vcam.types import Size
@@ -54,6 +54,14 @@ class Background(Protocol):
 
     def close(self) -> None:
         """Free files and processes. May be called twice."""
+
+
+@runtime_checkable
+class PassesOver(Protocol):
+    """A background that goes on without what it cannot show, as a slide show does."""
+
+    error: Exception | None
+    """Why it passed over the last thing that it did; None as long as there is none."""
 
 
 class Composer(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from vcam.compose.base import Background, Plate
+from vcam.compose.base import Background, PassesOver, Plate
 from vcam.compose.blend import PlanarBlender
 from vcam.compose.filters.chain import Chain
 from vcam.compose.placeholder import placeholder
@@ -62,6 +62,11 @@ class PlateComposer:
     def background(self) -> Background:
         """What is behind the person now."""
         return self._background
+
+    @property
+    def passed_over(self) -> Exception | None:
+        """Why the background goes on without a part of it; None if it does not."""
+        return self._background.error if isinstance(self._background, PassesOver) else None
 
     @property
     def needs_alpha(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +13,8 @@ import numpy as np
 from vcam.compose.filters.base import Scene
 from vcam.compose.filters.planes import LINES, Scratch
 from vcam.compose.font import font_for
-from vcam.errors import InputError, UsageError
 from vcam.frames import NOTHING, Box, Frame
-from vcam.images import MAX_PIXELS, bgr_to_frame, open_picture
+from vcam.images import bgr_to_frame, read_rgba
 from vcam.printable import printable
 from vcam.scaling import halve
 from vcam.settings import Spot
@@ -115,21 +113,6 @@ def text_overlay(text: str, place: Spot, points: float) -> Overlay:
     """Words on a dark, half transparent card."""
     lines = printable(text.replace("\\n", "\n"), "\n")
     return Overlay(lambda size: draw_text(lines, points * size[1] / LINES, size), place)
-
-
-def read_rgba(path: Path) -> U8:
-    """A picture file as uint8 (height, width, 4) RGBA, upright. Raises `UsageError`, `InputError`."""
-    from PIL import Image, ImageOps
-
-    if not path.is_file():
-        raise UsageError(f"there is no picture {path}", "check the path")
-    try:
-        with open_picture(path) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                raise InputError(f"{path} has {opened.width}x{opened.height} pixels, too many for an overlay")
-            return np.array(ImageOps.exif_transpose(opened).convert("RGBA"), np.uint8)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{os.fspath(path)} is no picture that can lie over another: {error}", "use PNG") from error
 
 
 def draw_text(text: str, points: float, space: Size) -> U8:

@@ -11,9 +11,9 @@ from typing import TypeAlias
 from vcam.daemon.changer import Wish
 from vcam.daemon.changes import Change
 from vcam.folders import expand
+from vcam.images import pictures_in
 from vcam.output.base import Output, TakesKeys
 from vcam.settings import Settings
-from vcam.suffixes import IMAGE_SUFFIXES
 
 log = logging.getLogger(__name__)
 
@@ -91,11 +91,11 @@ def backgrounds(first: str) -> list[str]:
     if not path.is_file():
         return [first, *(word for word in _WORDS if word != first)]
     try:
-        names = sorted(other.name for other in path.parent.iterdir() if other.suffix.lower() in IMAGE_SUFFIXES)
+        names = [other.name for other in pictures_in(path.parent)]
     except OSError:
         names = []
     # as it was written, so that it is found again
-    beside = [first if name == path.name else str(path.with_name(name)) for name in names if not name.startswith(".")]
+    beside = [first if name == path.name else str(path.with_name(name)) for name in names]
     return [*(beside if first in beside else [first, *beside]), *_WORDS]
 
 

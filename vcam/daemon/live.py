@@ -209,7 +209,13 @@ class Live:
     @property
     def _trouble(self) -> Exception | None:
         """What is wrong at the moment, if anything is."""
-        return self.keeper.error or (self.pipeline.error if self.pipeline else None) or self.outlets.failure
+        pipeline = self.pipeline
+        return (
+            self.keeper.error
+            or (pipeline.error if pipeline else None)
+            or self.outlets.failure
+            or (pipeline.passed_over if pipeline else None)
+        )
 
     def _show(self) -> bool:
         """Look around and show one picture. Whether it had the camera's pace; a placeholder has to be paced here."""

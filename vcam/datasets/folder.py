@@ -9,6 +9,7 @@ All three may be mixed; the suffixes are free.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +18,18 @@ import cv2
 import numpy as np
 
 from vcam.colour import EXPANDED
+from vcam.datasets.mattes import matte_of
 from vcam.errors import InputError, UsageError
 from vcam.frames import Frame
-from vcam.images import bgr_to_frame, read_image
+from vcam.images import bgr_to_frame, pictures_in, read_raw, read_turned, turned_samples
 from vcam.media.ffmpeg import local_url
 from vcam.media.filters import square_size
 from vcam.media.probe import probe
 from vcam.media.reader import VideoReader, tell
-from vcam.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from vcam.suffixes import VIDEO_SUFFIXES
 from vcam.types import U8, Size
+
+_log = logging.getLogger(__name__)
 
 _PICTURE_ENDS = ("_mask",)
 _VIDEO_ENDS = (".matte", "_alpha")
@@ -59,10 +63,10 @@ def find_pairs(folder: Path) -> Found:
     pairs: list[Pair] = []
     alone: list[Path] = []
     if (folder / "img").is_dir() and (folder / "mask").is_dir():
-        masks = {path.stem: path for path in _files(folder / "mask", IMAGE_SUFFIXES)}
-        _match(_files(folder / "img", IMAGE_SUFFIXES), masks, False, pairs, alone)
-    for suffixes, ends, video in ((IMAGE_SUFFIXES, _PICTURE_ENDS, False), (VIDEO_SUFFIXES, _VIDEO_ENDS, True)):
-        files = _files(folder, suffixes)
+        masks = {path.stem: path for path in _pictures(folder / "mask")}
+        _match(_pictures(folder / "img"), masks, False, pairs, alone)
+    kinds = ((_pictures(folder), _PICTURE_ENDS, False), (_videos(folder), _VIDEO_ENDS, True))
+    for files, ends, video in kinds:
         masks = {path.stem.removesuffix(end): path for path in files for end in ends if path.stem.endswith(end)}
         sources = [path for path in files if not path.stem.endswith(ends)]
         _match(sources, masks, video, pairs, alone)
@@ -74,8 +78,15 @@ def find_pairs(folder: Path) -> Found:
     return Found(pairs, alone)
 
 
-def _files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file())
+def _pictures(folder: Path) -> list[Path]:
+    try:
+        return pictures_in(folder, gifs=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}", f"chmod u+rx {folder}") from error
+
+
+def _videos(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
 
 
 def _match(sources: list[Path], masks: dict[str, Path], video: bool, pairs: list[Pair], alone: list[Path]) -> None:
@@ -96,18 +107,44 @@ def read_pair(pair: Pair, size: Size | None = None) -> Iterator[tuple[Frame, U8]
 
 
 def _picture(pair: Pair, size: Size | None) -> Iterator[tuple[Frame, U8]]:
-    picture, matte = read_image(pair.source), read_matte(pair.matte)
+    picture, turn = read_turned(pair.source)
+    matte = _fitting(pair, picture, turn)
     wanted = size or (picture.shape[1], picture.shape[0])
     yield bgr_to_frame(_scaled(picture, wanted)), _scaled(matte, wanted)
 
 
-def read_matte(path: Path) -> U8:
-    """A picture of a matte as uint8 (height, width), 0..255.
+def _fitting(pair: Pair, picture: U8, turn: int) -> U8:
+    """The matte of an upright picture of the same shape, which EXIF had turned by `turn`; it is not scaled yet.
 
-    16-bit ones are scaled, those of only 0 and 1 are stretched. Raises `UsageError`, `InputError`.
+    A matte may have been made of the picture as it is stored, by a program that knows nothing of EXIF. If its shape
+    tells, it is turned as well; where it does not, it is taken to be upright, and that is said.
     """
-    matte = read_image(path)[..., 1]
-    return matte * np.uint8(255) if int(matte.max()) == 1 else np.ascontiguousarray(matte)
+    raw = read_raw(pair.matte)
+    matte = matte_of(pair.matte, raw)
+    if turn != 1 and raw.orientation == 1:
+        stored = turned_samples(picture, _UNDO.get(turn, turn))
+        if not _alike(matte, picture) and _alike(matte, stored):
+            return np.ascontiguousarray(turned_samples(matte, turn))
+        if _alike(matte, picture) and _alike(matte, stored):
+            _log.warning("%s is turned by its EXIF, %s has none: taken to be upright", pair.source, pair.matte.name)
+    if not _alike(matte, picture):
+        own, other = ("x".join(str(side) for side in each.shape[1::-1]) for each in (matte, picture))
+        raise InputError(
+            f"{pair.matte} is {own}, which is not the shape of {pair.source.name}, {other}",
+            f"make it for {other}, or smaller in the same shape",
+        )
+    return matte
+
+
+_UNDO = {6: 8, 8: 6}
+"""EXIF's orientations that undo others; each of the rest undoes itself."""
+
+
+def _alike(matte: U8, picture: U8) -> bool:
+    """Whether both have one shape, but for what rounding does to the sides of the smaller one."""
+    (high, wide), (height, width) = matte.shape[:2], picture.shape[:2]
+    # a pixel more or less on either side of the smaller one
+    return bool(abs(wide * height - high * width) <= max(height, width, high, wide))
 
 
 def _scaled(picture: U8, size: Size) -> U8:

@@ -24,7 +24,7 @@ from vcam.compose.backgrounds.static import GREEN, ColorBackground, ImageBackgro
 from vcam.compose.base import Background
 from vcam.errors import InputError, UsageError
 from vcam.folders import expand
-from vcam.images import open_picture
+from vcam.images import Kind, kind_of, open_picture
 from vcam.media.probe import probe
 from vcam.secrets import show_address
 from vcam.settings import BackgroundSettings
@@ -96,12 +96,11 @@ def _screen(settings: BackgroundSettings) -> Background:
 
 
 def _from_file(path: Path, settings: BackgroundSettings) -> Background:
+    kind = kind_of(path)
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty", "export or download it again")
-    if look_at_animation(path) is not None:
-        return VideoBackground(path, settings.fit)
-    if _is_picture(path):
-        return ImageBackground(path, settings.fit)
+    if kind is not Kind.OTHER:
+        return _picture(path, kind, settings)
     try:
         probe(path)
     except InputError as error:
@@ -109,17 +108,14 @@ def _from_file(path: Path, settings: BackgroundSettings) -> Background:
     return VideoBackground(path, settings.fit)
 
 
-def _is_picture(path: Path) -> bool:
-    from PIL import Image
-
-    try:
+def _picture(path: Path, kind: Kind, settings: BackgroundSettings) -> Background:
+    if kind is not Kind.HEIF:
+        if look_at_animation(path) is not None:
+            return VideoBackground(path, settings.fit)
         with open_picture(path):
-            return True
-    except (OSError, SyntaxError, ValueError):
-        return False
-    except Image.DecompressionBombError:
-        # a picture it is; reading it tells what is wrong
-        return True
+            # what it is not shows already here
+            pass
+    return ImageBackground(path, settings.fit)
 
 
 def _unknown(spec: str, word: str) -> tuple[str, str]:

@@ -122,17 +122,13 @@ class VideoBackground(_Film):
 
     def _open(self, size: Size, rate: Fraction, plate: Size) -> Reader:
         fit: Fit = "cover" if self._fit == "cover" else "stretch"
-        if self._animation is not None and self._animation.needs_pillow:
+        if self._animation is not None:
             return AnimationReader(self._path, size, rate, fit)
-        # ffmpeg's own conversion of rates loses uneven delays, and its loop the last one: the filter and the format's
-        # loop keep them
-        options = ("-ignore_loop", "0") if self._animation is not None else ()
+        # ffmpeg's own conversion of rates loses uneven delays
         filters = f"fps={rate}"
         if fit == "cover":
             filters += "," + cover_filter(plate)
-        reader = VideoReader(
-            local_url(self._path), size, rate, info=self._info, loop=True, options=options, filters=filters
-        )
+        reader = VideoReader(local_url(self._path), size, rate, info=self._info, loop=True, filters=filters)
         tell(self.description, reader.note)
         return reader
 

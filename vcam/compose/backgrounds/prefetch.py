@@ -133,8 +133,8 @@ class Prefetcher:
             self._reader = reader = self._open()
         except VcamError as error:
             return count, error
-        except OSError as error:
-            return count, InputError(f"{self._name} cannot be decoded: {error.strerror}")
+        except Exception as error:
+            return count, InputError(f"{self._name} cannot be decoded: {error}")
         try:
             while not self._stopped and (frame := reader.read()) is not None:
                 count += 1
@@ -142,7 +142,8 @@ class Prefetcher:
                     break
         except VcamError as error:
             return count, error
-        except (OSError, ValueError) as error:
+        except Exception as error:
+            # whatever it is: without this thread the film would stand still for good
             return count, InputError(f"{self._name} cannot be decoded: {error}")
         finally:
             reader.close()

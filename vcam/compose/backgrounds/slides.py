@@ -11,7 +11,7 @@ from vcam.compose.base import Plate
 from vcam.errors import InputError, UsageError, VcamError
 from vcam.fitting import Fit
 from vcam.frames import Alpha, Frame
-from vcam.suffixes import IMAGE_SUFFIXES
+from vcam.images import pictures_in
 from vcam.types import Size
 
 _log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ class SlideShow:
     def __init__(self, folder: Path, interval: float, fit: Fit = "cover") -> None:
         self.description = str(folder)
         self._folder, self._interval, self._fit = folder, interval, fit
+        self.error: Exception | None = None
         self._refused: set[str] = set()
         self._loader: ThreadPoolExecutor | None = None
         self._next: Future[tuple[str, Frame] | None] | None = None
@@ -69,13 +70,28 @@ class SlideShow:
         assert self._next is not None
         assert self._loader is not None
         assert self._due is not None
-        loaded = self._next.result()
+        loaded = self._loaded(self._next)
         if loaded is not None:
             self._name, plate.frame = loaded
             plate.version += 1
         # a beat that does not drift, unless whole intervals were missed
         self._due = self._due + self._interval if now < self._due + self._interval else now + self._interval
         self._next = self._loader.submit(self._load_after, self._name, plate.frame.size)
+
+    def _loaded(self, future: Future[tuple[str, Frame] | None]) -> tuple[str, Frame] | None:
+        """What the loader has found; whatever it fails of, the present picture stays, and so does the person."""
+        try:
+            return future.result()
+        except Exception as error:
+            self._pass_over("", VcamError(f"{self._folder}: {error}"))
+            return None
+
+    def _pass_over(self, name: str, error: VcamError) -> None:
+        """Say once of a picture that it is not shown."""
+        if name not in self._refused:
+            self._refused.add(name)
+            self.error = error
+            _log.warning("passed over in the slide show: %s", error)
 
     def _load_after(self, name: str, size: Size) -> tuple[str, Frame] | None:
         """The first readable picture after `name`, starting over at the end; None if there is no other one.
@@ -88,19 +104,19 @@ class SlideShow:
             try:
                 frame = load_picture(self._folder / candidate, size, self._fit)
             except VcamError as error:
-                if candidate not in self._refused:
-                    self._refused.add(candidate)
-                    _log.warning("passed over in the slide show: %s", error)
-                continue
-            self._refused.discard(candidate)
-            return candidate, frame
+                self._pass_over(candidate, error)
+            except Exception as error:
+                # memory that is short, a fault of OpenCV's
+                self._pass_over(candidate, InputError(f"{self._folder / candidate} cannot be shown: {error}"))
+            else:
+                self._refused.discard(candidate)
+                return candidate, frame
         return None
 
     def _names(self, first_look: bool) -> list[str]:
         try:
-            files = [path.name for path in self._folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+            return [path.name for path in pictures_in(self._folder, gifs=True)]
         except OSError as error:
             if first_look:
                 raise UsageError(f"{self._folder} cannot be read: {error.strerror}", "check the path") from error
             return []
-        return sorted(name for name in files if not name.startswith("."))
