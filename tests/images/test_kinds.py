@@ -17,6 +17,7 @@ from vcam.compose.backgrounds.factory import parse_background
 from vcam.errors import InputError, UsageError
 from vcam.images import Kind, heif, kind_of, pictures_in, read_image, write_image, written_suffix
 from vcam.settings import BackgroundSettings
+from vcam.suffixes import IMAGE_SUFFIXES
 
 
 def boxed(brand: bytes, *more: bytes) -> bytes:
