@@ -121,8 +121,8 @@ def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> i
 
 
 def _refuse_hidden(changes: dict[str, Any], shown: dict[str, Any]) -> None:
-    """Raise `UsageError` for an address as `get` shows it: to a daemon it means the one that is set, but the config file
-    would lose what is hidden."""
+    """Raise `UsageError` for an address as `get` shows it: the daemon knows what it means, but the config file would
+    lose what is hidden."""
     from vcam.settings.shown import as_text
 
     for key, text in changes.items():
