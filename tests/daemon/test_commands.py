@@ -12,7 +12,7 @@ import pytest
 from click.shell_completion import ShellComplete
 from rich.console import Console
 
-from tests.daemon.helpers import CONFIG, Steered, run
+from tests.daemon.helpers import CONFIG, PERSON, Steered, run
 from vcam.cli.main import cli
 from vcam.cli.statusview import status_table
 from vcam.control.client import ControlClient
@@ -116,6 +116,23 @@ def test_set_save_keeps_the_change_and_the_comments(steered: Steered) -> None:
     refused = run("set", "matte.softness=9", "--save")
     assert isinstance(refused.exception, UsageError)
     assert steered.config.read_text() == text
+
+
+def test_an_address_that_was_shown_in_part_is_not_saved_over_the_whole_one(
+    steered: Steered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "rtsp://admin:geheim77@host/x"
+    monkeypatch.setitem(PERSON, address, 150)
+    steered.config.write_text(f'[camera]\nsource = "{address}"\n')
+    told = run("set", f"camera.source={address}").output
+    assert told.strip() == "camera.source = rtsp://host"
+    assert run("get", "camera.source").output.strip() == "rtsp://host"
+    # for the daemon it means the one it has
+    assert run("set", "camera.source=rtsp://host").exception is None
+    refused = run("set", "camera.source=rtsp://host", "--save").exception
+    assert isinstance(refused, UsageError)
+    assert address in steered.config.read_text()
+    assert steered.settings["camera.source"] == address
 
 
 def test_keys_backgrounds_and_profiles_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

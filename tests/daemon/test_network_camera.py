@@ -32,7 +32,7 @@ def test_placeholders_go_on(silent: Daemon) -> None:
     while time.monotonic() < end:
         ages.append(silent.life.monitor.frame_age or 0.0)
         time.sleep(0.01)
-    assert max(ages) < 1
+    assert max(ages) < 1.5
     assert len(silent.screen.frames) >= 3
 
 
@@ -43,9 +43,9 @@ def test_a_pause_and_the_end_come_at_once(silent: Daemon) -> None:
     assert silent.life.state is State.PAUSED
     silent.life.stop()
     silent.thread.join(10)
-    # half a second each, and as much for a busy machine
-    assert paused - began < 1
-    assert time.monotonic() - paused < 1
+    # half a second each, and more for a busy machine
+    assert paused - began < 2
+    assert time.monotonic() - paused < 2
 
 
 def test_nothing_that_it_says_has_the_address(silent: Daemon, caplog: pytest.LogCaptureFixture) -> None:

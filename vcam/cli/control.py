@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from vcam.cli import complete
-from vcam.errors import VcamError
+from vcam.errors import UsageError, VcamError
 from vcam.printable import json_text, printable
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> i
     # the daemon works in another folder
     changes |= {key: absolute_text(FIELDS[key], text) for key, text in changes.items() if key in FIELDS}
     with _connect(name) as daemon:
+        if save:
+            _refuse_hidden(changes, daemon.call("get"))
         result = daemon.call("set", changes)
         status = daemon.call("status") if save else {}
     place = _save(Path(status["config"]), changes, status["profile"]) if save else ""
@@ -116,6 +118,16 @@ def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> i
     if save and not as_json:
         click.echo(f"saved in {place}")
     return 0
+
+
+def _refuse_hidden(changes: dict[str, Any], shown: dict[str, Any]) -> None:
+    """Raise `UsageError` for an address as `get` shows it: the daemon knows what it means, but the config file would
+    lose what is hidden."""
+    from vcam.settings.shown import as_text
+
+    for key, text in changes.items():
+        if "://" in text and text == as_text(key, shown.get(key, "")):
+            raise UsageError(f"{key} is shown without what is secret in it", "give the whole of it to save it")
 
 
 def _save(path: Path, changes: dict[str, Any], profile: str) -> str:
