@@ -22,7 +22,7 @@ from vcam.camera.unpack import Matrix, Unpacker
 from vcam.errors import CameraError, CameraStalled, VcamError
 from vcam.frames import Frame, PixelFormat, check_size
 from vcam.types import U8, Size
-from vcam.v4l2 import device, raw
+from vcam.v4l2 import device, inputs, raw
 from vcam.v4l2.discover import Node
 
 log = logging.getLogger(__name__)
@@ -294,7 +294,7 @@ class V4L2Camera:
         """What a capture card lacks, if its driver says so: then the camera itself is well."""
         assert self._node is not None
         # v4l2loopback 0.15 says so, too, where no program feeds it
-        source = None if self._fd < 0 or self._node.is_loopback else device.video_input(self._fd)
+        source = None if self._fd < 0 or self._node.is_loopback else inputs.video_input(self._fd)
         if source is None or not source.lacks:
             return None
         return CameraStalled(
