@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from dataclasses import replace
 
 import pytest
@@ -11,7 +13,8 @@ from vcam.camera import controls
 from vcam.camera.controls import ControlWishes, wishes
 from vcam.errors import UsageError
 from vcam.settings import CameraSettings, Settings
-from vcam.v4l2.controls import Control
+from vcam.v4l2 import raw
+from vcam.v4l2.controls import Control, list_controls
 
 MODES = {1: "Manual Mode", 3: "Aperture Priority Mode"}
 
@@ -64,6 +67,29 @@ def test_a_number_switches_the_automatic_off_first(webcam):
         ("white_balance_automatic", 0),
         ("white_balance_temperature", 4600),
     ]
+
+
+def test_a_driver_that_does_not_tell_its_controls_is_no_reason_to_go_without_a_picture(monkeypatch, caplog):
+    number = errno.EIO
+
+    def fail(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(controls, "list_controls", fail)
+    apply(exposure="200")
+    assert "Webcam does not tell its controls: Input/output error" in caplog.text
+    number = errno.ENODEV
+    with pytest.raises(OSError, match="No such device"):
+        apply(exposure="200")
+
+
+def test_a_driver_that_gives_one_control_for_ever_has_that_one(monkeypatch):
+    def ioctl(fd, request, argument):
+        if request == raw.VIDIOC_QUERY_EXT_CTRL:
+            argument.id, argument.type, argument.name = 0x00980900, raw.V4L2_CTRL_TYPE_INTEGER, b"Brightness"
+
+    monkeypatch.setattr(raw, "ioctl", ioctl)
+    assert [entry.name for entry in list_controls(3)] == ["brightness"]
 
 
 def test_auto_switches_the_automatic_on_and_leaves_what_is_on(webcam):

@@ -12,9 +12,10 @@ import pytest
 from vcam.camera import sources
 from vcam.camera.ranking import Rank, judge
 from vcam.errors import CameraError
-from vcam.v4l2 import device, loopback, raw
-from vcam.v4l2.device import Capabilities, VideoInput, video_input
+from vcam.v4l2 import device, inputs, loopback, raw
+from vcam.v4l2.device import Capabilities
 from vcam.v4l2.discover import Node
+from vcam.v4l2.inputs import VideoInput, video_input
 
 CAPTURE = raw.V4L2_CAP_VIDEO_CAPTURE | raw.V4L2_CAP_STREAMING
 PLANES = raw.V4L2_CAP_VIDEO_CAPTURE_MPLANE | raw.V4L2_CAP_STREAMING
@@ -47,7 +48,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(sources, "list_nodes", lambda: machine.nodes)
     monkeypatch.setattr(device, "opened", machine.opened)
     monkeypatch.setattr(device, "enum_formats", lambda fd: iter(machine.formats[fd]))
-    monkeypatch.setattr(device, "video_input", lambda fd: machine.inputs[fd])
+    monkeypatch.setattr(inputs, "video_input", lambda fd: machine.inputs[fd])
     return machine
 
 

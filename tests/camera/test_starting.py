@@ -14,7 +14,7 @@ from vcam.camera.device import V4L2Camera
 from vcam.camera.modes import Mode, in_turn, list_modes, parse_format
 from vcam.errors import CameraError, CameraStalled, UsageError
 from vcam.frames import PixelFormat
-from vcam.v4l2 import device, raw
+from vcam.v4l2 import inputs, raw
 from vcam.v4l2.device import SizeRange
 
 LOOPBACK = replace(CAMERA, driver="v4l2 loopback", card="OBS", bus="platform:v4l2loopback-021")
@@ -212,7 +212,7 @@ def test_the_wished_format_is_taken_or_the_error_says_what_there_is(kernel):
 
 
 def test_a_card_without_a_signal_says_so(kernel, monkeypatch, caplog):
-    monkeypatch.setattr(device, "video_input", lambda fd: device.VideoInput("HDMI 1", True, "signal"))
+    monkeypatch.setattr(inputs, "video_input", lambda fd: inputs.VideoInput("HDMI 1", True, "signal"))
     camera = V4L2Camera("0", SIZE, 30, 0.2)
     camera.open()
     assert "gets no signal on its input HDMI 1" in caplog.text
@@ -224,17 +224,24 @@ def test_a_card_without_a_signal_says_so(kernel, monkeypatch, caplog):
         camera.open()
 
 
-def test_a_virtual_camera_that_falls_silent_blames_the_program_that_feeds_it(kernel):
+STOPPED = r"the program that feeds the virtual camera OBS .* has stopped or hangs"
+
+
+def test_a_virtual_camera_that_falls_silent_blames_the_program_that_feeds_it(kernel, monkeypatch):
     kernel.node = replace(kernel.node, card="OBS", capabilities=LOOPBACK)
+    # as v4l2loopback 0.15 has it
+    monkeypatch.setattr(inputs, "video_input", lambda fd: inputs.VideoInput("loopback", False, "signal"))
     camera = V4L2Camera("0", SIZE, 30, 0.2)
     camera.open()
-    with pytest.raises(
-        CameraStalled, match=r"the program that feeds the virtual camera OBS .* has stopped or hangs"
-    ) as e:
+    with pytest.raises(CameraStalled, match=r"OBS .* has no picture: no program feeds it"):
         camera.read()
-    assert "unplug" not in e.value.hint
+    kernel.capture()
+    assert camera.read() is not None
+    with pytest.raises(CameraStalled, match=STOPPED) as caught:
+        camera.read()
+    assert "unplug" not in caught.value.hint
     kernel.fails["DQBUF"] = errno.EIO
-    with pytest.raises(CameraError, match=r"the program that feeds the virtual camera OBS .* has stopped or hangs"):
+    with pytest.raises(CameraError, match=STOPPED):
         camera.read()
     camera.close()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -52,3 +54,11 @@ def test_a_missing_signal_and_formats_that_are_not_read_are_shown(shown):
     said = shown(webcam(lacks="signal", offers=OFFERS))
     assert "no signal" in said
     assert "not read by vcam: BA81, GBRG, GRBG, RGGB, BG10 and 2 more" in said
+
+
+def test_of_two_alike_the_port_is_shown(shown):
+    links = [(Path("/dev/v4l/by-id/usb-Cam"), Path(f"/dev/v4l/by-path/pci-usb-0:{port}")) for port in (1, 2)]
+    entries = [replace(webcam(), node=replace(webcam().node, links=names)) for names in links]
+    assert "by-path" not in shown(entries[0])
+    assert "by port      /dev/v4l/by-path/pci-usb-0:2" in shown(*entries)
+    assert json.loads(shown(entries[0], options=["--json"]))["cameras"][0]["by_path"] == str(links[0][1])

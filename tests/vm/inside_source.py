@@ -14,7 +14,7 @@ import pytest
 
 from tests.vm.guest import CAMERA, WEBCAM, Daemon, Reader, captures, plug, until
 from vcam.camera.device import V4L2Camera
-from vcam.errors import CameraError, CameraStalled
+from vcam.errors import CameraError, CameraStalled, VcamError
 from vcam.media.ffmpeg import find_ffmpeg
 from vcam.v4l2 import discover, loopback
 
@@ -130,3 +130,17 @@ def test_vcam_says_who_has_fallen_silent_and_goes_on_when_it_is_back():
         assert "another camera" not in daemon.log
         with fed():
             reader.until_composited()
+
+
+def test_another_format_closes_the_camera_and_opens_it_anew_or_is_refused():
+    with Daemon() as daemon, Reader() as reader, daemon.client() as client:
+        reader.until_composited()
+        assert daemon.count(r"camera on: .* NV12") == 1
+        client.call("set", {"camera.format": "yuyv"})
+        daemon.wait_for(r"camera on: vivid .* YUYV")
+        reader.until_composited()
+        with pytest.raises(VcamError, match=r"vivid .* has no MJPEG pictures: it has"):
+            client.call("set", {"camera.format": "MJPG"})
+        reader.until_composited()
+        assert client.call("get", {"key": "camera.format"}) == {"camera.format": "yuyv"}
+        assert daemon.count("camera on") == 2

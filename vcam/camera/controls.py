@@ -6,6 +6,7 @@ to a camera whose automatic is on. All others go by the driver's name.
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -55,7 +56,14 @@ class ControlWishes:
 
     def apply(self, fd: int, name: str) -> None:
         """Tell the camera; `name` is what to call it. What it will not do is a warning, given once."""
-        for complaint in self._tell(fd):
+        try:
+            complaints = self._tell(fd)
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                raise
+            # it gives its picture all the same
+            complaints = [f"does not tell its controls: {error.strerror}"]
+        for complaint in complaints:
             if complaint not in self._complaints:
                 self._complaints.add(complaint)
                 _log.warning("%s %s", name, complaint)

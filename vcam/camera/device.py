@@ -18,7 +18,7 @@ from vcam.camera.controls import ControlWishes
 from vcam.camera.jpeghead import DAMAGED, Fault
 from vcam.camera.layouts import GREY, RGB, believable_stride
 from vcam.camera.modes import KNOWN, Mode
-from vcam.camera.sources import SILENT_CURE, Search, failure, fallen_silent
+from vcam.camera.sources import SILENT_CURE, Search, failure, fallen_silent, unfed
 from vcam.camera.stamps import Captured, Stamps
 from vcam.camera.starting import Wish, choices, start
 from vcam.camera.unpack import Matrix, Unpacker
@@ -26,7 +26,7 @@ from vcam.camera.unreadable import refuse_unreadable
 from vcam.errors import CameraError, CameraStalled, VcamError
 from vcam.frames import Frame, PixelFormat, check_size
 from vcam.types import U8, Size
-from vcam.v4l2 import device, raw
+from vcam.v4l2 import device, inputs, raw
 from vcam.v4l2.discover import Node
 
 log = logging.getLogger(__name__)
@@ -297,6 +297,9 @@ class V4L2Camera:
             why = f"{self.description} has sent no whole picture for {lasted}: it {self._fault.words}"
             return CameraStalled(why, self._fault.hint, sends=True)
         assert self._node is not None
+        if self._copy is not None and not self._seq:
+            without = unfed(self._node)
+            return CameraStalled(without.message, without.hint)
         if self._copy is not None:
             return CameraStalled(f"{fallen_silent(self._node)}: no picture for {lasted}", SILENT_CURE)
         if (cause := self._without_signal()) is not None:
@@ -305,10 +308,11 @@ class V4L2Camera:
 
     def _without_signal(self) -> CameraStalled | None:
         """What a capture card lacks, if its driver says so: then the camera itself is well."""
-        source = device.video_input(self._fd) if self._fd >= 0 else None
+        assert self._node is not None
+        # v4l2loopback 0.15 says so, too, where no program feeds it
+        source = None if self._fd < 0 or self._node.is_loopback else inputs.video_input(self._fd)
         if source is None or not source.lacks:
             return None
-        assert self._node is not None
         return CameraStalled(
             f"{self._node.card} ({self._node.path}) gets no {source.lacks} on its input {source.name}",
             "switch on what is plugged in there, and see to its cable",

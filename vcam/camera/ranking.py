@@ -8,9 +8,9 @@ from enum import IntEnum
 
 from vcam.camera.modes import KNOWN, list_formats
 from vcam.printable import few
-from vcam.v4l2 import device
-from vcam.v4l2.device import VideoInput
+from vcam.v4l2 import device, inputs
 from vcam.v4l2.discover import Node
+from vcam.v4l2.inputs import VideoInput
 
 
 class Rank(IntEnum):
@@ -59,7 +59,7 @@ def judge(node: Node) -> Verdict:
     try:
         with device.opened(node.path) as fd:
             formats = list_formats(fd)
-            source = device.video_input(fd)
+            source = inputs.video_input(fd)
     except OSError:
         return Verdict(Rank.NEVER, "does not answer")
     return _judge(node, formats, source)

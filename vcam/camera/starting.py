@@ -66,7 +66,8 @@ def start(fd: int, node: Node, wish: Wish) -> Started:
         try:
             return _start(fd, node, mode, wish.fps)
         except OSError as error:
-            if error.errno in _FINAL:
+            # the program that feeds a virtual camera decides on its mode
+            if error.errno in _FINAL or node.is_loopback:
                 raise
             log.info("%s (%s) cannot be started in %s: %s", node.card, node.path, mode, error.strerror)
             first = first or error

@@ -54,7 +54,8 @@ def _show(found: Inventory) -> None:
     console.print("[bold]Cameras[/]")
     for entry in found.cameras:
         if not entry.node.unreadable:
-            console.print(_camera_table(entry))
+            twin = any(other is not entry and other.node.card == entry.node.card for other in found.cameras)
+            console.print(_camera_table(entry, twin))
     for table in _unreadable_tables(found.cameras):
         console.print(table)
     if not found.cameras:
@@ -87,12 +88,15 @@ def _facts(title: str, path: object) -> Any:
     )
 
 
-def _camera_table(entry: CameraEntry) -> RenderableType:
+def _camera_table(entry: CameraEntry, twin: bool) -> RenderableType:
+    """twin: there is another one of that name, so that its port may be the only thing that tells which is which."""
     from rich.text import Text
 
     table = _facts(entry.node.card or "(no name)", entry.node.path)
     if entry.node.stable_name:
         table.add_row("by id", str(entry.node.stable_name))
+    if entry.node.port_name and (twin or not entry.node.stable_name):
+        table.add_row("by port", str(entry.node.port_name))
     table.add_row("used by", _people(entry.users) or _nobody())
     if entry.problem:
         table.add_row("problem", Text(entry.problem, "red"))
@@ -276,6 +280,7 @@ def _camera_json(entry: CameraEntry) -> dict[str, Any]:
         "path": str(entry.node.path),
         "card": entry.node.card,
         "by_id": str(entry.node.stable_name) if entry.node.stable_name else None,
+        "by_path": str(entry.node.port_name) if entry.node.port_name else None,
         "bus": entry.node.bus,
         "modes": [
             {"format": offer.code, "size": list(offer.size), "fps": list(offer.rates), "usable": offer.usable}

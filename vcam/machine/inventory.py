@@ -17,8 +17,9 @@ from vcam.output.virtual.loopback import failure as virtual_failure
 from vcam.types import Size
 from vcam.v4l2 import loopback
 from vcam.v4l2.controls import Control, list_controls
-from vcam.v4l2.device import enum_rates, opened, video_input
+from vcam.v4l2.device import enum_rates, opened
 from vcam.v4l2.discover import PROC, SYSFS, Holder, Node, holders, list_nodes
+from vcam.v4l2.inputs import video_input
 from vcam.v4l2.presence import ReaderWatch
 
 
