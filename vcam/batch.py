@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vcam.camera.demo import DemoScene
 from vcam.camera.file import PictureFile, VideoFile, is_picture
+from vcam.camera.turn import Turn
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
@@ -236,7 +237,8 @@ def film_demo(settings: Settings, frames: int, progress: Progress) -> Timings:
     A signal ends it early; what was written so far is playable. Raises what `Pipeline.from_settings` raises.
     """
     tune_process()
-    camera = DemoScene(check_size(*parse_size(settings.output.size), "the output"), settings.output.fps)
+    size = check_size(*parse_size(settings.output.size), "the output")
+    camera = DemoScene(Turn(int(settings.camera.rotate)).size(size), settings.output.fps)
     rule = Overwriting(settings.stream.overwrite, lambda: files_read(settings))
     outputs = [make_output(target, live=False, rule=rule) for target in settings.output.targets]
     pipeline = Pipeline.from_settings(settings, camera=camera, outputs=outputs)

@@ -1,4 +1,7 @@
-"""Run in the virtual machine by tests/vm/test_vm.py: `vcam start` with a webcam that sends JPEG, well or badly."""
+"""Run in the virtual machine by tests/vm/test_vm.py: `vcam start` with a webcam that sends JPEG, well or badly.
+
+And what else a virtual camera can be fed with.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import contextlib
 import itertools
 import os
 import random
+import subprocess
 import threading
 import time
 
@@ -29,6 +33,7 @@ from tests.vm.guest import (
 from tests.vm.shown import is_composited
 from vcam.camera.device import V4L2Camera
 from vcam.errors import CameraStalled
+from vcam.media.ffmpeg import find_ffmpeg
 from vcam.v4l2 import device
 from vcam.v4l2.loopback import forgets_output
 
@@ -150,6 +155,53 @@ def rate(reader):
         count += 1
     assert all(is_composited(frame) for frame in shown)
     return count / (time.monotonic() - began)
+
+
+@pytest.mark.skipif(forgets_output(), reason="this v4l2loopback takes no other producer after one that did not stream")
+@pytest.mark.parametrize("name", ["uyvy422", "yuv422p", "bgr24", "rgb24", "rgb565le", "gray"])
+def test_what_ffmpeg_feeds_a_virtual_camera_with_is_read_in_its_colours(name):
+    """A red picture, in the limited range except for grey."""
+    red = ["-f", "lavfi", "-i", "color=c=0xC82814:size=640x360:rate=30", "-vf", "scale=out_color_matrix=bt601"]
+    feed = [find_ffmpeg(), "-v", "error", "-re", *red, "-pix_fmt", name, "-f", "v4l2", str(WEBCAM)]
+    player = subprocess.Popen(feed, stdin=subprocess.DEVNULL)
+    camera = V4L2Camera(str(WEBCAM), (640, 360), 30, 2.0)
+    try:
+        until(captures, 10, f"ffmpeg feeds {WEBCAM}")
+        camera.open()
+        frame = camera.read()
+        print(camera.description)
+        assert frame.size == (640, 360)
+        assert time.monotonic() - frame.timestamp < 0.5
+        colour = [float(plane.mean()) for plane in frame.planes]
+        # E, P and Q of BT.601 are 0.336, -0.145 and 0.320
+        wanted = (85.6, 128, 128) if name == "gray" else (89.5, 95.5, 199.7)
+        np.testing.assert_allclose(colour, wanted, atol=6 if name == "rgb565le" else 3)
+    finally:
+        camera.close()
+        player.kill()
+        player.wait()
+
+
+QUIRKS = {
+    "padding": lambda number: jpeg(number) + bytes(9000),
+    "no end marker": lambda number: jpeg(number)[:-2],
+    "some lines more": lambda number: jpeg(number, (1280, 728)),
+    "some lines less": lambda number: jpeg(number, (1280, 712)),
+    "zeros in front": lambda number: bytes(16) + jpeg(number),
+}
+
+
+@pytest.mark.parametrize("kind", QUIRKS)
+def test_what_cameras_get_wrong_without_harm_is_shown(kind):
+    with Feeder() as feeder:
+        feeder.damage = lambda data, number: QUIRKS[kind](number)
+        camera = V4L2Camera(str(WEBCAM), HD, 30, 2.0)
+        camera.open()
+        try:
+            for _ in range(6):
+                assert camera.read().size == HD
+        finally:
+            camera.close()
 
 
 def read_many(camera, kind):

@@ -36,11 +36,13 @@ def devices(controls: bool, as_json: bool, camera: str | None, profile: str, ass
         return
     if camera is not None:
         raise click.UsageError("CAMERA goes with --controls")
+    from vcam.camera.turn import Turn
     from vcam.machine.inventory import take_inventory
     from vcam.settings import parse_size
 
-    output = load_settings({}, profile, assignments).settings.output
-    found = take_inventory(parse_size(output.size), output.fps)
+    settings = load_settings({}, profile, assignments).settings
+    lying = Turn(int(settings.camera.rotate)).size(parse_size(settings.output.size))
+    found = take_inventory(lying, settings.output.fps)
     if as_json:
         click.echo(json_text(_inventory_json(found), indent=2))
     else:
