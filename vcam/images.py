@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -28,6 +30,31 @@ _FORMATS = (*_COMMON, "MPO", "WEBP", "TIFF", "AVIF", "JPEG2000", "DIB", "ICO", "
 it hands PostScript to Ghostscript, and metafiles and others to further programs. The first are loaded with Pillow."""
 
 
+_CV_NO_MEMORY = -4
+"""OpenCV's code for an allocation that failed."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether that is what went wrong: Python, OpenCV and Pillow's decoders each have words of their own for it."""
+    if isinstance(error, cv2.error):
+        return bool(error.code == _CV_NO_MEMORY)
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and "out of memory" in str(error))
+
+
+@contextmanager
+def enough_memory(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Within it a picture is loaded, for which there may be too little memory. Raises `InputError` then."""
+    try:
+        yield
+    except (MemoryError, cv2.error, OSError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InputError(
+            f"there is not enough memory to load {os.fspath(path)}",
+            "give a smaller picture: one as large as the output is enough",
+        ) from error
+
+
 def open_picture(path: str | os.PathLike[str]) -> Image.Image:
     """A picture's file, looked at but not decoded yet; the caller closes it.
 
@@ -36,6 +63,8 @@ def open_picture(path: str | os.PathLike[str]) -> Image.Image:
     """
     from PIL import Image, UnidentifiedImageError
 
+    # Pillow warns of large pictures at half of what it refuses; whoever opens one has a limit of his own
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     try:
         return Image.open(path, formats=_COMMON)
     except UnidentifiedImageError:
@@ -47,7 +76,8 @@ def read_image(path: str | os.PathLike[str]) -> U8:
     """Read a picture as uint8 (height, width, 3) BGR, upright as its EXIF orientation says.
 
     Transparent pixels are laid over mid grey; 16-bit, grey, palette and CMYK pictures are converted. Raises
-    `UsageError` if there is no such file, `InputError` if it is empty, truncated, too large or no picture.
+    `UsageError` if there is no such file, `InputError` if it is empty, truncated, too large or no picture, or if there
+    is not enough memory for it.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -60,7 +90,7 @@ def read_image(path: str | os.PathLike[str]) -> U8:
         raise InputError(f"{path} is empty", "export the picture again")
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large pictures at half of what it refuses; the check below is vcam's own
+            # of what Pillow makes of damaged descriptions
             warnings.simplefilter("ignore")
             with open_picture(path) as opened:
                 if opened.width * opened.height > MAX_PIXELS:
@@ -68,7 +98,8 @@ def read_image(path: str | os.PathLike[str]) -> U8:
                         f"{path} has {opened.width}x{opened.height} pixels, too many to load",
                         f"scale it below {MAX_PIXELS // 1_000_000} megapixels",
                     )
-                return _to_bgr(ImageOps.exif_transpose(opened))
+                with enough_memory(path):
+                    return _to_bgr(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError as error:
         raise InputError(f"{path} is not a picture that vcam can read", "use JPEG, PNG, WebP, TIFF or BMP") from error
     except PermissionError as error:
@@ -81,19 +112,42 @@ def read_image(path: str | os.PathLike[str]) -> U8:
         raise InputError(f"{path} is damaged: {error}", "export or download the picture again") from error
 
 
+_BAND = 64
+"""Rows that are converted at once: what lies between a picture and its samples is a multiple of both."""
+
+
 def _to_bgr(image: Image.Image) -> U8:
+    image.load()
+    width, height = image.size
+    picture = np.empty((height, width, 3), np.uint8)
+    convert = _converter(image)
+    for top in range(0, height, _BAND):
+        rows = min(_BAND, height - top)
+        picture[top : top + rows] = convert(image.crop((0, top, width, top + rows)))
+    return picture
+
+
+def _converter(image: Image.Image) -> Callable[[Image.Image], U8]:
+    """From a part of the picture to its samples, BGR or one for all three."""
     if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
         # Pillow clips these to 8 bits instead of scaling them
-        deep = np.asarray(image, np.float32)
-        top = 65535.0 if image.mode.startswith("I") else max(float(deep.max(initial=1.0)), 1e-6)
-        grey = np.clip(deep * (255.0 / top), 0, 255).astype(np.uint8)
-        return np.repeat(grey[..., np.newaxis], 3, axis=2)
+        top = 65535.0 if image.mode.startswith("I") else max(1.0, *cast(tuple[float, float], image.getextrema()))
+
+        def deep(part: Image.Image) -> U8:
+            grey = np.clip(np.asarray(part, np.float32) * (255.0 / top), 0, 255).astype(np.uint8)
+            return cast(U8, grey[..., np.newaxis])
+
+        return deep
     if image.has_transparency_data:
-        rgba = np.asarray(image.convert("RGBA"))
-        alpha = rgba[..., 3:].astype(np.float32) / 255.0
-        flat = rgba[..., :3] * alpha + 128.0 * (1.0 - alpha)
-        return np.ascontiguousarray(flat.round().astype(np.uint8)[..., ::-1])
-    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1])
+
+        def transparent(part: Image.Image) -> U8:
+            rgba = np.asarray(part.convert("RGBA"))
+            alpha = rgba[..., 3:].astype(np.float32) / 255.0
+            flat = rgba[..., :3] * alpha + 128.0 * (1.0 - alpha)
+            return cast(U8, flat.round().astype(np.uint8)[..., ::-1])
+
+        return transparent
+    return lambda part: cast(U8, np.asarray(part.convert("RGB"))[..., ::-1])
 
 
 def bgr_to_frame(picture: U8) -> Frame:

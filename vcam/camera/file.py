@@ -10,7 +10,7 @@ from vcam.camera.base import Camera
 from vcam.camera.pace import Clock, Pacer, Sleep
 from vcam.errors import InputError, UsageError
 from vcam.frames import Frame, check_size
-from vcam.images import bgr_to_frame, read_image
+from vcam.images import bgr_to_frame, enough_memory, read_image
 from vcam.media.ffmpeg import local_url, probe
 from vcam.media.reader import VideoReader
 from vcam.suffixes import IMAGE_SUFFIXES
@@ -168,11 +168,13 @@ class PictureFile:
         """
         if self._frame is not None:
             return
-        picture = read_image(self._path)
-        height, width = picture.shape[:2]
-        check_size(width + width % 2, height + height % 2, what=f"{self._path}")
+        with enough_memory(self._path):
+            picture = read_image(self._path)
+            height, width = picture.shape[:2]
+            check_size(width + width % 2, height + height % 2, what=f"{self._path}")
+            frame = bgr_to_frame(picture)
         self._true_size = (width, height)
-        self._frame = bgr_to_frame(picture)
+        self._frame = frame
         self._seq = 0
         self._pacer = Pacer(self._fps, self._clock, self._sleep)
 

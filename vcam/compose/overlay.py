@@ -16,7 +16,7 @@ from vcam.compose.filters.planes import LINES, Scratch
 from vcam.compose.font import font_for
 from vcam.errors import InputError, UsageError
 from vcam.frames import NOTHING, Box, Frame
-from vcam.images import MAX_PIXELS, bgr_to_frame, open_picture
+from vcam.images import MAX_PIXELS, bgr_to_frame, enough_memory, open_picture
 from vcam.printable import printable
 from vcam.scaling import halve
 from vcam.settings import Spot
@@ -127,7 +127,8 @@ def read_rgba(path: Path) -> U8:
         with open_picture(path) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise InputError(f"{path} has {opened.width}x{opened.height} pixels, too many for an overlay")
-            return np.array(ImageOps.exif_transpose(opened).convert("RGBA"), np.uint8)
+            with enough_memory(path):
+                return np.array(ImageOps.exif_transpose(opened).convert("RGBA"), np.uint8)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{os.fspath(path)} is no picture that can lie over another: {error}", "use PNG") from error
 

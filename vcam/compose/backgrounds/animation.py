@@ -14,7 +14,7 @@ from vcam.compose.backgrounds.fit import fit_picture
 from vcam.errors import InputError
 from vcam.fitting import Fit
 from vcam.frames import Frame
-from vcam.images import MAX_PIXELS, bgr_to_frame, open_picture
+from vcam.images import MAX_PIXELS, bgr_to_frame, enough_memory, open_picture
 from vcam.types import Size
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def look_at_animation(path: Path) -> Animation | None:
                 image.load()
                 common = math.gcd(common, _delay(image))
             return Animation(image.size, Fraction(1000, common or _DEFAULT_DELAY), needs_pillow)
-    except (*_BROKEN, Image.DecompressionBombError):
+    except (*_BROKEN, Image.DecompressionBombError, MemoryError):
         return None
 
 
@@ -86,8 +86,9 @@ class AnimationReader:
             return None
         now = float(self._count * 1000 / self._rate)
         try:
-            while now >= self._until:
-                self._advance(self._image)
+            with enough_memory(self._path):
+                while now >= self._until:
+                    self._advance(self._image)
         except _BROKEN as error:
             raise InputError(f"{self._path} is damaged: {error}", "download the picture again") from error
         self._count += 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vcam.compose.backgrounds.static import load_picture
 from vcam.compose.base import Plate
-from vcam.errors import InputError, UsageError, VcamError
+from vcam.errors import InputError, UsageError
 from vcam.fitting import Fit
 from vcam.frames import Alpha, Frame
 from vcam.suffixes import IMAGE_SUFFIXES
@@ -87,7 +87,8 @@ class SlideShow:
         for candidate in later + [other for other in names if other < name]:
             try:
                 frame = load_picture(self._folder / candidate, size, self._fit)
-            except VcamError as error:
+            except Exception as error:
+                # whatever a picture does to the library that reads it: the error would come up in the loop
                 if candidate not in self._refused:
                     self._refused.add(candidate)
                     _log.warning("passed over in the slide show: %s", error)
