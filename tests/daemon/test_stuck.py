@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from vcam.control.http import prometheus_text
 from vcam.daemon.base import State
 from vcam.daemon.methods import Control, Origin
 from vcam.daemon.outlets import Outlets
+from vcam.errors import UsageError
 from vcam.frames import Frame
+from vcam.output.encoded.record import RecordOutput
 from vcam.testing import FakeSegmenter, RecordingOutput, pattern_frame
 
 
@@ -162,6 +164,92 @@ def test_a_pause_of_a_loop_that_turns_says_nothing_of_that(daemon: Daemon) -> No
     with ControlClient(timeout=5) as client:
         assert client.call("pause") == {}
         assert client.call("resume") == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "seen"),
+    [
+        ("set", {"matte.edge": "5"}, lambda life: life.settings.matte.edge == 5),
+        ("background", {"spec": "color:#ff0000"}, lambda life: life.settings.background.spec == "color:#ff0000"),
+        ("profile", {"name": ""}, lambda life: life.settings.matte.edge == 7),
+        ("reload", {}, lambda life: life.settings.matte.edge == 7),
+    ],
+)
+def test_a_change_is_answered_soon_and_made_when_the_loop_goes_on(
+    stuck: Daemon,
+    network: Hanging,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    params: dict[str, str],
+    seen: Callable[[Any], bool],
+) -> None:
+    before = stuck.life.settings
+    monkeypatch.setattr(Origin, "read", lambda origin, profile="": before.replace(matte__edge=7))
+    with ControlClient(timeout=10) as client:
+        begun = time.monotonic()
+        assert "in stage segment" in client.call(method, params)["stuck"]
+        assert time.monotonic() - begun < 4
+        assert stuck.life.settings is before
+    network.go.set()
+    stuck.until(lambda: seen(stuck.life))
+    with ControlClient(timeout=5) as client:
+        assert "stuck" not in client.call("set", {"matte.edge": "2"})
+
+
+def test_changes_that_wait_behind_each_other_are_answered_and_a_mistake_is_told(
+    stuck: Daemon, network: Hanging, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ControlClient(timeout=10) as client:
+        with pytest.raises(UsageError, match=r"matte\.edge"):
+            client.call("set", {"matte.edge": "far"})
+        begun = time.monotonic()
+        assert "stuck" in client.call("set", {"matte.edge": "5"})
+        assert "stuck" in client.call("set", {"matte.edge": "too far"})
+        assert time.monotonic() - begun < 6
+        network.go.set()
+        stuck.until(lambda: "asked for while the loop hung: set: matte.edge" in caplog.text)
+    assert stuck.life.settings.matte.edge == 5
+
+
+def test_the_command_says_that_a_change_waits_and_does_not_save_it(stuck: Daemon, tmp_path: Path) -> None:
+    said = run("set", "matte.edge=5", "--save")
+    assert said.exit_code == 0
+    assert "the loop is stuck" in said.stderr
+    assert "not saved" in said.stderr
+    assert "saved in" not in said.stdout
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_slow_change_of_a_loop_that_turns_is_waited_for(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vcam.daemon.methods.LOOP_PATIENCE", 0.1)
+    change = daemon.life.changer.change
+
+    def slow(wish: Any, **words: Any) -> Any:
+        def wished(current: Any) -> Any:
+            time.sleep(1.5)
+            return wish(current)
+
+        return change(wished, **words)
+
+    monkeypatch.setattr(daemon.life.changer, "change", slow)
+    with ControlClient(timeout=10) as client:
+        assert client.call("set", {"matte.edge": "5"})["changed"] == {"matte.edge": 5}
+
+
+def test_a_recording_that_waits_for_the_loop_is_answered_too(stuck: Daemon, network: Hanging, tmp_path: Path) -> None:
+    with ControlClient(timeout=10) as client:
+        assert "in stage segment" in client.call("record_start", {"file": str(tmp_path / "talk.mkv")})["stuck"]
+        network.go.set()
+        stuck.until(lambda: not stuck.life.stuck)
+        stuck.until(lambda: any(isinstance(output, RecordOutput) for output in stuck.life.outlets.outputs))
+        client.call("record_stop")
+
+
+def test_the_command_says_that_a_recording_waits(stuck: Daemon, tmp_path: Path) -> None:
+    said = run("record", "start", str(tmp_path / "talk.mkv"))
+    assert said.exit_code == 0
+    assert "the loop is stuck (no frame for" in said.stderr
+    assert not said.stdout
 
 
 def test_the_frame_in_hand_does_not_leave_after_a_pause_was_asked_for(daemon: Daemon, network: Hanging) -> None:

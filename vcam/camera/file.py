@@ -10,7 +10,7 @@ from vcam.camera.base import PATIENCE, Camera
 from vcam.camera.pace import Clock, Pacer, Sleep
 from vcam.errors import CameraStalled, InputError
 from vcam.frames import Frame, check_size
-from vcam.images import Kind, bgr_to_frame, kind_of, open_picture, read_image
+from vcam.images import Kind, bgr_to_frame, enough_memory, kind_of, open_picture, read_image
 from vcam.media.ffmpeg import MediaInfo, local_url
 from vcam.media.filters import even_sides, square_size
 from vcam.media.probe import probe
@@ -198,11 +198,13 @@ class PictureFile:
         """
         if self._frame is not None:
             return
-        picture = read_image(self._path)
-        height, width = picture.shape[:2]
-        check_size(width + width % 2, height + height % 2, what=f"{self._path}")
+        with enough_memory(self._path):
+            picture = read_image(self._path)
+            height, width = picture.shape[:2]
+            check_size(width + width % 2, height + height % 2, what=f"{self._path}")
+            frame = bgr_to_frame(picture)
         self._true_size = (width, height)
-        self._frame = bgr_to_frame(picture)
+        self._frame = frame
         self._seq = 0
         self._pacer = Pacer(self._fps, self._clock, self._sleep)
 

@@ -112,11 +112,13 @@ def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> i
         if save:
             _refuse_hidden(changes, daemon.call("get"))
         result = daemon.call("set", changes)
+        # what the loop may still refuse is not for the next start
+        save, wished = save and "stuck" not in result, save
         status = daemon.call("status") if save else {}
     place = _save(Path(status["config"]), changes, status["profile"]) if save else ""
     _tell(result, as_json)
-    if save and not as_json:
-        click.echo(f"saved in {place}")
+    if wished and not as_json:
+        click.echo(f"saved in {place}" if save else "vcam: it was not saved", err=not save)
     return 0
 
 
@@ -234,9 +236,7 @@ def _tell(result: dict[str, Any], as_json: bool) -> None:
         return
     from vcam.settings.shown import as_text
 
-    if stuck := result.get("stuck"):
-        said = f"the loop is stuck ({printable(stuck)}): this takes effect when it goes on"
-        click.echo(f"vcam: {said}", err=True)
+    tell_stuck(result)
     for key, value in result.get("changed", {}).items():
         click.echo(printable(f"{key} = {as_text(key, value)}"))
     if any(key.startswith("stream.") for key in result.get("changed", ())):
@@ -244,3 +244,9 @@ def _tell(result: dict[str, Any], as_json: bool) -> None:
     if restart := result.get("restart"):
         names = printable(", ".join(restart))
         click.echo(f"vcam: these take effect after vcam stop and vcam start: {names}", err=True)
+
+
+def tell_stuck(result: dict[str, Any]) -> None:
+    """Say so, if that is the answer."""
+    if stuck := result.get("stuck"):
+        click.echo(f"vcam: the loop is stuck ({printable(stuck)}): this takes effect when it goes on", err=True)

@@ -9,6 +9,7 @@ import click
 from vcam.cli import complete
 from vcam.cli.control import _call as call_daemon
 from vcam.cli.control import _common as daemon_options
+from vcam.cli.control import tell_stuck
 from vcam.cli.main import HelpfulGroup
 from vcam.printable import json_text, printable
 
@@ -84,6 +85,8 @@ def _tell(name: str, as_json: bool, method: str, params: dict[str, Any]) -> int:
     answer = call_daemon(name, method, params)
     if as_json:
         click.echo(json_text(answer, indent=2))
+    elif "stuck" in answer:
+        tell_stuck(answer)
     else:
         done, what = next(iter(answer.items()))
         click.echo(printable(f"{done}: {', '.join(what) if isinstance(what, list) else what}"))

@@ -39,6 +39,7 @@ from vcam.daemon.keeper import CameraKeeper
 from vcam.daemon.mailbox import Mailbox
 from vcam.daemon.outlets import Outlets
 from vcam.errors import VcamError
+from vcam.images import is_out_of_memory
 from vcam.pipeline import Pipeline, give_back_memory
 from vcam.segment.base import Segmenter
 from vcam.settings import Settings
@@ -165,7 +166,7 @@ class Changer:
                 prepared.discard()
                 raise
         except (MemoryError, cv2.error) as error:
-            if isinstance(error, cv2.error) and error.code != _NO_MEMORY:
+            if not is_out_of_memory(error):
                 raise
             raise VcamError(
                 "there is not enough memory for that: nothing has changed", "a smaller output.size"
@@ -230,10 +231,6 @@ class Changer:
                 life.resize(size)
 
         return go_back
-
-
-_NO_MEMORY = -4
-"""OpenCV's code for an allocation that failed."""
 
 
 def _stopping() -> VcamError:

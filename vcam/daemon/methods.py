@@ -16,6 +16,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -40,7 +41,7 @@ from vcam.settings.shown import as_meant, without_secrets
 log = logging.getLogger(__name__)
 
 LOOP_PATIENCE = 0.8
-"""Seconds that a pause waits for the loop before it is answered that this hangs."""
+"""Seconds that a request waits for the loop before it is answered that this hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class Control:
         self._terminal = os.isatty(2)
         self._http: HttpServer | None = None
         self._server: Server | None = None
+        # answers that are owed, and since when; for the server's thread
+        self._waiting: list[tuple[Future[dict[str, Any]], float]] = []
         self._lock: NameLock | None = None
         try:
             self._lock = NameLock(name)
@@ -150,9 +153,28 @@ class Control:
 
     def _handle(self, client: Client, request: Request, params: Any) -> Any:
         if request.method in streams.METHODS:
-            return self._streams.handle(request.method, params)
+            return self._patiently(self._streams.handle(request.method, params))
         method: Callable[[Client, Any], Any] = getattr(self, f"_do_{request.method}")
         return method(client, params)
+
+    def _patiently(self, done: Future[Any]) -> Future[dict[str, Any]]:
+        """An answer that waits for the work, but not for a loop that hangs: then it says so, and the work goes on.
+
+        What is wrong with a change is told first; it is found without the loop.
+        """
+        answer = _answer(done)
+        if not answer.done():
+            self._waiting.append((answer, time.monotonic()))
+        return answer
+
+    def _tell_what_hangs(self) -> None:
+        now = time.monotonic()
+        self._waiting = [waiting for waiting in self._waiting if not waiting[0].done()]
+        if self._waiting and (stuck := self._life.stuck):
+            for answer, since in self._waiting:
+                if now - since >= LOOP_PATIENCE:
+                    with suppress(InvalidStateError):
+                        answer.set_result({"stuck": stuck})
 
     def _do_version(self, client: Client, params: Any) -> dict[str, Any]:
         return {"version": __version__, "protocol": 1}
@@ -171,13 +193,14 @@ class Control:
         def wish(current: Settings) -> Settings:
             return with_changes(current, as_meant(params, flatten(current)))
 
-        return _answer(self._life.changer.change(wish))
+        return self._patiently(self._life.changer.change(wish))
 
     def _do_background(self, client: Client, params: Any) -> Future[dict[str, Any]]:
         changes = {"background.spec": params.spec}
         # also if it is the same one: the file may be another
         renew = frozenset(("background",))
-        return _answer(self._life.changer.change(lambda current: with_changes(current, changes), renew=renew))
+        done = self._life.changer.change(lambda current: with_changes(current, changes), renew=renew)
+        return self._patiently(done)
 
     def _do_profile(self, client: Client, params: Any) -> Future[dict[str, Any]]:
         def wish(current: Settings) -> Settings:
@@ -185,7 +208,7 @@ class Control:
 
         done = self._life.changer.change(wish, strict=False)
         done.add_done_callback(lambda future: None if future.exception() else self._took_profile(params.name))
-        return _answer(done)
+        return self._patiently(done)
 
     def _took_profile(self, name: str) -> None:
         self._profile = name
@@ -215,7 +238,7 @@ class Control:
         return answer
 
     def _do_reload(self, client: Client, params: Any) -> Future[dict[str, Any]]:
-        return _answer(self.reload())
+        return self._patiently(self.reload())
 
     def _do_stop(self, client: Client, params: Any) -> dict[str, Any]:
         self._life.stop()
@@ -235,6 +258,7 @@ class Control:
             self._server.publish(event, line)
 
     def _tick(self) -> None:
+        self._tell_what_hangs()
         if self._server and self._server.subscribed("metrics"):
             self._server.publish("metrics", notification("metrics", self._status()), droppable=True)
 
@@ -244,14 +268,18 @@ def _answer(done: Future[Any]) -> Future[dict[str, Any]]:
     answer: Future[dict[str, Any]] = Future()
 
     def finish(future: Future[Any]) -> None:
-        # it may have been answered that the loop hangs
-        with suppress(InvalidStateError):
-            if future.cancelled():
-                answer.set_exception(VcamError("vcam is stopping", "start it again: vcam start"))
-            elif error := future.exception():
+        error: BaseException | None = VcamError("vcam is stopping", "start it again: vcam start")
+        if not future.cancelled():
+            error = future.exception()
+        try:
+            if error:
                 answer.set_exception(error)
             else:
                 answer.set_result(_told(future.result()))
+        except InvalidStateError:
+            # it has been answered that the loop hangs
+            if error:
+                log.warning("asked for while the loop hung: %s", error)
 
     done.add_done_callback(finish)
     return answer
@@ -260,7 +288,7 @@ def _answer(done: Future[Any]) -> Future[dict[str, Any]]:
 def _told(result: Any) -> dict[str, Any]:
     if isinstance(result, Change):
         return {"changed": without_secrets(result.changed), "restart": list(result.restart)}
-    return {}
+    return result if isinstance(result, dict) else {}
 
 
 def _report_reload(done: Future[Change]) -> None:

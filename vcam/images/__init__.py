@@ -11,7 +11,7 @@ writing   a picture as a file
 """
 
 from vcam.images.kinds import Kind, kind_of, pictures_in, written_suffix
-from vcam.images.opening import MAX_PIXELS, open_into, open_picture, reading
+from vcam.images.opening import MAX_PIXELS, enough_memory, is_out_of_memory, open_into, open_picture, reading
 from vcam.images.planes import between_maps, bgr_to_frame, frame_to_bgr, place_map
 from vcam.images.reader import Raw, flattened, read_image, read_raw, read_rgba, read_turned
 from vcam.images.samples import levels, turned_samples
@@ -23,8 +23,10 @@ __all__ = [
     "Raw",
     "between_maps",
     "bgr_to_frame",
+    "enough_memory",
     "flattened",
     "frame_to_bgr",
+    "is_out_of_memory",
     "kind_of",
     "levels",
     "open_into",

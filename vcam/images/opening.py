@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import cv2
+
 from vcam.errors import InputError, UsageError, VcamError
 from vcam.images.heif import decode_heif
 from vcam.images.kinds import Kind, kind_of
@@ -28,6 +30,35 @@ it hands PostScript to Ghostscript, and metafiles and others to further programs
 
 AGAIN = "export or download the picture again"
 _KNOWN = "use JPEG, PNG, WebP, AVIF, TIFF or BMP"
+
+
+_CV_NO_MEMORY = -4
+"""OpenCV's code for an allocation that failed."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether that is what went wrong: Python, OpenCV and Pillow's decoders each have words of their own for it."""
+    if isinstance(error, cv2.error):
+        return bool(error.code == _CV_NO_MEMORY)
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and "out of memory" in str(error))
+
+
+@contextmanager
+def enough_memory(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Within it a picture is loaded, for which there may be too little memory. Raises `InputError` then."""
+    try:
+        yield
+    except (MemoryError, cv2.error, OSError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise _no_memory(path) from error
+
+
+def _no_memory(path: str | os.PathLike[str]) -> InputError:
+    return InputError(
+        f"there is not enough memory to load {os.fspath(path)}",
+        "give a smaller picture: one as large as the output is enough",
+    )
 
 
 @contextmanager
@@ -57,8 +88,8 @@ def _input_error(path: Path, error: Exception) -> InputError:
         return InputError(f"{path} may not be read", f"chmod u+r {path}")
     if isinstance(error, Image.DecompressionBombError):
         return InputError(f"{path} has too many pixels to load", _smaller())
-    if isinstance(error, MemoryError):
-        return InputError(f"there is not enough memory to load {path}", "scale the picture down")
+    if is_out_of_memory(error):
+        return _no_memory(path)
     if isinstance(error, NotImplementedError):
         return InputError(f"{path} is stored in a way that vcam cannot read: {error}", "export it as PNG or JPEG")
     if isinstance(error, OSError) and error.errno:

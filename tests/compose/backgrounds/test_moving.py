@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.compose.backgrounds.helpers import GREYS, SIZE, animate, film, luma, parse, plate
+from vcam.compose.backgrounds import slides as slides_module
 from vcam.compose.backgrounds.animation import AnimationReader, look_at_animation
 from vcam.compose.backgrounds.moving import VideoBackground
 from vcam.compose.backgrounds.prefetch import AHEAD, Prefetcher
@@ -43,6 +44,33 @@ def settle(show: SlideShow) -> None:
     """Wait until the next picture is loaded."""
     assert show._next is not None
     show._next.exception(timeout=10)
+
+
+def test_a_picture_that_breaks_its_library_does_not_break_the_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    slides(tmp_path, "a.png", "b.png", "c.png")
+    load = slides_module.load_picture
+
+    def broken(path: Path, *rest: object) -> Frame:
+        if path.name == "b.png":
+            raise IndexError("of a table within")
+        return load(path, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(slides_module, "load_picture", broken)
+    show = SlideShow(tmp_path, 1.0)
+    show.prepare((64, 48))
+    seen, now = set(), 0.0
+    while len(seen) < 2:
+        show.without_person(now)
+        seen.add(show._name)
+        assert show._next is not None
+        show._next.exception(10)
+        now += 1.0
+        assert now < 20
+    show.close()
+    assert seen == {"a.png", "c.png"}
+    assert "of a table within" in caplog.text
 
 
 def test_a_slide_show_turns_by_the_clock_in_the_order_of_names(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from vcam.compose.backgrounds.fit import fit_picture
 from vcam.errors import InputError
 from vcam.fitting import Fit
 from vcam.frames import Frame
-from vcam.images import bgr_to_frame, flattened, open_into, open_picture, reading
+from vcam.images import bgr_to_frame, enough_memory, flattened, open_into, open_picture, reading
 from vcam.types import Size
 
 if TYPE_CHECKING:
@@ -106,8 +106,9 @@ class AnimationReader:
         if self._image is None:
             return None
         now = float(self._count * 1000 / self._rate)
-        while now >= self._until:
-            self._advance(self._image)
+        with enough_memory(self._path):
+            while now >= self._until:
+                self._advance(self._image)
         self._count += 1
         return self._frame
 

@@ -11,7 +11,7 @@ from vcam.compose.base import Plate
 from vcam.errors import UsageError
 from vcam.fitting import Fit
 from vcam.frames import Alpha, Frame
-from vcam.images import bgr_to_frame, read_image
+from vcam.images import bgr_to_frame, enough_memory, read_image
 from vcam.types import U8, Size
 
 GREEN = (0, 255, 0)
@@ -88,5 +88,6 @@ class ImageBackground:
 
 def load_picture(path: Path, size: Size, fit: Fit) -> Frame:
     """A picture file as a frame of `size`, its own. Raises `InputError`, `UsageError`."""
-    picture: U8 = read_image(path)
-    return bgr_to_frame(fit_picture(picture, size, fit))
+    with enough_memory(path):
+        picture: U8 = read_image(path)
+        return bgr_to_frame(fit_picture(picture, size, fit))
