@@ -48,7 +48,7 @@ def steps(rate: str, seconds: float) -> tuple[str, ...]:
         "-f",
         "lavfi",
         "-i",
-        f"color=black:s=64x48:r={rate}:d={seconds},format=yuv420p,geq=lum='20+2*N':cb=128:cr=128",
+        f"color=black:s=64x48:r={rate}:d={seconds},format=yuv420p,geq=lum='20+1.5*N':cb=128:cr=128",
     )
 
 
@@ -128,6 +128,14 @@ def test_a_size_that_changes_midway_costs_no_time(tmp_path: Path) -> None:
     )
     apply(uneven, tmp_path / "out.mp4")
     assert packets(tmp_path / "out.mp4") == pytest.approx(packets(uneven), abs=MILLISECOND)
+
+
+def test_frames_of_one_time_are_all_kept(tmp_path: Path) -> None:
+    film = make(
+        tmp_path / "film.mkv", *steps("25", 1), "-c:v", "ffv1", "-bsf:v", "setts=ts=(N*40-40*eq(N\\,9))/1000/TB"
+    )  # fmt: skip
+    for suffix in ("mp4", "mkv"):
+        assert apply(film, tmp_path / f"out.{suffix}").frames == len(packets(tmp_path / f"out.{suffix}")) == 25
 
 
 def test_a_kind_of_file_without_times_takes_the_true_average_and_says_so(tmp_path: Path) -> None:

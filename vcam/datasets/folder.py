@@ -128,8 +128,8 @@ def _video(pair: Pair, size: Size | None) -> Iterator[tuple[Frame, U8]]:
     # both are scaled to even sides, as I420 has them, and so stay alike
     wanted = (wanted[0] + wanted[0] % 2, wanted[1] + wanted[1] % 2)
     with (
-        VideoReader(local_url(pair.source), wanted, source.fps) as frames,
-        VideoReader(local_url(pair.matte), wanted, source.fps) as mattes,
+        VideoReader(local_url(pair.source), wanted, source.fps, track=source.track) as frames,
+        VideoReader(local_url(pair.matte), wanted, source.fps, track=matte.track) as mattes,
     ):
         while (frame := frames.read()) is not None and (true := mattes.read()) is not None:
             yield frame, _expanded(true.y)

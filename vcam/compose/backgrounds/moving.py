@@ -106,6 +106,7 @@ class VideoBackground(_Film):
         super().__init__(str(path))
         self._path, self._fit = path, fit
         self._animation: Animation | None = None
+        self._track: int | None = None
 
     def _look(self, size: Size) -> tuple[Fraction, Box]:
         box = Box(0, 0, *size)
@@ -114,7 +115,7 @@ class VideoBackground(_Film):
             rate, inner, aspect = self._animation.rate, self._animation.size, Fraction(1)
         else:
             info = probe(self._path)
-            rate, inner, aspect = info.fps, info.size, info.aspect
+            rate, inner, aspect, self._track = info.fps, info.size, info.aspect, info.track
         if self._fit == "contain":
             box = contain(inner, size, aspect=aspect, unit=2, least=MIN_SIDE)
         return min(rate, MAX_RATE), box
@@ -129,7 +130,9 @@ class VideoBackground(_Film):
         filters = f"fps={rate}"
         if fit == "cover":
             filters += "," + cover_filter(plate)
-        return VideoReader(local_url(self._path), size, rate, loop=True, options=options, filters=filters)
+        return VideoReader(
+            local_url(self._path), size, rate, loop=True, options=options, filters=filters, track=self._track
+        )
 
 
 class ScreenBackground(_Film):
