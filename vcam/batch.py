@@ -19,6 +19,7 @@ from vcam.frames import Frame, check_size
 from vcam.images import IMAGE_SUFFIXES, frame_to_bgr, write_image
 from vcam.matting import open_matting
 from vcam.media.containers import VIDEO_SUFFIXES
+from vcam.media.times import frame_times
 from vcam.output.encoded.file import VideoFileOutput
 from vcam.output.factory import make_output
 from vcam.output.y4m import Y4MFile
@@ -158,7 +159,9 @@ class Batch:
                 progress(pipeline.timings.frames, camera.frames)
             timings = pipeline.timings
             notes = [f"{camera.description} {note}" for note in camera.notes]
-            notes += [] if interrupted else [_cut(camera, timings.frames)]
+            notes += [*_not_kept(job, camera, output), "" if interrupted else _cut(camera, timings.frames)]
+            if interrupted and isinstance(output, VideoFileOutput):
+                output.end_early()
             cost = sum(timings.stages_ms().values())
             return Done(timings.frames, cost, bool(interrupted), [note for note in notes if note])
 
@@ -166,7 +169,7 @@ class Batch:
         if job.target.suffix.lower() == ".y4m":
             return Y4MFile(job.target)
         audio = None if self._mattes else job.source
-        return VideoFileOutput(job.target, audio_from=audio, blocking=True)
+        return VideoFileOutput(job.target, audio_from=audio, blocking=True, times=camera.uneven)
 
 
 def film_demo(settings: Settings, frames: int, progress: Progress) -> Timings:
@@ -185,16 +188,39 @@ def film_demo(settings: Settings, frames: int, progress: Progress) -> Timings:
     return pipeline.timings
 
 
+def _not_kept(job: Job, camera: VideoFile, output: VideoFileOutput | Y4MFile) -> list[str]:
+    """Words on what the new film has not of the old one."""
+    name = job.target.name
+    if isinstance(output, VideoFileOutput):
+        return [f"{name}: {output.note}"] if output.note else []
+    if camera.uneven is None:
+        return []
+    return [f"{name}: frames come evenly, {camera.fps:.5g} a second as on average, since .y4m has no times"]
+
+
 _MISSING = 0.05
 """The share of a film's frames that may be missing before anybody is told."""
 
 
 def _cut(camera: VideoFile, frames: int) -> str:
     """A word on a film that ended before its time, as one does whose download broke off."""
-    if not camera.frames or frames >= camera.frames * (1 - _MISSING) - 2:
+    info, times = camera.info, camera.times
+    if info is None or times is None:
         return ""
-    found, meant = frames / camera.fps, camera.frames / camera.fps
+    share = min(1.0, frames / times.count)
+    found, meant = float(times.end) * share, max(float(times.end), info.duration or 0.0)
+    if share >= 1 - _MISSING and meant > found + _ends_early(meant):
+        # sound may well go on for longer than the picture
+        others = (track.index for track in info.tracks if track.kind in ("audio", "subtitle") and track.codec)
+        ends = (frame_times(Path(camera.description), index) for index in others)
+        found = max((float(end.end) for end in ends if end), default=found)
+    if meant <= found + _ends_early(meant):
+        return ""
     return f"{camera.description} ended after {found:.1f} of {meant:.1f} seconds: it may be damaged"
+
+
+def _ends_early(seconds: float) -> float:
+    return seconds * _MISSING + 0.1
 
 
 class StillComposer:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from vcam.media.containers import CONTAINERS, MATROSKA, MOV, MP4, VIDEO_SUFFIXES
-from vcam.media.ffmpeg import ask, ffmpeg_programs, find_ffmpeg, run_once
+from vcam.media.ffmpeg import ask, ffmpeg_programs, run_once
 
 BARS = ("-f", "lavfi", "-i", "testsrc=size=64x64:rate=25:d=0.5", "-pix_fmt", "yuv420p")
 ENCODERS = {
@@ -37,14 +36,3 @@ def test_a_kind_of_file_holds_the_codecs_that_it_is_said_to_hold(tmp_path: Path,
         file = ["-y", *BARS, "-c:v", name, *options, *container.tag(codec), *way, "-f", container.muxer]
         failure = run_once(program, [*file, f"file:{tmp_path / 'film'}"], patience=30)
         assert (failure is None) == (codec in container.codecs), failure
-
-
-@pytest.mark.process
-def test_sound_is_taken_as_it_is_where_the_kind_of_file_can_hold_it(tmp_path: Path) -> None:
-    sounds = {codec: tmp_path / f"{codec}.mkv" for codec in ("aac", "pcm_alaw")}
-    for codec, path in sounds.items():
-        command = [find_ffmpeg(), "-v", "error", "-f", "lavfi", "-i", "sine=d=1", "-c:a", codec, str(path)]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    assert MP4.takes_sound_of(sounds["aac"])
-    assert not MP4.takes_sound_of(sounds["pcm_alaw"])
-    assert MATROSKA.takes_sound_of(sounds["pcm_alaw"])

@@ -15,6 +15,7 @@ from vcam.media.ffmpeg import MediaInfo, local_url
 from vcam.media.filters import even_sides, square_size
 from vcam.media.probe import probe
 from vcam.media.reader import VideoReader, tell
+from vcam.media.times import FrameTimes, film_times
 from vcam.types import Size
 
 _PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6")
@@ -23,7 +24,10 @@ _MOVING_JPEG = frozenset({".mjpg", ".mjpeg"})
 
 
 class VideoFile:
-    """A video file at its own rate. It needs no pace of its reader, so it never drops a frame."""
+    """A video file at its own rate. It needs no pace of its reader, so it never drops a frame.
+
+    `info` is what the file holds, once it is open, and `times` are those of its frames, None if it is paced.
+    """
 
     live = False
     dropped = 0
@@ -39,6 +43,8 @@ class VideoFile:
         self._size: Size = (0, 0)
         self._fps = Fraction(0)
         self._frames: int | None = None
+        self.info: MediaInfo | None = None
+        self.times: FrameTimes | None = None
         self.notes: tuple[str, ...] = ()
         """What a person should know of the film, with it as the subject; known once open."""
 
@@ -56,8 +62,13 @@ class VideoFile:
 
     @property
     def frames(self) -> int | None:
-        """About how many frames the file has, None if it does not tell; known once open."""
+        """How many frames the file has, about if it is paced, None if it does not tell; known once open."""
         return self._frames
+
+    @property
+    def uneven(self) -> FrameTimes | None:
+        """The times of a film whose frames do not come evenly: each has its own, in seconds from the file's start."""
+        return None if self.times is None or self.times.even else self.times
 
     def check(self) -> None:
         probe(self._path)
@@ -71,11 +82,15 @@ class VideoFile:
             return
         info = probe(self._path)
         self._size = square_size(info)
-        self._fps, self._frames = info.fps, info.frames
+        self.info, self._fps, self._frames, self.times = info, info.fps, info.frames, None
+        if not self._paced and (times := film_times(self._path, info)):
+            self._fps, self._frames = times.even or times.mean or info.fps, times.count
+            self.times = times
         check_size(*self._size, what=f"{self._path}")
         reader = VideoReader(
-            local_url(self._path), self._size, info.fps,
+            local_url(self._path), self._size, self._fps,
             info=info, loop=self._paced, filters=even_sides(info.size) if info.aspect == 1 else "",
+            stamped=self.uneven is not None,
         )  # fmt: skip
         try:
             # ffmpeg that plays a damaged file round and round finds neither a frame nor an end

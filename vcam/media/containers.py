@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-
-from vcam.folders import scratch
-from vcam.media.ffmpeg import find_ffmpeg, local_input, run_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +22,9 @@ class Container:
         """Options for the name of the codec in the file, where players know it by another than ffmpeg's own."""
         return ("-tag:v", "hvc1") if codec == "hevc" and self is not MATROSKA else ()
 
-    def takes_sound_of(self, source: Path) -> bool:
-        """Whether it can hold the sound of another file as it is: tried out on its first moments."""
-        with tempfile.NamedTemporaryFile(suffix=f".{self.muxer}", dir=scratch()) as trial:
-            copy = ("-map", "0:a", "-c", "copy", "-t", "0.2", "-f", self.muxer, f"file:{trial.name}")
-            return run_once(find_ffmpeg(), ["-y", *local_input(source), *copy]) is None
+    def ticks(self, scale: int) -> tuple[str, ...]:
+        """Options for the ticks a second in which it counts the picture's times, where it can be told."""
+        return () if self is MATROSKA else ("-video_track_timescale", str(scale))
 
 
 # its index at the front: so it can be played while it is still loading

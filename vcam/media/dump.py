@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from vcam.errors import InputError
 from vcam.media.colours import UNTAGGED, ColourTags
-from vcam.media.tracks import Contents, Track, is_place
+from vcam.media.tracks import Contents, Track, places
 
 OPTIONS = ("-hide_banner", "-nostdin", "-v", "level+info")
 """Options of the ffmpeg whose text is to be read."""
@@ -25,6 +25,7 @@ _STREAM = re.compile(
     r"Stream #0:\d+(?:\[0x[0-9a-f]+\])?(?:\(.*\))?: (Video|Audio|Subtitle|Data|Attachment|Unknown): (.*)"
 )
 _ANY_STREAM = re.compile(r"Stream #0:(\d+)")
+_INPUT = re.compile(r"Input #0, (\S+), from '")
 _DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d\.\d\d)(?:, start: -?[\d.]+)?, bitrate: ")
 _MATRIX = re.compile(r"(?:displaymatrix|Display Matrix): rotation of (-?\d+(?:\.\d+)?) degrees$")
 _TAG = re.compile(r"\(([^()]{1,40}) / 0x[0-9A-F]{1,8}\)")
@@ -45,9 +46,9 @@ def read_dump(text: str) -> Contents | None:
 
     Raises `InputError` if the text tells two things of one track, which only forged metadata bring about.
     """
-    found: dict[int, Track] = {}
+    tracks: dict[int, Track] = {}
     duration: float | None = None
-    began = False
+    format_ = ""
     heading: tuple[str, int] | None = None
     track: Track | None = None
     tags: list[str] = []
@@ -55,15 +56,15 @@ def read_dump(text: str) -> Contents | None:
         line = _LINE.match(whole)
         if line is None:
             continue
-        if not began:
-            began = line[2].startswith("Input #0, ")
+        if not format_:
+            format_ = found[1] if (found := _INPUT.match(line[2])) else ""
             continue
         indent, words = len(line[1]), line[2]
         if heading is not None and indent > heading[1]:
             if heading[0] == "Side data:" and track is not None and (turned := _MATRIX.match(words)):
-                track = found[track.index] = _turned(track, float(turned[1]))
+                track = tracks[track.index] = _turned(track, float(turned[1]))
             elif heading[0] == "Metadata:" and heading[1] == 2:
-                tags.append(words.partition(":")[0])
+                tags.append(words.partition(":")[0].strip())
             continue
         heading = (words, indent) if words in ("Metadata:", "Side data:") else None
         if indent == 2 and duration is None and (length := _DURATION.match(words)):
@@ -71,10 +72,12 @@ def read_dump(text: str) -> Contents | None:
         if (stream := _ANY_STREAM.match(words)) is None:
             continue
         track = _track(words, int(stream[1]))
-        before = found.setdefault(track.index, track)
+        before = tracks.setdefault(track.index, track)
         if _turned(before, 0.0) != track:
             raise InputError("its metadata are made to look like tracks", "convert it with ffmpeg -map_metadata -1")
-    return Contents(tuple(found[index] for index in sorted(found)), duration, is_place(tags)) if began else None
+    if not format_:
+        return None
+    return Contents(tuple(tracks[index] for index in sorted(tracks)), duration, places(tags), format_)
 
 
 def _turned(track: Track, rotation: float) -> Track:

@@ -123,7 +123,8 @@ class MediaInfo:
     """What a media file holds. `size` is upright, after the rotation that players apply; `duration` in seconds, or
     None if unknown; `aspect` is the shape of a pixel (1 is square); `field_order` is ffmpeg's name: "progressive",
     or "tt", "bb", "tb", "bt" for an interlaced film, "" where the film does not say. `track` is ffmpeg's number of the
-    moving picture that all this is said of, one of `tracks`. `place`: the film tells where it was made."""
+    moving picture that all this is said of, one of `tracks`. `places`: names of tags that tell where it was made.
+    `format`: ffmpeg's name of the kind of file."""
 
     size: Size
     fps: Fraction
@@ -134,7 +135,14 @@ class MediaInfo:
     field_order: str = ""
     track: int = 0
     tracks: tuple[Track, ...] = ()
-    place: bool = False
+    places: tuple[str, ...] = ()
+    format: str = ""
+
+    @property
+    def beside(self) -> tuple[Track, ...]:
+        """The tracks beside the picture that can go into another film."""
+        kinds = ("audio", "subtitle", "attachment")
+        return tuple(track for track in self.tracks if track.kind in kinds and track.codec)
 
     @property
     def film(self) -> Track:

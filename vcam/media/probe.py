@@ -18,7 +18,7 @@ from vcam.media.colours import ColourTags
 from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, last_line, local_input
 from vcam.media.rate import exact_rate
 from vcam.media.times import frame_times
-from vcam.media.tracks import Contents, Track, is_place
+from vcam.media.tracks import Contents, Track, places
 
 _PATIENCE = 60.0
 _LOOK = 10.0
@@ -56,7 +56,8 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
         film.field_order,
         film.index,
         contents.tracks,
-        contents.place,
+        contents.places,
+        contents.format,
     )
 
 
@@ -111,7 +112,9 @@ def read_json(text: str) -> Contents | None:
         tracks = tuple(_track(stream) for stream in answer["streams"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Contents(tracks, duration, is_place(answer["format"].get("tags", {})))
+    return Contents(
+        tracks, duration, places(answer["format"].get("tags", {})), str(answer["format"].get("format_name", ""))
+    )
 
 
 def _track(stream: dict[str, Any]) -> Track:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import select
 import subprocess
 import tempfile
 from fractions import Fraction
 from functools import cache
+from typing import IO
 
 from vcam.errors import InputError
 from vcam.folders import scratch
@@ -18,12 +20,29 @@ from vcam.types import Size
 
 _log = logging.getLogger(__name__)
 
+_STAMPS = "settb=1/1000000,metadata=mode=add:key=vcam:value=1,metadata=mode=print:key=vcam:direct=1:file=pipe\\\\:{}"
+"""Filters that write each frame's time into a pipe, as "frame:0 pts:40000 ..."; a frame is printed for a tag it has."""
+
 
 @cache
 def tell(film: str, note: str) -> None:
     """Say what a person should know of a film, "" if nothing, and once, however often it is opened."""
     if note:
         _log.warning("%s %s", film, note)
+
+
+def _pipe() -> tuple[int, IO[str]]:
+    """An end for ffmpeg to write to, and what it writes."""
+    readable, writable = os.pipe()
+    return writable, os.fdopen(readable, encoding="ascii", errors="replace")
+
+
+def _next_stamp(lines: IO[str]) -> float:
+    """The time of the next frame, in seconds. ffmpeg writes it before the frame itself."""
+    for line in lines:
+        if line.startswith("frame:") and (ticks := line.partition("pts:")[2].split()):
+            return int(ticks[0]) / 1e6 if ticks[0].lstrip("-").isdigit() else 0.0
+    raise InputError("ffmpeg does not tell the times of the frames", "give another ffmpeg in VCAM_FFMPEG")
 
 
 class VideoReader:
@@ -42,13 +61,16 @@ class VideoReader:
         loop: bool = False,
         options: tuple[str, ...] = (),
         filters: str = "",
+        stamped: bool = False,
     ) -> None:
         """source: what ffmpeg's `-i` takes (`local_url` for files); `options` go before it. `size` must be even.
 
-        info: what `probe` says of a film, by which its fields and colours are treated; `note` says what could not be.
-        Without it the frames' own tags are all that is known: an untagged one is BT.601, HDR stays as it is.
+        info: what `probe` says of a film, by which its track is chosen, and its fields and colours are treated; `note`
+        says what could not be. Without it the first moving picture is read, and its frames' own tags are all that is
+        known: an untagged one is BT.601, HDR stays as it is.
 
-        `filters` are ffmpeg's video filters to apply before the picture is scaled to `size`.
+        `filters` are ffmpeg's video filters to apply before the picture is scaled to `size`. stamped: every frame as it
+        is in the file, none left out and none twice, with its own time; else as many frames a second as `fps` says.
         """
         check_size(*size, what=source)
         self._frame = Frame.allocate(*size)
@@ -59,23 +81,34 @@ class VideoReader:
         # a file, not a pipe: nothing has to drain it, and ffmpeg can never block on it
         self._messages = tempfile.TemporaryFile(dir=scratch())  # noqa: SIM115 - lives as long as the process
         chain, self.note = film_filters(info, size, filters, quick=loop)
+        self._stamps: IO[str] | None
+        stamps, self._stamps = _pipe() if stamped else (-1, None)
+        if stamped:
+            chain += f",{_STAMPS.format(stamps)}"
         command = [find_ffmpeg(), "-v", "error", "-nostdin", "-threads", "1", *options]
         if source.startswith("file:"):
             command += LOCAL_ONLY
         if loop:
             command += ["-stream_loop", "-1"]
-        command += ["-i", source, "-map", "0:V:0", "-vf", chain, "-fps_mode", "cfr"]
-        command += ["-r", f"{fps.numerator}/{fps.denominator}", "-f", "rawvideo", "pipe:1"]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0,
-            # Ctrl-C is for vcam, which ends its children in order
-            start_new_session=True,
-        )  # fmt: skip
+        command += ["-i", source, "-map", "0:V:0" if info is None else f"0:{info.track}", "-vf", chain]
+        rate = ("cfr", "-r", f"{fps.numerator}/{fps.denominator}")
+        command += ["-fps_mode", *(("passthrough",) if stamped else rate), "-f", "rawvideo", "pipe:1"]
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0,
+                pass_fds=(stamps,) if stamped else (),
+                # Ctrl-C is for vcam, which ends its children in order
+                start_new_session=True,
+            )  # fmt: skip
+        finally:
+            if stamped:
+                os.close(stamps)
 
     def read(self) -> Frame | None:
         """The next frame, or None at the end; it belongs to the reader until the next call.
 
-        Its time stamp is its position in seconds. Raises `InputError` if not one frame could be decoded.
+        Its time stamp is its position in seconds, from the start of the file if it is stamped. Raises `InputError` if
+        not one frame could be decoded.
         """
         assert self._process.stdout is not None
         got = 0
@@ -87,7 +120,7 @@ class VideoReader:
                 return None
             got += count
         self._frame.seq = self._seq
-        self._frame.timestamp = float(self._seq / self._fps)
+        self._frame.timestamp = float(self._seq / self._fps) if self._stamps is None else _next_stamp(self._stamps)
         self._seq += 1
         return self._frame
 
@@ -113,6 +146,8 @@ class VideoReader:
         if self._process.stdout:
             self._process.stdout.close()
         self._process.wait()
+        if self._stamps is not None:
+            self._stamps.close()
         self._messages.close()
 
     def __enter__(self) -> VideoReader:

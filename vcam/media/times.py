@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from vcam.media.ffmpeg import find_ffmpeg, local_input
+from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input
 from vcam.media.rate import exact_rate
 
 _DISCARDED = 4
@@ -18,6 +19,7 @@ _DISCARDED = 4
 _ROUNDING = Fraction(1, 1600)
 """Seconds that a time may be off the grid of an even film: containers count in milliseconds."""
 
+_SHORT_TAIL = Fraction(1, 4)
 _LONG_TAIL = Fraction(3, 2)
 """Frames: a last one that is held for longer than this is not like the others."""
 
@@ -55,26 +57,74 @@ class FrameTimes:
         return scale if scale <= 96000 else 90000
 
 
+def film_times(path: Path, info: MediaInfo) -> FrameTimes | None:
+    """The times of a film's frames as `frame_times` has them, seen beside its other tracks."""
+    times = frame_times(path, info.track)
+    if times is None or not (later := lead(path, info, (info.track,))):
+        return times
+    return replace(times, start=times.start + later, end=times.end + later, even=None)
+
+
+_ONE_CLOCK = frozenset({"mov", "matroska", "avi", "flv", "gif", "mjpeg", "yuv4mpegpipe"})
+"""Kinds of files whose times ffmpeg counts from the file's own start, whichever of its tracks it is to read."""
+
+
+def lead(path: Path, info: MediaInfo, tracks: Sequence[int]) -> Fraction:
+    """Seconds that ffmpeg takes away from the times of these tracks when it reads them alone.
+
+    In a transport stream and the like it counts from the first of the tracks that it reads, and so would bring picture
+    and sound together that are not.
+    """
+    timed = [track.index for track in info.beside if track.kind != "attachment"]
+    if info.format.split(",")[0] in _ONE_CLOCK or not timed or not tracks:
+        return Fraction(0)
+    alone, together = _origin(path, tracks), _origin(path, sorted({info.track, *timed}))
+    apart = alone - together if alone is not None and together is not None else Fraction(0)
+    return apart if abs(apart) > _ROUNDING else Fraction(0)
+
+
+def _origin(path: Path, tracks: Sequence[int]) -> Fraction | None:
+    """The time of the file that ffmpeg calls 0 when it reads these tracks."""
+    maps = [word for track in tracks for word in ("-map", f"0:{track}")]
+    true, told = (first_time([*options, *local_input(path), *maps]) for options in (["-copyts"], []))
+    return None if true is None or told is None else true - told
+
+
+def first_time(arguments: Sequence[str]) -> Fraction | None:
+    """Seconds at which the first packet of what ffmpeg is told to read comes; None if there is none."""
+    with _packets(arguments) as lines:
+        tick = Fraction(0)
+        for line in lines:
+            if line.startswith("#tb 0:"):
+                tick = Fraction(line[6:].strip())
+            elif not line.startswith("#") and line.split(",")[0] == "0":
+                return int(line.split(",")[2]) * tick
+    return None
+
+
+@contextmanager
+def _packets(arguments: Sequence[str]) -> Iterator[Iterable[str]]:
+    """ffmpeg's `framecrc` of what it is told to read: stream, decoding time, time, duration, bytes, sum, flags."""
+    command = [find_ffmpeg(), "-v", "error", "-nostdin", "-y", *arguments, "-c", "copy", "-f", "framecrc", "-"]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        # Ctrl-C is for vcam, which ends its children in order
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        try:
+            yield process.stdout
+        finally:
+            process.kill()
+
+
 def frame_times(path: Path, track: int, *, seconds: float | None = None) -> FrameTimes | None:
-    """Read the times of a film's frames; None if there are none.
+    """Read the times of a track; None if there are none.
 
     seconds: look only at so much of it.
     """
-    command = [find_ffmpeg(), "-v", "error", "-nostdin", *local_input(path)]
-    command += ["-map", f"0:{track}", "-c", "copy", *(("-t", str(seconds)) if seconds else ()), "-f", "framecrc", "-"]
-    try:
-        with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            # Ctrl-C is for vcam, which ends its children in order
-            start_new_session=True,
-        ) as process:  # fmt: skip
-            assert process.stdout is not None
-            try:
-                return read_times(process.stdout)
-            finally:
-                process.kill()
-    except OSError:
-        return None
+    with _packets([*local_input(path), "-map", f"0:{track}", *(("-t", str(seconds)) if seconds else ())]) as lines:
+        return read_times(lines)
 
 
 def read_times(lines: Iterable[str]) -> FrameTimes | None:
@@ -107,7 +157,8 @@ def _summary(tick: Fraction, times: array[int], length: int) -> FrameTimes:
     ordered = array("q", sorted(times))
     first, span = ordered[0], (ordered[-1] - ordered[0]) * tick
     mean = (len(ordered) - 1) / span if span else Fraction(0)
-    last = length * tick if length > 0 else None
+    # less than that is what a demuxer says that does not know
+    last = length * tick if length > 0 and (not mean or length * tick * mean > _SHORT_TAIL) else None
     even: Fraction | None = exact_rate(float(mean)) if mean else None
     if even and (abs(first * tick) > _ROUNDING or not _is_even(ordered, tick, even)):
         even = None

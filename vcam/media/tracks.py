@@ -41,6 +41,7 @@ class Track:
     def name(self) -> str:
         """What to call it before people: its kind and what it is written in."""
         kind = {"audio": "sound", "subtitle": "subtitles", "": "data"}.get(self.kind, self.kind)
+        kind = "cover" if self.still else kind
         written = self.codec or self.tag
         return f"{kind} ({written})" if written else kind
 
@@ -49,12 +50,13 @@ class Track:
 class Contents:
     """What is in a file: its tracks, and its length in seconds to two places, None where it does not tell.
 
-    place: it tells where it was filmed.
+    places: names of its tags that tell where it was filmed. format: ffmpeg's name of the kind of file, "mov,mp4,...".
     """
 
     tracks: tuple[Track, ...]
     duration: float | None
-    place: bool = False
+    places: tuple[str, ...] = ()
+    format: str = ""
 
     @property
     def film(self) -> Track | None:
@@ -64,6 +66,6 @@ class Contents:
         return next((track for track in films if track.default), films[0] if films else None)
 
 
-def is_place(tags: Iterable[str]) -> bool:
-    """Whether one of these names of tags is that of a place."""
-    return any("location" in tag.lower() for tag in tags)
+def places(tags: Iterable[str]) -> tuple[str, ...]:
+    """Those of these names of tags that are of a place, in order."""
+    return tuple(sorted({tag for tag in tags if "location" in tag.lower()}))

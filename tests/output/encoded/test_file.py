@@ -162,6 +162,7 @@ def test_sound_ends_with_the_picture_of_a_recording_that_was_ended_early(
     source = sound_file(tmp_path / "source.mkv", "aac", 8.0)
     output = VideoFileOutput(folder / "out.mp4", audio_from=source)
     record(output, 30)
+    output.end_early()
     output.close()
     info = probe(folder / "out.mp4")
     assert info.has_audio

@@ -9,14 +9,16 @@ from pathlib import Path
 from vcam.errors import OutputError, UsageError
 from vcam.files import PartialFile
 from vcam.frames import Frame, check_size
-from vcam.media.containers import CONTAINERS, VIDEO_SUFFIXES
-from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input, local_url, run_once
+from vcam.media.containers import CONTAINERS, MATROSKA, VIDEO_SUFFIXES
+from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_url, run_once
+from vcam.media.keep import keep_tracks
 from vcam.media.probe import probe
 from vcam.media.process import DISK_ERRORS, Ffmpeg
 from vcam.media.rate import exact_rate
+from vcam.media.times import FrameTimes
 from vcam.output.base import AlwaysWatched
 from vcam.output.encoded.encoding import Colours, file_encoder
-from vcam.output.encoded.matroska import FrameStamps, stream_header
+from vcam.output.encoded.matroska import FilmStamps, FrameStamps, stream_header
 from vcam.output.writer import FrameWriter
 from vcam.types import Size
 
@@ -28,9 +30,11 @@ _ENDING = 2.0
 
 
 class VideoFileOutput(AlwaysWatched):
-    """An .mp4, .mov or .mkv file: H.264, 4:2:0, the colours as `Colours` says, and the sound of another file if wanted.
+    """An .mp4, .mov or .mkv file: H.264, 4:2:0, the colours as `Colours` says, and what another file has beside its
+    picture.
 
-    The file appears under its name when it is closed, whole; interrupted by `close`, it is shorter but whole too.
+    `note` says what of that could not be kept as it is, once it is open. The file appears under its name when it is
+    closed, whole; interrupted by `close`, it is shorter but whole too.
     """
 
     def __init__(
@@ -40,12 +44,13 @@ class VideoFileOutput(AlwaysWatched):
         blocking: bool = True,
         audio_from: Path | None = None,
         aspect: Fraction = Fraction(1),
+        times: FrameTimes | None = None,
     ) -> None:
         """blocking: every frame is encoded at the constant rate given to `open`, however long that takes. Else `write`
         never waits, drops the oldest frames (counted in `dropped`) and each frame is shown when it came.
 
-        audio_from: its sound is copied, or encoded anew as AAC where the container cannot hold it. aspect: shape of a
-        pixel.
+        audio_from: its sound, subtitles, chapters and titles are kept, as `keep_tracks` does it. times: frames are
+        written for the times that they have, which these are; only where it is blocking. aspect: shape of a pixel.
 
         Raises `UsageError` for an unknown suffix.
         """
@@ -60,7 +65,12 @@ class VideoFileOutput(AlwaysWatched):
         self._blocking, self._audio_from = blocking, audio_from
         self._aspect = aspect
         self._rate = Fraction(30)
+        self._times = times
         self._audio: MediaInfo | None = None
+        self._early = False
+        self._first_time: float | None = None
+        self._length = 0.0
+        self.note = ""
         self._file: PartialFile | None = None
         self._child: Ffmpeg | None = None
         self._writer: FrameWriter | None = None
@@ -98,39 +108,58 @@ class VideoFileOutput(AlwaysWatched):
             self.abort()
             raise
 
+    def end_early(self) -> None:
+        """The source was not read to its end: what goes with the picture is to end with it."""
+        self._early = True
+
     def _input_arguments(self, size: Size) -> list[str]:
+        if self._times is not None:
+            # what comes later than other tracks keeps its distance
+            return ["-itsoffset", f"{float(self._times.start):.6f}", "-f", "matroska", "-i", "pipe:0"]
         if not self._blocking:
             return ["-f", "matroska", "-i", "pipe:0"]
         raw = ["-f", "rawvideo", "-pixel_format", "yuv420p", "-video_size", f"{size[0]}x{size[1]}"]
         return [*raw, "-framerate", str(self._rate), "-i", "pipe:0"]
 
     def _start_writer(self, descriptor: int, size: Size) -> FrameWriter:
-        if self._blocking:
+        if self._blocking and self._times is None:
             return FrameWriter(descriptor, size, blocking=True)
-        stamps = FrameStamps(size)
-        writer = FrameWriter(descriptor, size, blocking=False, prefix=stamps, prefix_bytes=stamps.length)
-        os.write(descriptor, stream_header(size, self._rate))
+        stamps = FrameStamps(size) if self._times is None else FilmStamps(size, self._scale(self._times))
+        writer = FrameWriter(descriptor, size, blocking=self._blocking, prefix=stamps, prefix_bytes=stamps.length)
+        os.write(descriptor, stream_header(size, self._rate, stamps.TICK))
         return writer
 
     def _sound_arguments(self) -> list[str]:
         if self._audio_from is None:
             return []
-        info = probe(self._audio_from)
-        if not info.has_audio:
-            return []
-        self._audio = info
-        codec = "copy" if self._container.takes_sound_of(self._audio_from) else "aac"
-        return [*local_input(self._audio_from), "-map", "0:v", "-map", "1:a", "-c:a", codec]
+        self._audio = probe(self._audio_from)
+        kept = keep_tracks(self._audio_from, self._audio, self._container, even=self._times is None)
+        self.note = kept.note
+        return [*kept.arguments]
 
     def _output_arguments(self, program: str, size: Size) -> list[str]:
         assert self._file is not None
         encoder, colours = file_encoder(program), Colours.of(size, program)
         shape = f"setsar={self._aspect.numerator}/{self._aspect.denominator}"
         arguments = ["-vf", ",".join((shape, *colours.filters))]
-        # vfr takes the time between two frames of the announced rate as its unit, and forgives jitter
-        arguments += ["-fps_mode", "cfr", "-r", str(self._rate)] if self._blocking else ["-fps_mode", "vfr"]
+        arguments += self._time_arguments()
         arguments += [*encoder.at_quality(size, self._rate), "-pix_fmt", "yuv420p", *colours.options]
+        if self._times is not None and self._times.held:
+            # the last picture that is stored has to be the last that is shown
+            arguments += ["-bf", "0", "-bsf:v", _hold_last(self._times)]
         return [*arguments, *self._into(self._file)]
+
+    def _scale(self, times: FrameTimes) -> int:
+        """Ticks a second in which the picture's times are counted."""
+        # ffmpeg 5.1 mistakes the unit of a filter of packets if a Matroska file does not count in milliseconds
+        return 1000 if times.held and self._container is MATROSKA else times.timescale
+
+    def _time_arguments(self) -> list[str]:
+        if self._times is not None:
+            scale = self._scale(self._times)
+            return ["-fps_mode", "passthrough", "-enc_time_base", f"1:{scale}", *self._container.ticks(scale)]
+        # vfr takes the time between two frames of the announced rate as its unit, and forgives jitter
+        return ["-fps_mode", "cfr", "-r", str(self._rate)] if self._blocking else ["-fps_mode", "vfr"]
 
     def _into(self, file: PartialFile) -> list[str]:
         return [*self._container.whole, "-f", self._container.muxer, local_url(file.working)]
@@ -138,6 +167,9 @@ class VideoFileOutput(AlwaysWatched):
     def write(self, frame: Frame) -> None:
         if self._writer is None:
             raise ValueError("the output is not open")
+        if self._first_time is None:
+            self._first_time = frame.timestamp
+        self._length = frame.timestamp - self._first_time
         try:
             self._writer.write(frame)
         except OSError as error:
@@ -173,9 +205,11 @@ class VideoFileOutput(AlwaysWatched):
     def _cut_sound(self, frames: int) -> None:
         """Where the recording was ended before its source, end the sound with the picture."""
         assert self._file is not None
-        seconds = float((frames + Fraction(1, 2)) / self._rate)
-        if self._audio is None or self._audio.duration is None or self._audio.duration - seconds < 0.5:
+        if not self._early or self._audio is None:
             return
+        seconds = float((frames + Fraction(1, 2)) / self._rate)
+        if self._times is not None:
+            seconds = self._length + float(self._times.start) + 0.5 / float(self._rate)
         shorter = PartialFile(self._file.working)
         os.close(shorter.create())
         arguments = ["-i", local_url(self._file.working), "-map", "0", "-c", "copy", "-t", f"{seconds:.6f}"]
@@ -210,6 +244,13 @@ class VideoFileOutput(AlwaysWatched):
             words = f"ffmpeg says {child.said!r}".replace(local_url(self._file.working), self._path.name)
         words = words or child.ending()
         return OutputError(f"cannot write {self._path}: {words}", _cure(words))
+
+
+def _hold_last(times: FrameTimes) -> str:
+    """A filter of packets that gives the last frame the time for which it is shown."""
+    assert times.last is not None
+    begins = float(times.end - times.last) - float(times.tick) / 2
+    return f"setts=duration=if(gte(PTS*TB\\,{begins:.6f})\\,{float(times.last):.6f}/TB\\,DURATION)"
 
 
 def _cure(said: str) -> str:
