@@ -127,7 +127,10 @@ def to_frames(
         return Chain(_from_hdr(tags, size, rgb, quick))
     note = ""
     if tags.is_hdr:
-        note = "is an HDR film, and this ffmpeg cannot tone-map it: its colours look washed out"
+        note = (
+            "is an HDR film, and this ffmpeg cannot tone-map it, so its colours look washed out: "
+            "sudo apt install ffmpeg, or pip install imageio-ffmpeg"
+        )
     if is_grey(pixel_format):
         return Chain((*_from_grey(tags, size), "format=yuv420p"), note)
     if rgb and not tags.is_wide:

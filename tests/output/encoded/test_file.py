@@ -21,7 +21,7 @@ from vcam.frames import Frame
 from vcam.media.ffmpeg import find_ffmpeg, local_url
 from vcam.media.probe import probe
 from vcam.media.reader import VideoReader
-from vcam.output.encoded.encoding import Encoder, file_encoder
+from vcam.output.encoded.encoding import Colours, Encoder, file_encoder
 from vcam.output.encoded.file import VideoFileOutput
 
 pytestmark = pytest.mark.process
@@ -116,6 +116,23 @@ def test_frames_size_rate_and_colours_come_back(folder: Path, ffmpeg: str, suffi
     # matrix, primaries and curve as players read them from the stream, and the range
     assert re.search(r"h264.*yuv420p\(tv, smpte170m/bt709/bt709", describe(path))
     assert os.listdir(folder) == [path.name]
+
+
+def test_files_of_hd_have_the_matrix_that_players_expect_and_live_ones_tell_theirs(ffmpeg: str) -> None:
+    hd = Colours.of((1280, 720), ffmpeg)
+    assert hd.filters[0].startswith("colorspace=ispace=smpte170m")
+    assert "colorspace=bt709" in hd.filters[-1]
+    assert hd.options[hd.options.index("-colorspace") + 1] == "bt709"
+    for colours in (Colours.of((720, 576), ffmpeg), Colours.of((1280, 720), ffmpeg, live=True)):
+        assert len(colours.filters) == 1
+        assert colours.options[colours.options.index("-colorspace") + 1] == "smpte170m"
+
+
+def test_an_ffmpeg_that_cannot_change_the_matrix_tells_the_one_there_is(tmp_path: Path) -> None:
+    script = tmp_path / "ffmpeg"
+    script.write_text("#!/bin/sh\necho ' .. scale  V->V  x'\n")
+    script.chmod(0o755)
+    assert Colours.of((1280, 720), str(script)) == Colours.of((320, 180), str(script))
 
 
 def test_an_mp4_can_be_played_while_it_is_still_loading(folder: Path) -> None:

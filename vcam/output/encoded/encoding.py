@@ -42,17 +42,18 @@ class Colours:
     and the options of the output that tell players the same.
 
     JPEG, sRGB pictures and webcams have the primaries and the curve of BT.709; the matrix of vcam's frames is that of
-    BT.601. Many players and editors pass over what HD tells of its matrix, and take it for that of BT.709. So HD gets
-    that matrix, which costs 0.4 ms for a frame of 1080p, and SD keeps its own: right by the tags and without them.
+    BT.601. Some players and editors pass over what HD tells of its matrix, and take it for that of BT.709. So HD gets
+    that matrix, which costs 0.8 ms of CPU for a frame of 1080p, and SD keeps its own: right by the tags and without
+    them. What is live has to be cheap, and is shown by browsers and services that go by the tags: it keeps BT.601.
     """
 
     filters: tuple[str, ...]
     options: tuple[str, ...]
 
     @classmethod
-    def of(cls, size: Size, program: str) -> Colours:
-        """For frames of this size, encoded by this ffmpeg."""
-        hd = is_hd(size) and has_filter("colorspace", program)
+    def of(cls, size: Size, program: str, *, live: bool = False) -> Colours:
+        """For frames of this size, encoded by this ffmpeg. live: a stream or a recording."""
+        hd = not live and is_hd(size) and has_filter("colorspace", program)
         matrix = "bt709" if hd else "smpte170m"
         told = {"range": "tv", "colorspace": matrix, "color_primaries": "bt709", "color_trc": "bt709"}
         says = "setparams=" + ":".join(f"{name}={value}" for name, value in told.items())

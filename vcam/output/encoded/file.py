@@ -128,7 +128,7 @@ class VideoFileOutput(AlwaysWatched):
     def _start_writer(self, descriptor: int, size: Size) -> FrameWriter:
         if self._blocking and self._times is None:
             return FrameWriter(descriptor, size, blocking=True)
-        stamps = FrameStamps(size) if self._times is None else FilmStamps(size)
+        stamps = FrameStamps(size) if self._times is None else FilmStamps(size, self._scale(self._times))
         writer = FrameWriter(descriptor, size, blocking=self._blocking, prefix=stamps, prefix_bytes=stamps.length)
         os.write(descriptor, stream_header(size, self._rate, stamps.TICK))
         return writer
@@ -152,10 +152,14 @@ class VideoFileOutput(AlwaysWatched):
             arguments += ["-bf", "0", "-bsf:v", _hold_last(self._times)]
         return [*arguments, *self._into(self._file)]
 
+    def _scale(self, times: FrameTimes) -> int:
+        """Ticks a second in which the picture's times are counted."""
+        # ffmpeg 5.1 mistakes the unit of a filter of packets if a Matroska file does not count in milliseconds
+        return 1000 if times.held and self._container is MATROSKA else times.timescale
+
     def _time_arguments(self) -> list[str]:
         if self._times is not None:
-            # ffmpeg 5.1 mistakes the unit of a filter of packets if a Matroska file does not count in milliseconds
-            scale = 1000 if self._times.held and self._container is MATROSKA else self._times.timescale
+            scale = self._scale(self._times)
             return ["-fps_mode", "passthrough", "-enc_time_base", f"1:{scale}", *self._container.ticks(scale)]
         # vfr takes the time between two frames of the announced rate as its unit, and forgives jitter
         return ["-fps_mode", "cfr", "-r", str(self._rate)] if self._blocking else ["-fps_mode", "vfr"]

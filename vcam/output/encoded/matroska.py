@@ -55,10 +55,13 @@ class FrameStamps:
 
     TICK = TICK
 
-    def __init__(self, size: Size, clock: Callable[[], float] = time.monotonic, tick: float = TICK) -> None:
-        self._clock, self._tick = clock, tick
+    def __init__(
+        self, size: Size, clock: Callable[[], float] = time.monotonic, tick: float = TICK, least: int = 1
+    ) -> None:
+        """tick: in seconds. least: ticks between two frames."""
+        self._clock, self._tick, self._least = clock, tick, least
         self._start: float | None = None
-        self._last = -1
+        self._last = -least
         block = 4 + size[0] * size[1] * 3 // 2
         # track 1, time 0 within the cluster, a key frame
         self._block = bytes.fromhex("a3") + _length(block) + b"\x81\x00\x00\x80"
@@ -73,7 +76,7 @@ class FrameStamps:
 
     def at(self, seconds: float) -> bytes:
         """The bytes before a frame of that time; times that do not grow are moved on to the next tick."""
-        self._last = max(round(seconds / self._tick), self._last + 1)
+        self._last = max(round(seconds / self._tick), self._last + self._least)
         return self._cluster + struct.pack(">Q", self._last) + self._block
 
 
@@ -97,12 +100,15 @@ class CaptureStamps:
 
 
 class FilmStamps:
-    """The same with the times that the frames of a film have, counted from the first one, in millionths of a second."""
+    """The same with the times that the frames of a film have, counted from the first one, in millionths of a second.
+
+    Two frames of one time come `1 / scale` seconds apart, which is what the file can tell apart.
+    """
 
     TICK = 1e-6
 
-    def __init__(self, size: Size) -> None:
-        self._stamps = FrameStamps(size, tick=self.TICK)
+    def __init__(self, size: Size, scale: int) -> None:
+        self._stamps = FrameStamps(size, tick=self.TICK, least=-(-1_000_000 // scale))
         self._start: float | None = None
         self.length = self._stamps.length
 

@@ -75,7 +75,7 @@ class Session:
         if sound.input:
             # sound never ends by itself; it must not be held back for long by a picture that is late, nor the reverse
             arguments += ["-map", "1:a", *sound.output, "-shortest"]
-        colours = Colours.of(size, encoder.program)
+        colours = Colours.of(size, encoder.program, live=True)
         arguments += ["-vf", ",".join((*colours.filters, *encoder.filters))]
         arguments += ["-fps_mode", "cfr", "-r", str(rate)] if constant else ["-fps_mode", "vfr"]
         arguments += [*encoder.at_bitrate(bitrate, rate), *encoder.pixel_format, *colours.options]
