@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from vcam.images.opening import check_pixels, open_picture
@@ -43,7 +44,8 @@ def flattened(image: Image.Image, name: str) -> U8:
     name: its file, for people.
     """
     colour, alpha = separate(image)
-    bgr = np.ascontiguousarray(np.asarray(to_srgb(colour, image, name))[..., ::-1])
+    rgb = np.asarray(to_srgb(colour, image, name))
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
     return bgr if alpha is None else over_grey(bgr, alpha)
 
 

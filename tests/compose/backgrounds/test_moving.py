@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.compose.backgrounds.helpers import GREYS, SIZE, animate, film, luma, parse, plate
+from vcam.compose.backgrounds import slides as slides_module
 from vcam.compose.backgrounds.animation import AnimationReader, look_at_animation
 from vcam.compose.backgrounds.moving import VideoBackground
 from vcam.compose.backgrounds.prefetch import AHEAD, Prefetcher
@@ -86,6 +87,28 @@ def test_unreadable_pictures_are_passed_over_with_one_warning(tmp_path: Path, ca
             seen.add(int(show.without_person(float(now)).frame.y[5, 5]))
     assert seen == {luma(GREYS[0]), luma(GREYS[1])}
     assert len([record for record in caplog.records if "b.png" in record.getMessage()]) == 1
+    show.close()
+
+
+def test_a_refused_picture_is_tried_again_once_it_is_another(tmp_path: Path, monkeypatch) -> None:
+    slides(tmp_path, "a.png")
+    (tmp_path / "b.png").write_bytes(b"half of it")
+    tried, load = [], slides_module.load_picture
+    monkeypatch.setattr(
+        slides_module, "load_picture", lambda path, *words: tried.append(path.name) or load(path, *words)
+    )
+    show = SlideShow(tmp_path, 1.0)
+    show.prepare(SIZE)
+    for now in range(4):
+        settle(show)
+        show.without_person(float(now))
+    assert tried.count("b.png") == 1
+    Image.new("L", (40, 30), GREYS[1]).save(tmp_path / "b.png")
+    seen = set()
+    for now in range(4, 8):
+        settle(show)
+        seen.add(int(show.without_person(float(now)).frame.y[5, 5]))
+    assert luma(GREYS[1]) in seen
     show.close()
 
 
