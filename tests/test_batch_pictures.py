@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from vcam.batch import plan
+from vcam.batch import Batch, Job, plan
 from vcam.errors import InputError
+from vcam.settings import Settings
 
 
 def pictures(folder: Path, **formats: str) -> Path:
@@ -36,6 +37,18 @@ def test_heic_is_a_picture_and_not_a_video(tmp_path: Path) -> None:
     (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))
     (job,) = plan(tmp_path / "photo.heic", tmp_path / "out.png", mattes=False)
     assert job.picture
+
+
+@pytest.mark.engine
+def test_one_that_moves_is_said_to_lose_all_but_its_first(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (64, 48), (grey,) * 3) for grey in (20, 200)]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:], duration=100)
+    frames[0].save(tmp_path / "b.png")
+    with Batch(Settings().replace(background__spec="green"), mattes=False) as batch:
+        jobs = [Job(tmp_path / name, tmp_path / f"out-{name}", True) for name in ("a.png", "b.png")]
+        moving, still = (batch.run(job, lambda done, of: None).notes for job in jobs)
+    assert "only its first picture" in moving[0]
+    assert still == []
 
 
 def test_no_picture_of_a_folder_is_written_over_another(tmp_path: Path) -> None:

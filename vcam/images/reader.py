@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from vcam.images.kinds import Kind, kind_of
 from vcam.images.opening import check_pixels, open_picture
 from vcam.images.profiles import to_srgb
 from vcam.images.samples import orientation, over_grey, separate, turned
@@ -28,6 +29,23 @@ def read_image(path: str | os.PathLike[str]) -> U8:
     path = Path(path)
     with open_picture(path) as image:
         return flattened(_upright(path, image), str(path))
+
+
+MOVING_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
+"""Pillow's names of the formats whose further pictures are frames in time; in others (TIFF, MPO) they are pages."""
+
+
+def moves(image: Image.Image) -> bool:
+    """Whether a picture, opened, holds several frames in time; it is to be `reading`."""
+    return image.format in MOVING_FORMATS and bool(getattr(image, "is_animated", False))
+
+
+def is_moving(path: Path) -> bool:
+    """Whether a picture's file holds several frames in time. Raises as `read_image` does."""
+    if kind_of(path) is Kind.HEIF:
+        return False
+    with open_picture(path) as image:
+        return moves(image)
 
 
 def read_turned(path: str | os.PathLike[str]) -> tuple[U8, int]:
