@@ -24,6 +24,9 @@ MAX_PIXELS = 100_000_000
 _MAX_BYTES = 1 << 30
 """Of a TIFF, which is read as a whole: 100 megapixels of four channels of 16 bits, and something."""
 
+_MAX_WORDS = 32 << 20
+"""Bytes of words, or of a profile, in one chunk of a PNG."""
+
 _COMMON = ("JPEG", "PNG", "GIF", "BMP", "PPM")
 _FORMATS = (*_COMMON, "MPO", "WEBP", "TIFF", "AVIF", "JPEG2000", "DIB", "ICO", "TGA", "PCX", "DDS", "PSD", "QOI", "SGI")
 """Pillow's names of the formats that are opened, whatever a file is called. All of them are decoded by Pillow itself:
@@ -112,8 +115,11 @@ def open_into(files: ExitStack, path: Path) -> Image.Image:
 
 
 def _opened(path: Path, file: BinaryIO) -> Image.Image:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
+    # a PNG with a profile, or words, of more than a megabyte would not be opened at all: programs that make pictures
+    # from a description write all they know into them
+    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, _MAX_WORDS)
     try:
         return Image.open(file, formats=_COMMON)
     except UnidentifiedImageError:
