@@ -20,7 +20,7 @@ from vcam.compose.matteview import MatteView
 from vcam.errors import InputError, UsageError
 from vcam.files import Overwriting, no_folder
 from vcam.frames import Frame, check_size
-from vcam.images import frame_to_bgr, pictures_in, write_image, written_suffix
+from vcam.images import frame_to_bgr, is_moving, pictures_in, write_image, written_suffix
 from vcam.matting import open_matting
 from vcam.media.times import frame_times
 from vcam.output.encoded.file import VideoFileOutput
@@ -191,6 +191,7 @@ class Batch:
     def _picture(self, job: Job, progress: Progress) -> Done:
         camera = PictureFile(job.source)
         camera.open()
+        moving = is_moving(job.source)
         frame = camera.read()
         assert frame is not None
         start = time.process_time()
@@ -199,7 +200,8 @@ class Batch:
         width, height = camera.true_size
         write_image(job.target, self._stills.picture(frame)[:height, :width], job.rule)
         progress(1, 1)
-        return Done(1, 1e3 * (time.process_time() - start))
+        cost = 1e3 * (time.process_time() - start)
+        return Done(1, cost, notes=[f"{job.source} moves: only its first picture was taken"] if moving else [])
 
     def _video(self, job: Job, progress: Progress) -> Done:
         camera = VideoFile(job.source, paced=False)

@@ -115,12 +115,22 @@ def test_nobody_is_nobody(tmp_path: Path) -> None:
         assert not read(picture, tmp_path, f"{index}.png").any()
 
 
-void = indexed(np.where(PERSON, 15, 0), [0] * 45 + [192, 128, 128])
+def blurred() -> np.ndarray:
+    return np.asarray(Image.fromarray(MATTE).resize((20, 15), Image.Resampling.BOX).resize((40, 30)))
+
+
+def corners() -> np.ndarray:
+    alpha = np.full((30, 40), 255, np.uint8)
+    alpha[:3, :3] = 0
+    return alpha
+
+
 REFUSED = {
     "a photo": (Image.fromarray(photo()), "picture in colours"),
     "a photo as JPEG": (Image.fromarray(photo()), "picture in colours"),
     "numbers of objects in grey": (Image.fromarray(PERSON.astype(np.uint8) * 2), "brighter than 2"),
     "two that differ": (Image.fromarray(np.dstack([255 - MATTE, np.roll(MATTE, 10, 1)]), "LA"), "two mattes"),
+    "a soft one, and round corners": (Image.fromarray(np.dstack([blurred(), corners()]), "LA"), "two mattes"),
 }
 
 

@@ -96,6 +96,8 @@ def sound_pictures() -> dict[str, bytes]:
         "tga": _saved("TGA", "RGBA", compression="tga_rle"),
         "pcx": _saved("PCX", "RGB"),
         "dds": _saved("DDS", "RGBA"),
+        **{f"dds {way}": _saved("DDS", "RGBA", pixel_format=way) for way in ("DXT1", "DXT5", "BC2", "BC3")},
+        "ico bitmap": _saved("ICO", "RGBA", sizes=[(16, 16)], bitmap_format="bmp"),
         "sgi": _saved("SGI", "RGB"),
         "qoi": _saved("QOI", "RGB"),
         "psd": _PSD,

@@ -75,6 +75,15 @@ def test_nothing_but_an_input_error_comes(
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("compressed", [True, False])
+def test_many_words_in_a_picture_do_not_hide_it(compressed: bool, tmp_path: Path) -> None:
+    words = PngImagePlugin.PngInfo()
+    words.add_text("workflow", "all that led to this picture " * 100_000, zip=compressed)
+    words.add_itxt("more", "and that " * 200_000, zip=compressed)
+    Image.new("RGB", (40, 30), (200, 100, 50)).save(tmp_path / "made.png", pnginfo=words)
+    assert read_image(tmp_path / "made.png")[0, 0].tolist() == [50, 100, 200]
+
+
 def test_an_interrupt_is_nobody_s_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "beach.png"
     Image.new("RGB", (40, 30)).save(path)

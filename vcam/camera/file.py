@@ -10,7 +10,7 @@ from vcam.camera.base import PATIENCE, Camera
 from vcam.camera.pace import Clock, Pacer, Sleep
 from vcam.errors import CameraStalled, InputError
 from vcam.frames import Frame, check_size
-from vcam.images import Kind, bgr_to_frame, enough_memory, kind_of, open_picture, read_image
+from vcam.images import Kind, bgr_to_frame, enough_memory, is_moving, kind_of, read_image
 from vcam.media.ffmpeg import MediaInfo, local_url
 from vcam.media.filters import even_sides, square_size
 from vcam.media.probe import probe
@@ -238,8 +238,7 @@ def is_picture(path: Path) -> bool:
     if kind is not Kind.GIF:
         return kind is not Kind.OTHER
     try:
-        with open_picture(path) as image:
-            return not getattr(image, "is_animated", False)
+        return not is_moving(path)
     except InputError:
         # the film's decoder may make more of it
         return False

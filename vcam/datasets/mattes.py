@@ -107,7 +107,8 @@ def _of_alpha(path: Path, raw: Raw, alpha: U8) -> U8:
     colour = raw.samples if raw.samples.ndim == 3 else raw.samples[..., np.newaxis]
     seen = colour[alpha > 0]
     grey = colour[..., 0].astype(np.int16)
-    if _greys(colour) and len(values := np.unique(seen[:, 0])) > 1 and np.isin(values, (0, 255)).all():
+    dark, light = seen[:, 0] <= _GREY, seen[:, 0] >= 255 - _GREY
+    if _greys(colour) and dark.any() and light.any() and np.mean(dark | light) > 0.9:
         # black and white within the alpha as well: two mattes, alike only if all that is white is what is seen
         shown = grey * (alpha > 0)
         if np.mean(np.abs(shown - alpha.astype(np.int16)) > 127) > 0.001:

@@ -13,7 +13,7 @@ writing   a picture as a file
 from vcam.images.kinds import Kind, kind_of, pictures_in, written_suffix
 from vcam.images.opening import MAX_PIXELS, enough_memory, is_out_of_memory, open_into, open_picture, reading
 from vcam.images.planes import between_maps, bgr_to_frame, frame_to_bgr, place_map
-from vcam.images.reader import Raw, flattened, read_image, read_raw, read_rgba, read_turned
+from vcam.images.reader import Raw, flattened, is_moving, moves, read_image, read_raw, read_rgba, read_turned
 from vcam.images.samples import levels, turned_samples
 from vcam.images.writing import write_image
 
@@ -26,9 +26,11 @@ __all__ = [
     "enough_memory",
     "flattened",
     "frame_to_bgr",
+    "is_moving",
     "is_out_of_memory",
     "kind_of",
     "levels",
+    "moves",
     "open_into",
     "open_picture",
     "pictures_in",

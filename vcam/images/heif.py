@@ -64,8 +64,8 @@ def decode_heif(path: Path, most: int) -> Image.Image:
 def _by_package(path: Path, most: int) -> Image.Image:
     from PIL import Image
 
-    # isolated: nothing in the folder where vcam was started is taken for a module
-    data = _run([sys.executable, "-I", "-c", _CHILD, str(path.absolute()), str(most)], path)
+    # -P: nothing in the folder where vcam was started is taken for a module
+    data = _run([sys.executable, "-P", "-c", _CHILD, str(path.absolute()), str(most)], path)
     line, _, rest = data.partition(b"\n")
     head = json.loads(line)
     width, height = head["size"]

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 MAX_PIXELS = 100_000_000
 """A picture larger than this is refused: 300 MB of samples is a mistake or an attack, not a background."""
 
+_MAX_BYTES = 1 << 30
+"""Of a TIFF, which is read as a whole: 100 megapixels of four channels of 16 bits, and something."""
+
+_MAX_WORDS = 32 << 20
+"""Bytes of words, or of a profile, in one chunk of a PNG."""
+
 _COMMON = ("JPEG", "PNG", "GIF", "BMP", "PPM")
 _FORMATS = (*_COMMON, "MPO", "WEBP", "TIFF", "AVIF", "JPEG2000", "DIB", "ICO", "TGA", "PCX", "DDS", "PSD", "QOI", "SGI")
 """Pillow's names of the formats that are opened, whatever a file is called. All of them are decoded by Pillow itself:
@@ -132,16 +138,19 @@ def open_into(files: ExitStack, path: Path) -> Image.Image:
             image = decode_heif(path, MAX_PIXELS)
         else:
             # not by its name: Pillow would map the file, and the kernel ends who reads a mapped file that was cut
-            image = _opened(own.enter_context(path.open("rb")))
+            image = _opened(path, own.enter_context(path.open("rb")))
         own.enter_context(image)
         check_pixels(path, image.width, image.height)
         files.push(own.pop_all())
     return image
 
 
-def _opened(file: BinaryIO) -> Image.Image:
-    from PIL import Image, UnidentifiedImageError
+def _opened(path: Path, file: BinaryIO) -> Image.Image:
+    from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
+    # a PNG with a profile, or words, of more than a megabyte would not be opened at all: programs that make pictures
+    # from a description write all they know into them
+    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, _MAX_WORDS)
     try:
         return Image.open(file, formats=_COMMON)
     except UnidentifiedImageError:
@@ -150,6 +159,9 @@ def _opened(file: BinaryIO) -> Image.Image:
     image = Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
     if image.format != "TIFF":
         return image
+    check_pixels(path, image.width, image.height)
+    if os.fstat(file.fileno()).st_size > _MAX_BYTES:
+        raise InputError(f"{path} is too large a file", "save its first page alone")
     # libtiff maps files as well
     file.seek(0)
     return Image.open(io.BytesIO(file.read()), formats=["TIFF"])

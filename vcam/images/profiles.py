@@ -40,7 +40,7 @@ def to_srgb(image: Image.Image, source: Image.Image, name: str) -> Image.Image:
     if not isinstance(profile, bytes) or not profile:
         profile = None
     if profile is None and image.mode != "LAB":
-        return image.convert("RGB")
+        return _rgb(image)
     try:
         return _managed(image, profile)
     except Exception as error:
@@ -48,7 +48,12 @@ def to_srgb(image: Image.Image, source: Image.Image, name: str) -> Image.Image:
             raise
         # littlecms raises its own errors, and for some damage whatever comes of it
         _say_once(f"{name}: its colour profile cannot be used, so its colours may be off: {error}")
-        return image.convert("RGB")
+        return _rgb(image)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    # Pillow would make a copy of one that is RGB already
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _managed(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
+from vcam.images.kinds import Kind, kind_of
 from vcam.images.opening import check_pixels, open_picture
 from vcam.images.profiles import to_srgb
 from vcam.images.samples import orientation, over_grey, separate, turned
@@ -29,6 +31,23 @@ def read_image(path: str | os.PathLike[str]) -> U8:
         return flattened(_upright(path, image), str(path))
 
 
+MOVING_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
+"""Pillow's names of the formats whose further pictures are frames in time; in others (TIFF, MPO) they are pages."""
+
+
+def moves(image: Image.Image) -> bool:
+    """Whether a picture, opened, holds several frames in time; it is to be `reading`."""
+    return image.format in MOVING_FORMATS and bool(getattr(image, "is_animated", False))
+
+
+def is_moving(path: Path) -> bool:
+    """Whether a picture's file holds several frames in time. Raises as `read_image` does."""
+    if kind_of(path) is Kind.HEIF:
+        return False
+    with open_picture(path) as image:
+        return moves(image)
+
+
 def read_turned(path: str | os.PathLike[str]) -> tuple[U8, int]:
     """As `read_image`, with the orientation that EXIF gave, 1 to 8: how the stored picture was turned."""
     path = Path(path)
@@ -43,7 +62,8 @@ def flattened(image: Image.Image, name: str) -> U8:
     name: its file, for people.
     """
     colour, alpha = separate(image)
-    bgr = np.ascontiguousarray(np.asarray(to_srgb(colour, image, name))[..., ::-1])
+    rgb = np.asarray(to_srgb(colour, image, name))
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
     return bgr if alpha is None else over_grey(bgr, alpha)
 
 

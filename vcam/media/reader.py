@@ -28,13 +28,6 @@ _STAMPS = "settb=1/1000000,metadata=mode=add:key=vcam:value=1,metadata=mode=prin
 """Filters that write each frame's time into a pipe, as "frame:0 pts:40000 ..."; a frame is printed for a tag it has."""
 
 
-@cache
-def tell(film: str, note: str) -> None:
-    """Say what a person should know of a film, "" if nothing, and once, however often it is opened."""
-    if note:
-        _log.warning("%s %s", film, note)
-
-
 def _pipe() -> tuple[int, IO[str]]:
     """An end for ffmpeg to write to, and what it writes."""
     readable, writable = os.pipe()

@@ -117,6 +117,28 @@ def test_unreadable_pictures_are_passed_over_with_one_warning(tmp_path: Path, ca
     show.close()
 
 
+def test_a_refused_picture_is_tried_again_once_it_is_another(tmp_path: Path, monkeypatch) -> None:
+    slides(tmp_path, "a.png")
+    (tmp_path / "b.png").write_bytes(b"half of it")
+    tried, load = [], slides_module.load_picture
+    monkeypatch.setattr(
+        slides_module, "load_picture", lambda path, *words: tried.append(path.name) or load(path, *words)
+    )
+    show = SlideShow(tmp_path, 1.0)
+    show.prepare(SIZE)
+    for now in range(4):
+        settle(show)
+        show.without_person(float(now))
+    assert tried.count("b.png") == 1
+    Image.new("L", (40, 30), GREYS[1]).save(tmp_path / "b.png")
+    seen = set()
+    for now in range(4, 8):
+        settle(show)
+        seen.add(int(show.without_person(float(now)).frame.y[5, 5]))
+    assert luma(GREYS[1]) in seen
+    show.close()
+
+
 def test_the_last_picture_stays_when_the_folder_goes_away(tmp_path: Path) -> None:
     slides(tmp_path, "a.png")
     show = SlideShow(tmp_path, 1.0)

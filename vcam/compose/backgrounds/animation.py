@@ -17,16 +17,13 @@ from vcam.compose.backgrounds.fit import fit_picture
 from vcam.errors import InputError
 from vcam.fitting import Fit
 from vcam.frames import Frame
-from vcam.images import bgr_to_frame, enough_memory, flattened, open_into, open_picture, reading
+from vcam.images import bgr_to_frame, enough_memory, flattened, moves, open_into, open_picture, reading
 from vcam.types import Size
 
 if TYPE_CHECKING:
     from PIL import Image
 
 _log = logging.getLogger(__name__)
-
-_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
-"""Formats whose further pictures are frames in time; in others (TIFF, MPO) they are pages or views."""
 
 MAX_PIXELS = 4096 * 2304
 """An animation whose pictures are larger is shown as a still: one frame of it takes a core for a second."""
@@ -52,7 +49,7 @@ def look_at_animation(path: Path) -> Animation | None:
     """Look into a picture; None if it does not move, moves but is too large for that, or is no sound picture."""
     try:
         with open_picture(path) as image:
-            if image.format not in _FORMATS or not getattr(image, "is_animated", False):
+            if not moves(image):
                 return None
             if image.width * image.height > MAX_PIXELS:
                 _log.warning("%s is too large to move with %dx%d pixels: shown still", path, *image.size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeAlias
 
 from vcam.compose.backgrounds.static import load_picture
 from vcam.compose.base import Plate
@@ -15,6 +16,10 @@ from vcam.images import pictures_in
 from vcam.types import Size
 
 _log = logging.getLogger(__name__)
+
+
+_Stamp: TypeAlias = tuple[int, int]
+"""When a file was changed, and its size."""
 
 
 class SlideShow:
@@ -30,7 +35,7 @@ class SlideShow:
         self.description = str(folder)
         self._folder, self._interval, self._fit = folder, interval, fit
         self.error: Exception | None = None
-        self._refused: set[str] = set()
+        self._refused: dict[str, _Stamp | None] = {}
         self._loader: ThreadPoolExecutor | None = None
         self._next: Future[tuple[str, Frame] | None] | None = None
         self._plate: Plate | None = None
@@ -86,12 +91,12 @@ class SlideShow:
             self._pass_over("", VcamError(f"{self._folder}: {error}"))
             return None
 
-    def _pass_over(self, name: str, error: VcamError) -> None:
-        """Say once of a picture that it is not shown."""
+    def _pass_over(self, name: str, error: VcamError, stamp: _Stamp | None = None) -> None:
+        """Say once of a picture that it is not shown. stamp: as long as the file has it, it is not tried again."""
         if name not in self._refused:
-            self._refused.add(name)
             self.error = error
             _log.warning("passed over in the slide show: %s", error)
+        self._refused[name] = stamp
 
     def _load_after(self, name: str, size: Size) -> tuple[str, Frame] | None:
         """The first readable picture after `name`, starting over at the end; None if there is no other one.
@@ -101,15 +106,19 @@ class SlideShow:
         names = self._names(first_look=not name)
         later = [other for other in names if other > name]
         for candidate in later + [other for other in names if other < name]:
+            stamp = _stamp(self._folder / candidate)
+            if stamp is not None and self._refused.get(candidate) == stamp:
+                # a large one that is damaged would cost its whole decoding at each turn
+                continue
             try:
                 frame = load_picture(self._folder / candidate, size, self._fit)
             except VcamError as error:
-                self._pass_over(candidate, error)
+                self._pass_over(candidate, error, stamp)
             except Exception as error:
-                # memory that is short, a fault of OpenCV's
+                # memory that is short, a fault of OpenCV's: the next time it may be shown
                 self._pass_over(candidate, InputError(f"{self._folder / candidate} cannot be shown: {error}"))
             else:
-                self._refused.discard(candidate)
+                self._refused.pop(candidate, None)
                 return candidate, frame
         return None
 
@@ -120,3 +129,11 @@ class SlideShow:
             if first_look:
                 raise UsageError(f"{self._folder} cannot be read: {error.strerror}", "check the path") from error
             return []
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
