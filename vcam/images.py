@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from vcam.errors import InputError, OutputError, UsageError
-from vcam.files import Overwriting, write_whole
+from vcam.files import Overwriting, no_file, write_whole
 from vcam.frames import Box, Frame
 from vcam.types import F32, U8, Size
 
@@ -54,10 +54,14 @@ def read_image(path: str | os.PathLike[str]) -> U8:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = Path(path)
-    if not path.exists():
-        raise UsageError(f"there is no picture {path}", "check the path")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder, not a picture")
+    try:
+        other = no_file(path)
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read", f"chmod u+rx {path.parent}") from error
+    except OSError as error:
+        raise UsageError(f"there is no picture {path}", "check the path") from error
+    if other:
+        raise InputError(f"{path} is {other}, not a picture", "give the path of a file")
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty", "export the picture again")
     try:

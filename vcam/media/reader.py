@@ -10,7 +10,7 @@ from fractions import Fraction
 from vcam.errors import InputError
 from vcam.folders import scratch
 from vcam.frames import Frame, check_size
-from vcam.media.ffmpeg import LOCAL_ONLY, find_ffmpeg, last_line
+from vcam.media.ffmpeg import LOCAL_ONLY, find_ffmpeg, last_line, local_name
 from vcam.types import Size
 
 
@@ -85,7 +85,7 @@ class VideoReader:
 
     @property
     def _name(self) -> str:
-        return self._source.removeprefix("file:")
+        return local_name(self._source)
 
     def messages(self) -> str:
         """The last thing ffmpeg said, or a remark that it said nothing."""
