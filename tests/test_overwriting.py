@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from tests.output.encoded.helpers import until
 from tests.output.encoded.test_file import SIZE, record
 from vcam.batch import plan
 from vcam.cli.main import cli
@@ -323,3 +324,31 @@ def test_the_demos_own_file_is_made_anew_and_any_other_is_kept(tmp_path: Path, m
     assert "exists" in str(named.exception)
     reads = CliRunner().invoke(cli, [*words[:-1], "vcam-demo.mp4"])
     assert "input itself" in str(reads.exception)
+
+
+RECORDING = """
+import os, sys, time
+from vcam.output.encoded.record import RecordOutput
+from vcam.settings import StreamSettings
+output = RecordOutput(sys.argv[1], StreamSettings(overwrite=True, keep_free=0))
+output.open((320, 180), 30)
+print("open", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.process
+def test_a_recording_that_is_killed_before_its_first_frame_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "r.mkv"
+    path.write_bytes(b"old")
+    with subprocess.Popen([sys.executable, "-c", RECORDING, str(path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"open\n"
+        process.kill()
+    assert path.read_bytes() == b"old"
+    output = RecordOutput(path, StreamSettings(overwrite=True, keep_free=0))
+    output.open(SIZE, 30)
+    output.close()
+    assert path.read_bytes() == b"old"
+    # an encoder that was left behind may still be ending
+    until(lambda: names(tmp_path) == ["r.mkv"], what=lambda: names(tmp_path))

@@ -18,7 +18,7 @@ from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
 from vcam.compose.matteview import MatteView
 from vcam.errors import InputError, UsageError
-from vcam.files import Overwriting, no_folder
+from vcam.files import Overwriting, no_folder, write_error
 from vcam.frames import Frame, check_size
 from vcam.images import frame_to_bgr, is_moving, pictures_in, write_image, written_suffix
 from vcam.matting import open_matting
@@ -72,8 +72,10 @@ def plan(source: Path, target: Path, *, mattes: bool, rule: Overwriting | None =
     if os.path.isdir(source):
         jobs = _plan_folder(source, target, mattes, rule)
         _check_all(jobs, rule)
-        if not target.exists():
-            target.mkdir()
+        try:
+            target.mkdir(exist_ok=True)
+        except OSError as error:
+            raise write_error(target, error) from error
         return jobs
     picture = is_picture(source)
     if os.path.isdir(target):

@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import re
+import shlex
 import sys
 from itertools import pairwise
 from typing import NoReturn
@@ -154,9 +155,7 @@ def main() -> NoReturn:
     except Exception as error:
         if debug:
             raise
-        said = printable(str(error), _LINES)
-        click.echo(f"vcam: unexpected {type(error).__name__}: {said}\n  vcam --debug ... shows where", err=True)
-        status = 1
+        status = _report_unexpected(error)
     sys.exit(status)
 
 
@@ -189,6 +188,16 @@ def _settle() -> None:
             stream = open(number, "w" if number else "r", closefd=False)  # noqa: SIM115 - for as long as it runs
             setattr(sys, name, stream)
     os.umask(os.umask(0o077) & 0o077)
+
+
+def _report_unexpected(error: Exception) -> int:
+    if isinstance(error, PermissionError) and isinstance(error.filename, str):
+        # a folder on the way to a file that somebody named, most likely
+        where = shlex.quote(os.path.dirname(error.filename) or ".")
+        return report(VcamError(f"{error.filename}: {error.strerror}", f"may you look into its folder? ls -ld {where}"))
+    said = printable(str(error), _LINES)
+    click.echo(f"vcam: unexpected {type(error).__name__}: {said}\n  vcam --debug ... shows where", err=True)
+    return 1
 
 
 def report(error: VcamError) -> int:

@@ -30,14 +30,15 @@ class Named(click.Path):
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Raises `UsageError` for a home folder that is not there, and for a folder that is a file or is not there."""
+        """Raises `UsageError` for a home folder that is not there, and for a folder that is a file, or missing where a
+        file is to go into it."""
         text = os.fsdecode(value)
         path = expand(text)
         if text.endswith("/") and not os.path.isdir(path):
             if os.path.lexists(path):
                 raise UsageError(f"{path} is no folder", "leave the slash away, or give another name")
-            # the results of a folder go into one that is made for them
-            if not (ctx and param and param.name == "output" and os.path.isdir(ctx.params.get("input") or "")):
+            # the results of a folder go into one that is made for them; what is not there to be read, the command tells
+            if ctx and param and param.name == "output" and os.path.isfile(ctx.params.get("input") or ""):
                 raise no_folder(path)
         return path
 

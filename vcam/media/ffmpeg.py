@@ -9,10 +9,12 @@ may hold pyvirtualcam as well, which is GPL-2.0-only, and a decoder that crashes
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +22,7 @@ from functools import cache
 from pathlib import Path
 
 from vcam.errors import UsageError, VcamError
+from vcam.folders import scratch
 from vcam.media.colours import UNTAGGED, ColourTags
 from vcam.media.tracks import Track
 from vcam.types import Size
@@ -97,8 +100,39 @@ def run_once(
 
 
 def local_url(path: Path) -> str:
-    """A file as ffmpeg's `file:` URL, so that no name is taken for an option or a protocol."""
-    return f"file:{path}"
+    """A file as ffmpeg's `file:` URL, so that no name is taken for an option, a protocol, or many files.
+
+    A picture's name with `%03d` in it is to ffmpeg a numbered series, with no way to say that it is not: such a file
+    is given by a link, which is there as long as this process.
+    """
+    return f"file:{_linked(os.path.abspath(path)) if _SERIES.search(str(path)) else path}"
+
+
+def local_name(url: str) -> str:
+    """The file that a URL of `local_url` is of, for people; other URLs as they are."""
+    name = url.removeprefix("file:")
+    return _links.get(name, name)
+
+
+_SERIES = re.compile(r"%\d*d")
+_links: dict[str, str] = {}
+"""Files by the links to them."""
+
+
+@cache
+def _linked(path: str) -> str:
+    suffix = Path(path).suffix
+    link = os.path.join(_links_folder(), f"{len(_links)}{'' if _SERIES.search(suffix) else suffix}")
+    os.symlink(path, link)
+    _links[link] = path
+    return link
+
+
+@cache
+def _links_folder() -> str:
+    folder = tempfile.mkdtemp(prefix="vcam-", dir=scratch())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 _FILM_FORMATS = (

@@ -16,7 +16,7 @@ from typing import IO
 from vcam.errors import InputError
 from vcam.folders import scratch
 from vcam.frames import Frame, check_size
-from vcam.media.ffmpeg import LOCAL_ONLY, MediaInfo, find_ffmpeg, last_line
+from vcam.media.ffmpeg import LOCAL_ONLY, MediaInfo, find_ffmpeg, last_line, local_name
 from vcam.media.filters import film_filters
 from vcam.types import Size
 
@@ -146,7 +146,7 @@ class VideoReader:
 
     @property
     def _name(self) -> str:
-        return self._source.removeprefix("file:")
+        return local_name(self._source)
 
     def messages(self) -> str:
         """The last thing ffmpeg said, or a remark that it said nothing."""

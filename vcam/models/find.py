@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 from pathlib import Path
 
 from vcam import folders
@@ -45,10 +46,12 @@ def find_model(name_or_path: str, frame_size: Size, *, still: bool = False) -> M
 
 def load_model(path: Path) -> ModelCard:
     """The card of the model at a path, which is that of the network or of its card; raises as `find_model` does."""
-    if not path.is_file():
+    if not os.path.exists(path):
         raise UsageError(f"there is no model file {path}", "check the path; vcam models list shows known names")
+    if other := no_file(path):
+        raise UsageError(f"{path} is {other}, not a model", "give the path of a network or of its card")
     beside = path.with_suffix(".toml")
-    if not beside.is_file():
+    if not os.path.isfile(beside):
         raise ModelError(f"{path} has no model card", f"write {beside.name} beside it, as docs/models.md says")
     card = read_card(beside)
     if path.name.endswith(SUFFIXES) and path.name != card.file:

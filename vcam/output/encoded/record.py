@@ -193,7 +193,10 @@ class RecordOutput(AlwaysWatched):
             log.debug("recording", exc_info=True)
             self._give_up(OutputError(f"{self.description}: unexpected {type(error).__name__}: {error}"))
         finally:
-            self._settle()
+            try:
+                self._settle()
+            except VcamError as error:
+                self._give_up(error)
             self._remove_empty()
 
     def _wanted(self) -> str:
