@@ -10,12 +10,11 @@ import zlib
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 from PIL import Image
 
 from vcam.errors import InputError
-from vcam.images import enough_memory, read_image
+from vcam.images import enough_memory
 
 SHORT = """
 import resource, sys, time
@@ -111,28 +110,3 @@ def test_every_librarys_word_for_it_is_understood(error: Exception) -> None:
 def test_other_errors_stay_what_they_are(error: Exception) -> None:
     with pytest.raises(type(error)), enough_memory("some.png"):
         raise error
-
-
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "CMYK", "1", "I;16", "F"])
-def test_a_picture_of_several_bands_is_read_as_a_whole(tmp_path: Path, mode: str) -> None:
-    random = np.random.default_rng(7)
-    deep = {"I;16": np.uint16, "F": np.float32}.get(mode)
-    if deep:
-        picture = Image.fromarray((random.random((150, 40)) * 60_000).astype(deep))
-    else:
-        picture = Image.fromarray(random.integers(0, 255, (150, 40, 3), np.uint8)).convert(mode)
-    path = tmp_path / "picture.tif"
-    picture.save(path)
-    read = read_image(path)
-    # each band is as it is alone, but for a scale that the whole of it gives
-    with Image.open(path) as opened:
-        for top in (0, 64, 128):
-            part = opened.crop((0, top, 40, min(top + 64, 150)))
-            if mode == "F":
-                grey = np.asarray(part) * (255 / np.asarray(opened).max())
-                expected = grey.astype(np.uint8)[..., np.newaxis]
-            elif mode == "I;16":
-                expected = (np.asarray(part, np.float32) * (255 / 65535)).astype(np.uint8)[..., np.newaxis]
-            else:
-                expected = np.asarray(part.convert("RGB"))[..., ::-1]
-            assert np.abs(read[top : top + 64].astype(int) - expected).max() <= (1 if deep else 0)

@@ -12,7 +12,7 @@ from vcam.compose.base import Plate
 from vcam.errors import InputError, UsageError, VcamError
 from vcam.fitting import Fit
 from vcam.frames import Alpha, Frame
-from vcam.images import pictures_in
+from vcam.images import is_out_of_memory, pictures_in
 from vcam.types import Size
 
 _log = logging.getLogger(__name__)
@@ -94,7 +94,8 @@ class SlideShow:
     def _pass_over(self, name: str, error: VcamError, stamp: _Stamp | None = None) -> None:
         """Say once of a picture that it is not shown. stamp: as long as the file has it, it is not tried again."""
         if name not in self._refused:
-            self.error = error
+            # not the error itself, which would keep alive what was loaded when it was raised
+            self.error = InputError(error.message, error.hint)
             _log.warning("passed over in the slide show: %s", error)
         self._refused[name] = stamp
 
@@ -113,7 +114,9 @@ class SlideShow:
             try:
                 frame = load_picture(self._folder / candidate, size, self._fit)
             except VcamError as error:
-                self._pass_over(candidate, error, stamp)
+                # there may be more memory the next time
+                short = error.__cause__ is not None and is_out_of_memory(error.__cause__)
+                self._pass_over(candidate, error, None if short else stamp)
             except Exception as error:
                 # memory that is short, a fault of OpenCV's: the next time it may be shown
                 self._pass_over(candidate, InputError(f"{self._folder / candidate} cannot be shown: {error}"))
