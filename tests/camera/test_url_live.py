@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -15,6 +17,7 @@ import pytest
 
 from vcam.camera.url import UrlCamera, _Lead, nameless
 from vcam.errors import CameraError, CameraStalled, UsageError
+from vcam.frames import Frame
 from vcam.media.ffmpeg import find_ffmpeg, run_once
 from vcam.media.live import LiveReader
 
@@ -295,11 +298,33 @@ def test_a_list_of_pieces_may_not_lead_to_files_of_this_machine(tmp_path: Path) 
 
 
 @pytest.mark.process
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_ffmpeg_does_not_hold_a_silent_connection_for_ever(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vcam.media.live._SILENCE", "300000")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        reader = LiveReader(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/x", SIZE)
+        # nobody ends it
+        assert not reader.read(Frame.allocate(*SIZE))
+        reader.close()
+        reader.release()
+
+
+@pytest.mark.process
+def test_a_wrong_path_is_told_in_the_server_s_words(tmp_path: Path) -> None:
+    handler = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *args: None})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        with opened(f"http://127.0.0.1:{server.server_port}/geheim77") as camera, pytest.raises(CameraError) as said:
+            camera.read()
+        server.shutdown()
+    assert "404" in said.value.message
+    assert "geheim77" not in str(said.value)
+
+
+@pytest.mark.process
 def test_a_reader_that_waits_is_woken_by_the_end() -> None:
     with Phone(lambda phone: phone.ended.wait(20)) as phone:
         reader = LiveReader(f"http://{phone.place}/x", SIZE)
-        from vcam.frames import Frame
-
         ended: list[bool] = []
         thread = threading.Thread(target=lambda: ended.append(reader.read(Frame.allocate(*SIZE))))
         thread.start()

@@ -30,6 +30,10 @@ PROTOCOLS = (
 _PROBE = {"analyzeduration": "1000000", "fpsprobesize": "0"}
 """Microseconds for finding out what the stream holds, and frames for guessing its rate, which nobody asks for."""
 
+_SILENCE = "70000000"
+"""Microseconds of silence after which ffmpeg ends by itself. Whoever reads has ended it long before, unless vcam was
+killed: then it would hold the connection for ever, and a camera that serves one viewer would have no other."""
+
 _PIPE_BYTES = 1 << 20
 _KEPT_LINES = 20
 _LONGEST_LINE = 1000
@@ -38,8 +42,8 @@ _CHATTER = (
     "Input #", "Output #", "Stream ", "Duration:", "Metadata:", "video:", "[out#", "frame=", "encoder ", "Press [",
 )  # fmt: skip
 """How messages begin that say nothing of what goes wrong."""
-_LIST = re.compile(r"^pipe:\d+: ")
-"""The list, where ffmpeg names it in place of the address."""
+_LIST = re.compile(r"^(?:pipe:\d+: |Error opening input(?: files?)?: )")
+"""Where ffmpeg names the list in place of the address, or says what need not be said."""
 _CLOSING = 0.5
 """Seconds to wait for a process that was killed; one that a network share holds is left to the system."""
 
@@ -164,10 +168,10 @@ def _listed(entry: int) -> list[str]:
 
 def _entry(url: str) -> int:
     """The address as a list of one entry, and how to open it; a file that has no name."""
-    options = dict(_PROBE)
+    options = {**_PROBE, "rw_timeout": _SILENCE}
     if url.startswith(("rtsp:", "rtsps:")):
         # over UDP, what is lost on the way tears the picture
-        options["rtsp_transport"] = "tcp"
+        options |= {"rtsp_transport": "tcp", "timeout": _SILENCE}
     quoted = url.replace("'", r"'\''")
     lines = ["ffconcat version 1.0", f"file '{quoted}'", *(f"option {name} {value}" for name, value in options.items())]
     descriptor = os.memfd_create("vcam-address")
