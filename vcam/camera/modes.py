@@ -166,7 +166,13 @@ def in_turn(modes: list[Mode], size: Size, fps: float) -> list[Mode]:
     def need(mode: Mode) -> tuple[float, ...]:
         larger = mode.size[0] * mode.size[1] > area
         other = 0 if mode.size == first.size else 2 if larger else 1
-        return other, *_rank(mode, size, fps)[:-3], mode.format is not PixelFormat.MJPEG, *_rank(mode, size, fps)
+        return (
+            mode.format in GREY,
+            other,
+            *_rank(mode, size, fps)[:-3],
+            mode.format is not PixelFormat.MJPEG,
+            *_rank(mode, size, fps),
+        )
 
     return [first, *sorted(others, key=need)]
 
