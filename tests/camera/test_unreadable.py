@@ -56,8 +56,10 @@ def test_a_camera_that_cannot_be_opened_now_is_not_judged_by_its_formats(kernel:
 
 @pytest.mark.parametrize("stride", [0, 32, 64])
 def test_a_stride_that_cannot_be_meant_is_taken_for_lines_side_by_side(
-    kernel: FakeKernel, camera: V4L2Camera, stride: int
-) -> None:  # noqa: F811
+    kernel: FakeKernel,  # noqa: F811
+    camera: V4L2Camera,  # noqa: F811
+    stride: int,
+) -> None:
     def s_fmt(argument: Any) -> None:
         argument.fmt.pix.bytesperline, argument.fmt.pix.sizeimage = stride, 64 * 32 * 3 // 2
 
