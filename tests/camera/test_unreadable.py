@@ -50,7 +50,7 @@ def test_what_cannot_be_read_is_named_with_what_helps(codes: str, words: str, hi
 
 
 def test_a_camera_that_cannot_be_opened_now_is_not_judged_by_its_formats(kernel: FakeKernel) -> None:  # noqa: F811
-    kernel.fails = {"ENUM_FMT": errno.EIO}
+    kernel.fails = {"ENUM_FMT": errno.EIO, "G_FMT": errno.EIO}
     V4L2Camera("integrated", SIZE, 30, 0.2).check()
 
 
