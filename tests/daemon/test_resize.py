@@ -72,7 +72,7 @@ class Sized(Daemon):
 
     def camera(self, settings: Any, size: Size, fps: float) -> ShapedCamera:
         self.cameras.append(Adjusted(settings.source, self.interval))
-        return ShapedCamera(self.cameras[-1], size, settings.mirror, settings.crop)
+        return ShapedCamera(self.cameras[-1], size, settings.mirror, settings.crop, int(settings.rotate), settings.flip)
 
     def network(self, settings: Any, size: Size, *room: str) -> FakeSegmenter:
         if hasattr(self, "asked"):

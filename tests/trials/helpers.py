@@ -358,7 +358,8 @@ class Trial(Daemon):
         self.screen.innocent = lambda: self.life.settings.background.spec != "none"
 
     def camera(self, settings: Any, size: Any, fps: float) -> Any:
-        return ShapedCamera(Room(self.faults, settings.source), SIZE, settings.mirror, settings.crop)
+        shape = settings.mirror, settings.crop, int(settings.rotate), settings.flip
+        return ShapedCamera(Room(self.faults, settings.source), SIZE, *shape)
 
     def network(self, settings: Any, size: Any, *room: str) -> Any:
         if settings.model == "broken":
@@ -422,7 +423,7 @@ def every_wish() -> Iterator[tuple[str, object]]:
             if key == "segment.skip_still":
                 values.reverse()
         elif known.choices:
-            values = list(known.choices)
+            values = [*known.choices, known.default]
         elif known.minimum is not None:
             # an offset outward shows the room by design: as wide as the person asked for
             values = [known.minimum, 0.5, known.minimum if key == "matte.edge" else known.maximum, known.default]

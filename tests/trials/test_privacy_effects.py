@@ -234,7 +234,14 @@ class EffectsTrial(Trial):
         monkeypatch.setattr("tests.trials.helpers.the_person", by_colour)
 
     def camera(self, settings: Any, size: Any, fps: float) -> Any:
-        return ShapedCamera(SmallPerson(self.faults, settings.source), SIZE, settings.mirror, settings.crop)
+        return ShapedCamera(
+            SmallPerson(self.faults, settings.source),
+            SIZE,
+            settings.mirror,
+            settings.crop,
+            int(settings.rotate),
+            settings.flip,
+        )
 
     def pipeline(self, settings: Settings, camera: Any, size: Any, outputs: list[Any]) -> Pipeline:
         made = super().pipeline(settings, camera, size, outputs)
