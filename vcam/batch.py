@@ -104,7 +104,8 @@ def _plan_folder(source: Path, target: Path, mattes: bool) -> list[Job]:
         raise UsageError(f"{target} is the input folder itself", "give another folder")
     suffixes = {path: ".png" if mattes else written_suffix(path) for path in pictures}
     names = Counter(path.stem + suffixes[path] for path in pictures)
-    return [Job(path, target / _name(path, suffixes[path], names), True) for path in pictures]
+    kept = set() if mattes else {path.name for path in pictures}
+    return [Job(path, target / _name(path, suffixes[path], names, kept), True) for path in pictures]
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -119,10 +120,13 @@ def _pictures(folder: Path) -> list[Path]:
     return [path for path in found if path not in empty]
 
 
-def _name(picture: Path, suffix: str, names: Counter[str]) -> str:
-    """The picture's stem with the suffix of what is made of it; after its whole name where another is called alike."""
+def _name(picture: Path, suffix: str, names: Counter[str], kept: set[str]) -> str:
+    """The picture's stem with the suffix of what is made of it; after its whole name where another is called alike.
+
+    kept: names that pictures have and keep.
+    """
     name = picture.stem + suffix
-    return name if names[name] == 1 or name == picture.name else picture.name + suffix
+    return name if names[name] == 1 or (name == picture.name and name in kept) else picture.name + suffix
 
 
 def _some(suffixes: frozenset[str]) -> str:
