@@ -122,7 +122,8 @@ def _plan_folder(source: Path, target: Path, mattes: bool, rule: Overwriting) ->
         raise UsageError(f"{target} is the input folder itself", "give another folder")
     suffixes = {path: ".png" if mattes else written_suffix(path) for path in pictures}
     counts = Counter((path.stem + suffixes[path]).casefold() for path in pictures)
-    names = _apart([_name(path, suffixes[path], counts) for path in pictures])
+    kept = set() if mattes else {path.name for path in pictures}
+    names = _apart([_name(path, suffixes[path], counts, kept) for path in pictures])
     return [Job(path, target / name, True, rule) for path, name in zip(pictures, names, strict=True)]
 
 
@@ -138,10 +139,14 @@ def _pictures(folder: Path) -> list[Path]:
     return [path for path in found if path not in empty]
 
 
-def _name(picture: Path, suffix: str, counts: Counter[str]) -> str:
-    """The picture's stem with the suffix of what is made of it; after its whole name where another is called alike."""
+def _name(picture: Path, suffix: str, counts: Counter[str], kept: set[str]) -> str:
+    """The picture's stem with the suffix of what is made of it; after its whole name where another is called alike.
+
+    kept: names that pictures have and keep.
+    """
     name = picture.stem + suffix
-    return name if counts[name.casefold()] == 1 or name == picture.name else picture.name + suffix
+    alone = counts[name.casefold()] == 1 or (name == picture.name and name in kept)
+    return name if alone else picture.name + suffix
 
 
 def _apart(names: Sequence[str]) -> list[str]:
