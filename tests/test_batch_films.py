@@ -138,6 +138,11 @@ def test_frames_of_one_time_are_all_kept(tmp_path: Path) -> None:
         assert apply(film, tmp_path / f"out.{suffix}").frames == len(packets(tmp_path / f"out.{suffix}")) == 25
 
 
+def test_a_film_that_hardly_tells_its_times_loses_no_frame(tmp_path: Path) -> None:
+    film = make(tmp_path / "film.mpg", *steps("25", 1), "-c:v", "mpeg2video")
+    assert apply(film, tmp_path / "out.mp4").frames == len(packets(tmp_path / "out.mp4")) == 25
+
+
 def test_a_kind_of_file_without_times_takes_the_true_average_and_says_so(tmp_path: Path) -> None:
     film, target = make(tmp_path / "film.mp4", *TIMED["phone.mp4"]), tmp_path / "out.y4m"
     done = apply(film, target)
