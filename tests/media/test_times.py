@@ -129,7 +129,6 @@ def test_a_stamped_reader_gives_every_frame_with_its_own_time(tmp_path: Path) ->
     ("name", "options", "first"),
     [
         ("xvid.avi", ("-c:v", "mpeg4", "-bf", "2", "-q:v", "2"), 0.04),
-        ("film.mpg", ("-c:v", "mpeg2video"), 0.0),
         ("raw.h264", ("-c:v", "libx264"), 0.0),
     ],
 )
