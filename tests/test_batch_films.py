@@ -13,9 +13,11 @@ import pytest
 
 from tests.media.films import PICTURE, SOUND, make, packets, use, wheel
 from vcam.batch import Batch, Done, Job
+from vcam.camera.file import VideoFile
 from vcam.media.ffmpeg import find_ffmpeg, local_input
 from vcam.media.probe import probe
 from vcam.media.times import film_times, frame_times
+from vcam.output.encoded.file import VideoFileOutput
 from vcam.settings import Settings
 
 pytestmark = pytest.mark.process
@@ -87,6 +89,34 @@ def test_every_frame_keeps_its_time_and_its_place(name: str, suffix: str, tmp_pa
     assert all(earlier < later for earlier, later in pairwise(shown)), shown
 
 
+def test_progress_knows_how_many_frames_there_will_be(tmp_path: Path) -> None:
+    film, told = make(tmp_path / "film.webm", *TIMED["browser.webm"]), []
+    assert probe(film).duration is None
+    with Batch(Settings().replace(background__spec="none"), mattes=False) as batch:
+        batch.run(Job(film, tmp_path / "out.mp4", False), lambda done, of: told.append((done, of)))
+    assert told == [(number + 1, 60) for number in range(60)]
+
+
+def test_sound_ends_with_an_uneven_picture_that_was_ended_early(tmp_path: Path, ffmpeg: str) -> None:
+    film = make(
+        tmp_path / "film.mp4", *TIMED["phone.mp4"][:4], "-f", "lavfi", "-i", "sine=d=4", *TIMED["phone.mp4"][4:]
+    )
+    camera = VideoFile(film)
+    camera.open()
+    output = VideoFileOutput(tmp_path / "out.mp4", audio_from=film, times=camera.uneven)
+    output.open(camera.size, camera.fps)
+    for _ in range(25):
+        frame = camera.read()
+        assert frame is not None
+        output.write(frame)
+    camera.close()
+    output.end_early()
+    output.close()
+    picture, sound = ends(tmp_path / "out.mp4")
+    assert packets(tmp_path / "out.mp4") == pytest.approx(packets(film)[:25], abs=MILLISECOND)
+    assert sound == pytest.approx(picture, abs=0.1)
+
+
 def test_uneven_frames_keep_their_times_with_either_ffmpeg(tmp_path: Path, ffmpeg: str) -> None:
     for name in ("browser.webm", "phone.mp4"):
         film, target = make(tmp_path / name, *TIMED[name]), tmp_path / "out.mp4"
@@ -136,6 +166,11 @@ def test_frames_of_one_time_are_all_kept(tmp_path: Path) -> None:
     )  # fmt: skip
     for suffix in ("mp4", "mkv"):
         assert apply(film, tmp_path / f"out.{suffix}").frames == len(packets(tmp_path / f"out.{suffix}")) == 25
+
+
+def test_a_film_that_hardly_tells_its_times_loses_no_frame(tmp_path: Path) -> None:
+    film = make(tmp_path / "film.mpg", *steps("25", 1), "-c:v", "mpeg2video")
+    assert apply(film, tmp_path / "out.mp4").frames == len(packets(tmp_path / "out.mp4")) == 25
 
 
 def test_a_kind_of_file_without_times_takes_the_true_average_and_says_so(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class VideoFile:
     @property
     def uneven(self) -> FrameTimes | None:
         """The times of a film whose frames do not come evenly: each has its own, in seconds from the file's start."""
-        return None if self.times is None or self.times.even else self.times
+        return None if self.times is None or (self.times.even and not self.times.guessed) else self.times
 
     def check(self) -> None:
         probe(self._path)
@@ -100,6 +100,8 @@ class VideoFile:
         except BaseException:
             reader.close()
             raise
+        if self._first and self.times is not None and self.times.guessed:
+            self.times = self.times.begun(self._first.timestamp)
         self._reader = reader
         self.notes = _notes(info, self._size, reader.note)
         if self._paced:
@@ -118,6 +120,9 @@ class VideoFile:
             return None
         if self._paced:
             frame.timestamp = self._pacer.wait()
+        elif self.times and self.times.guessed and self.times.even:
+            # decoders guess worse
+            frame.timestamp = float(self.times.start + frame.seq / self.times.even)
         return frame
 
     def close(self) -> None:

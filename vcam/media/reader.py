@@ -37,11 +37,14 @@ def _pipe() -> tuple[int, IO[str]]:
     return writable, os.fdopen(readable, encoding="ascii", errors="replace")
 
 
-def _next_stamp(lines: IO[str]) -> float:
-    """The time of the next frame, in seconds. ffmpeg writes it before the frame itself."""
+def _next_stamp(lines: IO[str], otherwise: float) -> float:
+    """The time of the next frame, in seconds. ffmpeg writes it before the frame itself.
+
+    otherwise: what is taken for it if the film does not tell.
+    """
     for line in lines:
         if line.startswith("frame:") and (ticks := line.partition("pts:")[2].split()):
-            return int(ticks[0]) / 1e6 if ticks[0].lstrip("-").isdigit() else 0.0
+            return int(ticks[0]) / 1e6 if ticks[0].lstrip("-").isdigit() else otherwise
     raise InputError("ffmpeg does not tell the times of the frames", "give another ffmpeg in VCAM_FFMPEG")
 
 
@@ -120,7 +123,11 @@ class VideoReader:
                 return None
             got += count
         self._frame.seq = self._seq
-        self._frame.timestamp = float(self._seq / self._fps) if self._stamps is None else _next_stamp(self._stamps)
+        if self._stamps is None:
+            self._frame.timestamp = float(self._seq / self._fps)
+        else:
+            follows = self._frame.timestamp + float(1 / self._fps) if self._seq else 0.0
+            self._frame.timestamp = _next_stamp(self._stamps, follows)
         self._seq += 1
         return self._frame
 

@@ -16,6 +16,9 @@ from vcam.media.rate import exact_rate
 _DISCARDED = 4
 """AV_PKT_FLAG_DISCARD: what an edit list leaves out."""
 
+_UNKNOWN = -(1 << 63)
+"""AV_NOPTS_VALUE."""
+
 _ROUNDING = Fraction(1, 1600)
 """Seconds that a time may be off the grid of an even film: containers count in milliseconds."""
 
@@ -31,7 +34,8 @@ class FrameTimes:
     count: of packets, which is that of frames but for films with hidden ones. start: of the first frame. end: of the
     last frame's showing. last: how long that one is shown, None if the file does not tell. tick: what times are
     multiples of. mean: frames a second on average, 0 if there is but one. even: frames a second if they come evenly,
-    begin with the file and end with a frame like the others; else None.
+    begin with the file and end with a frame like the others; else None. guessed: the file does not tell
+    `start`, nor which frame has which of the times.
     """
 
     count: int
@@ -41,6 +45,12 @@ class FrameTimes:
     tick: Fraction
     mean: Fraction
     even: Fraction | None
+    guessed: bool = False
+
+    def begun(self, seconds: float) -> FrameTimes:
+        """The same with the first frame's time, where it was only guessed, as the decoder tells it."""
+        moved = max(Fraction(0), Fraction(seconds).limit_denominator(1_000_000))
+        return replace(self, start=self.start + moved, end=self.end + moved)
 
     @property
     def held(self) -> Fraction | None:
@@ -98,7 +108,8 @@ def first_time(arguments: Sequence[str]) -> Fraction | None:
             if line.startswith("#tb 0:"):
                 tick = Fraction(line[6:].strip())
             elif not line.startswith("#") and line.split(",")[0] == "0":
-                return int(line.split(",")[2]) * tick
+                shown = int(line.split(",")[2])
+                return None if shown == _UNKNOWN else shown * tick
     return None
 
 
@@ -129,7 +140,7 @@ def frame_times(path: Path, track: int, *, seconds: float | None = None) -> Fram
 
 def read_times(lines: Iterable[str]) -> FrameTimes | None:
     """Of the lines of ffmpeg's `framecrc`: stream, decoding time, time, duration, bytes, sum, flags."""
-    tick, times, last, length = Fraction(0), array("q"), -(1 << 63), 0
+    tick, shown, decoded, lengths = Fraction(0), array("q"), array("q"), array("q")
     for line in lines:
         if line.startswith("#tb 0:"):
             tick = Fraction(line[6:].strip())
@@ -137,15 +148,18 @@ def read_times(lines: Iterable[str]) -> FrameTimes | None:
         fields = line.split(",")
         if line.startswith("#") or len(fields) < 6 or _is_discarded(fields[6:]):
             continue
-        try:
-            time = int(fields[2])
-            duration = int(fields[3])
-        except ValueError:
-            continue
-        times.append(time)
-        if time >= last:
-            last, length = time, duration
-    return _summary(tick, times, length) if times and tick else None
+        for times, field in zip((decoded, shown, lengths), fields[1:4], strict=True):
+            times.append(int(field))
+    if not shown or not tick:
+        return None
+    if _UNKNOWN not in shown:
+        return _summary(tick, shown, lengths)
+    if _UNKNOWN in decoded:
+        return None
+    # some kinds of file tell only when a frame is decoded: those times are as far apart, but when the first one is
+    # shown only the decoder knows
+    guess = _summary(tick, array("q", (time - decoded[0] for time in decoded)), lengths)
+    return replace(guess, guessed=True)
 
 
 def _is_discarded(rest: list[str]) -> bool:
@@ -153,13 +167,14 @@ def _is_discarded(rest: list[str]) -> bool:
     return bool(int(flags[2:], 16) & _DISCARDED)
 
 
-def _summary(tick: Fraction, times: array[int], length: int) -> FrameTimes:
+def _summary(tick: Fraction, times: array[int], lengths: array[int]) -> FrameTimes:
     ordered = array("q", sorted(times))
+    length = lengths[max(range(len(times)), key=times.__getitem__)]
     first, span = ordered[0], (ordered[-1] - ordered[0]) * tick
     mean = (len(ordered) - 1) / span if span else Fraction(0)
     # less than that is what a demuxer says that does not know
     last = length * tick if length > 0 and (not mean or length * tick * mean > _SHORT_TAIL) else None
-    even: Fraction | None = exact_rate(float(mean)) if mean else None
+    even: Fraction | None = exact_rate(float(mean)) if mean > Fraction(1, 1000) else None
     if even and (abs(first * tick) > _ROUNDING or not _is_even(ordered, tick, even)):
         even = None
     if even and last and last * even > _LONG_TAIL:
