@@ -11,8 +11,11 @@ import pytest
 
 from tests.media.colours import GREYS, PATCHES, Floats, film, frame_colours, middles, samples, tags
 from tests.media.films import use, wheel
+from vcam.camera.file import VideoFile
+from vcam.compose.backgrounds.moving import VideoBackground
 from vcam.media import filters
 from vcam.media import probe as probing
+from vcam.media import reader as reading
 from vcam.media.ffmpeg import local_url
 from vcam.media.filters import has_filter, square_size
 from vcam.media.probe import probe
@@ -193,6 +196,33 @@ def test_where_hdr_cannot_be_brought_to_sdr_that_is_said(
         tell(str(tmp_path), reader.note)
         tell(str(tmp_path), reader.note)
     assert [record.getMessage().startswith(str(tmp_path)) for record in caplog.records] == [True]
+
+
+def test_a_film_as_a_background_has_its_colours_too(tmp_path: Path) -> None:
+    told = tags(colorspace="bt709", range="tv", **NARROW)
+    path = film(tmp_path / "film.mkv", samples(PATCHES / 255, "bt709"), "yuv420p", (640, 480), *told, "-c:v", "ffv1")
+    background = VideoBackground(path, "stretch")
+    background.prepare((320, 192))
+    try:
+        exact(frame_colours(background.without_person(0.0).frame))
+    finally:
+        background.close()
+
+
+def test_a_film_as_a_camera_has_its_colours_too_and_says_once_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = film(tmp_path / "film.mkv", samples(PATCHES / 255, "bt709"), "yuv420p", HD, "-c:v", "ffv1")
+    real = filters.film_filters
+    monkeypatch.setattr(reading, "film_filters", lambda *args, **rest: (real(*args, **rest)[0], "lacks something"))
+    for _ in range(2):
+        camera = VideoFile(path, paced=True)
+        camera.open()
+        frame = camera.read()
+        assert frame is not None
+        exact(frame_colours(frame))
+        camera.close()
+    assert [record.getMessage() for record in caplog.records] == [f"{path} lacks something"]
 
 
 def test_ffprobe_and_ffmpeg_tell_the_same_format_of_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

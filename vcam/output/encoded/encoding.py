@@ -43,7 +43,7 @@ class Colours:
 
     JPEG, sRGB pictures and webcams have the primaries and the curve of BT.709; the matrix of vcam's frames is that of
     BT.601. Some players and editors pass over what HD tells of its matrix, and take it for that of BT.709. So HD gets
-    that matrix, which costs 0.8 ms of CPU for a frame of 1080p, and SD keeps its own: right by the tags and without
+    that matrix, which costs 1 to 2 ms of CPU for a frame of 1080p, and SD keeps its own: right by the tags and without
     them. What is live has to be cheap, and is shown by browsers and services that go by the tags: it keeps BT.601.
     """
 
