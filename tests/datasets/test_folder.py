@@ -10,6 +10,7 @@ from tests.datasets.helpers import SIZE, write_picture, write_video
 from vcam.datasets import folder
 from vcam.datasets.folder import find_pairs, read_matte, read_pair
 from vcam.errors import InputError, UsageError
+from vcam.files import Overwriting
 from vcam.frames import Frame
 from vcam.output.encoded.file import VideoFileOutput
 
@@ -80,7 +81,7 @@ def test_a_folder_without_pairs_says_how_to_lay_them_out(tmp_path) -> None:
 @pytest.mark.process
 def test_a_video_whose_mattes_have_another_rate_is_refused(tmp_path) -> None:
     write_video(tmp_path, "clip")
-    slow = VideoFileOutput(tmp_path / "clip.matte.mkv", blocking=True)
+    slow = VideoFileOutput(tmp_path / "clip.matte.mkv", blocking=True, rule=Overwriting(True))
     slow.open(SIZE, 10)
     for _ in range(3):
         slow.write(Frame.allocate(*SIZE))
