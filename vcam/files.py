@@ -12,6 +12,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -178,7 +179,7 @@ class PartialFile:
         start, _, end = self.working.name.partition(f".part-{os.getpid()}-")
         suffix = end.lstrip("0123456789")
         left = re.compile(rf"\.*{re.escape(start)}(?:\.part-(\d+)-\d+)+{re.escape(suffix)}")
-        for entry in os.listdir(self._final.parent):
+        for entry in _parts_in(str(self._final.parent)):
             if (found := left.fullmatch(entry)) and not _lives(int(found[1])):
                 _remove_unlocked(self._final.with_name(entry))
 
@@ -230,6 +231,16 @@ class PartialFile:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+@cache
+def _parts_in(folder: str) -> tuple[str, ...]:
+    """The working files of a folder when this process first wrote there; later ones are other processes' own."""
+    try:
+        return tuple(name for name in os.listdir(folder) if name.startswith(".") and ".part-" in name)
+    except OSError:
+        # a folder that may be written to need not be one that may be read
+        return ()
 
 
 def _move(old: Path, new: Path) -> bool:

@@ -193,6 +193,7 @@ for path in (folder / "o.png", Path(sys.argv[1], "read only", "o.png"), Path("/p
         said.append(["nothing", ""])
     except VcamError as error:
         said.append([error.message, error.hint])
+write_whole(Path(sys.argv[1], "letter box", "o.png"), lambda working: working.write_text("new"))
 print(json.dumps(said))
 """
 
@@ -210,10 +211,13 @@ def test_what_may_not_be_read_or_written_is_told_with_its_cure(open_folder: Path
     (open_folder / "closed").chmod(0)
     (open_folder / "closed folder").mkdir(mode=0)
     (open_folder / "read only").mkdir(mode=0o555)
+    (open_folder / "letter box").mkdir()
+    (open_folder / "letter box").chmod(0o733)
     command = [sys.executable, "-c", AS_NOBODY, str(open_folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     (open_folder / "closed folder").chmod(0o700)
     assert done.returncode == 0, done.stderr
+    assert (open_folder / "letter box/o.png").read_text() == "new"
     for message, hint in json.loads(done.stdout):
         assert message != "nothing"
         assert hint

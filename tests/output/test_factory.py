@@ -37,13 +37,6 @@ def test_words_and_suffixes_choose_the_output(target: str, kind: type) -> None:
     assert type(make_output(target, live=True)) is kind
 
 
-@pytest.mark.parametrize(("target", "word"), [("/dev/null", "null"), ("/dev/stdout", "-")])
-def test_what_vcam_has_a_word_for_is_told_with_it(target: str, word: str) -> None:
-    with pytest.raises(UsageError, match="is no virtual camera") as caught:
-        make_output(target, live=True)
-    assert caught.value.hint == f"write --output {word}"
-
-
 @pytest.mark.parametrize("target", ["auto", "/dev/video20", "OBS Virtual Camera", "Cam v1.2", "/dev/v4l/by-id/usb-x"])
 @pytest.mark.usefixtures("camera")
 def test_everything_else_is_a_virtual_camera(target: str) -> None:

@@ -14,9 +14,6 @@ from vcam.output.window import WindowOutput
 from vcam.output.y4m import Y4MFile
 from vcam.suffixes import OUTPUT_SUFFIXES, VIDEO_SUFFIXES
 
-_STREAMS = {"/dev/null": "null", "/dev/stdout": "-", "/dev/fd/1": "-", "/proc/self/fd/1": "-"}
-"""What other programs call what vcam has a word for."""
-
 _FILE_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}$", re.IGNORECASE)
 
 
@@ -46,8 +43,6 @@ def make_output(target: str, *, live: bool, rule: Overwriting | None = None) -> 
             f"vcam cannot write {target}: {suffix or 'no suffix'} is not a kind of video it knows",
             f"use {', '.join(sorted(OUTPUT_SUFFIXES))}, /dev/videoN, window, null or -",
         )
-    if meant := _STREAMS.get(target):
-        raise UsageError(f"{target} is no virtual camera", f"write --output {meant}")
     from vcam.output.virtual.camera import VirtualCamera
 
     return VirtualCamera(target)
