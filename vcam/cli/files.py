@@ -112,7 +112,8 @@ def _run(source: Path, target: Path, settings: Settings, overwrite: bool, *, mat
 def _summary(jobs: list[Any], done: Any, failed: int, target: Path) -> None:
     if done is not None:
         cost = f": {done.frames} frames, {done.cpu_ms_per_frame:.1f} ms of CPU each" if done.frames > 1 else ""
-        click.echo(f"{target}{cost}", err=True)
+        # the name that it has in a folder that was given
+        click.echo(f"{jobs[0].target}{cost}", err=True)
     else:
         click.echo(f"{target}: {len(jobs) - failed} pictures" + (f", {failed} failed" if failed else ""), err=True)
     sys.stderr.flush()
