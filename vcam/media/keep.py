@@ -146,7 +146,7 @@ def _note(info: MediaInfo, kept: Sequence[Track], ways: dict[int, str]) -> str:
         track.name
         for track in info.tracks
         # chapters and time codes go over as what they are, not as tracks
-        if track.index not in there | {info.track} and track.tag not in ("text", "tmcd")
+        if track.index not in there | {info.track} and not (track.kind == "data" and track.tag in ("text", "tmcd"))
     ]
     left += ["the place where it was filmed"] if info.places else []
     notes = [f"encoded anew: {', '.join(anew)}"] if anew else []
