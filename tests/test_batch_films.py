@@ -14,6 +14,7 @@ import pytest
 from tests.media.films import PICTURE, SOUND, make, packets, use, wheel
 from vcam.batch import Batch, Done, Job
 from vcam.camera.file import VideoFile
+from vcam.files import Overwriting
 from vcam.media.ffmpeg import find_ffmpeg, local_input
 from vcam.media.probe import probe
 from vcam.media.times import film_times, frame_times
@@ -33,7 +34,7 @@ def ffmpeg(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 def apply(source: Path, target: Path) -> Done:
     """The film through the pipeline, with its own background."""
     with Batch(Settings().replace(background__spec="none"), mattes=False) as batch:
-        return batch.run(Job(source, target, False), lambda done, of: None)
+        return batch.run(Job(source, target, False, Overwriting(True)), lambda done, of: None)
 
 
 def levels(path: Path, track: int = 0) -> list[float]:
