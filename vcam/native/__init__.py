@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from vcam.frames import Planes
 from vcam.native.build import LIBRARY, fingerprint
+from vcam.native.room import FOUND, TOLD, RoomTable, RoomTerms
 from vcam.types import F32, U8
 
 MAX_RADIUS = 8
@@ -67,12 +68,23 @@ class Kernels:
             "follow": [*[pointer] * 4, *[plane] * 2, *[number] * 3, integer, integer, number, pointer],
             "lut": [*[plane] * 3, pointer, pointer, *[integer] * 6, pointer],
             "shade": [plane] * 3,
+            "room": [*[pointer] * 3, *[plane] * 3, *[pointer] * 7],
             "lighten": [*[plane] * 2, number, integer, integer],
         }
         for name, types in terms.items():
             function = getattr(library, f"vcam_{name}")
             function.argtypes, function.restype = types, None
-        sides = {"reduce": 1, "enlarge": 1, "magnify": 2, "model": 3, "apply": 1, "steady": 2, "follow": 2, "lut": 1}
+        sides = {
+            "reduce": 1,
+            "enlarge": 1,
+            "magnify": 2,
+            "model": 3,
+            "apply": 1,
+            "steady": 2,
+            "follow": 2,
+            "lut": 1,
+            "room": 2,
+        }
         for name, known in sides.items():
             function = getattr(library, f"vcam_{name}_scratch")
             function.argtypes, function.restype = [integer] * known, count
@@ -259,6 +271,34 @@ class Kernels:
         scratch = self._scratch(self._library.vcam_lut_scratch(planes[1].shape[1]))
         self._library.vcam_lut(*_i420(planes), *tables, bits, none, *luma, *chroma, scratch)
 
+    def room(
+        self,
+        plate: RoomTable,
+        terms: RoomTerms,
+        seen: tuple[F32, Planes],
+        out: F32,
+        kept: tuple[F32, F32, F32],
+        marks: tuple[U8, U8],
+    ) -> None:
+        """Correct a map by what is known of the empty room, see `vcam.segment.emptyroom.fast`.
+
+        seen: the map (h, w), and the frame's planes at its size; out: the corrected map. kept: the evidence (h, w), the
+        planes found (`FOUND`, h / 2, w / 2) and the numbers told (`TOLD`,), of the last frame and then of this one.
+        marks: of half the size, where something strange is, and where surely nobody is. Numbers dense.
+        """
+        shape, half = (plate.height, plate.width), (plate.height // 2, plate.width // 2)
+        told = _numbers(kept[2], (TOLD,))
+        floats = [_numbers(seen[0], shape), _numbers(kept[0], shape), _numbers(out, shape)]
+        found, strange, sure = _numbers(kept[1], (FOUND, *half)), _bytes(marks[0], half), _bytes(marks[1], half)
+        luma, u, v = _i420(seen[1])
+        if (luma.height, luma.width) != shape:
+            raise ValueError(f"a frame of {(luma.height, luma.width)} instead of {shape}")
+        scratch = self._scratch(self._library.vcam_room_scratch(plate.width, plate.height))
+        at = ctypes.addressof
+        self._library.vcam_room(
+            at(plate), at(terms), floats[0], luma, u, v, floats[1], floats[2], found, strange, sure, told, scratch
+        )
+
     def shade(self, gain: U8, lift: U8, sample: U8) -> None:
         """sample = gain / 255 * sample + lift, all (h, w)."""
         height, width = sample.shape
@@ -324,6 +364,13 @@ def _i420(planes: Planes) -> tuple[_Plane, _Plane, _Plane]:
     """The same for luma and for chroma of half its size, which says how large both are."""
     (y, u, v), (height, width) = planes, planes[1].shape
     return _plane(y, 2 * height, 2 * width), _plane(u, height, width), _plane(v, height, width)
+
+
+def _bytes(array: U8, shape: tuple[int, ...]) -> int:
+    """The address of a dense plane."""
+    if array.shape != shape or array.dtype != _BYTES or not array.flags.c_contiguous:
+        raise ValueError(f"bytes of {array.dtype} {array.shape} instead of {shape}")
+    return _address(array)
 
 
 def _numbers(array: F32, shape: tuple[int, ...]) -> int:

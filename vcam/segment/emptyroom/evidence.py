@@ -159,6 +159,11 @@ def corrected(probability: F32, evidence: F32) -> F32:
     return np.asarray(result, np.float32)
 
 
+def power(plate: Plate) -> F32:
+    """The mean squared texture around each pixel of the plate, float32 (height, width)."""
+    return _mean(plate.texture * plate.texture, WINDOW)
+
+
 @dataclass(frozen=True, slots=True)
 class _Nearby:
     """How the person around each pixel differs from the room, float32 planes of half the size.
@@ -223,10 +228,10 @@ def _strange(room: U8, lit: F32, differs: npt.NDArray[np.bool_]) -> U8:
 
 def _texture(luma: U8, plate: Plate) -> tuple[F32, F32]:
     """How much texture the plate has around each pixel, and how much of it the frame has too; float32, 0 to 1."""
-    mine, theirs = high_pass(luma), plate.texture
-    power = _mean(theirs * theirs, WINDOW)
-    textured = power / (power + TEXTURED)
-    likeness = _mean(mine * theirs, WINDOW) / np.sqrt(_mean(mine * mine, WINDOW) * power + GRAIN * GRAIN + 1e-3)
+    mine, theirs, mean_square = high_pass(luma), plate.texture, power(plate)
+    textured = mean_square / (mean_square + TEXTURED)
+    both = np.sqrt(_mean(mine * mine, WINDOW) * mean_square + GRAIN * GRAIN + 1e-3)
+    likeness = _mean(mine * theirs, WINDOW) / both
     return textured, textured * np.clip((likeness - ALIKE[0]) / (ALIKE[1] - ALIKE[0]), 0, 1)
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from vcam.frames import Box, Map
-from vcam.segment.emptyroom.evidence import Evidence, Verdict, corrected
-from vcam.segment.emptyroom.light import Light, LightMeter, Plate
+from vcam.segment.emptyroom.finding import Finder, Finding, make_finder
 from vcam.segment.emptyroom.picture import RoomPicture
 from vcam.types import Size
 
@@ -18,36 +15,26 @@ class RoomMemory:
 
     def __init__(self, room: RoomPicture) -> None:
         self._room = room
-        self._meter, self._evidence = LightMeter(), Evidence()
-        self._place: tuple[Box, Size, tuple[int, int]] | None = None
-        self._plate: Plate
-        self.light: Light | None = None
+        self._place: tuple[Box, Size, tuple[int, ...]] | None = None
+        self._finder: Finder | None = None
+        self.finding: Finding | None = None
         """What the last frame showed of the room; None if nothing could be told of it."""
-        self.verdict: Verdict | None = None
 
     def correct(self, seen: Map, size: Size) -> Map:
         """The map of a frame of `size`, corrected; the map itself, bit for bit, where nothing can be told.
 
-        A map without its pyramid, or with odd sides, is left as it is.
+        It belongs to the memory until the next call. A map without its pyramid, or with odd sides, is left as it is.
         """
-        self.light = self.verdict = None
+        self.finding = None
         small = seen.pyramid[-1] if seen.pyramid else None
         if small is None or small.y.shape != seen.probability.shape or small.full_range != self._room.frame.full_range:
             return seen
         place = seen.box, size, seen.probability.shape
-        if place != self._place:
-            self._place, self._plate = place, self._room.plate(*place)
-            self._meter.reset()
-            self._evidence.reset()
-        self.light = self._meter.measure(seen.probability, small.planes, self._plate)
-        if self.light is None:
-            self._evidence.reset()
-            return seen
-        self.verdict = self._evidence.weigh(
-            seen.probability, small.planes, self._plate, self.light, full_range=small.full_range
-        )
-        probability = corrected(seen.probability, self.verdict.evidence)
-        return replace(seen, probability=np.ascontiguousarray(probability))
+        if place != self._place or self._finder is None:
+            self._place = place
+            self._finder = make_finder(self._room.plate(*place), full_range=small.full_range)
+        self.finding = self._finder.find(seen.probability, small.planes)
+        return seen if self.finding is None else replace(seen, probability=self.finding.probability)
 
     def reset(self) -> None:
         """What comes next has nothing to do with what was before."""

@@ -36,7 +36,7 @@ class RoomPicture:
         frame.full_range = full_range
         return cls(frame, np.zeros((height // 2, width // 2), np.uint8))
 
-    def plate(self, box: Box, size: Size, shape: tuple[int, int]) -> Plate:
+    def plate(self, box: Box, size: Size, shape: tuple[int, ...]) -> Plate:
         """What a map of `shape` of the box would show if nobody were there, fresh arrays.
 
         size: (width, height) of the frames that the box is in; shape: (height, width), even.
