@@ -69,6 +69,7 @@ class Kernels:
             "lut": [*[plane] * 3, pointer, pointer, *[integer] * 6, pointer],
             "shade": [plane] * 3,
             "room": [*[pointer] * 3, *[plane] * 3, *[pointer] * 7],
+            "room_edge": [*[pointer] * 4, *[plane] * 8, *[integer] * 2, *[number] * 3],
             "lighten": [*[plane] * 2, number, integer, integer],
         }
         for name, types in terms.items():
@@ -297,6 +298,36 @@ class Kernels:
         at = ctypes.addressof
         self._library.vcam_room(
             at(plate), at(terms), floats[0], luma, u, v, floats[1], floats[2], found, strange, sure, told, scratch
+        )
+
+    def room_edge(
+        self,
+        plate: RoomTable,
+        terms: RoomTerms,
+        kept: tuple[F32, F32],
+        matte: U8,
+        planes: tuple[Planes, Planes],
+        band: U8,
+        first: tuple[int, int],
+        *,
+        low: float,
+        high: float,
+        strength: float,
+    ) -> None:
+        """Sharpen a matte (2h, 2w) by the plate, see `vcam.segment.emptyroom.edge`.
+
+        kept: planes and numbers as `room` leaves them; planes: of the frame and of the plate, at the matte's size;
+        band: uint8 of the map's pixels that the matte covers, from the map's pixel (x, y) `first` on.
+        """
+        half = plate.height // 2, plate.width // 2
+        found, told = _numbers(kept[0], (FOUND, *half)), _numbers(kept[1], (TOLD,))
+        frame, room = _i420(planes[0]), _i420(planes[1])
+        target, marks = _plane(matte, frame[0].height, frame[0].width), _plane(band, *band.shape)
+        if (room[0].width, room[0].height) != (target.width, target.height) or min(first) < 0:
+            raise ValueError(f"a plate of {(room[0].height, room[0].width)} instead of {matte.shape}")
+        at = ctypes.addressof
+        self._library.vcam_room_edge(
+            at(plate), at(terms), found, told, target, *frame, *room, marks, *first, low, high, strength
         )
 
     def shade(self, gain: U8, lift: U8, sample: U8) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -10,44 +9,26 @@ import numpy as np
 from vcam import native
 from vcam.frames import Planes
 from vcam.native import room as loop
-from vcam.segment.emptyroom import evidence, light
+from vcam.segment.emptyroom import edge, evidence, light
+from vcam.segment.emptyroom.edge import Finding
 from vcam.segment.emptyroom.evidence import Evidence, corrected
 from vcam.segment.emptyroom.light import LightMeter, Plate
 from vcam.types import F32, U8
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found of one frame; valid until the next.
-
-    probability: float32 (height, width), the corrected map. The other planes are of half the size: `drift` (3 of them),
-    `residual` (of luma), `noise_luma`, `noise`, `person`, `lit` float32, see `light.Light` and `evidence.Verdict`;
-    `strange` and `room` uint8, 0 or 1.
-    """
-
-    probability: F32
-    gain: tuple[float, float, float]
-    offset: tuple[float, float, float]
-    drift: tuple[F32, F32, F32]
-    residual: F32
-    noise_luma: F32
-    noise: F32
-    person: F32
-    lit: F32
-    strange: U8
-    room: U8
-    gate: float
-    agreement: float
 
 
 class Finder(Protocol):
     """Compares the maps of one source, frame by frame, with one plate."""
 
     def find(self, probability: F32, planes: Planes) -> Finding | None:
-        """What is found; None if nothing can be told: too little of the room is in view, or it is another one.
+        """What is found, valid until the next call.
+
+        None if nothing can be told: too little of the room is in view, or it is another one.
 
         probability: float32 (height, width) of the plate's shape; planes: the frame's, at that size.
         """
+
+    def sharpen(self, matte: U8, planes: Planes, plate: Planes, band: U8, first: tuple[int, int]) -> None:
+        """Change a refined matte in place by what was found last; see `edge.Sharpen`."""
 
 
 class PlainFinder:
@@ -56,6 +37,7 @@ class PlainFinder:
     def __init__(self, plate: Plate, *, full_range: bool) -> None:
         self._plate, self._full_range = plate, full_range
         self._meter, self._evidence = LightMeter(), Evidence()
+        self._last: Finding
 
     def find(self, probability: F32, planes: Planes) -> Finding | None:
         """See `Finder`."""
@@ -64,11 +46,16 @@ class PlainFinder:
             self._evidence.reset()
             return None
         verdict = self._evidence.weigh(probability, planes, self._plate, seen, full_range=self._full_range)
-        return Finding(
+        self._last = Finding(
             np.ascontiguousarray(corrected(probability, verdict.evidence)), seen.gain, seen.offset, seen.drift,
             seen.residual[0], seen.noise[0], verdict.noise, verdict.person, verdict.lit, verdict.strange, seen.room,
             seen.gate, seen.agreement,
         )  # fmt: skip
+        return self._last
+
+    def sharpen(self, matte: U8, planes: Planes, plate: Planes, band: U8, first: tuple[int, int]) -> None:
+        """See `Finder`."""
+        edge.sharpen(self._last, self._plate.known, matte, (planes, plate), band, first)
 
 
 class LoopFinder:
@@ -100,6 +87,13 @@ class LoopFinder:
             (found[loop.DRIFT], found[loop.DRIFT + 1], found[loop.DRIFT + 2]), found[loop.RESIDUAL],
             found[loop.NOISE_LUMA], found[loop.NOISE], found[loop.PERSON], found[loop.LIT], self._strange, self._room,
             told[loop.GATE], told[loop.AGREEMENT],
+        )  # fmt: skip
+
+    def sharpen(self, matte: U8, planes: Planes, plate: Planes, band: U8, first: tuple[int, int]) -> None:
+        """See `Finder`."""
+        self._kernels.room_edge(
+            self._table, self._terms, (self._found, self._told), matte, (planes, plate), band, first,
+            low=edge.LOW, high=edge.HIGH, strength=edge.STRENGTH,
         )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vcam.frames import Box, Map
-from vcam.segment.emptyroom.finding import Finder, Finding, make_finder
+from vcam.segment.emptyroom.edge import Finding, PlateEdge
+from vcam.segment.emptyroom.finding import Finder, make_finder
 from vcam.segment.emptyroom.picture import RoomPicture
 from vcam.types import Size
 
@@ -34,7 +35,9 @@ class RoomMemory:
             self._place = place
             self._finder = make_finder(self._room.plate(*place), full_range=small.full_range)
         self.finding = self._finder.find(seen.probability, small.planes)
-        return seen if self.finding is None else replace(seen, probability=self.finding.probability)
+        if self.finding is None:
+            return seen
+        return replace(seen, probability=self.finding.probability, edge=PlateEdge(self._finder.sharpen, self._room.at))
 
     def reset(self) -> None:
         """What comes next has nothing to do with what was before."""

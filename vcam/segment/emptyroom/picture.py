@@ -23,10 +23,14 @@ KNOWN = 250
 
 @dataclass(slots=True)
 class RoomPicture:
-    """The whole frame, reduced. frame: in the camera's range; known: uint8 of its chroma's size, 255 or 0."""
+    """The whole frame, reduced. frame: in the camera's range; known: uint8 of its chroma's size, 255 or 0.
+
+    Whoever changes it makes another.
+    """
 
     frame: Frame
     known: U8
+    _resized: Frame | None = None
 
     @classmethod
     def nothing(cls, size: Size, *, full_range: bool) -> RoomPicture:
@@ -57,6 +61,17 @@ class RoomPicture:
             )
         known = self._moved(self.known, box, size, (height // 2, width // 2))
         return Plate(y.copy(), u.copy(), v.copy(), (known > KNOWN).view(np.uint8))
+
+    def at(self, size: Size) -> Frame:
+        """The picture at a size, (width, height), both even; it belongs to this object, and the last one is kept."""
+        if self.frame.size == size:
+            return self.frame
+        if self._resized is None or self._resized.size != size:
+            self._resized = Frame.allocate(*size)
+            for plane, larger in zip(self.frame.planes, self._resized.planes, strict=True):
+                way = cv2.INTER_AREA if larger.shape[0] < plane.shape[0] else cv2.INTER_LINEAR
+                cv2.resize(plane, larger.shape[::-1], dst=larger, interpolation=way)
+        return self._resized
 
     def _moved(self, plane: U8, box: Box, size: Size, shape: tuple[int, int]) -> U8:
         """A box of the frame on a plane of the picture, as a plane of `shape`."""
