@@ -78,7 +78,7 @@ class LoopFinder:
         """See `Finder`."""
         kept, marks = (self._before, self._found, self._told), (self._strange, self._room)
         seen = np.ascontiguousarray(probability)
-        self._kernels.room(self._table, self._terms, (seen, planes), self._out, kept, marks)
+        self._kernels.room.find(self._table, self._terms, (seen, planes), self._out, kept, marks)
         told, found = self._told.tolist(), self._found
         if told[loop.GATE] <= 0:
             return None
@@ -91,7 +91,7 @@ class LoopFinder:
 
     def sharpen(self, matte: U8, planes: Planes, plate: Planes, band: U8, first: tuple[int, int]) -> None:
         """See `Finder`."""
-        self._kernels.room_edge(
+        self._kernels.room.sharpen(
             self._table, self._terms, (self._found, self._told), matte, (planes, plate), band, first,
             low=edge.LOW, high=edge.HIGH, strength=edge.STRENGTH,
         )  # fmt: skip
