@@ -1,6 +1,6 @@
 """Prints the tables of docs/room.md: what room memory gains, and what it loses when the room has changed.
 
-.venv/bin/python -m tests.measurements.room FOLDER [--set tuning|held] [--stress NAME,...] [--frames 90]
+.venv/bin/python -m tests.measurements.room FOLDER [--set tuning|held] [--stress NAME,...] [--how told|kept|passive]
 
 FOLDER: portraits with masks. Their people are cut out and moved before a room that stands still, under a camera's
 noise; the plate is told from two seconds of the empty room. Each scene and each stress is scored with the default
@@ -29,8 +29,7 @@ from vcam.images import bgr_to_frame, frame_to_bgr, read_image
 from vcam.matting import open_matting
 from vcam.measure.meter import Meter, Scores
 from vcam.pipeline import tune_process
-from vcam.segment.emptyroom.memory import RoomMemory
-from vcam.segment.emptyroom.picture import RoomPicture, picture_size
+from vcam.segment.emptyroom.memory import RoomMemory, mean_room
 from vcam.types import F32, U8, Size
 
 BACKGROUNDS = SHARED / "data" / "backgrounds"
@@ -103,6 +102,8 @@ class Shoot:
 
     def __init__(self, scene: Scene, stress: str) -> None:
         self.scene, self.stress = scene, stress
+        self.earlier = False
+        """Whether it is the time before what happens suddenly."""
         self.size = scene.size
         width, height = scene.size
         self.down, self.across = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -155,7 +156,7 @@ class Shoot:
             detail = (person - cv2.GaussianBlur(person, (0, 0), 4)) * (1.0 if near else 0.4)
             shirt = (self.room * (0.95 if near else 1) + detail) * alpha[..., None]
             person = person * (1 - below) + shirt * below
-        elif self.stress == "second" and number >= BEGIN:
+        elif self.stress == "second" and number >= BEGIN and not self.earlier:
             layer = _premultiplied(cut_out(self.scene.pairs[25]), self.size, 0.8)
             at = width * (1.25 - 0.5 * min((number - BEGIN) / 30, 1))
             move = np.float32([[1, 0, at - layer.shape[1] / 2], [0, 1, height - layer.shape[0] * 0.94]])
@@ -165,7 +166,7 @@ class Shoot:
         return person, alpha
 
     def _room(self, number: int) -> F32:
-        late = number >= BEGIN
+        late = number >= BEGIN and not self.earlier
         if self.stress.startswith("bump") and late:
             pixels = float(self.stress.split()[1])
             return self.scene.behind(0.8 * pixels, 0.6 * pixels)
@@ -202,7 +203,7 @@ class Shoot:
         if self.stress == "white balance":
             by = 0.1 * min(max((number - 10) / 40, 0), 1)
             return picture * np.float32([1 + by, 1, 1 - by])
-        if self.stress == "lamp" and number >= BEGIN:
+        if self.stress == "lamp" and number >= BEGIN and not self.earlier:
             width, height = self.size
             x, y = self.right + 0.1 * width, 0.35 * height
             far = np.sqrt(((self.across - x) / (0.25 * width)) ** 2 + ((self.down - y) / (0.45 * height)) ** 2)
@@ -219,20 +220,6 @@ class Shoot:
         return frame
 
 
-def told(frames: Iterator[Frame]) -> RoomPicture:
-    """The mean of frames of the empty room."""
-    total: list[np.ndarray] = []
-    for count, frame in enumerate(frames, 1):  # noqa: B007
-        size = picture_size(frame.size)
-        planes = [
-            cv2.resize(plane, (size[0] // step, size[1] // step), interpolation=cv2.INTER_AREA).astype(np.float32)
-            for plane, step in zip(frame.planes, (1, 2, 2), strict=True)
-        ]
-        total = [a + b for a, b in zip(total, planes, strict=True)] if total else planes
-    means = [np.rint(plane / count).astype(np.uint8) for plane in total]
-    return RoomPicture(Frame(*means), np.full(means[1].shape, 255, np.uint8))
-
-
 class Recorded:
     """A segmenter that hands out the maps of before, so that a network looks once at each frame."""
 
@@ -243,7 +230,7 @@ class Recorded:
 
     def segment(self, frame: Frame) -> Map:
         seen = self.maps[frame.seq]
-        return seen if self.memory is None else self.memory.correct(seen, self.size)
+        return seen if self.memory is None else self.memory.correct(seen, frame)
 
     def reset(self) -> None:
         pass
@@ -274,6 +261,20 @@ def scored(frames: list[tuple[Frame, U8]], maps: list[Map], memory: RoomMemory |
         return meter.scores
 
 
+def remembered(how: str, scene: Scene, shoot: Shoot) -> RoomMemory:
+    """Told by an empty room; or learnt in 20 seconds in which the person moves."""
+    if how != "passive":
+        return RoomMemory(scene.size, full_range=False, room=mean_room(list(shoot.empty(60))), learns=how == "told")
+    before = Shoot(Scene(scene.person, scene.motion, scene.room, scene.pairs), shoot.stress)
+    before.earlier = True
+    memory = RoomMemory(scene.size, full_range=False)
+    frames = [frame for frame, _ in before.clip(600)]
+    for seen, frame in zip(recorded(frames, scene.size), frames, strict=True):
+        memory.correct(seen, frame)
+    memory.reset()
+    return memory
+
+
 def row(name: str, scores: Scores) -> str:
     numbers = (scores.miou, scores.boundary, scores.mad, scores.dtssd, scores.lag)
     return f"{name:16s} " + " ".join(f"{number:7.2f}" for number in numbers)
@@ -285,6 +286,7 @@ def main() -> None:
     parser.add_argument("--set", choices=SETS, default="tuning")
     parser.add_argument("--stress", default=",".join(STRESSES))
     parser.add_argument("--frames", type=int, default=90)
+    parser.add_argument("--how", choices=("told", "kept", "passive"), default="told")
     given = parser.parse_args()
     tune_process()
     pairs = find_pairs(given.folder).pairs
@@ -296,7 +298,7 @@ def main() -> None:
             frames = list(shoot.clip(given.frames))
             maps = recorded([frame for frame, _ in frames], scene.size)
             alone = scored(frames, maps, None)
-            helped = scored(frames, maps, RoomMemory(told(shoot.empty(60))))
+            helped = scored(frames, maps, remembered(given.how, scene, shoot))
             before.append(alone)
             after.append(helped)
             worst = min(worst, (helped.miou - alone.miou, str(scene)))

@@ -17,7 +17,14 @@ from vcam.types import F32, U8
 
 
 class Finder(Protocol):
-    """Compares the maps of one source, frame by frame, with one plate."""
+    """Compares the maps of one source, frame by frame, with the plate of one part of its frames."""
+
+    @property
+    def agreement(self) -> float:
+        """How far the textures of the last frame and the plate agreed, -1 to 1; 1 if too little of it was in view."""
+
+    def use(self, plate: Plate) -> None:
+        """Go on with another state of the same plate."""
 
     def find(self, probability: F32, planes: Planes) -> Finding | None:
         """What is found, valid until the next call.
@@ -38,6 +45,15 @@ class PlainFinder:
         self._plate, self._full_range = plate, full_range
         self._meter, self._evidence = LightMeter(), Evidence()
         self._last: Finding
+
+    @property
+    def agreement(self) -> float:
+        """See `Finder`."""
+        return self._meter.agreement
+
+    def use(self, plate: Plate) -> None:
+        """See `Finder`."""
+        self._plate = plate
 
     def find(self, probability: F32, planes: Planes) -> Finding | None:
         """See `Finder`."""
@@ -64,15 +80,23 @@ class LoopFinder:
     def __init__(self, kernels: native.Kernels, plate: Plate, *, full_range: bool) -> None:
         """Raises `ValueError` for a plate of odd sides."""
         self._kernels = kernels
-        power = evidence.power(plate)
-        full = plate.y, plate.texture, power, plate.slopes[0]
-        self._table = loop.RoomTable(full, (plate.half, plate.u, plate.v, plate.known), plate.slopes[1:])
+        self.use(plate)
         self._terms = terms(full_range=full_range)
         shape, half = plate.y.shape, plate.u.shape
         self._before, self._out = np.zeros(shape, np.float32), np.empty(shape, np.float32)
         self._found, self._told = np.zeros((loop.FOUND, *half), np.float32), np.zeros(loop.TOLD, np.float32)
         self._strange, self._room = np.zeros(half, np.uint8), np.zeros(half, np.uint8)
-        self._told[loop.BELIEVED] = -1
+        self._told[loop.BELIEVED], self._told[loop.AGREEMENT] = -1, 1
+
+    @property
+    def agreement(self) -> float:
+        """See `Finder`."""
+        return float(self._told[loop.AGREEMENT]) if self._told[loop.BELIEVED] >= 0 else 1.0
+
+    def use(self, plate: Plate) -> None:
+        """See `Finder`. Raises `ValueError` for a plate of odd sides."""
+        full = plate.y, plate.texture, evidence.power(plate), plate.slopes[0]
+        self._table = loop.RoomTable(full, (plate.half, plate.u, plate.v, plate.known), plate.slopes[1:])
 
     def find(self, probability: F32, planes: Planes) -> Finding | None:
         """See `Finder`."""

@@ -106,10 +106,12 @@ class LightMeter:
 
     def __init__(self) -> None:
         self._believed: float | None = None
+        self.agreement = 1.0
+        """The correlation of the textures in the last frame; 1 if too little of the room was in view."""
 
     def reset(self) -> None:
         """What comes next has nothing to do with what was before."""
-        self._believed = None
+        self._believed, self.agreement = None, 1.0
 
     def measure(self, probability: F32, planes: Planes, plate: Plate) -> Light | None:
         """What a frame shows; None if too little of the room is in view, or it is another one.
@@ -122,7 +124,9 @@ class LightMeter:
             return None
         half = cv2.resize(planes[0], plate.size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         gain, offset, residual, weight = _fit((half, planes[1], planes[2]), plate, room)
-        agreement = correlation(high_pass(planes[0]), plate.texture, np.repeat(np.repeat(room, 2, 0), 2, 1))
+        self.agreement = agreement = correlation(
+            high_pass(planes[0]), plate.texture, np.repeat(np.repeat(room, 2, 0), 2, 1)
+        )
         belief = min(max((agreement - DOUBT) / (BELIEF - DOUBT), 0.0), 1.0)
         before = belief if self._believed is None else self._believed
         self._believed = before + SLOWLY * (belief - before)
