@@ -119,7 +119,7 @@ class RoomMemory:
         self._take(self._layers.picture(), finder)
 
     def _marks(self, seen: Map) -> tuple[U8, U8]:
-        """Where surely nobody is, and where something strange is, as the layers have it. Outside of the box is nobody."""
+        """Where surely nobody is, and where something strange is, of the layers. Outside of the box is nobody."""
         shape = self._layers.known.shape
         sure, strange = np.full(shape, 1, np.uint8), np.zeros(shape, np.uint8)
         height, width = shape

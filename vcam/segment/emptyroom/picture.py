@@ -21,6 +21,10 @@ KNOWN = 250
 """Of a pixel of the map so much in 255 must be known."""
 
 
+FILL = 31
+"""Side of the window, in pixels of the map, by whose mean is filled what is not known."""
+
+
 @dataclass(slots=True)
 class RoomPicture:
     """The whole frame, reduced. frame: in the camera's range; known: uint8 of its chroma's size, 255 or 0.
@@ -59,8 +63,11 @@ class RoomPicture:
                 self._moved(plane, box, size, (height // step, width // step))
                 for plane, step in zip(self.frame.planes, (1, 2, 2), strict=True)
             )
-        known = self._moved(self.known, box, size, (height // 2, width // 2))
-        return Plate(y.copy(), u.copy(), v.copy(), (known > KNOWN).view(np.uint8))
+        known = (self._moved(self.known, box, size, (height // 2, width // 2)) > KNOWN).view(np.uint8)
+        if known.all():
+            return Plate(y.copy(), u.copy(), v.copy(), known)
+        fours = np.repeat(np.repeat(known, 2, 0), 2, 1)
+        return Plate(_filled(y, fours), _filled(u, known), _filled(v, known), known)
 
     def at(self, size: Size) -> Frame:
         """The picture at a size, (width, height), both even; it belongs to this object, and the last one is kept."""
@@ -86,6 +93,19 @@ class RoomPicture:
     def _reduction(plane: U8, box: Box, size: Size, shape: tuple[int, int]) -> tuple[float, float]:
         wide, tall = box.size
         return wide / size[0] * plane.shape[1] / shape[1], tall / size[1] * plane.shape[0] / shape[0]
+
+
+def _filled(plane: U8, known: U8) -> U8:
+    """The plane with the mean of what is known around in place of what is not: an edge there would be none of the room.
+
+    known: 0 or 1. What is far from all that is known becomes 0.
+    """
+    where = known.astype(np.float32)
+    side = (FILL, FILL)
+    number = cv2.boxFilter(where, -1, side, normalize=False, borderType=cv2.BORDER_REPLICATE)
+    total = cv2.boxFilter(where * plane, -1, side, normalize=False, borderType=cv2.BORDER_REPLICATE)
+    means = np.rint(total / np.maximum(number, 1)).astype(np.uint8)
+    return np.where(known != 0, plane, means)
 
 
 def picture_size(size: Size) -> Size:
