@@ -89,7 +89,8 @@ class LayerTable(ctypes.Structure):
     """The two layers of a room as the loop takes them; it keeps the arrays alive, and the loop changes them."""
 
     _fields_ = tuple(
-        (name, ctypes.c_void_p) for name in ("y", "u", "v", "other_y", "other_u", "other_v", "count", "doubt", "known")
+        (name, ctypes.c_void_p)
+        for name in ("y", "u", "v", "other_y", "other_u", "other_v", "count", "doubt", "known", "age")
     )
 
     def __init__(self, room: Sequence[npt.NDArray[np.uint16]], other: Sequence[U8], marks: Sequence[U8]) -> None:

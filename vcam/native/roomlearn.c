@@ -11,10 +11,11 @@ typedef struct {
 } LearnTerms;
 
 /* Two layers of a room, each of whose pixels is one sample of chroma and four of luma: what is taken for the room, 256
-   times its level, and what may replace it, with how often it was seen; and how often the room has been contradicted. */
+   times its level, and what may replace it, with how often it was seen; how often the room has been contradicted, and
+   how often confirmed. */
 typedef struct {
     u16 *y, *u, *v;
-    u8 *other_y, *other_u, *other_v, *count, *doubt, *known;
+    u8 *other_y, *other_u, *other_v, *count, *doubt, *known, *age;
 } Layers;
 
 INLINE float size_of(float x) { return x < 0.0f ? -x : x; }
@@ -23,7 +24,7 @@ INLINE float smaller(float a, float b) { return a < b ? a : b; }
 INLINE u16 fixed(float level) { return (u16)(smaller(larger(level, 0.0f), 255.0f) * 256.0f + 0.5f); }
 
 /* How many numbers of four bytes vcam_room_learn needs. */
-EXPORT_ONE ptrdiff_t vcam_room_learn_scratch(i32 width) { return 16 * (ptrdiff_t)width; }
+EXPORT_ONE ptrdiff_t vcam_room_learn_scratch(i32 width) { return 13 * (ptrdiff_t)width; }
 
 /* One step, with a frame whose chroma has the layers' size. sure: where surely nobody is; strange: where something else
    is; lines: gain and offset of the three planes, by which the frame's light differs from the room's. */
@@ -32,8 +33,8 @@ EXPORT void vcam_room_learn(const Layers *room, const LearnTerms *t, const Plane
     const i32 width = cb->width, height = cb->height;
     const float per_y = 1.0f / lines[0], per_u = 1.0f / lines[1], per_v = 1.0f / lines[2];
     const float off_y = lines[3], off_u = lines[4], off_v = lines[5], share = 1.0f / 256.0f;
-    float *rows[12];
-    for (i32 i = 0; i < 12; i++) rows[i] = scratch + i * width;
+    float *rows[13];
+    for (i32 i = 0; i < 13; i++) rows[i] = scratch + i * width;
     for (i32 row = 0; row < height; row++) {
         const u8 *restrict a = row_of(luma, 2 * row), *restrict b = row_of(luma, 2 * row + 1);
         const u8 *restrict in_u = row_of(cb, row), *restrict in_v = row_of(cr, row);
@@ -41,6 +42,7 @@ EXPORT void vcam_room_learn(const Layers *room, const LearnTerms *t, const Plane
         u16 *first = room->y + 4 * at, *second = first + 2 * width, *ru = room->u + at, *rv = room->v + at;
         u8 *oy = room->other_y + at, *ou = room->other_u + at, *ov = room->other_v + at;
         u8 *count = room->count + at, *doubt = room->doubt + at, *known = room->known + at;
+        u8 *age = room->age + at;
         const u8 *where = sure + at, *odd = strange + at;
         INDEPENDENT
         for (i32 x = 0; x < width; x++) {
@@ -75,7 +77,10 @@ EXPORT void vcam_room_learn(const Layers *room, const LearnTerms *t, const Plane
             rows[3][x] = take > 0.0f ? 0.0f : doubts;
             rows[4][x] = take > 0.0f ? 0.0f : now;
             rows[5][x] = take;
-            float gain = take > 0.0f ? 1.0f : t->rate * agrees;
+            /* a mean at first, and then a slow average */
+            float old = take > 0.0f ? 1.0f : smaller((float)age[x] + agrees, 250.0f);
+            rows[12][x] = old;
+            float gain = take > 0.0f ? 1.0f : agrees * larger(t->rate, 1.0f / larger(old, 1.0f));
             rows[6][x] = p0 + gain * (y0 - p0), rows[7][x] = p1 + gain * (y1 - p1);
             rows[8][x] = p2 + gain * (y2 - p2), rows[9][x] = p3 + gain * (y3 - p3);
             rows[10][x] = pu + gain * (u - pu), rows[11][x] = pv + gain * (v - pv);
@@ -85,7 +90,7 @@ EXPORT void vcam_room_learn(const Layers *room, const LearnTerms *t, const Plane
             oy[x] = (u8)smaller(larger(rows[0][x] + 0.5f, 0.0f), 255.0f);
             ou[x] = (u8)smaller(larger(rows[1][x] + 0.5f, 0.0f), 255.0f);
             ov[x] = (u8)smaller(larger(rows[2][x] + 0.5f, 0.0f), 255.0f);
-            doubt[x] = (u8)rows[3][x], count[x] = (u8)rows[4][x];
+            doubt[x] = (u8)rows[3][x], count[x] = (u8)rows[4][x], age[x] = (u8)rows[12][x];
             known[x] = rows[5][x] > 0.0f ? 255 : known[x];
         }
         INDEPENDENT

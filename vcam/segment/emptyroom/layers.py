@@ -26,7 +26,7 @@ LUMA, CHROMA = 10.0, 5.0
 SINGLE = 25.0
 """Levels up to which each of the four does."""
 RATE = 0.05
-"""How much of the way the room goes to what agrees with it in a step."""
+"""How much of the way the room goes to what agrees with it in a step, at least: at first it is the mean of all."""
 SHADE = (0.45, 1.5)
 """Ratios of luma that are a shadow or a lamp, if the chroma is the room's in that light."""
 SHADE_CHROMA = 7.0
@@ -55,9 +55,11 @@ class Layers:
         self._y = np.zeros((height, width), np.uint16)
         self._u, self._v = np.zeros(half, np.uint16), np.zeros(half, np.uint16)
         self._other = tuple(np.zeros(half, np.uint8) for _ in range(3))
-        self._count, self._doubt, self.known = (np.zeros(half, np.uint8) for _ in range(3))
+        self._count, self._doubt, self.known, self._age = (np.zeros(half, np.uint8) for _ in range(4))
         self._kernels = native.kernels()
-        self._table = LayerTable((self._y, self._u, self._v), self._other, (self._count, self._doubt, self.known))
+        self._table = LayerTable(
+            (self._y, self._u, self._v), self._other, (self._count, self._doubt, self.known, self._age)
+        )
         self._terms = LearnTerms(
             luma=LUMA, chroma=CHROMA, single=SINGLE, rate=RATE, shade_low=SHADE[0], shade_high=SHADE[1],
             shade_chroma=SHADE_CHROMA, black=DARKEST[full_range], need=need, patience=PATIENCE, strange=STRANGE,
@@ -71,6 +73,7 @@ class Layers:
             np.multiply(plane, 256, out=layer, casting="unsafe", dtype=np.uint16)
         np.copyto(self.known, room.known)
         self._count[...] = self._doubt[...] = 0
+        self._age[...] = round(1 / RATE)
 
     def learn(self, frame: Frame, sure: U8, strange: U8, lines: Lines = SAME) -> None:
         """One step.
@@ -127,7 +130,9 @@ class Layers:
         self._doubt[...] = np.where(take, 0, doubt)
         self._count[...] = np.where(take, 0, count)
         self.known[take] = 255
-        gain = np.where(take, np.float32(1), np.float32(RATE) * agrees)
+        age = np.where(take, 1, np.minimum(self._age + agrees.astype(np.float32), 250))
+        self._age[...] = age
+        gain = np.where(take, 1, agrees * np.maximum(RATE, 1 / np.maximum(age, 1))).astype(np.float32)
         for row, column, number in ((0, 0, 0), (0, 1, 1), (1, 0, 2), (1, 1, 3)):
             self._y[row::2, column::2] = _fixed(py[number] + gain * (y[number] - py[number]))
         self._u[...], self._v[...] = _fixed(pu + gain * (u - pu)), _fixed(pv + gain * (v - pv))

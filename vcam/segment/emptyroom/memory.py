@@ -24,9 +24,11 @@ NEED = 8
 SURE, GUARD = 0.03, 13
 """The probability of a person up to which the room is learnt, if it is so for so many pixels of the map around."""
 AGREES = 0.9
-"""The correlation of the textures below which the camera may have been moved: nothing is learnt."""
-REST = 60
-"""Frames for which it is not."""
+"""The correlation of the textures below which the camera may have been moved: it is searched for."""
+STRANGER = 0.7
+"""That below which nothing is learnt, for a while: what is in view may be another room, or this one moved."""
+REST = 6
+"""Steps for which nothing is learnt of a stranger, after which it is the room; and from one search to the next."""
 
 
 class RoomMemory:
@@ -47,7 +49,8 @@ class RoomMemory:
         self._place: tuple[Box, tuple[int, ...]] | None = None
         self._plate: Plate
         self._finder: Finder | None = None
-        self._frames = self._resting = 0
+        self._frames = self._steps = 0
+        self._rest = REST
         self.finding: Finding | None = None
         """What the last frame showed of the room; None if nothing could be told of it."""
 
@@ -97,18 +100,19 @@ class RoomMemory:
 
     def _learn(self, seen: Map, frame: Frame, small: Frame, finder: Finder) -> None:
         self._frames += 1
-        self._resting = max(self._resting - 1, 0)
         if self._frames % EVERY:
             return
-        if finder.agreement < AGREES:
-            if not self._resting:
-                self._resting = REST
+        if finder.agreement >= STRANGER:
+            self._rest = REST
+        if finder.agreement < AGREES and self._steps % REST == 0:
             moved = moved_room(self._room, self._plate, seen.probability, small.planes, (seen.box, self._size))
             if moved is not None:
                 self._layers.begin(moved)
                 self._take(moved, finder)
-                self._resting = 0
-        if self._resting:
+                return
+        self._steps += 1
+        if finder.agreement < STRANGER and self._rest > 0:
+            self._rest -= 1
             return
         for reducer, plane, target in zip(self._reducers, frame.planes, self._small.planes, strict=True):
             reducer.reduce(plane, target)
