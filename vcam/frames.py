@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -212,6 +212,17 @@ class Frame:
         return np.concatenate([plane.reshape(-1) for plane in self.planes])
 
 
+class EdgeTeller(Protocol):
+    """Something besides the map that knows of the edge in one frame; belongs to the segmenter until its next frame."""
+
+    def apply(self, matte: U8, planes: Planes, small: U8, source: Box, whole: tuple[Box, Size]) -> None:
+        """Change the refined matte of a box in place: uint8 (h, w), of the working size.
+
+        planes: the frame's there; small: the map in the same box, which is `source` in the map; whole: the box, and
+        (width, height) of all of the frame, both in pixels of the matte.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Map:
     """Where the network saw people in one frame.
@@ -221,7 +232,7 @@ class Map:
     other. `origin` is that of the frame it was made from, an earlier one if the two were compared and found alike.
     `pyramid`: what the box shows in frame `seq`, reduced, in the frame's range, from the largest to the network's size;
     for whoever needs it small, too. Only the samples count. It may be empty, and it belongs to the segmenter until the
-    next frame.
+    next frame. `edge` tells more of the edge, where something does.
     """
 
     probability: F32
@@ -229,6 +240,7 @@ class Map:
     seq: int
     origin: int
     pyramid: tuple[Frame, ...] = ()
+    edge: EdgeTeller | None = None
 
     @classmethod
     def whole(cls, probability: F32, frame: Frame) -> Map:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from vcam import native
-from vcam.frames import NOTHING, Alpha, Box, Frame, Map, Planes
+from vcam.frames import NOTHING, Alpha, Box, EdgeTeller, Frame, Map, Planes
 from vcam.images import place_map
 from vcam.matte.average import StillAverage
 from vcam.matte.guided import RADIUS, REACH, GuidedFilter
@@ -125,7 +125,7 @@ class SoftMatte:
         cv2.LUT(self._bytes, self._step, dst=self._small)
         self._islands.apply(self._small)
         self._move_edge()
-        box = self._scale_up(part, seen.pyramid)
+        box = self._scale_up(part, seen)
         if self._alpha.small is not self._small:
             place_map(self._small, seen.box, frame.size, self._alpha.small)
         self._alpha.box = NOTHING if box.empty else box.moved(seen.box.x0, seen.box.y0)
@@ -183,7 +183,7 @@ class SoftMatte:
             grow(self._small, nearer, dst=self._moved)
             np.copyto(self._small, self._moved)
 
-    def _scale_up(self, frame: Frame, pyramid: Sequence[Frame]) -> Box:
+    def _scale_up(self, frame: Frame, seen: Map) -> Box:
         x, y, w, h = cv2.boundingRect(self._small)
         if not w:
             return NOTHING
@@ -200,7 +200,7 @@ class SoftMatte:
         half = box.half()
         means = self._half[half.y0 : half.y1, half.x0 : half.x1]
         if self._guided is not None:
-            small = self._refine(self._guided, small, frame, full, (source, box), pyramid)
+            small = self._refine(self._guided, small, frame, full, (source, box), seen)
         if self._kernels is not None and small.shape == means.shape:
             self._kernels.enlarge(small, full, means)
             return box
@@ -210,9 +210,7 @@ class SoftMatte:
         halve(full, means)
         return box
 
-    def _refine(
-        self, guided: GuidedFilter, small: U8, frame: Frame, full: U8, boxes: tuple[Box, Box], pyramid: Sequence[Frame]
-    ) -> U8:
+    def _refine(self, guided: GuidedFilter, small: U8, frame: Frame, full: U8, boxes: tuple[Box, Box], seen: Map) -> U8:
         """The box's refined matte at working size, which is `full` itself where that is the frame's.
 
         boxes: where the person is, in the map and in the frame.
@@ -221,13 +219,25 @@ class SoftMatte:
         part, rows = frame.view(box), self._small.shape[0]
         # where the person or the map is small, wide windows would blur their outline away
         radius = min(RADIUS if 2 * small.shape[0] >= rows else RADIUS // 2, max(rows // REFERENCE_ROWS, 1))
-        guide = _of_size(pyramid, self._small.shape, source)
+        guide = _of_size(seen.pyramid, self._small.shape, source)
         inner = Box(*(bound // self._scale for bound in box))
         target = full if self._working is None else self._working[inner.y0 : inner.y1, inner.x0 : inner.x1]
-        guided.refine(small, self._working_planes(part, inner, pyramid), target, radius, reduced=guide)
+        planes = self._working_planes(part, inner, seen.pyramid)
+        guided.refine(small, planes, target, radius, reduced=guide)
+        if seen.edge is not None:
+            self._tell_edge(seen.edge, target, planes, small, (source, inner))
         if self._average is not None:
             self._average.apply(target, source, inner)
         return target
+
+    def _tell_edge(self, edge: EdgeTeller, target: U8, planes: Planes, small: U8, boxes: tuple[Box, Box]) -> None:
+        """boxes: where `small` is in the map, and the target in the part of the frame at working size."""
+        assert self._layout is not None
+        _, frame, part = self._layout
+        by, (source, inner) = self._scale, boxes
+        whole = inner.moved(part.x0 // by, part.y0 // by)
+        if part.x0 % by == part.y0 % by == 0:
+            edge.apply(target, planes, small, source, (whole, (frame[0] // by, frame[1] // by)))
 
     def _working_planes(self, part: Frame, inner: Box, pyramid: Sequence[Frame]) -> Planes:
         """The box's planes at working size."""

@@ -25,23 +25,12 @@ import numpy.typing as npt
 
 from vcam.frames import Planes
 from vcam.native.build import LIBRARY, fingerprint
+from vcam.native.planes import BYTES, PlaneTable, address_of, i420_of, numbers_of, plane_of
+from vcam.native.room import RoomLoops
 from vcam.types import F32, U8
 
 MAX_RADIUS = 8
 """Half a side of the widest window that `Kernels.model` takes; from 91 on its sums would overflow."""
-
-_BYTES = np.dtype(np.uint8)
-
-
-class _Plane(ctypes.Structure):
-    """A plane as the loops take it, see common.h; it does not keep the array."""
-
-    _fields_ = (
-        ("at", ctypes.c_void_p),
-        ("stride", ctypes.c_ssize_t),
-        ("width", ctypes.c_int32),
-        ("height", ctypes.c_int32),
-    )
 
 
 class Kernels:
@@ -54,7 +43,7 @@ class Kernels:
     def __init__(self, library: ctypes.CDLL) -> None:
         """Raises `AttributeError` if it is another library."""
         pointer, integer, number, count = ctypes.c_void_p, ctypes.c_int32, ctypes.c_float, ctypes.c_ssize_t
-        plane = ctypes.POINTER(_Plane)
+        plane = ctypes.POINTER(PlaneTable)
         terms: dict[str, list[Any]] = {
             "scale": [pointer, pointer, integer, pointer, pointer],
             "reduce": [pointer, pointer, integer, integer, pointer],
@@ -72,12 +61,24 @@ class Kernels:
         for name, types in terms.items():
             function = getattr(library, f"vcam_{name}")
             function.argtypes, function.restype = types, None
-        sides = {"reduce": 1, "enlarge": 1, "magnify": 2, "model": 3, "apply": 1, "steady": 2, "follow": 2, "lut": 1}
+        sides = {
+            "reduce": 1,
+            "enlarge": 1,
+            "magnify": 2,
+            "model": 3,
+            "apply": 1,
+            "steady": 2,
+            "follow": 2,
+            "lut": 1,
+            "room": 2,
+        }
         for name, known in sides.items():
             function = getattr(library, f"vcam_{name}_scratch")
             function.argtypes, function.restype = [integer] * known, count
         self._library, self._line = library, library.vcam_line()
         self._own = threading.local()
+        self.room = RoomLoops(library, self._scratch)
+        """Those of room memory."""
         self.magnified: tuple[int, ...] = tuple(takewhile(bool, map(library.vcam_magnified, itertools.count())))
         """How many times `magnify` can enlarge a plane."""
         library.vcam_max_gain.restype = number
@@ -92,9 +93,9 @@ class Kernels:
         height, width, _ = picture.shape
         if not (picture.flags.c_contiguous and picture.dtype == np.uint8 and picture.shape[2] == 3):
             raise ValueError(f"no picture: {picture.dtype} {picture.shape}")
-        to = _numbers(planes, (3, height, width))
-        terms = _numbers(factors, (3,)), _numbers(offsets, (3,))
-        self._library.vcam_scale(_address(picture), to, height * width, *terms)
+        to = numbers_of(planes, (3, height, width))
+        terms = numbers_of(factors, (3,)), numbers_of(offsets, (3,))
+        self._library.vcam_scale(address_of(picture), to, height * width, *terms)
 
     def reducer(
         self, sizes: Sequence[tuple[int, ...]], ladders: Sequence[Sequence[U8]]
@@ -104,26 +105,26 @@ class Kernels:
         Each step but the last is half as high as the one before, or half as wide, or both; the last is of any size, and
         bilinear. Steps are checked here, once, and planes with each call, which one thread at a time may make.
         """
-        table: list[_Plane] = []
+        table: list[PlaneTable] = []
         for (height, width), steps in zip(sizes, ladders, strict=True):
-            table.append(_Plane(None, 0, width, height))
+            table.append(PlaneTable(None, 0, width, height))
             for number, step in enumerate(steps, 1):
                 low, narrow = step.shape
                 halves = (height, width) in ((2 * low, 2 * narrow), (2 * low, narrow), (low, 2 * narrow))
                 if min(height, width, low, narrow) < 1 or (number < len(steps) and not halves):
                     raise ValueError(f"no step from {(height, width)} to {step.shape}")
                 height, width = low, narrow
-                table.append(_plane(step, height, width))
+                table.append(plane_of(step, height, width))
         held = [tuple(steps) for steps in ladders]
         if not held or not all(held):
             raise ValueError("no steps")
-        entries, counts = (_Plane * len(table))(*table), (ctypes.c_int32 * len(held))(*map(len, held))
+        entries, counts = (PlaneTable * len(table))(*table), (ctypes.c_int32 * len(held))(*map(len, held))
         sources = [index for index, entry in enumerate(entries) if not entry.at]
         widest = max(entry.width for entry in entries)
         wanted = self._library.vcam_reduce_scratch(widest)
 
         def reduce(planes: Sequence[U8]) -> None:
-            found = [_plane(plane, *size) for plane, size in zip(planes, sizes, strict=True)]
+            found = [plane_of(plane, *size) for plane, size in zip(planes, sizes, strict=True)]
             for index, source in zip(sources, found, strict=True):
                 entries[index] = source
             self._library.vcam_reduce(entries, counts, len(held), widest, self._scratch(wanted))
@@ -136,14 +137,14 @@ class Kernels:
         All (h, w). scale: 0 to 1, with which a full-range sample is limited.
         """
         height, width = mask.shape
-        planes = [_plane(plane, height, width) for plane in (mask, sample, behind, out)]
+        planes = [plane_of(plane, height, width) for plane in (mask, sample, behind, out)]
         self._library.vcam_blend(*planes, scale, lift)
 
     def enlarge(self, matte: U8, full: U8, half: U8) -> None:
         """Write the matte (h, w) into `full` (2h, 2w), bilinear, and the means of its fours into `half` (h, w)."""
         height, width = matte.shape
-        source, target = _plane(matte, height, width), _plane(full, 2 * height, 2 * width)
-        means = _plane(half, height, width)
+        source, target = plane_of(matte, height, width), plane_of(full, 2 * height, 2 * width)
+        means = plane_of(half, height, width)
         scratch = self._scratch(self._library.vcam_enlarge_scratch(width))
         self._library.vcam_enlarge(source, target, means, scratch)
 
@@ -152,7 +153,7 @@ class Kernels:
         height, width = small.shape
         if factor not in self.magnified:
             raise ValueError(f"nothing is enlarged {factor} times")
-        source, target = _plane(small, height, width), _plane(full, factor * height, factor * width)
+        source, target = plane_of(small, height, width), plane_of(full, factor * height, factor * width)
         scratch = self._scratch(self._library.vcam_magnify_scratch(width, factor))
         self._library.vcam_magnify(source, target, factor, scratch)
 
@@ -177,8 +178,8 @@ class Kernels:
         height, width = matte.shape
         if not 1 <= radius <= MAX_RADIUS:
             raise ValueError(f"no radius: {radius}")
-        planes = [_plane(plane, height, width) for plane in (matte, *guide)]
-        to = _numbers(maps, (4, height, width))
+        planes = [plane_of(plane, height, width) for plane in (matte, *guide)]
+        to = numbers_of(maps, (4, height, width))
         scratch = self._scratch(self._library.vcam_model_scratch(width, height, radius))
         self._library.vcam_model(*planes, to, radius, epsilon, flat, blind, contrast, sure, scratch)
 
@@ -190,9 +191,9 @@ class Kernels:
         (height, width), (_, rows, columns) = planes[1].shape, maps.shape
         if rows < 2 or columns < 2:
             raise ValueError(f"maps are too small: {maps.shape}")
-        source, to = _numbers(maps, (4, rows, columns)), _plane(target, 2 * height, 2 * width)
+        source, to = numbers_of(maps, (4, rows, columns)), plane_of(target, 2 * height, 2 * width)
         scratch = self._scratch(self._library.vcam_apply_scratch(width))
-        self._library.vcam_apply(source, columns, rows, *_i420(planes), to, scratch)
+        self._library.vcam_apply(source, columns, rows, *i420_of(planes), to, scratch)
 
     def steady(self, matte: U8, kept: U8, maps: tuple[U8, U8], *, least: float, moved: tuple[int, int]) -> None:
         """Move `kept` towards the matte, both (h, w), where the map stands still, and the matte to the same.
@@ -202,8 +203,8 @@ class Kernels:
         (height, width), (rows, columns) = matte.shape, maps[0].shape
         if rows < 2 or columns < 2:
             raise ValueError(f"maps are too small: {maps[0].shape}")
-        large = [_plane(plane, height, width) for plane in (matte, kept)]
-        small = [_plane(plane, rows, columns) for plane in maps]
+        large = [plane_of(plane, height, width) for plane in (matte, kept)]
+        small = [plane_of(plane, rows, columns) for plane in maps]
         scratch = self._scratch(self._library.vcam_steady_scratch(columns, width))
         self._library.vcam_steady(*large, *small, least, *moved, scratch)
 
@@ -229,9 +230,9 @@ class Kernels:
         height, width = flow.shape[:2]
         if height < 2 or width < 2:
             raise ValueError(f"the pictures are too small: {(height, width)}")
-        lumas = [_plane(luma, height, width) for luma in pictures]
-        maps = [_numbers(numbers, (2 * height, 2 * width)) for numbers in (probability, mean, result)]
-        moved = _numbers(flow, (height, width, 2))
+        lumas = [plane_of(luma, height, width) for luma in pictures]
+        maps = [numbers_of(numbers, (2 * height, 2 * width)) for numbers in (probability, mean, result)]
+        moved = numbers_of(flow, (height, width, 2))
         scratch = self._scratch(self._library.vcam_follow_scratch(width, height))
         self._library.vcam_follow(*maps, moved, *lumas, floor, slope, still, *doubt, nobody, scratch)
 
@@ -252,17 +253,17 @@ class Kernels:
         dense, see `vcam.compose.filters.cube`. luma, chroma: the least and the greatest sample of each.
         """
         size = (1 << 3 * bits,) if 1 <= bits <= 8 else ()
-        fits = curves.shape == (3, 256) and curves.dtype == _BYTES and rest.shape == size and rest.itemsize == 4
+        fits = curves.shape == (3, 256) and curves.dtype == BYTES and rest.shape == size and rest.itemsize == 4
         if not (fits and curves.flags.c_contiguous and rest.flags.c_contiguous):
             raise ValueError(f"no tables: {curves.dtype} {curves.shape}, {rest.dtype} {rest.shape}")
-        tables = _address(curves), _address(rest)
+        tables = address_of(curves), address_of(rest)
         scratch = self._scratch(self._library.vcam_lut_scratch(planes[1].shape[1]))
-        self._library.vcam_lut(*_i420(planes), *tables, bits, none, *luma, *chroma, scratch)
+        self._library.vcam_lut(*i420_of(planes), *tables, bits, none, *luma, *chroma, scratch)
 
     def shade(self, gain: U8, lift: U8, sample: U8) -> None:
         """sample = gain / 255 * sample + lift, all (h, w)."""
         height, width = sample.shape
-        self._library.vcam_shade(*[_plane(plane, height, width) for plane in (gain, lift, sample)])
+        self._library.vcam_shade(*[plane_of(plane, height, width) for plane in (gain, lift, sample)])
 
     def lighten(self, gain: U8, luma: U8, *, most: float, black: int, white: int) -> None:
         """luma = most * gain / 255 * (luma - black) + black, both (h, w), from black to white.
@@ -272,7 +273,7 @@ class Kernels:
         height, width = luma.shape
         if not 1 <= most <= self.max_gain:
             raise ValueError(f"no gain: {most}")
-        self._library.vcam_lighten(_plane(gain, height, width), _plane(luma, height, width), most, black, white)
+        self._library.vcam_lighten(plane_of(gain, height, width), plane_of(luma, height, width), most, black, white)
 
     def _scratch(self, numbers: int) -> int:
         """The address of memory for so many numbers of four bytes; the thread's own until its next call.
@@ -282,7 +283,7 @@ class Kernels:
         scratch: F32 | None = getattr(self._own, "scratch", None)
         if scratch is None or scratch.size < numbers + self._line // 4:
             scratch = self._own.scratch = np.zeros(numbers + self._line // 4, np.float32)
-            self._own.address = _address(scratch) + -_address(scratch) % self._line
+            self._own.address = address_of(scratch) + -address_of(scratch) % self._line
         address: int = self._own.address
         return address
 
@@ -305,29 +306,3 @@ def _built() -> Kernels | None:
 def kernels() -> Kernels | None:
     """The compiled loops, or None if they were not built or `VCAM_NATIVE` is 0."""
     return None if os.environ.get("VCAM_NATIVE") == "0" else _built()
-
-
-def _address(array: npt.NDArray[Any]) -> int:
-    # array.ctypes runs Python code that the caches have lost from one frame to the next: 0.03 ms
-    address: int = array.__array_interface__["data"][0]
-    return address
-
-
-def _plane(plane: U8, height: int, width: int) -> _Plane:
-    """The one way from an array to what a loop takes. Raises `ValueError` if it has another size, type or order."""
-    if plane.shape != (height, width) or plane.dtype != _BYTES or (plane.strides[1] != 1 and width > 1):
-        raise ValueError(f"a plane of {plane.dtype} {plane.shape} instead of {(height, width)}")
-    return _Plane(_address(plane), plane.strides[0], width, height)
-
-
-def _i420(planes: Planes) -> tuple[_Plane, _Plane, _Plane]:
-    """The same for luma and for chroma of half its size, which says how large both are."""
-    (y, u, v), (height, width) = planes, planes[1].shape
-    return _plane(y, 2 * height, 2 * width), _plane(u, height, width), _plane(v, height, width)
-
-
-def _numbers(array: F32, shape: tuple[int, ...]) -> int:
-    """The address."""
-    if array.shape != shape or array.dtype != np.float32 or not array.flags.c_contiguous:
-        raise ValueError(f"numbers of {array.dtype} {array.shape} instead of {shape}")
-    return _address(array)

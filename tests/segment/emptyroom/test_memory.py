@@ -1,0 +1,294 @@
+"""What is known of an empty room corrects a map, and cannot do harm where it is wrong."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from vcam import native
+from vcam.assets import asset
+from vcam.frames import Box, Frame, Map
+from vcam.images import bgr_to_frame, read_image
+from vcam.segment.emptyroom.align import moved_room, shifted
+from vcam.segment.emptyroom.edge import PlateEdge
+from vcam.segment.emptyroom.finding import Finder, Finding, LoopFinder, PlainFinder
+from vcam.segment.emptyroom.memory import RoomMemory, mean_room
+from vcam.segment.emptyroom.picture import RoomPicture, picture_size
+from vcam.segment.prepare import Preparer
+from vcam.types import F32, U8, Size
+
+SIZE: Size = (256, 144)
+PERSON = np.s_[30:144, 90:170]
+SHELF = np.s_[20:60, 175:190]
+
+
+def room(name: str = "room.jpg") -> U8:
+    return cv2.resize(read_image(asset(name)), SIZE, interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+
+def shot(picture: U8, number: int = 0, noise: float = 2.0) -> Frame:
+    chance = np.random.default_rng(number)
+    noisy = picture.astype(np.float32) + chance.normal(0, noise, picture.shape)
+    frame = bgr_to_frame(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
+    frame.seq = number
+    return frame
+
+
+def with_person(picture: U8) -> U8:
+    seen = picture.copy()
+    seen[PERSON] = (60, 180, 240)
+    return seen
+
+
+def map_of(frame: Frame, *, shelf: bool = True) -> Map:
+    """What a network might say: the person, softly, and part of the room beside her."""
+    probability = np.zeros((SIZE[1], SIZE[0]), np.float32)
+    probability[PERSON] = 1
+    probability = cv2.GaussianBlur(probability, (9, 9), 0)
+    if shelf:
+        probability[SHELF] = 0.8
+    preparer = Preparer(SIZE, "RGB")
+    preparer.shrink(frame)
+    return Map(probability, Box(0, 0, *SIZE), frame.seq, frame.seq, preparer.pyramid)
+
+
+def known(picture: U8) -> RoomPicture:
+    return mean_room([shot(picture, 100 + number) for number in range(20)])
+
+
+@pytest.fixture(params=["the loop", "numpy"])
+def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "numpy":
+        monkeypatch.setattr(native, "kernels", lambda: None)
+    elif native.kernels() is None:
+        pytest.skip("the compiled loops were not built: sudo apt install gcc libc6-dev, then install vcam anew")
+
+
+def memory(picture: U8 | None, *, learns: bool = False) -> RoomMemory:
+    return RoomMemory(SIZE, full_range=False, room=None if picture is None else known(picture), learns=learns)
+
+
+@pytest.mark.usefixtures("loops")
+def test_what_looks_like_the_room_is_no_person_however_sure_the_network_is() -> None:
+    picture = room()
+    remembers = memory(picture)
+    for number in range(3):
+        frame = shot(with_person(picture), number)
+        seen = map_of(frame)
+        corrected = remembers.correct(seen, frame)
+    assert corrected.probability[SHELF].max() < 0.3
+    assert corrected.probability[60:140, 100:160].min() > 0.95
+    assert remembers.finding is not None
+    assert remembers.finding.gate == 1
+
+
+@pytest.mark.usefixtures("loops")
+def test_what_differs_close_to_the_person_is_the_person() -> None:
+    picture = room()
+    remembers = memory(picture)
+    frame = shot(with_person(picture))
+    seen = map_of(frame, shelf=False)
+    doubted = np.s_[60:70, 160:170]
+    seen.probability[doubted] = 0.4
+    assert remembers.correct(seen, frame).probability[doubted].mean() > 0.8
+
+
+@pytest.mark.usefixtures("loops")
+@pytest.mark.parametrize("plate", ["dusk.jpg", "noise"])
+def test_the_plate_of_another_room_changes_nothing_bit_for_bit(plate: str) -> None:
+    chance = np.random.default_rng(5)
+    other = chance.integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8) if plate == "noise" else room(plate)
+    remembers = memory(other)
+    for number in range(4):
+        frame = shot(with_person(room()), number)
+        seen = map_of(frame)
+        assert remembers.correct(seen, frame) is seen
+    assert remembers.finding is None
+
+
+@pytest.mark.usefixtures("loops")
+def test_nothing_is_told_where_nothing_is_known_or_in_view() -> None:
+    picture = room()
+    frame = shot(with_person(picture))
+    seen = map_of(frame)
+    assert memory(None).correct(seen, frame) is seen
+    everywhere = Map(np.ones_like(seen.probability), seen.box, 0, 0, seen.pyramid)
+    assert memory(picture).correct(everywhere, frame) is everywhere
+
+
+@pytest.mark.usefixtures("loops")
+def test_maps_and_frames_that_do_not_fit_are_left_as_they_are() -> None:
+    picture = room()
+    remembers = memory(picture)
+    frame = shot(with_person(picture))
+    seen = map_of(frame)
+    bare = Map(seen.probability, seen.box, 0, 0)
+    assert remembers.correct(bare, frame) is bare
+    frame.full_range = True
+    assert remembers.correct(seen, frame) is seen
+    other = Frame.allocate(128, 72)
+    assert remembers.correct(seen, other) is seen
+
+
+@pytest.mark.usefixtures("loops")
+@pytest.mark.parametrize("light", [0.85, 1.15, "lamp", "warm"])
+def test_another_light_is_no_person(light: float | str) -> None:
+    picture = room().astype(np.float32)
+    if light == "lamp":
+        across = np.linspace(1, 1.4, SIZE[0], dtype=np.float32)[None, :, None]
+        lit = picture * across
+    elif light == "warm":
+        lit = picture * np.float32([0.93, 1, 1.07])
+    else:
+        lit = picture * np.float32(light)
+    remembers = memory(room())
+    frame = shot(np.clip(lit, 0, 255).astype(np.uint8))
+    seen = map_of(frame, shelf=False)
+    seen.probability[:] = 0
+    seen.probability[60:100, 40:60] = 0.3
+    corrected = remembers.correct(seen, frame)
+    assert corrected.probability.max() < 0.15
+
+
+@pytest.mark.usefixtures("loops")
+def test_the_evidence_is_bounded_and_far_from_anybody_speaks_for_nobody() -> None:
+    picture = room()
+    changed = with_person(picture)
+    # something as unlike the room as can be, far from the person
+    changed[5:30, 5:40] = (255, 0, 255)
+    frame = shot(changed)
+    seen = map_of(frame)
+    corrected = memory(picture).correct(seen, frame)
+    assert corrected.probability[5:30, 5:40].max() < 0.05
+
+
+@pytest.mark.usefixtures("loops")
+def test_the_edge_follows_the_person_and_not_the_map() -> None:
+    picture = room()
+    remembers = memory(picture)
+    frame = shot(with_person(picture))
+    seen = map_of(frame, shelf=False)
+    # the map is two pixels too wide at the right
+    seen.probability[60:130, 170:172] = 0.9
+    corrected = remembers.correct(seen, frame)
+    assert isinstance(corrected.edge, PlateEdge)
+    matte = np.rint(corrected.probability * 255).astype(np.uint8)
+    wide = matte.copy()
+    wide[60:130, 170:172] = 220
+    target = wide.copy()
+    everything = Box(0, 0, *SIZE)
+    corrected.edge.apply(target, frame.planes, wide, everything, (everything, SIZE))
+    assert target[65:125, 170:172].mean() < wide[65:125, 170:172].mean() - 40
+    assert np.array_equal(target[:, :60], wide[:, :60])
+    odd = wide.copy()
+    corrected.edge.apply(odd, frame.planes, wide, everything, (Box(1, 0, *SIZE), SIZE))
+    assert np.array_equal(odd, wide)
+
+
+@pytest.mark.parametrize("move", [(6.0, 4.0), (-9.0, 3.0)])
+def test_a_nudged_camera_is_found_again(move: tuple[float, float]) -> None:
+    wide = cv2.resize(read_image(asset("room.jpg")), (SIZE[0] + 60, SIZE[1] + 60)).astype(np.uint8)
+    still = wide[30:-30, 30:-30]
+    x, y = (round(way) for way in move)
+    nudged = wide[30 - y : 30 - y + SIZE[1], 30 - x : 30 - x + SIZE[0]]
+    picture = known(still)
+    frame = shot(with_person(np.ascontiguousarray(nudged)))
+    seen = map_of(frame, shelf=False)
+    place = (seen.box, SIZE)
+    plate = picture.plate(*place, seen.probability.shape)
+    moved = moved_room(picture, plate, seen.probability, seen.pyramid[-1].planes, place)
+    assert moved is not None
+    inside = np.s_[20:-20, 20:-20]
+    apart = np.abs(moved.frame.y.astype(int) - bgr_to_frame(np.ascontiguousarray(nudged)).y)[inside]
+    assert np.median(apart) < 6
+    assert not moved.known.all()
+    same = moved_room(
+        moved, moved.plate(*place, seen.probability.shape), seen.probability, seen.pyramid[-1].planes, place
+    )
+    assert same is None
+
+
+def test_what_comes_into_view_of_a_moved_room_is_not_known() -> None:
+    moved = shifted(known(room()), 8, -4)
+    assert not moved.known[:, :3].any()
+    assert not moved.known[-1].any()
+    assert moved.known[10:60, 10:].all()
+
+
+@pytest.mark.usefixtures("loops")
+def test_a_room_is_learnt_from_nothing_and_corrects_then() -> None:
+    picture = room()
+    remembers = memory(None, learns=True)
+    for number in range(120):
+        frame = shot(picture, number)
+        seen = map_of(frame, shelf=False)
+        seen.probability[:] = 0
+        remembers.correct(seen, frame)
+    assert np.mean(remembers.room.known != 0) > 0.98
+    frame = shot(with_person(picture), 500)
+    assert remembers.correct(map_of(frame), frame).probability[SHELF].max() < 0.3
+
+
+@pytest.mark.usefixtures("loops")
+def test_somebody_who_sits_still_never_becomes_the_room() -> None:
+    picture = with_person(room())
+    remembers = memory(None, learns=True)
+    for number in range(150):
+        frame = shot(picture, number)
+        remembers.correct(map_of(frame, shelf=False), frame)
+    assert not remembers.room.known[30:, 46:84].any()
+    assert remembers.room.known[:, :25].all()
+
+
+def test_the_picture_of_a_frame_is_halved_until_it_is_small() -> None:
+    assert picture_size((1280, 720)) == (640, 360)
+    assert picture_size((1920, 1080)) == (480, 270)
+    assert picture_size((640, 480)) == (640, 480)
+    assert picture_size((1366, 768)) == (1366, 768)
+
+
+def test_a_room_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="instead of"):
+        RoomMemory((640, 480), full_range=False, room=known(room()))
+
+
+@pytest.mark.parametrize("box", [Box(0, 0, 256, 144), Box(64, 16, 192, 144), Box(62, 18, 190, 142)])
+def test_the_loop_finds_what_numpy_finds(kernels: native.Kernels, box: Box) -> None:
+    picture = known(room())
+    frame = shot(with_person((room() * np.float32(0.93)).astype(np.uint8)), 3)
+    whole = map_of(frame)
+    preparer = Preparer(SIZE, "RGB")
+    preparer.shrink(frame.view(box))
+    planes = preparer.pyramid[-1].planes
+    probability = cv2.resize(whole.probability[box.y0 : box.y1, box.x0 : box.x1], SIZE).astype(np.float32)
+    plate = picture.plate(box, SIZE, probability.shape)
+    finders: list[Finder] = [PlainFinder(plate, full_range=False), LoopFinder(kernels, plate, full_range=False)]
+    mine, theirs = (repeated(finder, probability, planes) for finder in finders)
+    assert mine.agreement == pytest.approx(theirs.agreement, abs=1e-4)
+    assert mine.gate == pytest.approx(theirs.gate, abs=1e-3)
+    assert mine.gain == pytest.approx(theirs.gain, rel=1e-4)
+    assert mine.offset == pytest.approx(theirs.offset, abs=1e-2)
+    for name in ("residual", "noise_luma", "noise", "person", "lit"):
+        a, b = getattr(mine, name), getattr(theirs, name)
+        assert np.abs(a - b).max() <= 1e-3 * max(1.0, float(np.abs(a).max())), name
+    for name in ("strange", "room"):
+        assert np.array_equal(getattr(mine, name), getattr(theirs, name)), name
+    apart = np.abs(mine.probability - theirs.probability)
+    assert apart.mean() < 1e-4
+    assert apart.max() < 0.1
+    matte = np.rint(probability * 255).astype(np.uint8)
+    results = []
+    for finder in finders:
+        target = matte.copy()
+        finder.sharpen(target, planes, (plate.y, plate.u, plate.v), np.full(matte.shape, 255, np.uint8), (0, 0))
+        results.append(target.astype(int))
+    assert np.abs(results[0] - results[1]).max() <= 1
+    assert np.abs(results[0] - matte).max() > 20
+
+
+def repeated(finder: Finder, probability: F32, planes: tuple[U8, U8, U8]) -> Finding:
+    for _ in range(3):
+        found = finder.find(probability, planes)
+    assert found is not None
+    return found

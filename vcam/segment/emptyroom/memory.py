@@ -1,0 +1,154 @@
+"""Room memory: the map of a network, corrected by what is known of the empty room, which is learnt meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from vcam.frames import Box, Frame, Map
+from vcam.scaling import Reducer
+from vcam.segment.emptyroom.align import moved_room
+from vcam.segment.emptyroom.edge import Finding, PlateEdge
+from vcam.segment.emptyroom.finding import Finder, make_finder
+from vcam.segment.emptyroom.layers import SAME, Layers, Lines
+from vcam.segment.emptyroom.light import Plate
+from vcam.segment.emptyroom.picture import RoomPicture, picture_size
+from vcam.types import F32, U8, Size
+
+EVERY = 10
+"""Frames from one step of learning to the next: a third of a second."""
+NEED = 8
+"""Steps until what differs becomes the room."""
+SURE, GUARD = 0.03, 13
+"""The probability of a person up to which the room is learnt, if it is so for so many pixels of the map around."""
+AGREES = 0.9
+"""The correlation of the textures below which the camera may have been moved: it is searched for."""
+STRANGER = 0.7
+"""That below which nothing is learnt, for a while: what is in view may be another room, or this one moved."""
+REST = 6
+"""Steps for which nothing is learnt of a stranger, after which it is the room; and from one search to the next."""
+
+
+class RoomMemory:
+    """Corrects the maps of one camera's frames, one after the other, and learns its room."""
+
+    def __init__(self, size: Size, *, full_range: bool, room: RoomPicture | None = None, learns: bool = True) -> None:
+        """size: (width, height) of the frames to come; room: what is known of it already, of `picture_size`.
+
+        learns: whether it is learnt, or kept as it is. Raises `ValueError` for a room of another size or range.
+        """
+        self._size, self._full_range, self._learns = size, full_range, learns
+        self._room = room or RoomPicture.nothing(size, full_range=full_range)
+        self._layers = Layers(picture_size(size), full_range=full_range, need=NEED)
+        self._layers.begin(self._room)
+        self._small = Frame.allocate(*picture_size(size))
+        self._small.full_range = full_range
+        self._reducers = Reducer(), Reducer(), Reducer()
+        self._place: tuple[Box, tuple[int, ...]] | None = None
+        self._plate: Plate
+        self._finder: Finder | None = None
+        self._frames = self._steps = 0
+        self._rest = REST
+        self.finding: Finding | None = None
+        """What the last frame showed of the room; None if nothing could be told of it."""
+
+    @property
+    def room(self) -> RoomPicture:
+        """What is known of the room now."""
+        return self._room
+
+    def correct(self, seen: Map, frame: Frame) -> Map:
+        """The map of a frame, corrected; the map itself, bit for bit, where nothing can be told.
+
+        It belongs to the memory until the next call. A map without its pyramid, or with odd sides, and frames of
+        another size or range are left as they are.
+        """
+        self.finding = None
+        small = seen.pyramid[-1] if seen.pyramid else None
+        fits = frame.size == self._size and frame.full_range == self._full_range
+        if not fits or small is None or small.y.shape != seen.probability.shape:
+            return seen
+        finder = self._compared_at(seen)
+        self.finding = finder.find(seen.probability, small.planes)
+        if self._learns:
+            self._learn(seen, frame, small, finder)
+        if self.finding is None:
+            return seen
+        return replace(seen, probability=self.finding.probability, edge=PlateEdge(finder.sharpen, self._room.at))
+
+    def reset(self) -> None:
+        """What comes next has nothing to do with what was before."""
+        self._place = None
+
+    def _compared_at(self, seen: Map) -> Finder:
+        """The comparison for the part of the frame that a map shows."""
+        place = seen.box, seen.probability.shape
+        if self._finder is None or place != self._place:
+            self._place = place
+            self._plate = self._room.plate(seen.box, self._size, seen.probability.shape)
+            self._finder = make_finder(self._plate, full_range=self._full_range)
+        return self._finder
+
+    def _take(self, room: RoomPicture, finder: Finder) -> None:
+        """Go on with another state of the room from the next frame on."""
+        self._room = room
+        assert self._place is not None
+        self._plate = room.plate(self._place[0], self._size, self._place[1])
+        finder.use(self._plate)
+
+    def _learn(self, seen: Map, frame: Frame, small: Frame, finder: Finder) -> None:
+        self._frames += 1
+        if self._frames % EVERY:
+            return
+        if finder.agreement >= STRANGER:
+            self._rest = REST
+        if finder.agreement < AGREES and self._steps % REST == 0:
+            moved = moved_room(self._room, self._plate, seen.probability, small.planes, (seen.box, self._size))
+            if moved is not None:
+                self._layers.begin(moved)
+                self._take(moved, finder)
+                return
+        self._steps += 1
+        if finder.agreement < STRANGER and self._rest > 0:
+            self._rest -= 1
+            return
+        for reducer, plane, target in zip(self._reducers, frame.planes, self._small.planes, strict=True):
+            reducer.reduce(plane, target)
+        sure, strange = self._marks(seen)
+        found = self.finding
+        lines: Lines = SAME if found is None else (found.gain, found.offset)
+        self._layers.learn(self._small, sure, strange, lines)
+        self._take(self._layers.picture(), finder)
+
+    def _marks(self, seen: Map) -> tuple[U8, U8]:
+        """Where surely nobody is, and where something strange is, of the layers. Outside of the box is nobody."""
+        shape = self._layers.known.shape
+        sure, strange = np.full(shape, 1, np.uint8), np.zeros(shape, np.uint8)
+        height, width = shape
+        x0, x1 = (round(bound * width / self._size[0]) for bound in (seen.box.x0, seen.box.x1))
+        y0, y1 = (round(bound * height / self._size[1]) for bound in (seen.box.y0, seen.box.y1))
+        part, size = np.s_[y0:y1, x0:x1], (x1 - x0, y1 - y0)
+        side = 2 * GUARD + 1
+        near = cv2.dilate((seen.probability > SURE).view(np.uint8), np.ones((side, side), np.uint8))
+        sure[part] = cv2.resize(near, size, interpolation=cv2.INTER_NEAREST) == 0
+        if self.finding is not None:
+            odd = cv2.dilate(self.finding.strange, np.ones((5, 5), np.uint8))
+            strange[part] = cv2.resize(odd, size, interpolation=cv2.INTER_NEAREST)
+        return sure, strange
+
+
+def mean_room(frames: list[Frame]) -> RoomPicture:
+    """The room as frames of it, empty, show it on average; all of it is known. Frames are of one size and range."""
+    size = picture_size(frames[0].size)
+    total: list[F32] = []
+    reducers = Reducer(), Reducer(), Reducer()
+    small = Frame.allocate(*size)
+    for frame in frames:
+        for reducer, plane, target in zip(reducers, frame.planes, small.planes, strict=True):
+            reducer.reduce(plane, target)
+        planes = [plane.astype(np.float32) for plane in small.planes]
+        total = [a + b for a, b in zip(total, planes, strict=True)] if total else planes
+    y, u, v = (np.rint(plane / len(frames)).astype(np.uint8) for plane in total)
+    return RoomPicture(Frame(y, u, v, full_range=frames[0].full_range), np.full(u.shape, 255, np.uint8))
