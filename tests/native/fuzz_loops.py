@@ -14,6 +14,8 @@ from contextlib import suppress
 import numpy as np
 
 from vcam.native import Kernels
+from vcam.native.room import FOUND, TOLD, LayerTable, LearnTerms, RoomTable
+from vcam.segment.emptyroom.finding import terms
 
 SIDES = (1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65)
 NONSENSE = (np.nan, np.inf, -np.inf, 1e30, -1e30, 3e9)
@@ -61,9 +63,35 @@ def main(library: str, seed: int, rounds: int) -> None:
             lambda: kernels.reducer([(h, w)], [[plane(rows, columns)]])([plane(h, w)]),
         ]  # fmt: skip
 
+    def room_calls() -> list[Callable[[], None]]:
+        h, w, rows, columns = (rnd.choice((*SIDES, rnd.randrange(1, 70))) for _ in range(4))
+        full, half = (2 * h, 2 * w), (h, w)
+        i420 = [(plane(*full), plane(*half), plane(*half)) for _ in range(2)]
+        dense = [np.ascontiguousarray(plane(*half)) for _ in range(12)]
+        marks = [np.ascontiguousarray(plane(*half)) for _ in range(2)]
+        out, kept = np.empty(full, np.float32), (numbers(*full), numbers(FOUND, *half), numbers(TOLD))
+        kinds, learning = terms(full_range=rnd.random() < 0.5), LearnTerms(*numbers(8, low=0, high=9), 4, 10, 3)
+        layers = LayerTable(
+            [chance.integers(0, 65536, size, dtype=np.uint16) for size in (full, half, half)], dense[4:7], dense[7:11]
+        )
+
+        def plate() -> RoomTable:
+            luma = np.ascontiguousarray(plane(*full))
+            wholes = luma, numbers(*full, low=-99, high=99), numbers(*full), numbers(*full)
+            return RoomTable(wholes, tuple(dense[:4]), (numbers(*half), numbers(*half)))
+
+        return [
+            lambda: kernels.room.find(plate(), kinds, (numbers(*full), i420[0]), out, kept, (marks[0], marks[1])),
+            lambda: kernels.room.sharpen(
+                plate(), kinds, kept[1:], plane(*full), (i420[0], i420[1]), plane(rows, columns),
+                (rnd.randrange(99), rnd.randrange(99)), low=0.1, high=0.8, strength=0.5,
+            ),
+            lambda: kernels.room.learn(layers, learning, i420[0], marks[0], marks[1], numbers(6).tolist()),
+        ]  # fmt: skip
+
     done = 0
     for _ in range(rounds):
-        for call in calls():
+        for call in calls() + room_calls():
             # what a loop cannot do it has to refuse
             with suppress(ValueError):
                 call()
