@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -41,6 +42,21 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, _runtime_folde
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("VCAM_CONFIG", str(folder / "no-config.toml"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """`vcam start`, run by a test in its own process, sets up the log: pytest's handlers must not leave out, in a later
+    test, what was said before."""
+    logger, root = logging.getLogger("vcam"), logging.getLogger()
+    before = [(handler, handler.formatter, handler.filters[:]) for handler in root.handlers]
+    levels = logger.level, root.level
+    yield
+    for handler, formatter, filters in before:
+        handler.setFormatter(formatter)
+        handler.filters[:] = filters
+    logger.setLevel(levels[0])
+    root.setLevel(levels[1])
 
 
 @pytest.fixture(scope="session")

@@ -201,7 +201,8 @@ def test_a_camera_that_does_not_start_in_its_best_mode_is_started_in_the_next_on
         with Reader() as reader:
             reader.until_composited()
         daemon.wait_for("cannot be started in 640x360 NV12 at 30 fps")
-        assert daemon.count("camera on: .* 640x360 I420") == 1
+        # in whichever format is the next
+        assert daemon.count("camera on: .* 640x360 (?!NV12)") == 1
         assert daemon.count("degraded") == 0
 
 
