@@ -49,7 +49,7 @@ def check_address(address: str) -> str:
         # not repeated: it may be on somebody's screen
         raise UsageError("the address holds a name or a password", "vcam logs in nowhere: download by hand")
     path, query = (
-        quote(part, safe="%/:=&?~+!$,;'@()*[]", errors="surrogateescape") for part in (parts.path, parts.query)
+        quote(part, safe=_KEPT, errors="surrogateescape") for part in (parts.path, parts.query)
     )
     return parts._replace(path=path, query=query, fragment="").geturl()
 
