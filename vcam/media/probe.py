@@ -50,7 +50,6 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
         (width, height),
         nominal_rate(film.mean, film.ticks) or _measured_rate(path, film),
         contents.duration,
-        any(track.kind == "audio" and track.codec for track in contents.tracks),
         aspect,
         film.colour,
         film.field_order,
