@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.media.films import has_sound
 from tests.places import ROOT
 from vcam import __version__, errors
 from vcam.errors import VcamError
@@ -180,7 +181,7 @@ def test_apply_keeps_size_rate_length_and_sound(clip: Path, tmp_path: Path) -> N
     done = vcam("apply", clip, target, "--background", "color:#204080")
     assert done.returncode == 0, done.stderr
     before, after = probe(clip), probe(target)
-    assert (after.size, after.fps, after.has_audio) == (before.size, before.fps, True)
+    assert (after.size, after.fps, has_sound(after)) == (before.size, before.fps, True)
     assert after.duration == pytest.approx(before.duration, abs=0.06)
     assert "50 frames" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4"]
@@ -191,7 +192,7 @@ def test_mask_of_a_video_is_grey_and_silent(clip: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.mkv"
     assert vcam("mask", clip, target).returncode == 0
     after = probe(target)
-    assert (after.size, after.fps, after.has_audio) == ((160, 96), 25, False)
+    assert (after.size, after.fps, has_sound(after)) == ((160, 96), 25, False)
     capture = cv2.VideoCapture(str(target))
     shown, frame = capture.read()
     capture.release()

@@ -7,12 +7,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vcam.datasets.mattes import matte_of
 from vcam.datasets.synthetic import synthetic_clip
 from vcam.frames import Frame
-from vcam.images import frame_to_bgr
+from vcam.images import frame_to_bgr, read_raw
 from vcam.output.encoded.file import VideoFileOutput
 
 SIZE = (256, 144)
+
+
+def read_matte(path: Path) -> np.ndarray:
+    return matte_of(path, read_raw(path))
 
 
 def write_picture(where: Path, name: str, mask: Path) -> np.ndarray:

@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.datasets.helpers import SIZE, write_picture, write_video
+from tests.datasets.helpers import SIZE, read_matte, write_picture, write_video
 from vcam.datasets import folder
 from vcam.datasets.folder import find_pairs, read_pair
-from vcam.datasets.mattes import read_matte
 from vcam.errors import InputError, UsageError
 from vcam.files import Overwriting
 from vcam.frames import Frame

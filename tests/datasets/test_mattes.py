@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
+from tests.datasets.helpers import read_matte
 from vcam.datasets.folder import find_pairs, read_pair
-from vcam.datasets.mattes import read_matte
 from vcam.errors import InputError
 
 PERSON = np.zeros((30, 40), bool)

@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin, features
 
+from tests.datasets.helpers import read_matte
 from vcam.compose.backgrounds import animation
-from vcam.datasets.mattes import read_matte
 from vcam.errors import InputError
 from vcam.images import opening, read_image, read_rgba
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
+from tests.datasets.helpers import read_matte
 from tests.places import ROOT
 from vcam.camera.file import PictureFile
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.overlay import picture_overlay
-from vcam.datasets.mattes import read_matte
 from vcam.errors import InputError, UsageError
 from vcam.images import MAX_PIXELS, opening, read_image, read_rgba
 from vcam.settings import BackgroundSettings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vcam.media.ffmpeg import find_ffmpeg, local_input
+from vcam.media.ffmpeg import MediaInfo, find_ffmpeg, local_input
 from vcam.media.probe import find_ffprobe
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=1")
@@ -39,6 +39,11 @@ def use(program: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def need_ffprobe() -> None:
     if find_ffprobe(find_ffmpeg()) is None:
         pytest.skip("there is no ffprobe beside this ffmpeg")
+
+
+def has_sound(info: MediaInfo) -> bool:
+    """Whether a file has sound that can be played."""
+    return any(track.kind == "audio" and track.codec for track in info.tracks)
 
 
 def packets(path: Path, track: str = "V:0") -> list[float]:

@@ -101,7 +101,7 @@ def test_which_samples_are_of_rgb(name: str, rgb: bool) -> None:
 
 
 def known(size: tuple[int, int], aspect: Fraction) -> MediaInfo:
-    return MediaInfo(size, Fraction(25), 1.0, False, aspect)
+    return MediaInfo(size, Fraction(25), 1.0, aspect)
 
 
 @pytest.mark.parametrize(

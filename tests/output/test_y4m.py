@@ -46,7 +46,7 @@ def test_a_rate_in_floating_point_is_written_as_the_fraction_it_stands_for(fps: 
 
 
 def test_a_file_holds_the_header_and_every_frame_byte_for_byte(tmp_path: Path) -> None:
-    output = Y4MFile(tmp_path / "out.y4m", aspect=Fraction(4, 3))
+    output = Y4MFile(tmp_path / "out.y4m")
     output.open(SIZE, 29.97)
     frames = [noise(seed) for seed in range(3)]
     for frame in frames:
@@ -55,7 +55,7 @@ def test_a_file_holds_the_header_and_every_frame_byte_for_byte(tmp_path: Path) -
     output.close()
     header, rest = (tmp_path / "out.y4m").read_bytes().split(b"\n", 1)
     assert (
-        header.split() == b"YUV4MPEG2 W32 H16 F30000:1001 Ip A4:3 C420jpeg XYSCSS=420JPEG XCOLORRANGE=LIMITED".split()
+        header.split() == b"YUV4MPEG2 W32 H16 F30000:1001 Ip A1:1 C420jpeg XYSCSS=420JPEG XCOLORRANGE=LIMITED".split()
     )
     assert rest == b"".join(b"FRAME\n" + frame.packed().tobytes() for frame in frames)
     assert os.listdir(tmp_path) == ["out.y4m"]

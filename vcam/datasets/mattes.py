@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from vcam.errors import InputError
-from vcam.images import Raw, levels, read_raw, turned_samples
+from vcam.images import Raw, levels, turned_samples
 from vcam.types import U8
 
 _log = logging.getLogger(__name__)
@@ -33,16 +33,11 @@ _VOID = (224, 224, 192)
 """The colour of PASCAL VOC for pixels that nobody has decided upon, number 255."""
 
 
-def read_matte(path: Path) -> U8:
-    """A picture of a matte as uint8 (height, width), 0..255, upright.
-
-    Raises `UsageError` if there is none, `InputError` for what cannot be read and for what is no matte.
-    """
-    return matte_of(path, read_raw(path))
-
-
 def matte_of(path: Path, raw: Raw) -> U8:
-    """The matte that a picture's samples hold, upright. `path` is for people. Raises `InputError`."""
+    """The matte that a picture's samples hold as uint8 (height, width), 0..255, upright. `path` is for people.
+
+    Raises `InputError` for what is no matte.
+    """
     if raw.alpha is not None and int(raw.alpha.min()) != int(raw.alpha.max()):
         matte = _of_alpha(path, raw, raw.alpha)
     elif raw.palette is not None:

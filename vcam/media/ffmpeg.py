@@ -163,7 +163,6 @@ class MediaInfo:
     size: Size
     fps: Fraction
     duration: float | None
-    has_audio: bool
     aspect: Fraction
     colour: ColourTags = UNTAGGED
     field_order: str = ""

@@ -34,7 +34,7 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
     if not path.exists():
         raise UsageError(f"there is no file {path}", "check the path")
     if path.is_dir():
-        raise InputError(f"{path} is a folder, not a video")
+        raise InputError(f"{path} is a folder, not a video", "name a film in it")
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty", "record or download it again")
     contents = _contents(path)
@@ -50,7 +50,6 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
         (width, height),
         nominal_rate(film.mean, film.ticks) or _measured_rate(path, film),
         contents.duration,
-        any(track.kind == "audio" and track.codec for track in contents.tracks),
         aspect,
         film.colour,
         film.field_order,

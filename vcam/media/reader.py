@@ -97,7 +97,7 @@ class VideoReader:
             command += LOCAL_ONLY
         if loop:
             command += ["-stream_loop", "-1"]
-        command += ["-i", source, "-map", "0:V:0" if info is None or info.track is None else f"0:{info.track}"]
+        command += ["-i", source, "-map", "0:V:0" if info is None else f"0:{info.track}"]
         rate = ("cfr", "-r", f"{fps.numerator}/{fps.denominator}")
         command += ["-vf", chain, "-fps_mode", *(("passthrough",) if stamped else rate), "-f", "rawvideo", "pipe:1"]
         try:

@@ -48,9 +48,7 @@ def check_address(address: str) -> str:
     if "@" in parts.netloc:
         # not repeated: it may be on somebody's screen
         raise UsageError("the address holds a name or a password", "vcam logs in nowhere: download by hand")
-    path, query = (
-        quote(part, safe="%/:=&?~+!$,;'@()*[]", errors="surrogateescape") for part in (parts.path, parts.query)
-    )
+    path, query = (quote(part, safe=_KEPT, errors="surrogateescape") for part in (parts.path, parts.query))
     return parts._replace(path=path, query=query, fragment="").geturl()
 
 

@@ -23,13 +23,13 @@ PATIENCE = 2.0
 """A reader of a pipe that takes nothing for so many seconds at the end is not waited for any longer."""
 
 
-def y4m_header(size: Size, fps: Fraction, aspect: Fraction) -> bytes:
-    """The line before the first frame: progressive, limited range; `aspect` is the shape of a pixel.
+def y4m_header(size: Size, fps: Fraction) -> bytes:
+    """The line before the first frame: progressive, limited range, square pixels.
 
     420jpeg places the chroma samples in the middle of their four luma samples, where the chroma of cameras (JPEG, row
     pairs averaged) is.
     """
-    rate = f"F{fps.numerator}:{fps.denominator} Ip A{aspect.numerator}:{aspect.denominator}"
+    rate = f"F{fps.numerator}:{fps.denominator} Ip A1:1"
     return f"YUV4MPEG2 W{size[0]} H{size[1]} {rate} C420jpeg XYSCSS=420JPEG XCOLORRANGE=LIMITED\n".encode()
 
 
@@ -44,7 +44,6 @@ class Y4MFile(AlwaysWatched):
         path: str | Path,
         *,
         blocking: bool = True,
-        aspect: Fraction = Fraction(1),
         rule: Overwriting | None = None,
     ) -> None:
         """blocking: wait for a slow disk or reader; else `write` drops the oldest frames and counts `dropped`.
@@ -52,7 +51,6 @@ class Y4MFile(AlwaysWatched):
         rule: what may be overwritten; by default nothing that exists.
         """
         self._rule = rule or Overwriting()
-        self._aspect = aspect
         self._path = Path(path)
         self._stdout = str(path) == "-"
         self._blocking = blocking
@@ -82,7 +80,7 @@ class Y4MFile(AlwaysWatched):
             self._descriptor, size, blocking=self._blocking, prefix=lambda frame: MARK, prefix_bytes=len(MARK)
         )
         try:
-            os.write(self._descriptor, y4m_header(size, exact_rate(fps), self._aspect))
+            os.write(self._descriptor, y4m_header(size, exact_rate(fps)))
         except BrokenPipeError:
             self._reader_left()
         except OSError as error:

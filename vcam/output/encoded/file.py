@@ -44,7 +44,6 @@ class VideoFileOutput(AlwaysWatched):
         *,
         blocking: bool = True,
         audio_from: Path | None = None,
-        aspect: Fraction = Fraction(1),
         times: FrameTimes | None = None,
         rule: Overwriting | None = None,
     ) -> None:
@@ -52,8 +51,8 @@ class VideoFileOutput(AlwaysWatched):
         never waits, drops the oldest frames (counted in `dropped`) and each frame is shown when it came.
 
         audio_from: its sound, subtitles, chapters and titles are kept, as `keep_tracks` does it. times: frames are
-        written for the times that they have, which these are; only where it is blocking. aspect: shape of a
-        pixel. rule: what may be overwritten; by default nothing that exists.
+        written for the times that they have, which these are; only where it is blocking. rule: what may be
+        overwritten; by default nothing that exists.
 
         Raises `UsageError` for an unknown suffix.
         """
@@ -66,7 +65,6 @@ class VideoFileOutput(AlwaysWatched):
             )
         self._container = CONTAINERS[suffix]
         self._blocking, self._audio_from = blocking, audio_from
-        self._aspect = aspect
         self._rule = rule or Overwriting()
         self._rate = Fraction(30)
         self._times = times
@@ -144,8 +142,7 @@ class VideoFileOutput(AlwaysWatched):
     def _output_arguments(self, program: str, size: Size) -> list[str]:
         assert self._file is not None
         encoder, colours = file_encoder(program), Colours.of(size, program)
-        shape = f"setsar={self._aspect.numerator}/{self._aspect.denominator}"
-        arguments = ["-vf", ",".join((shape, *colours.filters)), *self._time_arguments()]
+        arguments = ["-vf", ",".join(("setsar=1", *colours.filters)), *self._time_arguments()]
         arguments += [*encoder.at_quality(size, self._rate), "-pix_fmt", "yuv420p", *colours.options]
         if self._times is not None and self._times.held:
             # the last picture that is stored has to be the last that is shown
