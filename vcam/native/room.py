@@ -139,7 +139,7 @@ class RoomLoops:
         kept: tuple[F32, F32, F32],
         marks: tuple[U8, U8],
     ) -> None:
-        """Correct a map by what is known of the empty room, see `vcam.segment.emptyroom.fast`.
+        """Correct a map by what is known of the empty room, see `vcam.segment.emptyroom.finding`.
 
         seen: the map (h, w), and the frame's planes at its size; out: the corrected map. kept: the evidence (h, w), the
         planes found (`FOUND`, h / 2, w / 2) and the numbers told (`TOLD`,), of the last frame and then of this one.
