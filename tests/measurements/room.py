@@ -1,4 +1,4 @@
-"""Prints the tables of docs/room.md: what room memory gains, and what it loses when the room has changed.
+"""Prints what room memory gains, and what it loses when the room has changed.
 
 .venv/bin/python -m tests.measurements.room FOLDER [--set tuning|held] [--stress NAME,...] [--how told|kept|passive]
 
