@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from vcam.camera.factory import make_source
 from vcam.errors import UsageError
 from vcam.output.encoded.address import parse_address, share_key
 from vcam.secrets import is_half_address, read_key, redact, redact_text, show_address, without_address
-from vcam.settings import absolute_text
+from vcam.settings import CameraSettings, absolute_text
 from vcam.settings.shown import as_meant, without_secrets
 from vcam.settings.tree import FIELDS
 
@@ -126,6 +127,31 @@ def test_half_an_address_is_told_from_paths_and_names() -> None:
         assert absolute_text(FIELDS["camera.source"], source) == source
     for source in ("rtsp://host/x", "auto", "/dev/video0", "C:/x", "HD Webcam: front", "a@b/c.mp4", "./a:b@c"):
         assert not is_half_address(source), source
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "rtsp//me:geheim@host",
+        "rtsp;//me:geheim@host/x",
+        "rtsp ://me:geheim@host",
+        "h ttp://geheim@host",
+        "//me:geheim@host/x",
+        "host/user=admin&password=geheim",
+        "192.168.1.5:554/x?user=me&pwd=geheim",
+        "http:host/video.cgi?token=geheim",
+    ],
+)
+def test_the_password_of_a_mistyped_address_is_not_shown(source: str) -> None:
+    assert "geheim" not in show_address(source)
+    with pytest.raises(UsageError) as caught:
+        make_source(CameraSettings(source=source), (64, 64), 30)
+    assert "geheim" not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("source", ["/films/a:b@c/user=me.mp4", "~/x:y@z.mp4", "../a:b@c", "films/me@home.mp4"])
+def test_the_name_of_a_file_is_shown(source: str) -> None:
+    assert show_address(source) == source
 
 
 def test_a_camera_s_address_among_the_settings_is_hidden_and_may_be_given_back() -> None:

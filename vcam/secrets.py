@@ -55,7 +55,12 @@ def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
 _ADDRESS = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.-]+):(/+)(.*)", re.DOTALL)
 _ADDRESS_IN_TEXT = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]+:/+[^\s'\"]*")
 _HOST = re.compile(r"(?:\[[0-9a-fA-F:.]+(?:%[\w.~-]+)?\]|[\w.~-]+)(?::\d{1,5})?")
-_HALF = re.compile(r"\s*(?:[a-z][a-z0-9+.-]+:/[^/]|[^/@\s]*:[^@]*@[^/])", re.IGNORECASE)
+_HALF = re.compile(
+    r"\s*(?:[a-z][a-z0-9+.-]+:/[^/]|[^/@\s]*:[^@]*@[^/]"
+    # what does not begin as a path does, and has a password in it
+    r"|(?!/[^/]|[.~]+/|[a-z][a-z0-9+.-]+://)(?:.*:[^/@]*@[^/]|.*[?&/;](?:user|usr|login|pwd|pass\w*|pw|token|key|auth\w*|secret)=))",
+    re.IGNORECASE | re.DOTALL,
+)
 _TELLING = 6
 """Letters from which on a folder of an address may be a secret, and is not to be found in a message."""
 
@@ -67,7 +72,8 @@ def address_parts(source: str) -> tuple[str, str]:
 
 
 def is_half_address(source: str) -> bool:
-    """Whether words look like an address that lacks a slash, `rtsp:/host`, or its scheme, `name:password@host`."""
+    """Whether words look like an address that lacks a slash, `rtsp:/host`, or its scheme, `name:password@host`, or is
+    otherwise mistyped, and may have a password in it."""
     return bool(_HALF.match(source))
 
 
@@ -79,7 +85,7 @@ def show_address(source: str) -> str:
     """
     scheme, rest = address_parts(source)
     if not scheme:
-        return HIDDEN if is_half_address(source) else source
+        return HIDDEN if "://" in source or is_half_address(source) else source
     if scheme == "file":
         return source
     authority = re.split(r"[/?#\\]", rest.lstrip("/"), maxsplit=1)[0]

@@ -40,6 +40,7 @@ _LONGEST_LINE = 1000
 _RATE = re.compile(r"\b(\d+(?:\.\d+)?) (fps|tbr)\b")
 _CHATTER = (
     "Input #", "Output #", "Stream ", "Duration:", "Metadata:", "video:", "[out#", "frame=", "encoder ", "Press [",
+    "Consider increasing", "Cannot determine format of input", "Error marking filters", "Conversion failed!",
 )  # fmt: skip
 """How messages begin that say nothing of what goes wrong."""
 _LIST = re.compile(r"^(?:pipe:\d+: |Error opening input(?: files?)?: )")
@@ -72,7 +73,9 @@ class LiveReader:
         command = [find_ffmpeg(), "-hide_banner", "-v", "info", "-nostats", "-nostdin", "-threads", "1"]
         command += ["-re"] if paced else []
         command += [*LOCAL_ONLY, "-i", url] if local else _listed(entry)
-        command += ["-map", "0:V:0", "-vf", shape, "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"]
+        command += ["-map", "0:V:0", "-vf", shape, "-fps_mode", "passthrough"]
+        # raw video too has an encoder, which would keep a frame for each of its threads until more come
+        command += ["-threads", "1", "-f", "rawvideo", "pipe:1"]
         try:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
