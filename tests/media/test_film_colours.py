@@ -154,14 +154,14 @@ def hlg(nits: Floats) -> Floats:
     return np.where(scene <= 1 / 12, np.sqrt(3 * scene), upper)
 
 
-def hdr(path: Path, curve: str) -> Path:
+def hdr(path: Path, curve: str, *, full: bool = False) -> Path:
     """The patches as SDR shows them, white at 203 nits; the last one is white at 1000 nits."""
     nits = srgb_light(PATCHES / 255) * 203
     nits[-1] = 1000
     light = nits @ TO_WIDE["bt2020"].T
     signal = np.clip((pq if curve == "smpte2084" else hlg)(light), 0, 1)
-    told = tags(range="tv", colorspace="bt2020nc", color_primaries="bt2020", color_trc=curve)
-    return film(path, samples(signal, "bt2020nc", bits=10), "yuv420p10le", SD, *told, "-c:v", "ffv1")
+    told = tags(range="pc" if full else "tv", colorspace="bt2020nc", color_primaries="bt2020", color_trc=curve)
+    return film(path, samples(signal, "bt2020nc", bits=10, full=full), "yuv420p10le", SD, *told, "-c:v", "ffv1")
 
 
 @pytest.mark.parametrize("curve", ["smpte2084", "arib-std-b67"], ids=["PQ", "HLG"])
@@ -176,6 +176,14 @@ def test_hdr_is_brought_to_sdr(curve: str, tmp_path: Path) -> None:
     assert 235 < found[6].min() <= found[6].max() < 252
     assert found[-1].min() > 252
     assert np.abs(found[:4] - PATCHES[:4]).max() < 20
+
+
+@pytest.mark.parametrize("curve", ["smpte2084", "arib-std-b67"], ids=["PQ", "HLG"])
+def test_hdr_of_the_full_range_is_brought_to_sdr(curve: str, tmp_path: Path) -> None:
+    if not (has_filter("zscale") and has_filter("tonemap")):
+        pytest.skip("this ffmpeg cannot tone-map")
+    found, dark = shown(hdr(tmp_path / "film.mkv", curve, full=True)), [4, 5, 7, 8, 9, 10, 13]
+    assert np.abs(found[dark] - PATCHES[dark]).max() <= 2
 
 
 @pytest.mark.parametrize("curve", ["smpte2084", "arib-std-b67"], ids=["PQ", "HLG"])

@@ -124,7 +124,8 @@ def to_frames(
     """
     rgb = is_rgb(pixel_format)
     if tags.is_hdr and has("zscale") and has("tonemap"):
-        return Chain(_from_hdr(tags, size, rgb, quick))
+        full = bool(tags.full_range) and not rgb
+        return Chain(_from_hdr(tags, size, rgb, full, quick))
     note = ""
     if tags.is_hdr:
         note = (
@@ -191,7 +192,7 @@ def _change(tags: ColourTags, matrix: str, full: bool) -> str:
     return f"colorspace={given}:space=smpte170m:range=tv:primaries=bt709:trc={curve}:format=yuv420p"
 
 
-def _from_hdr(tags: ColourTags, size: Size, rgb: bool, quick: bool) -> tuple[str, ...]:
+def _from_hdr(tags: ColourTags, size: Size, rgb: bool, full: bool, quick: bool) -> tuple[str, ...]:
     """Tone-mapped to the light of SDR, which is then written by the curve of sRGB, as displays show it."""
     matrix = tags.matrix if tags.matrix in ("bt709", "bt2020c", "ictcp") else "bt2020nc"
     primaries = tags.primaries or "bt2020"
@@ -201,9 +202,10 @@ def _from_hdr(tags: ColourTags, size: Size, rgb: bool, quick: bool) -> tuple[str
         # else the system gamma is applied to each colour by itself, and saturates them; BT.2100 applies it to luminance
         light += ":agamma=false"
     return (
-        _scale(size, same, same, rgb=rgb),
+        # the range is left to the filter that counts in floats: the curves of HDR make much of one level
+        _scale(size, same, same, rgb=rgb, full=full),
         "format=yuv420p10",
-        f"zscale=matrixin={matrix}:rangein=limited:primariesin={primaries}:{light}",
+        f"zscale=matrixin={matrix}:rangein={'full' if full else 'limited'}:primariesin={primaries}:{light}",
         "format=gbrpf32le",
         f"tonemap=mobius:param={_KNEE}:desat=0:peak={_PEAK / _WHITE:.4f}",
         "zscale=transferin=linear:primariesin=bt709:transfer=iec61966-2-1:primaries=bt709:matrix=smpte170m:range=limited",
