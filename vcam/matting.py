@@ -33,6 +33,18 @@ class Matting:
         self._timings = Timings()
 
     @property
+    def segmenter(self) -> Segmenter | None:
+        """What finds the person."""
+        return self._segmenter
+
+    @segmenter.setter
+    def segmenter(self, segmenter: Segmenter | None) -> None:
+        # asked once, not for every frame: to compare an object with a protocol takes several microseconds
+        self._segmenter = segmenter
+        self._tells = segmenter if isinstance(segmenter, TellsPeople) else None
+        self._examined = segmenter if isinstance(segmenter, Examined) else None
+
+    @property
     def description(self) -> str:
         """Model, runtime and device, for people; empty without a network."""
         return self.segmenter.description if self.segmenter else ""
@@ -40,7 +52,7 @@ class Matting:
     @property
     def notice(self) -> str:
         """What the segmenter wants of whoever is in the picture; empty if nothing."""
-        return self.segmenter.notice if isinstance(self.segmenter, TellsPeople) else ""
+        return self._tells.notice if self._tells else ""
 
     def look(self, frame: Frame) -> Map:
         """What the network sees in a frame; belongs to the segmenter until the next call.
@@ -50,15 +62,15 @@ class Matting:
         segmenter = self.segmenter
         if segmenter is None:
             raise EngineError("there is no network to find the person with")
-        known = segmenter.examine if isinstance(segmenter, Examined) else None
-        examine = None if known is None else lambda everything: known(all_pictures=everything)
+        known = self._examined
+        examine = None if known is None else lambda everything: known.examine(all_pictures=everything)
         again = None if self._patient else lambda: segmenter.segment(frame)
         return self._doubt.judge(segmenter.segment(frame), frame, examine, again)
 
     def idle(self) -> None:
         """There is time until the next frame: the network may be asked what is known. Raises nothing."""
-        if isinstance(self.segmenter, Examined):
-            self.segmenter.idle()
+        if self._examined:
+            self._examined.idle()
 
     def alpha(self, frame: Frame, timings: Timings | None = None) -> Alpha:
         """The matte of a frame; belongs to the matte stage until the next call. What it costs goes to `timings`.

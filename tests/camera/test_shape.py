@@ -38,6 +38,17 @@ class Still:
         self.opened = False
 
 
+class Wishing(Still):
+    """A camera with several modes."""
+
+    def __init__(self, size):
+        super().__init__(size)
+        self.wishes = []
+
+    def wish(self, size):
+        self.wishes.append(size)
+
+
 def reframed(source, size, **what):
     camera = ShapedCamera(source, size, **what)
     camera.open()
@@ -102,14 +113,6 @@ def test_what_shrinks_by_more_than_two_skips_no_sample():
 
 
 def test_a_camera_with_modes_is_told_of_another_size_and_of_nothing_else():
-    class Wishing(Still):
-        def __init__(self, size):
-            super().__init__(size)
-            self.wishes = []
-
-        def wish(self, size):
-            self.wishes.append(size)
-
     source = Wishing((64, 48))
     camera = reframed(source, (32, 24))
     camera.use(camera.plan(True, ""))

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tests.camera.test_shape import Still, reframed
+from tests.camera.test_shape import Still, Wishing, reframed
 from vcam.camera.factory import make_camera
 from vcam.camera.memory import MemoryCamera, encode_frames
 from vcam.camera.shape import ShapedCamera
@@ -99,14 +99,6 @@ def test_a_part_of_another_size_is_scaled_then_turned():
 
 
 def test_a_camera_with_modes_is_asked_for_a_picture_that_lies():
-    class Wishing(Still):
-        def __init__(self, size):
-            super().__init__(size)
-            self.wishes = []
-
-        def wish(self, size):
-            self.wishes.append(size)
-
     source = Wishing((64, 48))
     camera = reframed(source, (64, 48))
     camera.use(camera.plan(False, "", None, 180))

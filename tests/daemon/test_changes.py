@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -354,43 +353,6 @@ def test_settings_are_split_into_those_that_may_change_and_the_others() -> None:
     allowed, fixed = split(old, new)
     assert difference(old, allowed) == {"matte.edge": 5.0}
     assert fixed == ("camera.wait", "output.fps")
-
-
-def test_a_pause_switches_the_camera_off_whoever_watches_and_its_end_switches_it_on() -> None:
-    with Daemon() as daemon:
-        daemon.live()
-        daemon.life.pause().result(5)
-        daemon.until(lambda: not daemon.cameras[0].is_open)
-        assert daemon.life.state is State.PAUSED
-        for picture in daemon.more():
-            assert not (picture.y == PERSON["one"]).any()
-        daemon.set(background__spec=RED)
-        daemon.life.resume().result(5)
-        daemon.until(lambda: daemon.life.state is State.LIVE)
-        assert daemon.more()[-1].y[32, 5] == PERSON["one"]
-        assert daemon.cameras[0].opened == 2
-
-
-def test_a_pause_that_has_ended_is_over_before_the_loop_turns_again() -> None:
-    with Daemon() as daemon:
-        daemon.live()
-        daemon.life.pause().result(5)
-        asked: list[Future[Any]] = []
-
-        def both() -> None:
-            # from inside the loop, so that it carries out both, one after the other, before it looks around
-            asked.extend((daemon.life.resume(), daemon.life.mailbox.post(lambda: daemon.life.state)))
-
-        daemon.life.mailbox.post(both).result(5)
-        assert asked[1].result(5) is State.WAITING
-
-
-def test_a_pause_before_the_first_frame_keeps_the_camera_off() -> None:
-    daemon = Daemon()
-    daemon.life.pause()
-    with daemon:
-        daemon.until(lambda: daemon.life.state is State.PAUSED and len(daemon.screen.frames) > 3)
-        assert daemon.cameras[0].opened == 0
 
 
 def test_a_network_that_keeps_failing_is_a_state_of_its_own_that_ends_by_itself() -> None:

@@ -20,11 +20,11 @@ NUMBERS = (
     "middle", "loudest_sum", "against", "against_texture", "for_one", "same_texture", "textured", "alike_low",
     "alike_high", "shade_low", "shade_high", "clip_low", "clip_high", "black", "close", "hold", "most",
 )  # fmt: skip
-"""In the order of `Terms` in room.c."""
+"""In the order of `Terms` in room.h."""
 
 
 class RoomTerms(ctypes.Structure):
-    """The constants of light and evidence, by the names in room.c."""
+    """The constants of light and evidence, by the names in room.h."""
 
     _fields_ = (
         *((name, ctypes.c_float) for name in NUMBERS),
