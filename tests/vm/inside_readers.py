@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.vm.inside_output import DEVICE, RED, Feeder, Reader
-from vcam.v4l2 import discover, opens
+from vcam.v4l2 import device, discover, opens
 from vcam.v4l2.loopback import version
 from vcam.v4l2.notices import other_opens
 from vcam.v4l2.presence import ReaderWatch
@@ -47,7 +47,7 @@ class Program:
     """A program that reads the device and says so by a line for each picture, until it is killed."""
 
     def __init__(self, *command):
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def took(self):
         line = self.process.stdout.readline()
@@ -60,8 +60,7 @@ class Program:
 
     def __exit__(self, *exc):
         self.process.kill()
-        self.process.stdout.close()
-        self.process.wait()
+        self.process.communicate()
 
 
 READS = """
@@ -273,5 +272,14 @@ def test_the_programs_that_have_it_open_are_counted_without_being_seen(watch):
         with reads_with_read() as program:
             assert other_opens(Path(DEVICE)) == 1
             assert [holder.pid for holder in discover.holders(Path(DEVICE), but=os.getpid())] == [program.process.pid]
+        # the virtual camera may be vcam's own camera: the buffers that it maps are no opens
+        with device.opened(Path(DEVICE)) as fd:
+            maps = [device.map_buffer(fd, index) for index in range(device.request_buffers(fd, 4))]
+            assert len(maps) > 1
+            assert other_opens(Path(DEVICE)) == 0
+            with Program(sys.executable, "-c", "file = open('/dev/video20'); print('open', flush=True); input()"):
+                assert other_opens(Path(DEVICE)) == 1
+            for memory in maps:
+                memory.close()
         assert other_opens(Path(DEVICE)) == 0
     assert other_opens(Path("/dev/video0")) is None

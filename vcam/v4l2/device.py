@@ -8,13 +8,14 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from ctypes import Structure, c_int32
 from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from vcam.printable import shown_name
 from vcam.types import Size
@@ -323,11 +324,25 @@ def request_buffers(fd: int, count: int) -> int:
     return int(argument.count)
 
 
+# of each buffer that is mapped, the number of its device
+_MAPS: WeakKeyDictionary[mmap.mmap, int] = WeakKeyDictionary()
+
+
 def map_buffer(fd: int, index: int) -> mmap.mmap:
     """A capture buffer as memory, read-only."""
     buffer = raw.Buffer(index=index, type=Direction.CAPTURE, memory=raw.V4L2_MEMORY_MMAP)
     raw.ioctl(fd, raw.VIDIOC_QUERYBUF, buffer)
-    return mmap.mmap(fd, buffer.length, mmap.MAP_SHARED, mmap.PROT_READ, offset=buffer.m.offset)
+    memory = mmap.mmap(fd, buffer.length, mmap.MAP_SHARED, mmap.PROT_READ, offset=buffer.m.offset)
+    _MAPS[memory] = os.fstat(fd).st_rdev
+    return memory
+
+
+def kept_by_maps(devices: Collection[int]) -> int:
+    """How many descriptors this process's mapped buffers keep of some devices, told by their `st_rdev`.
+
+    Each map of Python's holds a duplicate of the descriptor that it was made with, which is no open of its own.
+    """
+    return sum(number in devices and not memory.closed for memory, number in list(_MAPS.items()))
 
 
 def queue_buffer(fd: int, index: int) -> None:

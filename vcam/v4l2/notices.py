@@ -11,9 +11,11 @@ import contextlib
 import ctypes
 import os
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from vcam.v4l2.device import kept_by_maps
 from vcam.v4l2.discover import DEV, PROC, SYSFS
 from vcam.v4l2.loopback import MODULE
 
@@ -107,12 +109,23 @@ def other_opens(path: Path) -> int | None:
     if str(path) not in nodes:
         return None
     try:
-        # include/linux/module.h: each open file holds a reference to the module of its device
-        references = int((MODULE / "refcnt").read_text("ascii"))
+        # other threads open and close devices meanwhile: counted before and after, so that none of others' is lost
+        before = _references(), _duplicates(nodes)
         own = sum(_link_text(entry.path) in nodes for entry in os.scandir(PROC / "self" / "fd"))
+        after = _references(), _duplicates(nodes)
     except (OSError, ValueError):
         return None
-    return max(0, references - own)
+    references, duplicates = map(max, before, after)
+    return max(0, references - (own - duplicates))
+
+
+def _references() -> int:
+    # include/linux/module.h: each open file holds a reference to the module of its device
+    return int((MODULE / "refcnt").read_text("ascii"))
+
+
+def _duplicates(nodes: Iterable[str]) -> int:
+    return kept_by_maps({os.stat(node).st_rdev for node in nodes})
 
 
 def _link_text(path: str) -> str:
