@@ -31,6 +31,8 @@ folder = Path(sys.argv[1])
 look_at_animation(folder / "slides" / "a.png"), read_image(folder / "slides" / "a.png")
 show = parse_background(f"{folder}/slides/", BackgroundSettings(interval=0.1))
 show.prepare((64, 48))
+# its thread has loaded the next one: nothing of it is in work when the memory is counted
+show._next.result()
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 32_000_000,) * 2)
 
@@ -46,8 +48,9 @@ for name in ("large.png", "clear.png", "bomb.png", "small.png"):
     tell(name, lambda: parse_background(str(folder / name), BackgroundSettings()).prepare((64, 48)))
 tell("overlay", lambda: read_rgba(folder / "large.png"))
 tell("camera", lambda: open_file(folder / "large.png", 30.0, paced=False).open())
+(folder / "slides" / "b.png").hardlink_to(folder / "large.png")
 names, end = set(), time.monotonic() + 20
-while len(names) < 2 and time.monotonic() < end:
+while not (show.error and len(names) == 2) and time.monotonic() < end:
     show.without_person(time.monotonic())
     names.add(show._name)
     time.sleep(0.01)
@@ -68,7 +71,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "bomb.png").write_bytes(data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:])
     for name in ("small.png", "slides/a.png", "slides/c.png"):
         Image.new("RGB", (64, 48), (9, 9, 9)).save(folder / name)
-    os.link(folder / "large.png", folder / "slides" / "b.png")
     return folder
 
 
