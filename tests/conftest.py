@@ -40,7 +40,9 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, _runtime_folde
     """No test may depend on, or touch, the config file or the running vcam of whoever runs it."""
     folder = next(_runtime_folders)
     folder.mkdir(mode=0o700)
-    monkeypatch.setenv("VCAM_CONFIG", str(folder / "no-config.toml"))
+    config = folder / "no-config.toml"
+    config.touch()
+    monkeypatch.setenv("VCAM_CONFIG", str(config))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import stat
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 
 from vcam.cli.main import main
 from vcam.settings import FIELDS
+from vcam.settings.loading import config_path
 from vcam.settings.saving import template
 
 
@@ -41,9 +41,13 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return call
 
 
-@pytest.fixture
-def file() -> Path:
-    return Path(os.environ["VCAM_CONFIG"])
+@pytest.fixture(autouse=True)
+def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The usual one, which need not be there."""
+    monkeypatch.delenv("VCAM_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "vcam").mkdir()
+    return config_path()
 
 
 @pytest.fixture
@@ -132,6 +136,20 @@ def test_check_looks_at_the_environment_too(run: Run, monkeypatch: pytest.Monkey
     assert "segment.threads" in said.err
 
 
+def test_a_config_file_that_is_named_must_be_there(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, editor: Callable[[str], None]
+) -> None:
+    named = tmp_path / "named.toml"
+    monkeypatch.setenv("VCAM_CONFIG", str(named))
+    for command in ("check", "show"):
+        said = run(command)
+        assert said.status == 78
+        assert f"there is no config file {named}, which VCAM_CONFIG names" in said.err
+    editor("true")
+    assert run("edit").status == 0
+    assert run("check").status == 0
+
+
 def test_reference_is_the_page_of_the_documentation(run: Run) -> None:
     from vcam.cli.reference import settings_page
 
@@ -141,10 +159,10 @@ def test_reference_is_the_page_of_the_documentation(run: Run) -> None:
 def test_the_first_edit_offers_every_setting_as_a_comment(
     run: Run, file: Path, editor: Callable[[str], None], tmp_path: Path
 ) -> None:
-    editor("sed -i 's/^#edge = .*/edge = 5/' \"$1\"")
+    editor("sed -i 's/^#edge = .*/edge = 5/; s/^#.matte.$/[matte]/' \"$1\"")
     said = run("edit")
     assert (said.status, said.out) == (0, "")
-    assert file.read_text() == re.sub(r"(?m)^#edge = .*", "edge = 5", template())
+    assert file.read_text() == re.sub(r"(?m)^#edge = .*", "edge = 5", template()).replace("#[matte]", "[matte]")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert copies(tmp_path) == []
 
@@ -175,7 +193,7 @@ def test_a_mistake_leaves_the_file_alone_and_the_work_in_the_copy(
 def test_somebody_with_a_terminal_may_mend_a_mistake_at_once(
     run: Run, file: Path, editor: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = 'sed -i "s/#edge.*/edge = 99/" "$1"', 'sed -i s/99/9/ "$1"'
+    first, second = 'sed -i "s/#edge.*/edge = 99/; s/^#.matte.$/[matte]/" "$1"', 'sed -i s/99/9/ "$1"'
     editor(f'if [ -s "$0.once" ]; then {second}; else echo x > "$0.once"; {first}; fi')
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("click.confirm", lambda *args, **kwargs: True)

@@ -170,8 +170,11 @@ def test_a_wrong_variable_is_called_by_its_name() -> None:
     assert_told(vcam("mask", "a.png", "b.png", VCAM_MATTE_EDGE="99"), 78, "VCAM_MATTE_EDGE", "from -30 to 30")
 
 
-def test_debug_shows_the_traceback_that_people_are_spared(tmp_path: Path) -> None:
-    done = vcam("--debug", "apply", "missing.mp4", "out.mp4", cwd=tmp_path)
+@pytest.mark.parametrize(
+    "words", [("--debug", "apply", "missing.mp4", "out.mp4"), ("apply", "missing.mp4", "out.mp4", "--debug")]
+)
+def test_debug_shows_the_traceback_that_people_are_spared(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = vcam(*words, cwd=tmp_path)
     assert "Traceback" in done.stderr
 
 

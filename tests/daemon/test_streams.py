@@ -67,7 +67,7 @@ class Started:
     """`vcam start` on the demo scene, as a process."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        self.environment = os.environ | {"XDG_RUNTIME_DIR": str(folder), "VCAM_CONFIG": str(folder / "none.toml")}
+        self.environment = os.environ | {"XDG_RUNTIME_DIR": str(folder), "VCAM_CONFIG": os.devnull}
         words = ["start", "--camera", "demo", "--size", "320x180", "--background", "color:#204080", *options]
         self.messages = folder / "messages"
         with self.messages.open("w") as messages:

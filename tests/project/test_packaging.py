@@ -23,7 +23,7 @@ pytestmark = pytest.mark.process
 def run(*command: str | Path, folder: Path) -> str:
     """What a command prints, run outside the source tree and without anything of this environment's variables."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment["VCAM_CONFIG"] = str(folder / "no-config.toml")
+    environment["VCAM_CONFIG"] = os.devnull
     done = subprocess.run(
         [str(word) for word in command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -163,7 +163,7 @@ def test_the_template_names_every_setting_and_sets_none(file: Path) -> None:
     file.write_text(template())
     assert problems(file) == []
     assert set(load(path=file, environ={}).origins.values()) == {"default"}
-    file.write_text(re.sub(r"(?m)^#(?=\w+ = )", "", template()))
+    file.write_text(re.sub(r"(?m)^#(?=\w+ = |\[)", "", template()))
     loaded = load(path=file, environ={})
     assert set(loaded.origins.values()) == {str(file)}
     assert flatten(loaded.settings) == {key: field.default for key, field in FIELDS.items()}
@@ -173,7 +173,44 @@ def test_saving_into_the_template_puts_a_value_below_its_comment(file: Path) -> 
     file.write_text(template())
     save(file, {"matte.edge": 3})
     assert re.search(r"\n#edge = .*\nedge = 3\n", file.read_text())
-    assert file.read_text().replace("\nedge = 3\n", "\n") == template()
+    assert file.read_text().replace("\nedge = 3\n", "\n") == template().replace("#[matte]", "[matte]")
+    save(file, {"matte.softness": 0.5, "camera.mirror": True})
+    assert re.search(r"\n#softness = .*\nsoftness = 0.5\n", file.read_text())
+    assert re.search(r"\n\[camera\]\n(#.*\n)+mirror = true\n", file.read_text())
+
+
+def test_what_is_pasted_into_the_template_counts(file: Path) -> None:
+    """A section may be given only once: the template gives none."""
+    file.write_text(f"{template()}\n[camera]\nmirror = true\n")
+    assert problems(file) == []
+    save(file, {"camera.wait": True})
+    assert file.read_text() == f"{template()}\n[camera]\nmirror = true\nwait = true\n"
+
+
+def test_a_setting_outside_of_its_section_is_told_which_it_belongs_to(file: Path) -> None:
+    file.write_text(template().replace("#edge =", "edge ="))
+    (error,) = problems(file)
+    assert "edge stands outside a section" in error.message
+    assert "write [matte] above it" in error.hint
+
+
+def test_mistyped_variables_of_the_environment_are_named(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file.write_text("")
+    environ = {
+        "VCAM_MATTE_EGDE": "3",
+        "VCAM_PROFIL": "x",
+        "VCAM_MATTE_XYZABC": "1",
+        "VCAM_MINE": "1",
+        "VCAM_FFMPEG": "f",
+    }
+    said = [(error.message.partition(" ")[0], error.hint) for error in problems(file, environ)]
+    assert said == [
+        ("VCAM_MATTE_EGDE", "did you mean VCAM_MATTE_EDGE?"),
+        ("VCAM_MATTE_XYZABC", "vcam config show lists the settings"),
+        ("VCAM_PROFIL", "did you mean VCAM_PROFILE?"),
+    ]
+    load(path=file, environ=environ)
+    assert [record.getMessage().partition(" ")[0] for record in caplog.records] == [name for name, _ in said]
 
 
 def test_saving_keeps_a_comment_behind_a_value_and_the_one_above_the_next_section(file: Path) -> None:

@@ -113,6 +113,10 @@ def cli(debug: bool, quiet: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines("vcam: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler])
+    if debug:
+        import platform
+
+        logging.debug("vcam %s, Python %s, %s", __version__, platform.python_version(), platform.platform())
 
 
 class _Lines(logging.Formatter):
@@ -122,15 +126,22 @@ class _Lines(logging.Formatter):
         return printable(super().format(record), _LINES)
 
 
+def _debug_first(arguments: list[str]) -> tuple[bool, list[str]]:
+    """Whether --debug is among the words, and the words with it in front: it is taken behind a command as well."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    rest = [word for word in arguments[:end] if word != "--debug"] + arguments[end:]
+    return (True, ["--debug", *rest]) if len(rest) < len(arguments) else (False, arguments)
+
+
 def main() -> NoReturn:
     """Run the command line; the console script's entry. Every end is an exit status of the contract."""
-    debug = "--debug" in sys.argv
-    _hide_addresses(sys.argv[1:])
+    debug, arguments = _debug_first(sys.argv[1:])
+    _hide_addresses(arguments)
     _settle()
     end_in_order()
     try:
         guard_streams()
-        result = cli.main(prog_name="vcam", standalone_mode=False)
+        result = cli.main(arguments, prog_name="vcam", standalone_mode=False)
         status = result if isinstance(result, int) else 0
     except click.exceptions.Exit as end:
         status = end.exit_code

@@ -12,7 +12,7 @@ from typing import Any
 from vcam.errors import ConfigError, VcamError
 from vcam.files import replace_file
 from vcam.folders import place_to_write
-from vcam.settings.loading import environment_layer, read_profiles
+from vcam.settings.loading import environment_layer, read_profiles, unknown_variables
 from vcam.settings.shown import as_written, limits, toml
 from vcam.settings.toml import KeyPath, parse, read_text, statements
 from vcam.settings.tree import FIELDS, Layer, Settings, build, flatten
@@ -99,6 +99,9 @@ def _insert(text: str, keys: KeyPath, value: Any) -> str:
         indent = above[: len(above) - len(above.lstrip())]
         return "\n".join([*lines[:here], indent + assignment, *lines[here:]])
     header = ".".join(tomlkit.key(name).as_string() for name in keys[:-1])
+    if (offered := f"#[{header}]") in lines:
+        lines[lines.index(offered)] = f"[{header}]"
+        return _insert("\n".join(lines), keys, value)
     above = text.rstrip("\n")
     return (f"{above}\n\n" if above else "") + f"[{header}]\n{assignment}\n"
 
@@ -115,6 +118,9 @@ def _place(text: str, lines: list[str], keys: KeyPath) -> int:
         if inside:
             last = statement.last
     for number in range(last, end if end >= last else len(lines)) if last else ():
+        if lines[number].startswith("#["):
+            # a section that is offered
+            break
         if re.match(rf"\s*#\s?{re.escape(keys[-1])}\s*=", lines[number]):
             return number + 1
     return last
@@ -147,6 +153,7 @@ def problems(path: Path, environ: Mapping[str, str] | None = None) -> list[VcamE
         found.append(error)
     if environ is not None:
         layers.append(environment_layer(environ))
+        found += unknown_variables(environ)
     for layer in layers:
         for key, value in layer.values.items():
             try:
@@ -159,9 +166,13 @@ def problems(path: Path, environ: Mapping[str, str] | None = None) -> list[VcamE
 
 
 def template() -> str:
-    """A config file that sets nothing: every setting with its help and default, commented out."""
+    """A config file that sets nothing: every setting with its help and default, commented out.
+
+    The sections' heads are commented out, too: a section may be given only once, and people paste whole ones.
+    """
     blocks = [
-        "# Settings of vcam. Take the # away from what you want to change; vcam config reference tells more.\n"
+        "# Settings of vcam. Take the # away from a [section] and from what you want to change in it, or write your\n"
+        "# own lines below; vcam config reference tells more.\n"
         "# What is written under [profiles.work.background] counts only with: vcam start --profile work\n"
     ]
     section = ""
@@ -170,7 +181,7 @@ def template() -> str:
         if here != section:
             section = here
             title = (type(getattr(Settings(), section)).__doc__ or "").strip()
-            blocks.append(f"\n# {title}\n[{section}]\n")
+            blocks.append(f"\n# {title}\n#[{section}]\n")
         told = field.help + limits(field, " From {} to {}.") + (f" Unit: {field.unit}." if field.unit else "")
         if field.choices:
             told += f" One of: {', '.join(field.choices)}."
