@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -83,7 +84,12 @@ def test_verify_fails_for_a_changed_network(own_folders):
     (own_folders / "selfie-general.onnx").write_bytes(b"changed")
     result = _run("verify", "mine", "--json")
     assert result.exit_code == 1
-    assert "checksum differs" in json.loads(result.stdout)[0]["checks"]["card"]
+    said = json.loads(result.stdout)[0]
+    assert "checksum differs" in said["checks"]["card"]
+    # the checksum that it tells one to write is whole, so that it can be copied
+    checksum = hashlib.sha256(b"changed").hexdigest()
+    assert f'sha256 = "{checksum}"' in said["cure"]
+    assert f'sha256 = "{checksum}"' in _run("verify", "mine").stdout
 
 
 GENERAL = data_folder("models") / "selfie-general.onnx"

@@ -143,7 +143,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
         try:
             card = find_model(name, _FRAME)
         except VcamError as error:
-            results.append({"name": name, "ok": False, "checks": {"card": str(error)}})
+            results.append({"name": name, "ok": False, "checks": {"card": error.message}, "cure": error.hint})
             continue
         checks = {"card": "ok", "checksum": "ok", **try_engines(card)}
         works = any(word == "ok" for key, word in checks.items() if " on " in key)
@@ -151,11 +151,17 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json_text(results, indent=2))
     else:
-        table = Table(Column("model", overflow="fold"), Column("check", no_wrap=True), "result")
+        table = Table(
+            Column("model", overflow="fold"), Column("check", no_wrap=True), Column("result", overflow="fold")
+        )
         for result in results:
             for check, word in result["checks"].items():
                 table.add_row(_plain(result["name"]), check, Text(printable(word), "green" if word == "ok" else "red"))
         Console().print(table)
+        for result in results:
+            if result.get("cure"):
+                # as one line, whatever the terminal's width: there may be something in it to be copied
+                click.echo(f"{printable(result['name'])}: {printable(result['cure'])}")
     if not results or not all(result["ok"] for result in results):
         click.get_current_context().exit(1)
 
