@@ -1,0 +1,16 @@
+"""`vcam room`: what vcam knows of the empty room."""
+
+from __future__ import annotations
+
+import click
+
+from vcam.cli.learning import learn
+from vcam.cli.main import HelpfulGroup
+
+
+@click.group(cls=HelpfulGroup)
+def room() -> None:
+    """What vcam knows of the empty room behind you."""
+
+
+room.add_command(learn)
