@@ -79,7 +79,7 @@ def test_its_way_is_told_step_by_step_and_stands_on_the_placeholder() -> None:
         "step out of the picture: 3", "step out of the picture: 2", "step out of the picture: 1",
         "step out of the picture: the camera is starting", "stay out of the picture:\nvcam is learning the empty room",
     ]  # fmt: skip
-    assert [step for step in dict.fromkeys(told.step for told in run.told)] == ["countdown", "camera", "looking"]
+    assert list(dict.fromkeys(told.step for told in run.told)) == ["countdown", "camera", "looking"]
     assert list(dict.fromkeys(told.left_s for told in run.told)) == [3, 2, 1, 0]
     assert run.told[-1].done >= 0.9
     # a few a second, not one for each frame

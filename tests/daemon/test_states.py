@@ -288,9 +288,7 @@ def every_step() -> list[tuple[Phase, Event, Step]]:
             PHASES.values(), (False, True), (None, NOW - 1, NOW - 3), (None, NOW - 1)
         )
     ]
-    phases += [
-        replace(phase, learning=True) for phase in phases if phase.state is State.LEARNING and not phase.paused
-    ]
+    phases += [replace(phase, learning=True) for phase in phases if phase.state is State.LEARNING and not phase.paused]
     looks = [Look(*seen) for seen in itertools.product((False, True), (False, True), (False, True), (None, GONE))]
     events: list[Event] = [*looks, Came("camera"), Came("camera", FAILING, HOT), Stalled(LATE, 0.5), Lost(GONE), *Asked]
     events += [Stalled(LATE, 0.5, NOW - 0.2), Stalled(LATE, 0.5, NOW - 5)]
