@@ -30,7 +30,7 @@ from vcam.compose.filters.chain import Chain
 from vcam.compose.placeholder import off, placeholder
 from vcam.errors import CameraStalled, UsageError, VcamError
 from vcam.files import Overwriting
-from vcam.frames import Frame, check_size
+from vcam.frames import Frame, Map, check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.matting import Matting, open_network
@@ -147,6 +147,20 @@ class Pipeline:
         if self.composer.needs_alpha:
             self.matting.idle()
         return not any(output.finished for output in self.outputs)
+
+    def unseen(self) -> Frame | None:
+        """The camera's next frame, which belongs to it and is for no output; None at its end. Raises what it raises.
+
+        Nothing that was shown before may be shown again after it.
+        """
+        self._shown = None
+        with self.timings.stage("read"):
+            return self.camera.read()
+
+    def look(self, frame: Frame) -> Map:
+        """What the network sees in such a frame; see `vcam.matting.Matting.look`."""
+        with self.timings.stage("segment"):
+            return self.matting.look(frame)
 
     def repeat(self) -> bool:
         """Show the last picture once more; False if there is none."""

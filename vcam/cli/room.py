@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from vcam.cli.keptroom import forget, show
+from vcam.cli.learning import learn
 from vcam.cli.main import HelpfulGroup
 
 
@@ -13,5 +14,6 @@ def room() -> None:
     """What vcam knows of the empty room behind you."""
 
 
+room.add_command(learn)
 room.add_command(show)
 room.add_command(forget)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from vcam.printable import printable
 
-_COLOURS = {"live": "green", "degraded": "red", "paused": "yellow", "stuck": "red"}
+_COLOURS = {"live": "green", "degraded": "red", "paused": "yellow", "learning": "yellow", "stuck": "red"}
 
 
 def status_table(status: dict[str, Any]) -> Table:

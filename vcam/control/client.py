@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from vcam.control.place import (
@@ -55,8 +55,13 @@ class ControlClient:
         self._lines = self._socket.makefile("rb")
         self._number = 0
 
-    def call(self, method: str, params: Any = None) -> Any:
-        """The result of a method. Raises the error that it ended with, of the class that its exit status belongs to."""
+    def call(
+        self, method: str, params: Any = None, heard: Callable[[str, dict[str, Any]], object] = lambda name, told: None
+    ) -> Any:
+        """The result of a method. Raises the error that it ended with, of the class that its exit status belongs to.
+
+        heard: is told of the events that come meanwhile, of those that were subscribed to: name and contents.
+        """
         self._number += 1
         try:
             self._socket.sendall(call(self._number, method, {} if params is None else params))
@@ -64,6 +69,8 @@ class ControlClient:
                 message = self._receive()
                 if message.get("id") == self._number:
                     break
+                if "method" in message:
+                    heard(message["method"], message.get("params", {}))
         except OSError as error:
             raise _lost() from error
         if "error" in message:

@@ -23,6 +23,9 @@ FAILED = -32000
 
 _USAGE = 2
 
+LONGEST_WAIT = 60
+"""Seconds of the longest countdown."""
+
 Id: TypeAlias = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=128)] | None
 Word: TypeAlias = Annotated[str, Meta(max_length=4096)]
 Value: TypeAlias = bool | int | float | Word | Annotated[list[Word], Meta(max_length=32)]
@@ -81,7 +84,7 @@ class NameParams(Struct, forbid_unknown_fields=True):
 class EventsParams(Struct, forbid_unknown_fields=True):
     """For `subscribe`; replaces the earlier subscription of the same client."""
 
-    events: Annotated[list[Literal["state", "metrics"]], Meta(max_length=8)]
+    events: Annotated[list[Literal["state", "metrics", "learning"]], Meta(max_length=8)]
 
 
 class StreamParams(Struct, forbid_unknown_fields=True):
@@ -97,6 +100,13 @@ class RecordParams(Struct, forbid_unknown_fields=True):
     overwrite: bool = False
 
 
+class LearnParams(Struct, forbid_unknown_fields=True):
+    """For `room_learn`: seconds to step out in, and whether what the network calls somebody is the room, too."""
+
+    wait: Annotated[float, Meta(ge=0, le=LONGEST_WAIT)] = 5.0
+    force: bool = False
+
+
 Changes: TypeAlias = Annotated[dict[Word, Value], Meta(min_length=1, max_length=256)]
 """For `set`: values by key."""
 
@@ -105,6 +115,7 @@ METHODS: dict[str, Any] = {
     "pause": NoParams, "resume": NoParams, "reload": NoParams, "stop": NoParams, "subscribe": EventsParams,
     "version": NoParams,
     "stream_start": StreamParams, "stream_stop": StreamParams, "record_start": RecordParams, "record_stop": NoParams,
+    "room_learn": LearnParams,
     "room_forget": NoParams,
 }  # fmt: skip
 """The type of each method's parameters, which are always given by name."""

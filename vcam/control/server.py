@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import selectors
 import socket
 import threading
@@ -74,14 +75,28 @@ class Client:
         self.notices: deque[bytes] = deque()
         self.allowance = Allowance(REQUEST_RATE, REQUEST_BURST)
         self.events: frozenset[str] = frozenset()
-        self.pending = self.nonsense = 0
+        self.nonsense = 0
+        self.waits_for: set[Future[Any]] = set()
         self.resume_at = 0.0
         self.stuck_since: float | None = None
         self.closing = self.ended = self.gone = False
 
+    @property
+    def pending(self) -> int:
+        """Requests whose answers are still to come."""
+        return len(self.waits_for)
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether nobody is there any more to read an answer. One that only has nothing more to say is there."""
+        poll = select.poll()
+        poll.register(self.socket, 0)
+        return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
+
 
 Handler = Callable[[Client, Request, Any], Any]
-"""Carries out a request whose parameters have been checked: returns the result, a future of it, or raises."""
+"""Carries out a request whose parameters have been checked: returns the result, a future of it, or raises. The future
+is cancelled if the client goes before it is done."""
 
 
 class Server:
@@ -166,6 +181,7 @@ class Server:
                 if now - ticked >= TICK:
                     ticked = now
                     self._drop_stuck(now)
+                    self._drop_gone()
                     self._tick()
             except Exception:
                 # whatever it is, the camera stays steerable
@@ -309,7 +325,7 @@ class Server:
             self._refuse(client, id_, RpcError.of(error))
             return
         if isinstance(result, Future):
-            client.pending += 1
+            client.waits_for.add(result)
             result.add_done_callback(lambda done: self.post(lambda: self._done(client, id_, done)))
         else:
             self._reply(client, id_, result)
@@ -326,7 +342,7 @@ class Server:
         self._send(client, line)
 
     def _done(self, client: Client, id_: Any, future: Future[Any]) -> None:
-        client.pending -= 1
+        client.waits_for.discard(future)
         if client.gone:
             return
         if error := future.exception():
@@ -382,6 +398,12 @@ class Server:
             if client.stuck_since is not None and now - client.stuck_since > STUCK:
                 self._give_up(client)
 
+    def _drop_gone(self) -> None:
+        """Those who have hung up while they waited for an answer, as one that was killed."""
+        for client in list(self.clients):
+            if client.waits_for and not client.inbox and client.hung_up:
+                self._drop(client)
+
     def _give_up(self, client: Client) -> None:
         log.info("a client of the control socket does not read and is dropped")
         self._drop(client)
@@ -392,6 +414,8 @@ class Server:
         if client.socket.fileno() >= 0 and client.socket in self._selector.get_map():
             self._selector.unregister(client.socket)
         client.socket.close()
+        for future in list(client.waits_for):
+            future.cancel()
 
 
 def _listen(path: Path) -> socket.socket:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from vcam.daemon.changer import Changer
 from vcam.daemon.keeper import CameraKeeper
+from vcam.daemon.lesson import Lesson
 from vcam.daemon.mailbox import Mailbox
 from vcam.daemon.monitor import Monitor
 from vcam.daemon.notify import Notifier
@@ -30,6 +31,7 @@ class State(Enum):
     WAITING = "waiting"
     LIVE = "live"
     PAUSED = "paused"
+    LEARNING = "learning"
     DEGRADED = "degraded"
     STOPPING = "stopping"
     STUCK = "stuck"
@@ -98,6 +100,12 @@ class Life(Protocol):
 
     def resume(self) -> Future[None]:
         """End a pause; done when the future is."""
+
+    def learn(self, lesson: Lesson) -> None:
+        """Begin to learn the empty room; what has come of it is in the lesson."""
+
+    def break_off(self, lesson: Lesson) -> None:
+        """End a lesson before its time, if it has not ended; nothing is kept of it then."""
 
     def stop(self) -> None:
         """Let the life end after the frame in hand; callable from a signal handler, too."""

@@ -32,12 +32,13 @@ class Cards:
         self.size = size
         self._drawn.clear()
 
-    def card(self, state: State, error: VcamError | None, now: float) -> Frame:
+    def card(self, state: State, error: VcamError | None, now: float, words: str = "") -> Frame:
         """The card for a state, or for what is wrong with the camera; `now` becomes its time stamp.
 
-        It stays ours and must not be written to. The same words give the same object, as `ShowsStills` wants it.
+        words: in place of those. It stays ours and must not be written to. The same words give the same object, as
+        `ShowsStills` wants it.
         """
-        words = error.message if error else WORDS.get(state, "")
+        words = words or (error.message if error else WORDS.get(state, ""))
         if words not in self._drawn:
             if len(self._drawn) > KEPT:
                 self._drawn.clear()

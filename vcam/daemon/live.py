@@ -23,6 +23,7 @@ from vcam.daemon.changer import Changer
 from vcam.daemon.changes import Parts
 from vcam.daemon.keeper import CameraKeeper
 from vcam.daemon.keys import listen
+from vcam.daemon.lesson import Lesson
 from vcam.daemon.mailbox import Mailbox
 from vcam.daemon.monitor import Monitor
 from vcam.daemon.notify import Notifier
@@ -42,10 +43,12 @@ from vcam.daemon.states import (
 )
 from vcam.daemon.targets import make_outputs, refuse_camera_as_output
 from vcam.daemon.watchdog import Watchdog, stuck_words
-from vcam.errors import CameraError, CameraStalled
+from vcam.errors import CameraError, CameraStalled, VcamError
 from vcam.frames import Frame, check_size
+from vcam.matting import Matting
 from vcam.output.base import Output
 from vcam.pipeline import Pipeline, give_back_memory, give_cards, open_pipeline, tune_process
+from vcam.segment.emptyroom.telling import Told
 from vcam.settings import Settings, parse_size
 from vcam.timings import Timings
 from vcam.types import Size
@@ -95,6 +98,7 @@ class Live:
         self._open_pipeline = open_pipeline
         self._phase = Phase(State.STARTING, "", clock())
         self._cards = Cards(size)
+        self._lesson: Lesson | None = None
         self._stopping = False
         self._due = float("-inf")
 
@@ -125,6 +129,7 @@ class Live:
         finally:
             self.monitor.ended()
             self.mailbox.close()
+            self._drop_lesson(_stopping())
             self.keeper.close()
             self.changer.close()
         pipeline.close()
@@ -146,6 +151,18 @@ class Live:
     def resume(self) -> Future[None]:
         """End a pause; done when the future is: from then on the state is another."""
         return self.mailbox.post(lambda: self._ask(Asked.RESUME))
+
+    def learn(self, lesson: Lesson) -> None:
+        """Begin to learn the empty room; what has come of it is in `lesson.done`.
+
+        From the next frame on the placeholder is shown until that is done. The camera is on meanwhile.
+        """
+        begun = self.mailbox.post(lambda: self._begin(lesson))
+        begun.add_done_callback(lambda begun: lesson.fail(error) if (error := begun.exception()) else None)
+
+    def break_off(self, lesson: Lesson) -> None:
+        """End a lesson before its time, if it has not ended; nothing is kept of it then."""
+        self.mailbox.post(lambda: self._end(lesson, VcamError("it was broken off: nothing was learnt")))
 
     @property
     def state(self) -> State:
@@ -219,9 +236,14 @@ class Live:
 
     def _show(self) -> bool:
         """Look around and show one picture. Whether it had the camera's pace; a placeholder has to be paced here."""
+        if self._lesson:
+            self._lesson.turn(self.settings, self._matting, self._clock())
+            self._end_if_done(self._lesson)
         picture = self._take(self._look())
+        if picture is Picture.UNSEEN and self.pipeline and self._lesson:
+            return self._study(self.pipeline, self._lesson)
         if picture is Picture.FRAME and self.pipeline:
-            picture = self._take(self._composite(self.pipeline))
+            picture = self._take(self._frame(self.pipeline.step))
         if picture is Picture.LAST and self.pipeline and self.pipeline.repeat():
             self.monitor.repeated += 1
             return True
@@ -236,10 +258,31 @@ class Live:
         wanted = self.watched or self.settings.output.always_on
         return Look(wanted, self.pipeline is not None, self.keeper.ready, self.keeper.error)
 
-    def _composite(self, pipeline: Pipeline) -> Came | Stalled | Lost:
-        """Read a frame and show it composited; what came of it."""
+    @property
+    def _matting(self) -> Matting | None:
+        return self.pipeline.matting if self.pipeline else None
+
+    def _study(self, pipeline: Pipeline, lesson: Lesson) -> bool:
+        """Read a frame, which is looked at and shown to nobody, and show the placeholder. Whether a frame came."""
+
+        def study() -> bool:
+            frame = pipeline.unseen()
+            if frame is not None:
+                lesson.study(frame, pipeline.look, self._clock())
+            return frame is not None
+
+        event = self._frame(study)
+        self._take(event)
+        self._end_if_done(lesson)
+        self.outlets.show(self._card())
+        return isinstance(event, Came)
+
+    def _frame(self, read: Callable[[], bool]) -> Came | Stalled | Lost:
+        """Have a frame read; what came of it. read: whether there was one, and may be more."""
+        pipeline = self.pipeline
+        assert pipeline is not None
         try:
-            if not pipeline.step() and not self.outlets.finished:
+            if not read() and not self.outlets.finished:
                 return Lost(CameraError(f"{self.keeper.camera.description} has ended"))
         except CameraStalled as error:
             return Stalled(error, self.settings.camera.timeout, None if error.sends else self.keeper.silent_since)
@@ -259,6 +302,48 @@ class Live:
             self._take(self._look())
         self.outlets.hidden = False
 
+    def _begin(self, lesson: Lesson) -> None:
+        if self._phase.paused:
+            raise VcamError("vcam is paused: the camera stays off", "vcam resume, and try again")
+        if self._lesson is not None:
+            raise VcamError("the empty room is being learnt already", "wait until that is done, and try again")
+        lesson.begin(self.settings, self._matting, self._clock())
+        self._lesson, self.outlets.shut = lesson, True
+        self._take(Asked.LEARN)
+
+    def _end_if_done(self, lesson: Lesson) -> None:
+        if lesson.outcome is not None:
+            self._end(lesson, lesson.outcome)
+
+    def _end(self, lesson: Lesson, outcome: Told | VcamError) -> None:
+        """Go back to what is the case without a lesson, and answer who has asked for it."""
+        if lesson is not self._lesson:
+            return
+        file = ""
+        if isinstance(outcome, Told):
+            try:
+                assert self.pipeline is not None
+                self.pipeline.matting.told(outcome.room)
+                file = self.pipeline.matting.room_status["file"]
+            except Exception as error:
+                log.debug("the told room", exc_info=True)
+                outcome = error if isinstance(error, VcamError) else VcamError(f"it cannot be used: {error}")
+        # before the outputs are open again
+        self._lesson = None
+        self._take(Asked.LEARNT)
+        self._take(self._look())
+        self.outlets.shut = False
+        if isinstance(outcome, Told):
+            lesson.succeed(outcome, file)
+        else:
+            lesson.fail(outcome)
+
+    def _drop_lesson(self, error: VcamError) -> None:
+        """It has ended by something else; what is shown follows from that."""
+        lesson, self._lesson, self.outlets.shut = self._lesson, None, False
+        if lesson:
+            lesson.fail(error)
+
     def _take(self, event: Event) -> Picture:
         """Carry out what an event leads to. Returns what is to be shown."""
         then = step(self._phase, event, self._clock())
@@ -273,12 +358,15 @@ class Live:
         before, self._phase = self._phase, then.phase
         if then.phase.state is not before.state:
             self._announcer.entered(before.state, then.phase)
+        if self._lesson and not then.phase.learning:
+            self._drop_lesson(_what_ended_it(event))
         return then.picture
 
     def _card(self) -> Frame:
         """The placeholder for what is the case now."""
         try:
-            return self._cards.card(self.state, self.keeper.error, self._clock())
+            words = self._lesson.words if self._lesson else ""
+            return self._cards.card(self.state, self.keeper.error, self._clock(), words)
         except Exception:
             # words that cannot be drawn, whatever they are, are no reason to show nothing
             log.debug("the placeholder", exc_info=True)
@@ -290,3 +378,20 @@ class Live:
         # counted from when it was due, or what a turn takes would add up
         self._due = min(max(self._due + PLACEHOLDER_INTERVAL, now), now + PLACEHOLDER_INTERVAL)
         self.outlets.wait(self._due - now, self.mailbox.fileno())
+
+
+def _what_ended_it(event: Event) -> VcamError:
+    """Why a lesson could not go on."""
+    match event:
+        case Lost() | Stalled():
+            return event.error
+        case Look() if event.camera_error is not None:
+            return event.camera_error
+        case Asked.PAUSE:
+            return VcamError("vcam was paused meanwhile: nothing was learnt", "vcam resume, and try again")
+        case _:
+            return _stopping()
+
+
+def _stopping() -> VcamError:
+    return VcamError("vcam is stopping: nothing was learnt", "start it again: vcam start")

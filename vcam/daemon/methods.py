@@ -32,6 +32,7 @@ from vcam.control.server import Client, Server
 from vcam.daemon import streams
 from vcam.daemon.base import Life, State
 from vcam.daemon.changes import Change, with_changes
+from vcam.daemon.lesson import Lesson, Progress
 from vcam.daemon.status import snapshot
 from vcam.errors import DeviceError, UsageError, VcamError
 from vcam.printable import json_text
@@ -248,6 +249,19 @@ class Control:
         client.events = frozenset(params.events)
         return self._status()
 
+    def _do_room_learn(self, client: Client, params: Any) -> Future[dict[str, Any]]:
+        lesson = Lesson(params.wait, force=params.force, tell=self._tell_progress)
+        self._life.learn(lesson)
+        answer = self._patiently(lesson.done)
+        # the client has gone, or has been told that the loop hangs: nobody is there for whom to go on
+        answer.add_done_callback(lambda answer: self._life.break_off(lesson))
+        return answer
+
+    def _tell_progress(self, progress: Progress) -> None:
+        if self._server:
+            line = notification("learning", progress._asdict())
+            self._server.post(lambda: self._publish("learning", line))
+
     def _do_room_forget(self, client: Client, params: Any) -> Future[dict[str, Any]]:
         done: Future[dict[str, Any]] = Future()
 
@@ -291,8 +305,8 @@ def _answer(done: Future[Any]) -> Future[dict[str, Any]]:
             else:
                 answer.set_result(_told(future.result()))
         except InvalidStateError:
-            # it has been answered that the loop hangs
-            if error:
+            # it has been answered that the loop hangs, or nobody waits for it any more
+            if error and not answer.cancelled():
                 log.warning("asked for while the loop hung: %s", error)
 
     done.add_done_callback(finish)

@@ -66,6 +66,8 @@ class Outlets:
         self._late = False
         self.hidden = False
         """A pause was asked for: no frame leaves any more. The loop takes it back once it shows placeholders."""
+        self.shut = False
+        """The room is being learnt: no frame leaves, whoever writes one. For the loop alone."""
         self.failure: VcamError | None = None
         """The first error for which an output was given up."""
 
@@ -179,7 +181,7 @@ class Outlets:
     def _write(self, frame: Frame, *, placeholder: bool) -> None:
         with self._lock:
             late, self._late = self._late, False
-            if not placeholder and (late or self.hidden):
+            if not placeholder and (late or self.hidden or self.shut):
                 return
             for outlet in self._outlets:
                 if outlet.given_up or (placeholder and not outlet.takes_cards):

@@ -7,6 +7,8 @@
     degraded   somebody watches, but the camera is lost     placeholder that says why; the camera is tried again
                or the network fails again and again         the background without the person
     paused     a person wants it so; the camera is off      placeholder
+    learning   a person tells vcam the empty room; the      placeholder
+               camera is on, and its frames are looked at
     stopping   the last things are tidied up                nothing
 
 `step` is a pure function: from where the life stands, what has happened, and the time, to where it stands then and what
@@ -29,6 +31,9 @@ LINGER = 2.0
 """Seconds that the camera stays on after the last reader has gone: one that comes back at once, as a reader does that
 changes its resolution, finds it on."""
 
+LEARNS = "the empty room is looked at, and shown to nobody"
+"""The cause of that state."""
+
 FAILING = 15
 """Frames in a row without a person after which it is no hiccup any more."""
 
@@ -46,6 +51,8 @@ class Phase:
     since: float
     """When it was entered."""
     paused: bool = False
+    learning: bool = False
+    """The empty room is being told. Never in a pause."""
     unwatched_since: float | None = None
     """When it was first seen that nobody wants the picture; None while somebody does."""
     stalled_since: float | None = None
@@ -76,7 +83,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """A frame came and was shown."""
+    """A frame came and was shown, or looked at if the room is being learnt."""
 
     camera: str
     """The camera's description."""
@@ -109,6 +116,10 @@ class Asked(Enum):
 
     PAUSE = auto()
     RESUME = auto()
+    LEARN = auto()
+    """Look at the empty room; nothing comes of it in a pause."""
+    LEARNT = auto()
+    """That is over, whatever has come of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,8 @@ class Picture(Enum):
     """The placeholder for the state."""
     FRAME = auto()
     """A frame of the camera, composited. What comes of it is the next event."""
+    UNSEEN = auto()
+    """The placeholder; and a frame of the camera is read, which nobody sees. What comes of it is the next event."""
     LAST = auto()
     """The last picture once more, or else the placeholder."""
     NOTHING = auto()
@@ -170,11 +183,21 @@ def step(phase: Phase, event: Event, now: float) -> Step:
         case Lost():
             return _lost(phase, event.error)
         case Asked.PAUSE:
-            return _rest(replace(phase, paused=True), State.PAUSED, "asked to", now)
+            return _rest(replace(phase, paused=True, learning=False), State.PAUSED, "asked to", now)
+        case Asked.LEARN:
+            if phase.paused:
+                return _rest(phase, State.PAUSED, "asked to", now)
+            phase = replace(phase, learning=True, stalled_since=None)
+            return Step(phase.entered(State.LEARNING, LEARNS, now), Picture.CARD, CameraAction.OPEN, forget=True)
+        case Asked.LEARNT:
+            phase = replace(phase, learning=False, stalled_since=None)
+            # what comes next, the next look tells
+            return Step(phase.entered(State.WAITING, "the room has been looked at", now), Picture.CARD, forget=True)
         case Asked.RESUME:
             # what comes next, the next look tells
             return Step(replace(phase, paused=False), Picture.CARD)
         case Ended():
+            phase = replace(phase, learning=False)
             return Step(phase.entered(State.STOPPING, event.cause, now), Picture.NOTHING)
 
 
@@ -182,6 +205,12 @@ def _look(phase: Phase, seen: Look, now: float) -> Step:
     phase = _watched(phase, seen.wanted, now)
     if phase.paused:
         return _rest(phase, State.PAUSED, "asked to", now)
+    if phase.learning:
+        if seen.camera_on or seen.camera_error is None:
+            ready = seen.camera_on and seen.loaded
+            return Step(phase, Picture.UNSEEN if ready else Picture.CARD, CameraAction.OPEN)
+        # nothing can be learnt by a camera that cannot be had
+        phase = replace(phase, learning=False)
     if not (seen.wanted or _lingers(phase, now)):
         if seen.loaded:
             return _rest(phase, State.IDLE, "nobody watches", now)
@@ -208,7 +237,7 @@ def _lingers(phase: Phase, now: float) -> bool:
 
 def _rest(phase: Phase, state: State, cause: str, now: float) -> Step:
     """The camera is not wanted."""
-    forget = phase.state in _CAMERA_WANTED
+    forget = phase.state in (*_CAMERA_WANTED, State.LEARNING)
     if phase.stalled_since is not None:
         # a stall after the rest is another one
         phase = replace(phase, stalled_since=None)
@@ -218,6 +247,8 @@ def _rest(phase: Phase, state: State, cause: str, now: float) -> Step:
 def _came(phase: Phase, frame: Came, now: float) -> Phase:
     if phase.stalled_since is not None:
         phase = replace(phase, stalled_since=None)
+    if phase.learning:
+        return phase
     if frame.failed >= FAILING:
         return phase.entered(State.DEGRADED, f"the person cannot be shown: {frame.error}", now)
     if frame.error is None or phase.state is not State.DEGRADED:
@@ -237,6 +268,8 @@ def _stalled(phase: Phase, stall: Stalled, now: float) -> Step:
     if now - since >= (stall.patience if opened is None else max(stall.patience, FIRST_FRAME)):
         return _lost(phase, stall.error)
     phase = replace(phase, stalled_since=since)
+    if phase.learning:
+        return Step(phase, Picture.CARD)
     if opened is None:
         return Step(phase, Picture.LAST)
     if phase.state is not State.DEGRADED:
@@ -246,4 +279,4 @@ def _stalled(phase: Phase, stall: Stalled, now: float) -> Step:
 
 def _lost(phase: Phase, error: CameraError) -> Step:
     # the state follows with the next look, which finds the camera off and its error
-    return Step(replace(phase, stalled_since=None), Picture.CARD, lost=error, forget=True)
+    return Step(replace(phase, learning=False, stalled_since=None), Picture.CARD, lost=error, forget=True)
