@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.failed import failed_lines
 from tests.native.helpers import COMPILER, SOURCE
 from tests.output.encoded.helpers import Nginx
-from tests.failed import failed_lines
 from tests.places import SHARED
 from vcam import native
 from vcam.native import build

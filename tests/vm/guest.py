@@ -34,6 +34,7 @@ START = (
     "from vcam.cli.main import main; main()"
 )
 FULL = os.environ.get("VCAM_VM_FULL") == "1"
+PATIENCE = 3.0 if FULL else 15.0
 
 
 def if_full(full, quick):
@@ -218,7 +219,7 @@ class Reader:
         device.queue_buffer(self.fd, filled.index)
         return data
 
-    def read(self, seconds=if_full(3.0, 15.0)):
+    def read(self, seconds=PATIENCE):
         """The next frame, checked: it shows a placeholder or a composited picture, in its right size.
 
         A tear of the two is left out, which the driver may give to any reader, and whole ones follow.
