@@ -171,7 +171,9 @@ def test_an_encoder_that_is_slow_to_start_costs_no_frame_at_a_split(
     find_ffmpeg.cache_clear()
     try:
         output = RecordOutput(tmp_path / "r.mkv", settings(split="2s"))
-        written = record(output, 5.0)
+        written, end = record(output, 4.0), time.monotonic() + 60
+        while len(output.files) < 2 and time.monotonic() < end:
+            written += feed(output, 0.5)
         output.close()
     finally:
         find_ffmpeg.cache_clear()
