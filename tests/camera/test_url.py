@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
 import socketserver
 import struct
 import subprocess
@@ -14,6 +13,7 @@ import time
 import numpy as np
 import pytest
 
+from tests.output.encoded.helpers import free_port
 from vcam.camera.url import UrlCamera
 from vcam.errors import CameraError
 from vcam.media.ffmpeg import find_ffmpeg
@@ -24,11 +24,6 @@ SIZE = (96, 64)
 RED = ["-v", "error", "-re", "-f", "lavfi", "-i", "color=c=0xFF0000:s=192x128:r=30"]
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 def assert_red(frame):
     assert frame.size == SIZE
     assert not frame.full_range
@@ -36,7 +31,7 @@ def assert_red(frame):
     np.testing.assert_allclose(means, (81, 90, 240), atol=4)
 
 
-def opened(url, seconds=20.0):
+def opened(url, seconds=60.0):
     """The camera and its first frame; its server may need a moment to come up."""
     deadline = time.monotonic() + seconds
     while True:

@@ -44,7 +44,7 @@ def test_a_signal_leaves_the_old_file_and_nothing_else(number: signal.Signals, t
         process.send_signal(number)
         # as a terminal and its shell do; the end must not be disturbed
         process.send_signal(number if number == signal.SIGHUP else 0)
-        status = process.wait(30)
+        status = process.wait(60)
     assert status in (128 + number, -number)
     assert os.listdir(tmp_path) == ["out.txt"]
     assert path.read_text() == "old"

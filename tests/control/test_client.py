@@ -53,7 +53,7 @@ class Liar:
     def close(self) -> None:
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
-        self.thread.join(5)
+        self.thread.join(30)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_the_kernel_says_who_listens() -> None:
     folder = make_sockets_folder()
     script = (
         "import os, socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]);"
-        "os.setresuid(4242, 4242, 4242); s.listen(1); print(flush=True); c, _ = s.accept(); c.settimeout(5);"
+        "os.setresuid(4242, 4242, 4242); s.listen(1); print(flush=True); c, _ = s.accept(); c.settimeout(30);"
         "print(c.recv(99), flush=True)"
     )
     with subprocess.Popen(
@@ -143,7 +143,7 @@ def test_without_a_folder_vcam_does_not_run() -> None:
 )
 def test_what_is_no_answer_is_an_error_of_vcam(liar: Liar, answer: bytes) -> None:
     liar.answer = answer
-    with ControlClient(timeout=5) as client, pytest.raises(VcamError):
+    with ControlClient(timeout=30) as client, pytest.raises(VcamError):
         client.call("status")
 
 

@@ -93,7 +93,7 @@ def test_a_page_that_comes_under_another_name_is_refused(host: str) -> None:
 
 def asked(port: int, *hosts: str) -> int:
     """The status of an answer to a request with these `Host` headers."""
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.putrequest("GET", "/metrics", skip_host=True)
         for host in hosts:
             connection.putheader("Host", host)
@@ -103,7 +103,8 @@ def asked(port: int, *hosts: str) -> int:
         return answer.status
 
 
-def test_slow_visitors_hold_up_neither_others_nor_the_end() -> None:
+def test_slow_visitors_hold_up_neither_others_nor_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vcam.control.http.PATIENCE", 60.0)
     with contextlib.ExitStack() as slow:
         with HttpServer(0, lambda: STATUS) as server:
             for _ in range(3 * MAX_VISITORS):
@@ -111,10 +112,12 @@ def test_slow_visitors_hold_up_neither_others_nor_the_end() -> None:
                 visitor.sendall(b"GET /met")
             assert asked(server.port, f"localhost:{server.port}") == 200
             begun = time.monotonic()
-        assert time.monotonic() - begun < 1
+        # each is heard out for a minute if nobody ends it
+        assert time.monotonic() - begun < 20
 
 
-def test_one_that_reads_nothing_does_not_hold_up_the_end() -> None:
+def test_one_that_reads_nothing_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vcam.control.http.PATIENCE", 60.0)
     big = {**STATUS, "cpu_ms": {str(number): 1.0 for number in range(200_000)}}
     with contextlib.ExitStack() as slow:
         with HttpServer(0, lambda: big) as server:
@@ -124,4 +127,4 @@ def test_one_that_reads_nothing_does_not_hold_up_the_end() -> None:
             visitor.sendall(f"GET /metrics HTTP/1.0\r\nHost: localhost:{server.port}\r\n\r\n".encode())
             time.sleep(0.3)
             begun = time.monotonic()
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 20

@@ -44,7 +44,7 @@ class Served:
 
     def connect(self) -> socket.socket:
         peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        peer.settimeout(5)
+        peer.settimeout(30)
         peer.connect(str(self.path))
         return peer
 
@@ -66,7 +66,7 @@ def lines(peer: socket.socket) -> Iterator[dict[str, Any]]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.002)
@@ -280,9 +280,10 @@ def test_a_client_is_read_no_faster_than_its_allowance_grows(served: Served, mon
 def test_an_allowance_grows_with_time_up_to_its_burst() -> None:
     allowance = Allowance(10.0, 5.0)
     now = time.monotonic()
+    allowance.grow(now)
     allowance.left = -1.0
     assert not allowance.grow(now)
-    assert allowance.wait == pytest.approx(0.15, abs=0.02)
+    assert allowance.wait == pytest.approx(0.15)
     assert allowance.grow(now + 1)
     allowance.grow(now + 100)
     assert allowance.left == 5.0
@@ -302,7 +303,7 @@ def test_a_client_that_sends_much_at_once_does_not_keep_others_waiting(served: S
     gate = threading.Event()
     with served.connect() as hasty, served.connect() as modest:
         until(lambda: len(served.server.clients) == 2)
-        served.server.post(lambda: gate.wait(5) and None)
+        served.server.post(lambda: gate.wait(60) and None)
         hasty.sendall(STATUS * 60)
         modest.sendall(b'{"jsonrpc":"2.0","method":"version","id":2}\n')
         gate.set()
@@ -349,7 +350,7 @@ def test_what_was_posted_before_the_end_is_called(tmp_path: Path) -> None:
 
     def hold_up() -> None:
         done.append("first")
-        gate.wait(5)
+        gate.wait(60)
 
     served.server.post(hold_up)
     until(lambda: bool(done))

@@ -29,5 +29,5 @@ def steered(quick: None, tmp_path: Path) -> Iterator[Steered]:
 @pytest.fixture
 def client(steered: Steered) -> Iterator[ControlClient]:
     """A client of that daemon."""
-    with ControlClient(timeout=10) as client:
+    with ControlClient(timeout=30) as client:
         yield client

@@ -115,6 +115,9 @@ class Daemon:
             parts=self.parts,
             notifier=notifier,
         )
+        self.told: list[tuple[State, str]] = []
+        """Each state that it was in, and why."""
+        self.life.observers.append(lambda state, cause: self.told.append((state, cause)))
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._run)
 
@@ -147,10 +150,10 @@ class Daemon:
 
     def __exit__(self, *exc: object) -> None:
         self.life.stop()
-        self.thread.join(10)
+        self.thread.join(30)
         assert not self.thread.is_alive()
 
-    def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"still {self.life.state}"
@@ -163,7 +166,7 @@ class Daemon:
 
     def set(self, **changes: object) -> Any:
         """Settings by key with two underscores for the dot, applied; raises what `Changer.change` does."""
-        return self.life.changer.change(lambda current: current.replace(**changes)).result(10)
+        return self.life.changer.change(lambda current: current.replace(**changes)).result(30)
 
     def pictures(self, start: int = 0) -> Iterator[Frame]:
         for packed in self.screen.frames[start:]:

@@ -42,7 +42,7 @@ def keeper(camera: Obstinate, clock: FakeClock) -> Iterator[CameraKeeper]:
 
 
 def until(keeper: CameraKeeper, condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.001)
@@ -56,15 +56,15 @@ def test_a_camera_that_does_not_come_back_holds_up_neither_the_end_nor_the_proce
 
     def hang() -> None:
         in_it.set()
-        let_go.wait(20)
+        let_go.wait(60)
 
     monkeypatch.setattr(camera, "open", hang)
     keeper = CameraKeeper(camera)
     keeper.want()
-    assert in_it.wait(5)
+    assert in_it.wait(30)
     began = time.monotonic()
     keeper.close()
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 20
     # the interpreter waits for every other thread at its end
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "vcam-camera")
     let_go.set()
@@ -95,7 +95,7 @@ def test_it_never_blocks_its_caller() -> None:
 
     class Slow(FakeCamera):
         def open(self) -> None:
-            assert wake_up.wait(20), "the caller waits for it"
+            assert wake_up.wait(60), "the caller waits for it"
 
     keeper = CameraKeeper(Slow([]))
     for _ in range(2):
@@ -188,7 +188,7 @@ def test_one_that_opens_only_after_it_was_let_go_is_closed() -> None:
     class Slow(FakeCamera):
         def open(self) -> None:
             super().open()
-            wake_up.wait(5)
+            wake_up.wait(60)
 
     camera = Slow([])
     keeper = CameraKeeper(camera)
@@ -208,7 +208,7 @@ def test_one_that_was_still_being_opened_when_another_came_says_nothing_about_th
 
     class Slow(FakeCamera):
         def open(self) -> None:
-            wake_up.wait(5)
+            wake_up.wait(60)
             raise CameraError("too late")
 
     keeper = CameraKeeper(Slow([]))

@@ -200,7 +200,7 @@ def test_pause_and_resume(steered: Steered, client: ControlClient) -> None:
 
 def test_stop_ends_the_daemon(steered: Steered, client: ControlClient) -> None:
     client.call("stop")
-    steered.daemon.thread.join(5)
+    steered.daemon.thread.join(30)
     assert not steered.daemon.thread.is_alive()
 
 
@@ -246,8 +246,8 @@ def test_a_real_daemon_follows_signals_and_commands_and_ends_at_once(
             else:
                 begun = time.monotonic()
                 assert run("stop").exception is None
-            assert process.wait(10) == 0
-            assert time.monotonic() - begun < 3
+            assert process.wait(30) == 0
+            assert time.monotonic() - begun < 15
         finally:
             process.kill()
             process.communicate()

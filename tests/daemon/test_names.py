@@ -57,7 +57,7 @@ def manager(tmp_path: Path) -> Any:
     """A service manager's socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "notify"))
-        listener.settimeout(5)
+        listener.settimeout(30)
         yield listener
 
 
@@ -70,7 +70,7 @@ def test_a_camera_may_have_any_name(
     daemon = Daemon(SETTINGS.replace(camera__source=name or "one"), camera=camera, notifier=notifier)
     with Control(daemon.life, Origin({}, (), "", tmp_path / "none")), daemon:
         daemon.live()
-        with ControlClient(timeout=5) as client:
+        with ControlClient(timeout=30) as client:
             seen = client.call("status")
             assert seen["state"] == "live"
             assert seen["camera"]["description"] == encodable(name)
@@ -123,7 +123,7 @@ def test_a_background_that_is_no_utf_8_is_used_and_shown_escaped(quick: None, tm
     daemon = Daemon(SETTINGS.replace(background__spec=str(picture)))
     with Control(daemon.life, Origin({}, (), "", tmp_path / "none")), daemon:
         daemon.live()
-        with ControlClient(timeout=5) as client:
+        with ControlClient(timeout=30) as client:
             assert client.call("status")["background"] == str(tmp_path / r"latin\xe4.jpg")
             assert client.call("get", {"key": "background.spec"})["background.spec"].endswith(r"\xe4.jpg")
             client.call("set", {"matte.edge": 4})
@@ -156,8 +156,8 @@ def test_a_daemon_outlives_its_observers(quick: None) -> None:
     daemon.life.observers.append(broken)
     with daemon:
         daemon.live()
-        daemon.life.pause().result(5)
-        daemon.life.resume().result(5)
+        daemon.life.pause().result(30)
+        daemon.life.resume().result(30)
         daemon.live()
 
 

@@ -115,7 +115,8 @@ def test_a_manager_that_goes_or_does_not_read_holds_nothing_up(manager: Manager)
         notifier.status(str(number))
         if time.monotonic() - begun > 0.15:
             break
-    assert time.monotonic() - begun < 2
+    # one that waits for it waits for ever
+    assert time.monotonic() - begun < 30
     manager.socket.close()
     everything(notifier)
 
@@ -145,7 +146,7 @@ def test_ready_is_told_once_the_placeholder_flows_then_every_state_and_the_loop_
 
     class Slow(Daemon):
         def pipeline(self, *args: Any) -> Pipeline:
-            loaded.wait(5)
+            loaded.wait(60)
             return super().pipeline(*args)
 
     class Patient(Screen):

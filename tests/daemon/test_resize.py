@@ -170,7 +170,7 @@ def test_an_output_that_came_while_the_size_was_made_ready_is_not_overlooked(siz
     def late(settings: Any, size: Size, *room: str) -> FakeSegmenter:
         fixed = RecordingOutput()
         fixed.open(*sized.life.outlets.shape)
-        sized.life.mailbox.post(lambda: sized.life.outlets.add(fixed)).result(5)
+        sized.life.mailbox.post(lambda: sized.life.outlets.add(fixed)).result(30)
         return FakeSegmenter()
 
     sized.life.changer._parts = replace(sized.parts, segmenter=late)

@@ -51,14 +51,14 @@ def test_a_picture_that_no_decoder_takes_costs_nobody_the_person(
     with show(tmp_path / "s") as daemon:
         daemon.live()
         shutil.copy(tmp_path / "s" / "a.png", tmp_path / "s" / "b.png")
-        daemon.until(lambda: daemon.life.monitor.last_error is not None, 10)
+        daemon.until(lambda: daemon.life.monitor.last_error is not None)
         shown = daemon.more(30)
         assert all(has_person(picture) for picture in shown)
         assert daemon.life.pipeline.timings.without_person == 0
         assert "b.png" in snapshot(daemon.life)["last_error"]["message"]
         # and it goes on to others
         lumas = set()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while len(lumas) < 2 and time.monotonic() < end:
             lumas |= {int(picture.y[32, 80]) for picture in daemon.more(20)}
         assert len(lumas) == 2
@@ -73,7 +73,7 @@ def test_a_real_picture_that_is_damaged_is_passed_over(tmp_path: Path) -> None:
         data = bytearray((tmp_path / "b.png").read_bytes())
         data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
         (tmp_path / "s" / "b.png").write_bytes(bytes(data))
-        daemon.until(lambda: daemon.life.monitor.last_error is not None, 10)
+        daemon.until(lambda: daemon.life.monitor.last_error is not None)
         assert all(has_person(picture) for picture in daemon.more(30))
     assert "b.png" in str(daemon.life.monitor.last_error[1])
 
@@ -83,7 +83,7 @@ def test_when_only_bad_pictures_are_left_the_last_good_one_stays(tmp_path: Path)
         daemon.live()
         for name in ("a.png", "c.png"):
             (tmp_path / "s" / name).write_bytes(b"\x89PNG\r\n\x1a\n damaged")
-        daemon.until(lambda: daemon.life.monitor.last_error is not None, 10)
+        daemon.until(lambda: daemon.life.monitor.last_error is not None)
         shown = daemon.more(60)
         assert all(has_person(picture) for picture in shown)
         assert shown[-1].y[32, 80] in (luma_of(60), luma_of(90))

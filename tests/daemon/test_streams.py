@@ -134,7 +134,7 @@ def test_a_stream_alone_needs_no_virtual_camera_and_can_be_steered(nginx: Nginx,
         until(daemon.streaming, 30)
         assert "already" in daemon.vcam("stream", "start", nginx.url("other-key"), check=False)
         daemon.process.send_signal(signal.SIGTERM)
-        assert daemon.process.wait(20) == 0
+        assert daemon.process.wait(30) == 0
     finally:
         daemon.process.kill()
         daemon.process.wait()

@@ -42,7 +42,7 @@ def scripted(tmp_path: Path) -> Iterator[Scripted]:
     scripts.close()
 
 
-def listen(child: Ffmpeg, seconds: float = 10.0) -> None:
+def listen(child: Ffmpeg, seconds: float = 30.0) -> None:
     """Until it has ended."""
     end = time.monotonic() + seconds
     while child.pump(0.1):
@@ -54,7 +54,7 @@ def test_progress_and_messages_are_heard_while_it_runs(scripted: Scripted) -> No
         "echo frame=3; echo total_size=0; echo 'a word' >&2; read _; echo frame=7; echo total_size=512; "
         "echo bitrate=2801.5kbits/s; cat >/dev/null"
     )
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while (child.number("frame"), list(child.lines)) != (3, ["a word"]):
         child.pump(0.1)
         assert time.monotonic() < end
@@ -71,8 +71,8 @@ def test_progress_and_messages_are_heard_while_it_runs(scripted: Scripted) -> No
 def test_who_waits_for_its_words_is_woken_for_other_reasons_too(scripted: Scripted) -> None:
     child, wake = scripted("read _"), os.eventfd(1)
     begun = time.monotonic()
-    assert child.pump(10, wake)
-    assert time.monotonic() - begun < 5
+    assert child.pump(60, wake)
+    assert time.monotonic() - begun < 30
     os.close(wake)
 
 
@@ -104,7 +104,7 @@ def test_one_that_nobody_listens_to_can_say_as_much_as_it_likes(scripted: Script
         taken.set()
 
     threading.Thread(target=feed, daemon=True).start()
-    assert taken.wait(20)
+    assert taken.wait(30)
     assert child.finish(20)
     assert child.said.startswith("2999:")
 
@@ -123,7 +123,7 @@ def test_a_word_of_the_disk_is_noticed_however_much_is_said_after_it(scripted: S
 
 def test_to_kill_it_ends_whatever_it_started_and_frees_who_writes_to_it(scripted: Scripted) -> None:
     child = scripted("sleep 60 & echo $! >&2; wait")
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not child.lines:
         child.pump(0.1)
         assert time.monotonic() < end
@@ -140,8 +140,9 @@ def test_to_kill_it_ends_whatever_it_started_and_frees_who_writes_to_it(scripted
     thread.start()
     time.sleep(0.2)
     child.kill()
-    assert broken.wait(10)
-    thread.join(10)
+    assert broken.wait(30)
+    thread.join(30)
+    end = time.monotonic() + 30
     while state_of(child.lines[0]) not in ("", "Z"):
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -169,7 +170,7 @@ def test_one_that_does_not_end_is_ended(scripted: Scripted) -> None:
     child = scripted("sleep 60")
     begun = time.monotonic()
     assert not child.finish(0.3)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert child.ending() == "ffmpeg was ended by SIGKILL"
 
 

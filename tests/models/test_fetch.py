@@ -158,7 +158,8 @@ def test_drops_are_no_stream(
     begin = time.monotonic()
     with pytest.raises(ModelError):
         fetch(f"{server.address}/x.toml", tmp_path / "x", 1 << 16)
-    assert time.monotonic() - begin < 5
+    # at a drop in fifty milliseconds it would take an hour
+    assert time.monotonic() - begin < 30
 
 
 def test_silence_ends_as_well(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,7 +117,7 @@ def small_disk() -> Iterator[int]:
 
 def write_for_long(output: Y4MFile, frames: int) -> None:
     """One that does not wait writes in a thread, and drops what comes before that is at work."""
-    for _ in range(200):
+    for _ in range(3000):
         write_many(output, frames)
         time.sleep(0.01)
 
@@ -146,7 +146,7 @@ output = Y4MFile("-", blocking=sys.argv[1] == "blocking")
 output.open((640, 360), 30)
 frame = Frame.allocate(640, 360)
 count = 0
-while not output.finished and count < 500:
+while not output.finished and count < 20_000:
     output.write(frame)
     count += 1
     time.sleep(0.002)
@@ -169,7 +169,7 @@ def test_a_reader_that_leaves_standard_output_ends_it_without_a_complaint(mode: 
         assert process.wait() == 0
     assert "Traceback" not in said
     assert "BrokenPipe" not in said
-    assert 0 < int(said.split()[-1]) < 500
+    assert 0 < int(said.split()[-1]) < 20_000
 
 
 @pytest.mark.process
@@ -183,14 +183,15 @@ def test_a_terminal_is_not_filled_with_video() -> None:
     assert b"UsageError: video cannot be shown in a terminal" in done.stderr
 
 
-def test_a_live_output_never_waits_and_keeps_the_newest_frames(tmp_path: Path) -> None:
+def test_a_live_output_never_waits_and_keeps_the_newest_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vcam.output.y4m.PATIENCE", 60.0)
     os.mkfifo(tmp_path / "pipe.y4m")
     taken = bytearray()
     start = threading.Event()
 
     def read() -> None:
         with open(tmp_path / "pipe.y4m", "rb") as pipe:
-            start.wait(10)
+            start.wait(60)
             taken.extend(pipe.read())
 
     reader = threading.Thread(target=read)
@@ -212,7 +213,8 @@ def test_a_live_output_never_waits_and_keeps_the_newest_frames(tmp_path: Path) -
     step = 640 * 360 * 3 // 2 + len(b"FRAME\n")
     body = bytes(taken).split(b"\n", 1)[1]
     shown = [body[at + 100] for at in range(0, len(body), step)]
-    assert slowest < 0.5
+    # one that waits for the reader waits for ever
+    assert slowest < 10
     assert len(body) % step == 0
     assert len(shown) == count - dropped
     # those on their way stay; of the rest the newest do

@@ -123,7 +123,7 @@ def test_memory_descriptors_and_threads_stay_flat(tmp_path: Path) -> None:
             gc.collect()
             samples.append((done, resident_mb(), *at_rest()))
         life.stop()
-        runner.join(10)
+        runner.join(30)
     assert done >= FRAMES
     warm = [sample for sample in samples if sample[0] >= warm_up]
     print(f"{done} frames, {len(samples)} samples; warm {warm[0]}, last {warm[-1]}")

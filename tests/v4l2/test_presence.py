@@ -5,9 +5,11 @@ from __future__ import annotations
 import select
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from vcam.testing import FakeClock
 from vcam.v4l2 import opens
 from vcam.v4l2.presence import ReaderWatch
 
@@ -27,7 +29,7 @@ def scans(monkeypatch):
     found, holders = [], opens.holders
 
     def counted(*words, **more):
-        found.append(time.monotonic())
+        found.append(words)
         return holders(*words, **more)
 
     monkeypatch.setattr(opens, "holders", counted)
@@ -35,7 +37,15 @@ def scans(monkeypatch):
 
 
 @pytest.fixture
-def watch(node):
+def clock(monkeypatch):
+    """What a watch knows of the time."""
+    clock = FakeClock()
+    monkeypatch.setattr(opens, "time", SimpleNamespace(monotonic=clock))
+    return clock
+
+
+@pytest.fixture
+def watch(node, clock):
     watch = ReaderWatch()
     watch.open(node)
     assert not watch.has_event
@@ -49,55 +59,56 @@ def program_with(path):
         return subprocess.Popen(["sleep", "60"], stdin=file)
 
 
-def wait_for(watch, expected, seconds=5.0):
-    deadline = time.monotonic() + seconds
+def wait_for(watch, clock, expected):
+    """While its time goes on; the seconds of it that passed."""
+    deadline, began = time.monotonic() + 30, clock.now
     while watch.readers() is not expected:
         assert time.monotonic() < deadline, f"{watch.readers()} instead of {expected}"
-        select.select([watch], [], [], 0.05)
+        select.select([watch], [], [], 0.01)
+        clock.now += 0.05
+    return clock.now - began
 
 
-def test_a_program_that_stays_is_a_reader_until_it_ends(node, watch):
+def test_a_program_that_stays_is_a_reader_until_it_ends(node, watch, clock):
     assert watch.readers() is False
     program = program_with(node)
     assert watch.readers() is False
-    wait_for(watch, True)
+    wait_for(watch, clock, True)
     program.kill()
     program.wait()
-    wait_for(watch, False)
+    assert wait_for(watch, clock, False) < 2
 
 
-def test_a_program_is_seen_even_if_proc_shows_it_only_after_the_kernel_told_of_it(node, watch, monkeypatch):
+def test_a_program_is_seen_even_if_proc_shows_it_only_after_the_kernel_told_of_it(node, watch, clock, monkeypatch):
     assert watch.readers() is False
     program = program_with(node)
     with monkeypatch.context() as patch:
         patch.setattr(opens, "holders", lambda *words, **more: [])
         assert watch.readers() is False
-    wait_for(watch, True, 2.0)
+    assert wait_for(watch, clock, True) < 2
     program.kill()
     program.wait()
 
 
-def test_while_nothing_happens_the_processes_are_not_looked_through(node, watch, scans):
-    wait_for(watch, False)
-    time.sleep(opens._SETTLED_SECONDS)
+def test_while_nothing_happens_the_processes_are_not_looked_through(node, watch, clock, scans):
+    wait_for(watch, clock, False)
+    clock.now += 2 * opens._SETTLED_SECONDS
     watch.readers()
     before = len(scans)
-    deadline = time.monotonic() + 1.5
-    while time.monotonic() < deadline:
+    for _ in range(50):
         assert watch.readers() is False
-        time.sleep(0.05)
+        clock.now += 0.1
     assert len(scans) == before
 
 
-def test_while_a_reader_stays_it_alone_is_looked_at(node, watch, scans):
+def test_while_a_reader_stays_it_alone_is_looked_at(node, watch, clock, scans):
     program = program_with(node)
-    wait_for(watch, True)
+    wait_for(watch, clock, True)
     before = len(scans)
-    deadline = time.monotonic() + 2 * opens._LOOK_SECONDS + 0.2
-    while time.monotonic() < deadline:
+    for _ in range(50):
         assert watch.readers() is True
-        time.sleep(0.05)
+        clock.now += 0.1
     assert len(scans) == before
     program.kill()
     program.wait()
-    wait_for(watch, False)
+    wait_for(watch, clock, False)

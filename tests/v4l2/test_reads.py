@@ -8,9 +8,11 @@ import select
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from vcam.testing import FakeClock
 from vcam.v4l2 import discover, notices, reads
 from vcam.v4l2.reads import ReadWatch
 
@@ -27,7 +29,15 @@ def node(tmp_path):
 
 
 @pytest.fixture
-def watch(node):
+def clock(monkeypatch):
+    """What a watch knows of the time."""
+    clock = FakeClock()
+    monkeypatch.setattr(reads, "time", SimpleNamespace(monotonic=clock))
+    return clock
+
+
+@pytest.fixture
+def watch(node, clock):
     watch = ReadWatch(node)
     yield watch
     watch.close()
@@ -43,24 +53,28 @@ def program(node):
     process.communicate()
 
 
-def wait_for(watch, expected, seconds=5.0, streaming=False):
-    deadline = time.monotonic() + seconds
-    while watch.readers(streaming=streaming) is not expected:
+def wait_for(watch, clock, expected):
+    """While its time goes on, a tenth of a second at a time."""
+    deadline = time.monotonic() + 30
+    while watch.readers(streaming=False) is not expected:
         assert time.monotonic() < deadline, f"{not expected} instead of {expected}"
-        select.select([watch], [], [], 0.05)
+        select.select([watch], [], [], 0.01)
+        clock.now += 0.1
 
 
-def test_whoever_reads_is_a_reader_until_it_closes(node, watch, monkeypatch):
-    monkeypatch.setattr(reads, "_QUIET_SECONDS", 0.2)
+def test_whoever_reads_is_a_reader_until_it_closes(node, watch, clock):
     assert watch.readers(streaming=False) is False
     with node.open("rb", 0) as file:
         assert watch.readers(streaming=False) is False
         file.read(1)
         assert watch.readers(streaming=False) is True
-        time.sleep(0.5)
+        clock.now += 60
         assert watch.readers(streaming=False) is True
     assert watch.readers(streaming=False) is True
-    wait_for(watch, False)
+    clock.now += reads._QUIET_SECONDS - 0.1
+    assert watch.readers(streaming=False) is True
+    clock.now += 0.2
+    assert watch.readers(streaming=False) is False
 
 
 def test_a_reader_is_heard_once_not_at_every_picture(node, watch):
@@ -74,8 +88,7 @@ def test_a_reader_is_heard_once_not_at_every_picture(node, watch):
         assert watch.readers(streaming=False) is True
 
 
-def test_of_two_readers_one_may_close(node, watch, monkeypatch):
-    monkeypatch.setattr(reads, "_QUIET_SECONDS", 0.5)
+def test_of_two_readers_one_may_close(node, watch, clock):
     with node.open("rb", 0) as stayer:
         with node.open("rb", 0) as other:
             other.read(1)
@@ -83,30 +96,28 @@ def test_of_two_readers_one_may_close(node, watch, monkeypatch):
         assert watch.readers(streaming=False) is True
         stayer.read(1)
         assert watch.readers(streaming=False) is True
-        time.sleep(0.7)
+        clock.now += reads._QUIET_SECONDS + 1
         assert watch.readers(streaming=False) is True
-    wait_for(watch, False)
+    wait_for(watch, clock, False)
 
 
-def test_a_slow_reader_outlasts_another_programs_look(node, watch, program, monkeypatch):
-    monkeypatch.setattr(reads, "_QUIET_SECONDS", 0.1)
+def test_a_slow_reader_outlasts_another_programs_look(node, watch, program, clock):
     node.read_bytes()
     assert watch.readers(streaming=False) is True
     assert watch._by == [program.pid]
-    time.sleep(0.3)
+    clock.now += 3 * reads._QUIET_SECONDS
     assert watch.readers(streaming=False) is True
     program.kill()
     program.wait()
-    wait_for(watch, False)
+    began = clock.now
+    wait_for(watch, clock, False)
+    assert clock.now - began < 2 * reads._QUIET_SECONDS
 
 
-def test_whoever_only_has_it_open_is_none(watch, program, monkeypatch):
-    monkeypatch.setattr(reads, "_FIRST_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(reads, "_LOOK_SECONDS", 0.05)
-    deadline = time.monotonic() + 0.5
-    while time.monotonic() < deadline:
+def test_whoever_only_has_it_open_is_none(watch, program, clock):
+    for _ in range(300):
         assert watch.readers(streaming=False) is False
-        time.sleep(0.02)
+        clock.now += 0.1
 
 
 @pytest.fixture
@@ -119,23 +130,20 @@ def mapping(node):
     process.communicate()
 
 
-def test_whoever_maps_it_and_does_not_stream_is_a_reader(node, watch, mapping, monkeypatch):
-    monkeypatch.setattr(reads, "_LOOK_SECONDS", 0.05)
+def test_whoever_maps_it_and_does_not_stream_is_a_reader(node, watch, mapping, clock):
     assert discover.maps(mapping.pid, node)
-    wait_for(watch, True)
+    wait_for(watch, clock, True)
     mapping.kill()
     mapping.wait()
-    wait_for(watch, False)
+    wait_for(watch, clock, False)
 
 
-def test_whoever_has_streamed_makes_a_pause(watch, mapping, monkeypatch):
-    monkeypatch.setattr(reads, "_LOOK_SECONDS", 0.05)
-    wait_for(watch, True)
+def test_whoever_has_streamed_makes_a_pause(watch, mapping, clock):
+    wait_for(watch, clock, True)
     assert watch.readers(streaming=True) is False
-    deadline = time.monotonic() + 0.5
-    while time.monotonic() < deadline:
+    for _ in range(100):
         assert watch.readers(streaming=False) is False
-        time.sleep(0.02)
+        clock.now += 0.1
 
 
 def test_a_node_that_is_no_virtual_camera_has_no_count_of_opens(node):

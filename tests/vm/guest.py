@@ -27,9 +27,14 @@ VCAM, WEBCAM, CAMERA = Path("/dev/video20"), Path("/dev/video21"), Path("/dev/vi
 SIZE = (640, 360)
 BACKGROUND = "color:#204080"
 VIVID = Path("/sys/bus/platform/drivers/vivid")
-# `python -m vcam`, but that its log shows every line, however often it comes: the tests count them
-START = "from vcam.daemon import logs; logs.ALLOWED = 10**9; from vcam.cli.main import main; main()"
+# `python -m vcam`, but that its log shows every line, however often it comes: the tests count them; and that the camera
+# goes off sooner after its last reader, which the tests wait for again and again
+START = (
+    "from vcam.daemon import logs, states; logs.ALLOWED = 10**9; states.LINGER = 0.4; "
+    "from vcam.cli.main import main; main()"
+)
 FULL = os.environ.get("VCAM_VM_FULL") == "1"
+PATIENCE = 3.0 if FULL else 15.0
 
 
 def if_full(full, quick):
@@ -40,9 +45,14 @@ def if_full(full, quick):
     return full if FULL else quick
 
 
+def patience(seconds):
+    """How long to wait for what comes within so many seconds on a machine that is left alone."""
+    return if_full(seconds, max(seconds, 30.0))
+
+
 def until(condition, seconds, what):
-    """Wait for a condition and return its value; fails after so many seconds."""
-    deadline = time.monotonic() + seconds
+    """Wait for a condition and return its value; fails after so many seconds, later on a busy machine."""
+    deadline = time.monotonic() + patience(seconds)
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what() if callable(what) else what}"
         time.sleep(0.03)
@@ -145,7 +155,7 @@ class Daemon:
     def stop(self, seconds=10.0):
         """End it as systemd does; returns its exit status."""
         self.process.terminate()
-        status = self.process.wait(seconds)
+        status = self.process.wait(patience(seconds))
         self._thread.join(5)
         return status
 
@@ -157,7 +167,7 @@ class Daemon:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(patience(10))
             except subprocess.TimeoutExpired:
                 self.kill()
         self._thread.join(5)
@@ -209,7 +219,7 @@ class Reader:
         device.queue_buffer(self.fd, filled.index)
         return data
 
-    def read(self, seconds=3.0):
+    def read(self, seconds=PATIENCE):
         """The next frame, checked: it shows a placeholder or a composited picture, in its right size.
 
         A tear of the two is left out, which the driver may give to any reader, and whole ones follow.
@@ -236,7 +246,7 @@ class Reader:
         return self._until(is_placeholder, seconds)
 
     def _until(self, condition, seconds):
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patience(seconds)
         while not condition(self.read(deadline - time.monotonic())):
             pass
         return time.monotonic() - self.began

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.vm.guest import SIZE, VCAM, Daemon, NoFrame, Reader, report, show_bars, until
+from tests.vm.guest import SIZE, VCAM, Daemon, NoFrame, Reader, patience, report, show_bars, until
 from tests.vm.shown import is_placeholder
 from vcam.frames import Frame
 from vcam.v4l2 import device
@@ -85,7 +85,7 @@ def mapped():
 
 def assert_covered(seconds=0.0):
     """Nothing of before is handed out, at the latest after so many seconds."""
-    began = time.monotonic()
+    began, seconds = time.monotonic(), seconds and patience(seconds)
     while bad := [each for each in handed_out() if "before" in each]:
         assert time.monotonic() - began < seconds, bad
         time.sleep(0.05)
@@ -115,7 +115,7 @@ def test_after_an_end_nothing_of_before_is_handed_out(how, holder):
                 client.call("stop")
         else:
             daemon.send(signal.SIGINT if how == "SIGINT" else signal.SIGTERM)
-        assert daemon.process.wait(15) in (0, 130, -signal.SIGINT)
+        assert daemon.process.wait(30) in (0, 130, -signal.SIGINT)
     assert_covered()
 
 
@@ -146,7 +146,7 @@ def test_after_a_crash_with_a_reader_that_stays(holder):
         with Reader() as reader:
             reader.bytes()
             daemon.send(signal.SIGSEGV)
-            daemon.process.wait(10)
+            daemon.process.wait(30)
             assert_covered(8)
     assert_covered()
 

@@ -144,7 +144,7 @@ def test_what_a_program_sends_through_pyvirtualcam_reaches_a_reader():
             os.close(fd)
         with DirectReader() as reader:
             assert reader.size == (640, 360)
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 30
             seen = (0, 0, 0)
             # converting rounds
             while max(abs(value - red) for value, red in zip(seen, RED, strict=True)) > 1:
@@ -177,7 +177,7 @@ def test_a_producer_may_be_restarted_five_times():
     for colour in (GREEN, RED, BLUE, GREEN, RED):
         with Feeder((640, 360), colour), DirectReader() as reader:
             assert reader.size == (640, 360)
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 30
             while colour_at(Frame.wrap(reader.bytes(), 640, 360), 320, 180) != colour:
                 assert time.monotonic() < deadline
 
@@ -196,7 +196,7 @@ def test_a_killed_producer_leaves_the_device_usable():
 def feed_with_ffmpeg(layout="yuyv422"):
     source = ["-re", "-f", "lavfi", "-i", "color=c=black:size=640x360:rate=30", "-pix_fmt", layout]
     feeder = subprocess.Popen([find_ffmpeg(), "-v", "error", *source, "-f", "v4l2", DEVICE], stdin=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not capabilities().captures:
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -75,7 +75,7 @@ def reads_with_read(*before):
     return Program(*before, sys.executable, "-c", READS)
 
 
-def wait_for(watch, expected, seconds=10):
+def wait_for(watch, expected, seconds=30):
     deadline = time.monotonic() + seconds
     while watch.readers() is not expected:
         assert time.monotonic() < deadline, f"{watch.readers()} instead of {expected}"
@@ -237,7 +237,7 @@ def test_a_program_in_a_container_with_a_node_of_its_own_is_a_reader(watch, monk
         with Program(*command) as program:
             wait_for(watch, True if seen or watch.has_event else None)
             program.took()
-        wait_for(watch, False, 20)
+        wait_for(watch, False)
 
 
 def test_mapped_buffers_without_a_stream_are_read_as_well(watch):

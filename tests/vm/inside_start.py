@@ -48,7 +48,7 @@ def test_readers_get_thirty_composited_frames_a_second(daemon):
         time.sleep(0.5)
         measured = best_of(3, lambda: rate(reader), 29)
     report(f"vivid 640x360 at 30 fps: {', '.join(f'{each:.1f}' for each in measured)} frames a second")
-    assert max(measured) >= if_full(27, 12)
+    assert max(measured) >= if_full(27, 6)
 
 
 def rate(reader):
@@ -68,8 +68,8 @@ def test_a_reader_gets_a_placeholder_at_once_and_a_composited_frame_within_half_
             assert is_placeholder(frame)
             composited.append(reader.until_composited())
     report(f"reader to first frame: {spread(first)} s; to first composited: {spread(composited)} s")
-    assert statistics.median(first) < if_full(0.15, 0.6)
-    assert statistics.median(composited) < if_full(0.5, 1.8)
+    assert statistics.median(first) < if_full(0.15, 2)
+    assert statistics.median(composited) < if_full(0.5, 5)
 
 
 def test_the_camera_goes_off_when_the_last_reader_has_gone(daemon):
@@ -109,7 +109,7 @@ def test_after_a_sleep_of_the_daemon_a_fresh_frame_comes_at_once_and_no_old_ones
         daemon.send(signal.SIGCONT)
         reader.read()
         report(f"first frame after a sleep of 3 s: {time.monotonic() - woken:.3f} s")
-        assert time.monotonic() - woken < if_full(0.3, 1.2)
+        assert time.monotonic() - woken < if_full(0.3, 5)
         frames = reader.for_seconds(1.0)
     # a queue of stale frames would come as a burst
     assert len(frames) <= 35
@@ -143,7 +143,7 @@ def test_when_the_clock_is_set_the_picture_goes_on(daemon):
                 time.clock_settime(time.CLOCK_REALTIME, now + jump)
                 frames = reader.for_seconds(0.7)
                 # thirty a second on a machine that is left alone
-                assert len(frames) > 5
+                assert len(frames) > if_full(5, 2)
                 assert all(is_composited(frame) for _, frame in frames)
         finally:
             time.clock_settime(time.CLOCK_REALTIME, now + 1.4)
@@ -225,4 +225,4 @@ def test_the_process_leaves_with_success_when_it_is_told_to():
     with Daemon("--always-on", outputs=["null"]) as daemon:
         began = time.monotonic()
         assert daemon.stop() == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < if_full(3, 15)

@@ -31,7 +31,7 @@ def vcam(*words, status=0, before=()):
     command = [*before, sys.executable, "-m", "vcam", *words]
     environment = {**os.environ, "COLUMNS": "80"}
     done = subprocess.run(
-        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, env=environment
+        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, env=environment
     )
     assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout, done.stderr
@@ -84,7 +84,7 @@ def feed(ffmpeg):
         revive(Path(DEVICE))
     source = ["-re", "-f", "lavfi", "-i", "color=c=black:size=640x360:rate=30", "-pix_fmt", "yuv420p"]
     process = ffmpeg(*source, "-f", "v4l2", DEVICE)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not next(node for node in list_nodes() if str(node.path) == DEVICE).capabilities.captures:
         assert time.monotonic() < deadline, "ffmpeg does not feed the device"
         time.sleep(0.05)
@@ -95,9 +95,12 @@ def test_devices_names_who_feeds_and_who_reads(ffmpeg):
     producer = feed(ffmpeg)
     reader = ffmpeg("-f", "v4l2", "-i", DEVICE, "-f", "null", "-")
     user = ffmpeg("-f", "v4l2", "-i", "/dev/video0", "-f", "null", "-")
-    time.sleep(1.5)
-    found = json.loads(vcam("devices", "--json")[0])
-    camera, virtual = found["cameras"][0], found["virtual_cameras"][0]
+    for _ in range(10):
+        found = json.loads(vcam("devices", "--json")[0])
+        camera, virtual = found["cameras"][0], found["virtual_cameras"][0]
+        # until both have begun
+        if virtual["read"] and virtual["readers"] and camera["users"]:
+            break
     assert (camera["card"], camera["path"]) == ("vivid", "/dev/video0")
     assert [person["pid"] for person in camera["users"]] == [user.pid]
     assert (virtual["label"], virtual["fed"], virtual["read"]) == ("vcam", True, True)

@@ -19,6 +19,7 @@ from tests.vm.guest import (
     Reader,
     if_full,
     is_plugged,
+    patience,
     plug,
     report,
     set_control,
@@ -62,7 +63,7 @@ def see(path=VCAM):
 def refused(*options, **wanted):
     """The end of a daemon that cannot start: its status and what it said."""
     with Daemon(*options, ready=False, **wanted) as daemon:
-        status = daemon.process.wait(20)
+        status = daemon.process.wait(patience(20))
     return status, daemon.log
 
 
@@ -169,15 +170,15 @@ def test_a_camera_that_hangs_shows_its_last_picture_for_a_moment_then_the_card_a
         gap, last = 0.0, began
         while not (frame := reader.read()) or colour_at(frame, 0, 0)[1:] != PLACEHOLDER_UV:
             gap, last = max(gap, time.monotonic() - last), time.monotonic()
-            assert last - began < 5
+            assert last - began < patience(5)
         lasted = time.monotonic() - began
         daemon.wait_until("degraded")
         assert daemon.count("degraded: .*has sent no picture for") == 1
         set_control("percentage_of_dropped_buffers", 0)
         reader.until_composited()
     report(f"camera hangs: last picture for {lasted:.1f} s (camera.timeout=1), longest gap {gap:.2f} s")
-    assert 0.8 < lasted < 2.5
-    assert gap < if_full(0.6, 1.5)
+    assert 0.8 < lasted < if_full(2.5, 10)
+    assert gap < if_full(0.6, 5)
 
 
 @pytest.mark.parametrize("button", ["disconnect", "inject_fatal_streaming_error"])
@@ -238,7 +239,7 @@ def test_two_virtual_cameras_from_one_webcam():
             first.until_composited()
             second.until_composited()
             both = len(first.for_seconds(1.0)), len(second.for_seconds(0.5))
-        assert both[0] > 15
+        assert both[0] > if_full(15, 4)
         daemon.wait_until("idle")
         # the second one alone wakes it too
         with Reader(WEBCAM) as second:

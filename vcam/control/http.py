@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 MAX_VISITORS = 8
 """Connections that are answered at once."""
 
+PATIENCE = 2.0
+"""Seconds without a byte after which one of them is sent away."""
+
 _NAMES = ("localhost", "127.0.0.1", "[::1]")
 """Of this machine, as `Host` may have them."""
 
@@ -133,7 +136,7 @@ class HttpServer:
         cannot be had."""
 
         class Handler(BaseHTTPRequestHandler):
-            timeout = 2.0
+            timeout = PATIENCE
 
             def do_GET(self) -> None:
                 if not self._is_meant():

@@ -28,7 +28,7 @@ def watch(background, times) -> list[int]:
     """The plate's luma at each point of the scripted clock, with time for the decoder to keep up."""
     seen, source = [], background._source
     for now in times:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while len(source._ready) < AHEAD and time.monotonic() < deadline:
             time.sleep(0.001)
         seen.append(int(background.without_person(now).frame.y[24, 32]))
@@ -43,7 +43,7 @@ def slides(folder: Path, *names: str) -> None:
 def settle(show: SlideShow) -> None:
     """Wait until the next picture is loaded."""
     assert show._next is not None
-    show._next.exception(timeout=10)
+    show._next.exception(timeout=30)
 
 
 def test_a_picture_that_breaks_its_library_does_not_break_the_show(
@@ -65,7 +65,7 @@ def test_a_picture_that_breaks_its_library_does_not_break_the_show(
         show.without_person(now)
         seen.add(show._name)
         assert show._next is not None
-        show._next.exception(10)
+        show._next.exception(30)
         now += 1.0
         assert now < 20
     show.close()
@@ -266,7 +266,7 @@ def test_a_decoder_that_dies_is_started_again_while_the_last_frame_stays(caplog)
     source = Prefetcher(lambda: next(opened), SIZE, "film")
     first = source.start()
     assert first.y[0, 0] == 2
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     values = []
     while len(values) < 2 and time.monotonic() < deadline:
         frame, _ = source.take(1)
@@ -287,7 +287,7 @@ def test_a_decoder_that_keeps_dying_is_started_less_and_less_often(caplog, monke
     counts = iter([1, 1, 1, 1, 5, 1, 100])
     source = Prefetcher(lambda: ScriptedReader(next(counts)), SIZE, "film")
     source.start()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while len(caplog.messages) < 5 and time.monotonic() < deadline:
         source.take(1)
         time.sleep(0.001)
@@ -297,6 +297,7 @@ def test_a_decoder_that_keeps_dying_is_started_less_and_less_often(caplog, monke
 
 
 def test_reading_ahead_is_bounded_and_never_waits() -> None:
+    before = set(threading.enumerate())
     reader = ScriptedReader(200)
     source = Prefetcher(lambda: reader, SIZE, "film")
     source.start()
@@ -305,16 +306,16 @@ def test_reading_ahead_is_bounded_and_never_waits() -> None:
     start = time.monotonic()
     for _ in range(20):
         source.take(30)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10
     source.close()
-    assert not any(thread.name == "decode film" for thread in threading.enumerate())
+    assert not any(thread.name == "decode film" for thread in set(threading.enumerate()) - before)
 
 
 def test_frames_that_are_to_be_left_out_are_not_among_those_that_are_ready_next() -> None:
     source = Prefetcher(lambda: ScriptedReader(100), SIZE, "film")
 
     def full() -> bool:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while len(source._ready) < AHEAD and time.monotonic() < deadline:
             time.sleep(0.001)
         return len(source._ready) == AHEAD

@@ -45,7 +45,7 @@ class Microphone:
         self._process = subprocess.Popen(
             command, env=home, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        until(lambda: self._socket.exists() and self._pipe.exists(), 20)
+        until(lambda: self._socket.exists() and self._pipe.exists(), 60)
         self._server = os.environ.get("PULSE_SERVER")
         os.environ["PULSE_SERVER"] = f"unix:{self._socket}"
         self.begun = time.monotonic()
@@ -67,7 +67,7 @@ class Microphone:
 
     def __exit__(self, *exc: object) -> None:
         self._ending.set()
-        self._thread.join(5)
+        self._thread.join(30)
         self._process.kill()
         self._process.wait()
         if self._server is None:
@@ -86,7 +86,7 @@ class Recorder:
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(20)
+        self._process.wait(30)
 
 
 def flashes(path: Path) -> np.ndarray:

