@@ -74,7 +74,7 @@ class KeptRoom:
         self._full_range = False
         self._failed = ""
         self._strange = 0
-        self._came = self._unread = False
+        self._came = self._used = self._unread = False
         self._lock = threading.Lock()
         """Held while the file is written or removed."""
         self._forgotten = 0
@@ -170,7 +170,7 @@ class KeptRoom:
             return self._failed
         if memory is None:
             return NO_FRAME if self._known or self._alone else NOT_TOLD
-        if memory.finding is not None:
+        if self._used:
             return ""
         if memory.agreement is None:
             return UNLIKE if self._came else NO_FRAME
@@ -208,7 +208,7 @@ class KeptRoom:
         return self._start(frame.full_range)
 
     def _start(self, full_range: bool) -> RoomMemory:
-        self._full_range = full_range
+        self._full_range, self._came, self._used = full_range, False, False
         self._memory = RoomMemory(self._size, full_range=full_range, room=self._known)
         if self._known is None:
             # that nothing is known is nothing to keep
@@ -217,7 +217,9 @@ class KeptRoom:
 
     def _watch(self, memory: RoomMemory) -> None:
         """After each frame: is there something to be kept?"""
-        self._came, agreement = True, memory.agreement
+        agreement = memory.agreement
+        # for who asks in the middle of the next frame
+        self._came, self._used = True, memory.finding is not None
         if agreement is not None and self._strange < ANOTHER:
             self._strange = self._strange + 1 if agreement < STRANGER else 0
         if self._clock() - self._looked >= SAVED_EVERY and self._is_new:
