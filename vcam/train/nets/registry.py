@@ -1,0 +1,72 @@
+"""The architectures by name: what each takes, where it comes from, what it is good for. `build` loads PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vcam.errors import UsageError
+from vcam.types import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """One architecture in one form.
+
+    size: width and height of the picture that it was made for. channels: of the input; a fourth is the mask of the
+    frame before, 0..1. outputs: 1, the person's logit, or 2, those of background and person.
+    mean, scale: the picture is given as (value - mean) / scale for values 0..255, in `order`.
+    parameters: trainable numbers with batch norms folded. `source` and `good_for` are for people.
+    `make` builds it; `build` below is the way to call it.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    size: Size
+    parameters: int
+    source: str
+    good_for: str
+    channels: int = 3
+    outputs: Literal[1, 2] = 1
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    scale: tuple[float, float, float] = (255.0, 255.0, 255.0)
+    order: Literal["RGB", "BGR"] = "RGB"
+
+    def build(self, **options: Any) -> Any:
+        """A new network, an `nn.Module` with random weights, in training mode.
+
+        options: those of its class, such as `norm=False` for the form without batch norms. Raises `UsageError` if
+        PyTorch is not installed.
+        """
+        try:
+            return self.make(**{"size": self.size, **options})
+        except ImportError as error:
+            raise UsageError(f"networks cannot be built: {error}", "pip install 'vcam[train]'") from error
+
+
+def _selfie(**options: Any) -> Any:
+    from vcam.train.nets.selfie import Selfie
+
+    return Selfie(**options)
+
+
+_MEDIAPIPE = "MediaPipe selfie segmentation, npm @mediapipe/selfie_segmentation (Apache-2.0)"
+
+ARCHITECTURES = {
+    each.name: each
+    for each in (
+        Architecture("selfie", _selfie, (256, 256), 106_401, _MEDIAPIPE,
+                     "a webcam on a CPU: the least work, and the network that vcam ships"),
+        Architecture("selfie-landscape", _selfie, (256, 144), 106_401, _MEDIAPIPE,
+                     "the same for pictures of 16:9, at half the work"),
+    )
+}  # fmt: skip
+"""In the order in which they are offered."""
+
+
+def architecture(name: str) -> Architecture:
+    """The one of that name. Raises `UsageError` if there is none, with the names that there are."""
+    if name not in ARCHITECTURES:
+        raise UsageError(f"there is no architecture {name}", f"choose {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]
