@@ -63,3 +63,33 @@ def converted(path: Path, folder: Path) -> Path:
 def mean_iou(one: np.ndarray, other: np.ndarray) -> float:
     """Of two masks (bool): the mean of the overlaps of the person and of the background."""
     return float(np.mean([(one & other).sum() / (one | other).sum(), (~one & ~other).sum() / (~one | ~other).sum()]))
+
+
+def parameters(net: torch.nn.Module) -> int:
+    """How many numbers are trained."""
+    return sum(each.numel() for each in net.parameters())
+
+
+def constants(path: Path) -> tuple[int, int, int]:
+    """What a TFLite network stores, each tensor once: weights, whole numbers such as shapes, and biases all of zeros."""
+    import tflite
+
+    graph = tflite.Model.GetRootAsModel(path.read_bytes(), 0)
+    tensors = graph.Subgraphs(0)
+    taken = {
+        int(tensor)
+        for number in range(tensors.OperatorsLength())
+        for tensor in tensors.Operators(number).InputsAsNumpy()
+        if tensor >= 0 and graph.Buffers(tensors.Tensors(tensor).Buffer()).DataLength()
+    }
+    floats = numbers = zeros = 0
+    for tensor in taken:
+        raw = tensors.Tensors(tensor)
+        size = int(np.prod([raw.Shape(side) for side in range(raw.ShapeLength())]))
+        if raw.Type() == tflite.TensorType.INT32:
+            numbers += size
+            continue
+        floats += size
+        if not graph.Buffers(raw.Buffer()).DataAsNumpy().any():
+            zeros += size
+    return floats, numbers, zeros

@@ -25,15 +25,15 @@ def activation(name: Activation, channels: int) -> nn.Module:
         case "none":
             return nn.Identity()
         case "relu":
-            return nn.ReLU(inplace=True)
+            return nn.ReLU()
         case "relu6":
-            return nn.ReLU6(inplace=True)
+            return nn.ReLU6()
         case "prelu":
             return nn.PReLU(channels)
         case "hard-swish":
-            return nn.Hardswish(inplace=True)
+            return nn.Hardswish()
         case "swish":
-            return nn.SiLU(inplace=True)
+            return nn.SiLU()
     raise ValueError(f"there is no activation {name}")
 
 
