@@ -71,7 +71,7 @@ def parameters(net: torch.nn.Module) -> int:
 
 
 def constants(path: Path) -> tuple[int, int, int]:
-    """What a TFLite network stores, each tensor once: weights, whole numbers such as shapes, and biases all of zeros."""
+    """What a TFLite network stores, each tensor once: weights, whole numbers such as shapes, biases all of zeros."""
     import tflite
 
     graph = tflite.Model.GetRootAsModel(path.read_bytes(), 0)

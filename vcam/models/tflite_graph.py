@@ -118,7 +118,9 @@ class TfliteGraph:
             sides = [1] * values.ndim
             sides[quantization.QuantizedDimension()] = -1
             scale, zero = scale.reshape(sides), np.broadcast_to(zero, scale.size).reshape(sides)
-        return np.asarray(scale * (values.astype(np.int64) - zero), np.float32)
+        steps = values.astype(np.int64) - zero
+        # channels that are all zeros were given any scale, even an infinite one
+        return np.asarray(np.where(steps == 0, 0, scale) * steps, np.float32)
 
     def _stored(self, tensor: int, types: dict[int, Any]) -> Array | None:
         raw = self._graph.Tensors(tensor)

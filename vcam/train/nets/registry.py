@@ -73,9 +73,38 @@ def _slim_net(**options: Any) -> Any:
     return SlimNet(**options)
 
 
+def _mobile_unet_v3(**options: Any) -> Any:
+    from vcam.train.nets.mobile_unet_v3 import MobileUNetV3
+
+    return MobileUNetV3(**options)
+
+
+def _mobile_unet_v3_half(**options: Any) -> Any:
+    return _mobile_unet_v3(**{"width": 0.5, **options})
+
+
+def _mobile_unet_v3_256(**options: Any) -> Any:
+    from vcam.train.nets.mobile_unet_v3 import MobileUNetV3Transition
+
+    return MobileUNetV3Transition(**options)
+
+
+def _portrait_net(**options: Any) -> Any:
+    from vcam.train.nets.portrait_net import PortraitNet
+
+    return PortraitNet(**options)
+
+
+def _portrait_net_video(**options: Any) -> Any:
+    return _portrait_net(**{"channels": 4, **options})
+
+
 _MEDIAPIPE = "MediaPipe selfie segmentation, npm @mediapipe/selfie_segmentation (Apache-2.0)"
 _PORTRAIT = "https://github.com/anilsathyan7/Portrait-Segmentation (MIT)"
 _V2 = "MobileNetV2, https://arxiv.org/abs/1801.04381"
+_V3 = "MobileNetV3, https://arxiv.org/abs/1905.02244"
+_PORTRAIT_NET = "PortraitNet, https://doi.org/10.1016/j.cag.2019.03.007, https://github.com/dong-x16/PortraitNet"
+_CAFFE = (103.94, 116.78, 123.68)
 
 ARCHITECTURES = {
     each.name: each
@@ -93,6 +122,21 @@ ARCHITECTURES = {
                      "the same without the checkerboard that transposed convolutions can leave"),
         Architecture("slim-net", _slim_net, (512, 512), 347_570, f"{_PORTRAIT}, slim512.ipynb",
                      "hair and fingers: the whole 512x512, with few parameters", outputs=2),
+        Architecture("mobile-unet-v3", _mobile_unet_v3, (224, 224), 2_552_241,
+                     f"{_PORTRAIT}, portrait_segmentation_v3.ipynb; {_V3}",
+                     "phones: only operators that every accelerator has"),
+        Architecture("mobile-unet-v3-half", _mobile_unet_v3_half, (224, 224), 1_192_213,
+                     f"{_PORTRAIT}, portrait_segmentation_v3.ipynb; {_V3}", "the same at width 0.5"),
+        Architecture("mobile-unet-v3-256", _mobile_unet_v3_256, (256, 256), 940_122,
+                     f"{_PORTRAIT}, MobilenetV3/mnv3seg_tfsource.ipynb; {_V3}",
+                     "phones and quantisation: additive skips, no transposed convolutions",
+                     outputs=2, mean=(127.5, 127.5, 127.5), scale=(127.5, 127.5, 127.5)),
+        Architecture("portrait-net", _portrait_net, (224, 224), 2_063_760, _PORTRAIT_NET,
+                     "sharp outlines: its boundary head and its consistency loss were made for them",
+                     outputs=2, mean=_CAFFE, scale=(1 / 0.017,) * 3, order="BGR"),
+        Architecture("portrait-net-video", _portrait_net_video, (224, 224), 2_064_048, _PORTRAIT_NET,
+                     "films and webcams: it sees the mask of the frame before", channels=4,
+                     outputs=2, mean=_CAFFE, scale=(1 / 0.017,) * 3, order="BGR"),
     )
 }  # fmt: skip
 """In the order in which they are offered."""
