@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
 from tests.train.helpers import answer, as_tensor, constants, original, parameters, portrait
 from vcam.train.nets.layers import probability
 from vcam.train.nets.registry import architecture
-from vcam.train.weights import load
+from vcam.train.weights import Loaded, load
 
 BILINEAR, TRANSPOSED = architecture("mobile-unet-bilinear"), architecture("mobile-unet")
 FILE = "seed_bilinear_fin_munet_uint8.tflite"
@@ -54,6 +54,6 @@ def test_an_encoder_takes_its_part_of_a_larger_network(shared):
     path = original(shared, FILE)
     whole, other = BILINEAR.build(norm=False), TRANSPOSED.build(norm=False)
     load(whole, path)
-    assert load(other.encoder, path, sample=torch.zeros(1, 3, 128, 128), whole=False) == 51
+    assert load(other.encoder, path, sample=torch.zeros(1, 3, 128, 128), whole=False) == Loaded(51, "order")
     for mine, theirs in zip(other.encoder.parameters(), whole.encoder.parameters(), strict=True):
         assert torch.equal(mine, theirs)

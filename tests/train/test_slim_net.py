@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
 from tests.train.helpers import answer, as_tensor, constants, original, parameters, portrait
 from vcam.train.nets.layers import probability
 from vcam.train.nets.registry import architecture
-from vcam.train.weights import load
+from vcam.train.weights import Loaded, load
 
 KIND = architecture("slim-net")
 FILE = "seed_slim_reshape_v2.tflite"
@@ -18,7 +18,7 @@ FILE = "seed_slim_reshape_v2.tflite"
 def test_the_originals_weights_give_the_originals_picture(shared, tmp_path):
     path = original(shared, FILE)
     net = KIND.build()
-    load(net, path)
+    assert load(net, path) == Loaded(223, "order")
     picture = portrait(shared, KIND)
     expected = answer(path, KIND, picture, (512, 512), tmp_path)
     with torch.no_grad():

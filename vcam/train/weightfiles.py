@@ -6,8 +6,10 @@ was not folded belongs to the convolution before it. Quantised values become the
 
 from __future__ import annotations
 
+import io
 import pickle
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -209,21 +211,22 @@ def _onnx_bias(node: Any, taken: list[Array | None], made_by: dict[str, Stored])
 
 
 def _from_torch(data: bytes) -> list[Stored]:
-    return in_order(load_state(data))
+    return _layers(_state(data))
 
 
-def load_state(data: bytes) -> dict[str, Any]:
+def _state(data: bytes) -> dict[str, Any]:
     """The tensors of a PyTorch file by their names: a state dict, or one under "state_dict", "model" or "net".
 
     Nothing that is no tensor, number, text or container of those is unpacked, so a file cannot run code.
     Raises `ValueError` for other files.
     """
-    import io
-
     import torch
 
     try:
-        held = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # it either reads the file or raises
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+            held = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise ValueError(str(error).splitlines()[0] if str(error) else "no file of PyTorch") from error
     for wrapping in ("state_dict", "model", "net"):
@@ -238,7 +241,7 @@ NORM_EPS = 1e-5
 """PyTorch's default, which a state dict does not hold."""
 
 
-def in_order(state: Mapping[str, Any]) -> list[Stored]:
+def _layers(state: Mapping[str, Any]) -> list[Stored]:
     """The layers of a state dict: what lies under one prefix belongs together, a norm to the layer before it."""
     groups: dict[str, dict[str, Array]] = {}
     for name, tensor in state.items():

@@ -1,7 +1,8 @@
 """Puts weights that others have trained into a network built here.
 
-Layers are matched in the order in which both networks run, and where that does not fit, by shape: each takes the first
-of its shape that is left. So the file need not know vcam's names. A test holds each architecture to its original.
+Layers are matched by name where the file knows vcam's names, else in the order in which both networks run, and where
+that does not fit, by shape: each takes the first of its shape that is left. A test holds each architecture to its
+original.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -17,7 +18,22 @@ from torch import Tensor, nn
 
 from vcam.errors import ModelError
 from vcam.printable import printable
-from vcam.train.weightfiles import Stored, StoredNorm, load_state, read_weights
+from vcam.train.weightfiles import Stored, StoredNorm, read_weights
+
+Way: TypeAlias = Literal["name", "order", "shape"]
+"""How layers were matched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How many layers took weights, and by what they were matched.
+
+    "shape" may be wrong without notice where a network has branches of the same shape beside each other: whoever loads
+    so should look at what the network does.
+    """
+
+    layers: int
+    by: Way
 
 
 @dataclass(slots=True)
@@ -38,6 +54,9 @@ class Slot:
     def fits(self, stored: Stored) -> bool:
         """Whether those are weights of this kind and shape."""
         return stored.kind in ("", self.kind) and tuple(self.layer.weight.shape) == stored.weight.shape
+
+
+Pairs: TypeAlias = list[tuple[Slot, Stored]]
 
 
 def slots(net: nn.Module, sample: Tensor) -> list[Slot]:
@@ -70,8 +89,8 @@ def slots(net: nn.Module, sample: Tensor) -> list[Slot]:
     return list(found.values())
 
 
-def load(net: nn.Module, path: Path, *, sample: Tensor | None = None, whole: bool = True) -> int:
-    """Put the weights of a TFLite, ONNX or PyTorch file into a network, in place; returns how many layers took some.
+def load(net: nn.Module, path: Path, *, sample: Tensor | None = None, whole: bool = True) -> Loaded:
+    """Put the weights of a TFLite, ONNX or PyTorch file into a network, in place.
 
     sample: a picture (1, C, H, W) to find the layers' order with; by default a black one of the network's own size.
     whole: the file must hold nothing else. Without it, an encoder takes its part of a larger network.
@@ -82,30 +101,28 @@ def load(net: nn.Module, path: Path, *, sample: Tensor | None = None, whole: boo
     or does not fit.
     """
     stored = read_weights(path)
-    if path.suffix.lower() in (".pt", ".pth"):
-        state, mine = load_state(path.read_bytes()), net.state_dict()
-        if {name: value.shape for name, value in state.items()} == {name: value.shape for name, value in mine.items()}:
-            net.load_state_dict(state)
-            return len(stored)
     if sample is None:
         width, height = net.size
         sample = torch.zeros(1, net.channels, height, width)
-    pairs = _paired(slots(net, sample), stored, printable(str(path)), whole=whole)
+    by, pairs = _paired(slots(net, sample), stored, printable(str(path)), whole=whole)
+    fitted = [(slot, *_fitted(slot, each)) for slot, each in pairs]
     with torch.no_grad():
-        for values in [(slot, *_fitted(slot, each)) for slot, each in pairs]:
+        for values in fitted:
             _put(*values)
-    return len(pairs)
+    return Loaded(len(pairs), by)
 
 
-def _paired(wanted: Sequence[Slot], stored: Sequence[Stored], shown: str, *, whole: bool) -> list[tuple[Slot, Stored]]:
+def _paired(wanted: Sequence[Slot], stored: Sequence[Stored], shown: str, *, whole: bool) -> tuple[Way, Pairs]:
     if len(wanted) > len(stored) or (whole and len(wanted) < len(stored)):
         raise ModelError(
             f"{shown} does not fit: it holds {len(stored)} layers, the network has {len(wanted)}",
             "choose the network that the file was made for",
         )
+    if named := _by_name(wanted, stored):
+        return "name", named
     in_order = list(zip(wanted, stored, strict=False))
     if all(slot.fits(each) for slot, each in in_order):
-        return in_order
+        return "order", in_order
     left, pairs = list(stored), []
     for slot in wanted:
         place = next((number for number, each in enumerate(left) if slot.fits(each)), None)
@@ -116,7 +133,18 @@ def _paired(wanted: Sequence[Slot], stored: Sequence[Stored], shown: str, *, who
                 "choose the network that the file was made for",
             )
         pairs.append((slot, left.pop(place)))
-    return pairs
+    return "shape", pairs
+
+
+def _by_name(wanted: Sequence[Slot], stored: Sequence[Stored]) -> Pairs:
+    """All of them, each with the layer of its name; the file's names may have something before them. Empty if not."""
+    by_name = {each.name: each for each in stored}
+    first = wanted[0].name if wanted else ""
+    for before in [name.removesuffix(first) for name in by_name if name == first or name.endswith(f".{first}")]:
+        pairs = [(slot, by_name[before + slot.name]) for slot in wanted if before + slot.name in by_name]
+        if len(pairs) == len(wanted) and all(slot.fits(each) for slot, each in pairs):
+            return pairs
+    return []
 
 
 def _fitted(slot: Slot, stored: Stored) -> tuple[Any, Any, StoredNorm | None]:

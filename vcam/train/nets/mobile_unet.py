@@ -35,16 +35,17 @@ class MobileUNet(nn.Module):
     upsample: "transposed" convolutions, or "bilinear" enlargement and convolution; both have 3,620,617 parameters
     without norms at width 0.5. width: of the encoder. act: of the encoder; the decoder has ReLU. dropout: in the
     decoder but for its last stage. corners: of the bilinear enlargement; the original has TensorFlow's old default.
+    symmetric: the encoder is padded as PyTorch does; give it for ImageNet weights that were trained there.
     """
 
     def __init__(
         self, *, size: tuple[int, int] = (128, 128), channels: int = 3, width: float = 0.5,
         upsample: Literal["transposed", "bilinear"] = "transposed", norm: bool = True, act: Activation = "relu6",
-        dropout: float = 0.5, corners: Corners = "asymmetric",
+        dropout: float = 0.5, corners: Corners = "asymmetric", symmetric: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.size, self.channels = size, channels
-        self.encoder = MobileNetV2(inputs=channels, width=width, norm=norm, act=act)
+        self.encoder = MobileNetV2(inputs=channels, width=width, norm=norm, act=act, symmetric=symmetric)
         self.up = nn.ModuleList()
         inputs = self.encoder.narrow[-1]
         for outputs, skip in zip(_DECODER, [*reversed(self.encoder.wide), 0], strict=True):

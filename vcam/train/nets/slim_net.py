@@ -36,7 +36,8 @@ class _Bottleneck(nn.Module):
     ) -> None:
         super().__init__()
         self.act = activation(act, inputs)
-        self.narrow = ConvBlock(inputs, narrow, stride, stride=stride, norm=norm, act=act)
+        self.narrow = ConvBlock(inputs, narrow, stride, stride=stride, norm=norm)
+        self.narrow_act = activation(act, narrow)
         self.shortcut = ConvBlock(inputs, outputs, norm=norm) if inputs != outputs else nn.Identity()
         self.stride = stride
         wide = narrow
@@ -59,7 +60,7 @@ class _Bottleneck(nn.Module):
         y = self.narrow(x)
         pooled = functional.max_pool2d(x, self.stride) if self.stride > 1 else x
         short = self.shortcut(pooled)
-        return short + self.widen(self.middle(y)), x, pooled
+        return short + self.widen(self.middle(self.narrow_act(y))), x, pooled
 
 
 class _Up(nn.Module):
