@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
 
 from tests.train.helpers import as_tensor, mean_iou, original, parameters, portrait
-from vcam.train.nets.layers import probability
+from vcam.train.nets.layers import enlarged, probability
 from vcam.train.nets.registry import architecture
 from vcam.train.weights import load
 
@@ -67,3 +67,11 @@ def test_width_and_activation_are_its_users():
     net = VIDEO.build(width=0.5, act="hard-swish")
     assert net(torch.zeros(2, 4, 64, 96)).shape == (2, 2, 64, 96)
     assert parameters(net) < 0.4 * 2_064_048
+
+
+def test_its_transposed_convolutions_begin_as_enlargement():
+    picture = torch.rand(1, 8, 6, 5)
+    with torch.no_grad():
+        # at the border a convolution sees zeros beyond
+        inner = STILL.build().up[-1](picture)[..., 1:-1, 1:-1]
+    assert torch.allclose(inner, enlarged(picture)[..., 1:-1, 1:-1], atol=1e-6)

@@ -7,6 +7,7 @@ second head finds boundaries while it is trained, which makes the features sharp
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from vcam.train.nets.layers import Activation, divisible
@@ -14,6 +15,15 @@ from vcam.train.nets.mobile_unet_v3 import Transition
 from vcam.train.nets.mobilenet_v2 import MobileNetV2
 
 _DECODER = (96, 32, 24, 16, 8)
+
+
+def _enlarging(channels: int) -> nn.ConvTranspose2d:
+    """A transposed convolution, no norm behind it, that begins as bilinear enlargement of each channel."""
+    layer = nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1, bias=False)
+    line = torch.tensor([0.25, 0.75, 0.75, 0.25])
+    with torch.no_grad():
+        layer.weight.copy_(torch.eye(channels)[:, :, None, None] * line[:, None] * line)
+    return layer
 
 
 class PortraitNet(nn.Module):
@@ -40,7 +50,7 @@ class PortraitNet(nn.Module):
         inputs = self.encoder.narrow[-1]
         for outputs in decoder:
             self.transitions.append(Transition(inputs, outputs, norm=norm, shortcut_last=True))
-            self.up.append(nn.ConvTranspose2d(outputs, outputs, 4, stride=2, padding=1, bias=False))
+            self.up.append(_enlarging(outputs))
             inputs = outputs
         self.segment = nn.Conv2d(inputs, 2, 3, padding=1, bias=False)
         self.boundary = nn.Conv2d(inputs, 2, 3, padding=1, bias=False) if boundary else None
