@@ -34,8 +34,9 @@ class Floor:
 FLOORS = (
     Floor("door", ("__main__",), "`python -m vcam`"),
     Floor("commands", ("cli",), "Options, tables and progress bars; no logic."),
-    Floor("programs", ("daemon", "doctor", "measure", "batch"),
-          "What a command starts: the virtual camera's life, the search for causes, measurements, work on files."),
+    Floor("programs", ("daemon", "doctor", "measure", "train", "batch"),
+          "What a command starts: the virtual camera's life, the search for causes, measurements, networks made here, "
+          "work on files."),
     Floor("parts of programs", ("control", "machine", "datasets", "pipeline", "library"),
           "The wire to a vcam that runs; this computer; pictures with mattes; the loop; vcam for other programs."),
     Floor("matting", ("matting",), "From a frame to its matte: network and matte stage put together, in one place."),

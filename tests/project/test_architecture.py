@@ -11,7 +11,7 @@ import pytest
 from docs import house
 from docs.house import FLOORS, imported, level, modules, room
 
-HEAVY = {"openvino", "onnxruntime", "pygame", "PIL", "pyvirtualcam"}
+HEAVY = {"openvino", "onnxruntime", "pygame", "PIL", "pyvirtualcam", "torch"}
 """Packages that cost time or libraries to import; only what needs them does so, when it does."""
 
 MAX_LINES = 450
@@ -63,7 +63,22 @@ def test_no_imports_go_in_a_circle() -> None:
 @pytest.mark.parametrize("module", modules())
 def test_heavy_packages_are_imported_only_where_they_are_used(module: str) -> None:
     first = {name.split(".")[0] for name in imported(modules()[module], late=False)}
-    assert not first & HEAVY, f"{module} imports {first & HEAVY} at start"
+    # classes of layers need PyTorch's; who imports that room does so late
+    allowed = {"torch"} if room(module) == "train" else set()
+    assert not first & HEAVY - allowed, f"{module} imports {first & HEAVY} at start"
+
+
+@pytest.mark.parametrize("module", modules())
+def test_pytorch_is_for_the_training_room_alone_and_that_room_is_imported_late(module: str) -> None:
+    if room(module) == "train":
+        return
+    assert not {name for name in imported(modules()[module]) if name.split(".")[0] == "torch"}
+    assert not {name for name in imported(modules()[module], late=False) if name.startswith("vcam.train")}
+
+
+def test_architectures_are_listed_without_pytorch() -> None:
+    for name in ("vcam.train", "vcam.train.nets", "vcam.train.nets.registry"):
+        assert not {other for other in imported(modules()[name], late=False) if other.split(".")[0] == "torch"}
 
 
 @pytest.mark.parametrize("module", [name for name in modules() if name != "vcam.silent"])

@@ -9,29 +9,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vcam.errors import ModelError
+from vcam.models.tflite_graph import Operator, TfliteGraph
 
 OPSET = 17
 IR_VERSION = 8
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Operator:
-    """One operator: its name in TFLite's schema, tensor numbers, and its options, typed or as raw bytes."""
-
-    name: str
-    inputs: list[int]
-    outputs: list[int]
-    options: Any
-    custom: bytes
 
 
 def to_onnx(tflite_bytes: bytes, name: str) -> bytes:
@@ -49,22 +38,15 @@ def to_onnx(tflite_bytes: bytes, name: str) -> bytes:
 
 class _Translator:
     def __init__(self, data: bytes) -> None:
-        import tflite
-
-        if data[4:8] != b"TFL3":
-            raise ModelError("this is not a TFLite network", "give a .tflite file")
-        self._schema = tflite
-        self._model = tflite.Model.GetRootAsModel(data, 0)
-        if self._model.SubgraphsLength() != 1:
-            raise ModelError("the TFLite network has several graphs", "only plain networks can be converted")
-        self._graph = self._model.Subgraphs(0)
-        self._builtin = {number: word for word, number in vars(tflite.BuiltinOperator).items() if type(number) is int}
+        self._graph = TfliteGraph(data)
+        self._schema = self._graph.schema
         self._constants: dict[int, Array] = {}
+        self._ports: dict[int, str] = {}
         self._nodes: list[Any] = []
         self._initializers: list[Any] = []
         # outputs of convolutions that were put before an enlargement, and that enlargement
-        self._enlarged: dict[int, _Operator] = {}
-        self._kinds: dict[str, Callable[[_Operator], None]] = {
+        self._enlarged: dict[int, Operator] = {}
+        self._kinds: dict[str, Callable[[Operator], None]] = {
             "DEQUANTIZE": self._dequantize,
             "CONV_2D": self._conv,
             "DEPTHWISE_CONV_2D": self._depthwise_conv,
@@ -83,11 +65,11 @@ class _Translator:
     def translate(self, name: str) -> bytes:
         from onnx import TensorProto, helper
 
-        if self._graph.InputsLength() != 1 or self._graph.OutputsLength() != 1:
+        if len(self._graph.inputs) != 1 or len(self._graph.outputs) != 1:
             raise ModelError("the network must have one input and one output", "only plain networks can be converted")
-        picture, result = self._graph.Inputs(0), self._graph.Outputs(0)
-        operators = [self._operator(number) for number in range(self._graph.OperatorsLength())]
-        for operator in self._cheaper_order(operators):
+        (picture,), (result,) = self._graph.inputs, self._graph.outputs
+        self._ports = {picture: "picture", result: "probability"}
+        for operator in self._cheaper_order(self._graph.operators()):
             if operator.name not in self._kinds:
                 raise ModelError(
                     f"the operator {operator.name} cannot be converted", f"known are {', '.join(sorted(self._kinds))}"
@@ -105,17 +87,17 @@ class _Translator:
         model.ir_version = IR_VERSION
         return bytes(model.SerializeToString(deterministic=True))
 
-    def _cheaper_order(self, operators: list[_Operator]) -> list[_Operator]:
+    def _cheaper_order(self, operators: list[Operator]) -> list[Operator]:
         """The operators with every 1x1 convolution that follows an enlargement put before it.
 
         Both are linear, the one acts on channels and the other on places, and the weights of an interpolation sum to
         one, so the bias passes through as well: the result is the same, with a quarter of the multiplications.
         """
-        users: dict[int, list[_Operator]] = {}
+        users: dict[int, list[Operator]] = {}
         for operator in operators:
             for tensor in operator.inputs:
                 users.setdefault(tensor, []).append(operator)
-        ordered: list[_Operator] = []
+        ordered: list[Operator] = []
         for operator in operators:
             if operator.name == "RESIZE_BILINEAR":
                 follower = users.get(operator.outputs[0], [])
@@ -125,73 +107,35 @@ class _Translator:
             ordered.append(operator)
         return ordered
 
-    def _is_pointwise(self, operator: _Operator) -> bool:
-        if operator.name != "CONV_2D" or self._shape(operator.inputs[1])[1:3] != [1, 1]:
+    def _is_pointwise(self, operator: Operator) -> bool:
+        if operator.name != "CONV_2D" or self._graph.shape(operator.inputs[1])[1:3] != [1, 1]:
             return False
-        options = self._options(operator, "Conv2DOptions")
+        options = self._graph.options(operator, "Conv2DOptions")
         plain = options.FusedActivationFunction() == self._schema.ActivationFunctionType.NONE
         return bool(plain and options.StrideH() == 1 and options.StrideW() == 1)
 
-    # -- reading TFLite
-
-    def _operator(self, number: int) -> _Operator:
-        raw = self._graph.Operators(number)
-        code = self._model.OperatorCodes(raw.OpcodeIndex())
-        # old files have the number in a field of 8 bits, new ones in one of 32
-        name = self._builtin[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
-        custom = b""
-        if name == "CUSTOM":
-            name = code.CustomCode().decode()
-            custom = raw.CustomOptionsAsNumpy().tobytes() if raw.CustomOptionsLength() else b""
-        inputs = [int(raw.Inputs(i)) for i in range(raw.InputsLength())]
-        outputs = [int(raw.Outputs(i)) for i in range(raw.OutputsLength())]
-        return _Operator(name, inputs, outputs, raw.BuiltinOptions(), custom)
-
-    def _options(self, operator: _Operator, kind: str) -> Any:
-        options = getattr(self._schema, kind)()
-        options.Init(operator.options.Bytes, operator.options.Pos)
-        return options
-
-    def _shape(self, tensor: int) -> list[int]:
-        raw = self._graph.Tensors(tensor)
-        return [int(raw.Shape(i)) for i in range(raw.ShapeLength())]
+    # -- reading what the graph holds
 
     def _nchw(self, tensor: int) -> list[int]:
-        shape = self._shape(tensor)
+        shape = self._graph.shape(tensor)
         if len(shape) != 4:
             raise ModelError(f"a tensor of shape {shape} cannot be converted", "only networks over pictures can")
         batch, height, width, channels = shape
         return [batch, channels, height, width]
 
     def _name(self, tensor: int) -> str:
-        if tensor == self._graph.Inputs(0):
-            return "picture"
-        if tensor == self._graph.Outputs(0):
-            return "probability"
-        return f"t{tensor}"
+        return self._ports.get(tensor, f"t{tensor}")
 
     def _constant(self, tensor: int) -> Array | None:
-        """A tensor's values as stored, float16 widened; None if the network computes it."""
-        if tensor in self._constants:
-            return self._constants[tensor]
-        raw = self._graph.Tensors(tensor)
-        buffer = self._model.Buffers(raw.Buffer())
-        if not buffer.DataLength():
-            return None
-        types = {
-            self._schema.TensorType.FLOAT32: np.float32,
-            self._schema.TensorType.FLOAT16: np.float16,
-            self._schema.TensorType.INT32: np.int32,
-        }
-        if raw.Type() not in types:
-            raise ModelError("the network holds quantised weights", "convert its float32 or float16 variant")
-        values: Array = buffer.DataAsNumpy().view(types[raw.Type()]).reshape(self._shape(tensor))
-        if values.dtype == np.float16:
-            values = values.astype(np.float32)
-        self._constants[tensor] = values
-        return values
+        """A tensor's values, as stored or as an operator before made them; None if the network computes it."""
+        if tensor not in self._constants:
+            values = self._graph.constant(tensor)
+            if values is None:
+                return None
+            self._constants[tensor] = values
+        return self._constants[tensor]
 
-    def _weights(self, operator: _Operator, which: int) -> Array:
+    def _weights(self, operator: Operator, which: int) -> Array:
         values = self._constant(operator.inputs[which])
         if values is None:
             raise ModelError(f"{operator.name} with computed weights cannot be converted")
@@ -210,7 +154,7 @@ class _Translator:
         self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
-    def _activated(self, operator: _Operator, fused: int) -> tuple[str, Callable[[], None]]:
+    def _activated(self, operator: Operator, fused: int) -> tuple[str, Callable[[], None]]:
         """Where an operator should write, and what adds the activation that TFLite fused into it."""
         output = self._name(operator.outputs[0])
         kinds = self._schema.ActivationFunctionType
@@ -227,17 +171,17 @@ class _Translator:
 
     # -- operators
 
-    def _dequantize(self, operator: _Operator) -> None:
+    def _dequantize(self, operator: Operator) -> None:
         self._constants[operator.outputs[0]] = self._weights(operator, 0)
 
-    def _unary(self, kind: str) -> Callable[[_Operator], None]:
-        def add(operator: _Operator) -> None:
+    def _unary(self, kind: str) -> Callable[[Operator], None]:
+        def add(operator: Operator) -> None:
             self._node(kind, [self._name(operator.inputs[0])], self._name(operator.outputs[0]))
 
         return add
 
-    def _binary(self, kind: str, options: str) -> Callable[[_Operator], None]:
-        def add(operator: _Operator) -> None:
+    def _binary(self, kind: str, options: str) -> Callable[[Operator], None]:
+        def add(operator: Operator) -> None:
             inputs = []
             for tensor in operator.inputs:
                 values = self._constant(tensor)
@@ -247,7 +191,8 @@ class _Translator:
                 # fewer dimensions count from the last one, which is the channel in TFLite
                 values = values.reshape([1] * (4 - values.ndim) + list(values.shape)).transpose(0, 3, 1, 2)
                 inputs.append(self._initializer(self._name(tensor), values))
-            output, activate = self._activated(operator, self._options(operator, options).FusedActivationFunction())
+            fused = self._graph.options(operator, options).FusedActivationFunction()
+            output, activate = self._activated(operator, fused)
             self._node(kind, inputs, output)
             activate()
 
@@ -260,22 +205,22 @@ class _Translator:
         for the repetition in this layout, and so would bring the whole picture into the plain layout and back. It has
         one for the enlargement.
         """
-        shape = self._shape(tensor)
-        if len(shape) != 4 or shape[1:3] != [1, 1] or self._shape(result)[1:3] == [1, 1]:
+        shape = self._graph.shape(tensor)
+        if len(shape) != 4 or shape[1:3] != [1, 1] or self._graph.shape(result)[1:3] == [1, 1]:
             return self._name(tensor)
         wide, sides = f"{self._name(result)}_wide", [*self._nchw(tensor)[:2], *self._nchw(result)[2:]]
         self._enlarge(self._name(tensor), wide, sides, "nearest", "asymmetric")
         return wide
 
-    def _conv(self, operator: _Operator) -> None:
+    def _conv(self, operator: Operator) -> None:
         # OHWI -> OIHW
-        self._convolve(operator, self._options(operator, "Conv2DOptions"), (0, 3, 1, 2), depthwise=False)
+        self._convolve(operator, self._graph.options(operator, "Conv2DOptions"), (0, 3, 1, 2), depthwise=False)
 
-    def _depthwise_conv(self, operator: _Operator) -> None:
+    def _depthwise_conv(self, operator: Operator) -> None:
         # 1HWO -> O1HW
-        self._convolve(operator, self._options(operator, "DepthwiseConv2DOptions"), (3, 0, 1, 2), depthwise=True)
+        self._convolve(operator, self._graph.options(operator, "DepthwiseConv2DOptions"), (3, 0, 1, 2), depthwise=True)
 
-    def _convolve(self, operator: _Operator, options: Any, order: tuple[int, ...], *, depthwise: bool) -> None:
+    def _convolve(self, operator: Operator, options: Any, order: tuple[int, ...], *, depthwise: bool) -> None:
         weights = self._weights(operator, 1).transpose(order)
         source, result = self._nchw(operator.inputs[0]), self._nchw(operator.outputs[0])
         kernel = list(weights.shape[2:])
@@ -309,14 +254,14 @@ class _Translator:
         before = [t // 2 for t in total]
         return before + [t - b for t, b in zip(total, before, strict=True)]
 
-    def _transpose_conv(self, operator: _Operator) -> None:
+    def _transpose_conv(self, operator: Operator) -> None:
         # inputs: output shape, weights, picture[, bias]
-        options = self._options(operator, "TransposeConvOptions")
+        options = self._graph.options(operator, "TransposeConvOptions")
         bias = operator.inputs[3] if len(operator.inputs) > 3 else -1
         strides = [options.StrideH(), options.StrideW()]
         self._deconvolve(operator, operator.inputs[2], bias, options.Padding(), strides)
 
-    def _transpose_conv_bias(self, operator: _Operator) -> None:
+    def _transpose_conv_bias(self, operator: Operator) -> None:
         # MediaPipe's own: inputs picture, weights, bias; options are TfLiteTransposeConvParams, whose padding
         # counts from 1 (SAME), unlike that of the schema
         if len(operator.custom) < 12:
@@ -324,7 +269,7 @@ class _Translator:
         padding, stride_w, stride_h = struct.unpack_from("<iii", operator.custom)
         self._deconvolve(operator, operator.inputs[0], operator.inputs[2], padding - 1, [stride_h, stride_w])
 
-    def _deconvolve(self, operator: _Operator, picture: int, bias: int, padding: int, strides: list[int]) -> None:
+    def _deconvolve(self, operator: Operator, picture: int, bias: int, padding: int, strides: list[int]) -> None:
         # OHWI -> IOHW
         weights = self._weights(operator, 1).transpose(3, 0, 1, 2)
         kernel = list(weights.shape[2:])
@@ -348,8 +293,8 @@ class _Translator:
             "ConvTranspose", inputs, output, kernel_shape=kernel, strides=strides, pads=pads, output_padding=extra
         )
 
-    def _average_pool(self, operator: _Operator) -> None:
-        options = self._options(operator, "Pool2DOptions")
+    def _average_pool(self, operator: Operator) -> None:
+        options = self._graph.options(operator, "Pool2DOptions")
         source, result = self._nchw(operator.inputs[0]), self._nchw(operator.outputs[0])
         output, activate = self._activated(operator, options.FusedActivationFunction())
         kernel = [options.FilterHeight(), options.FilterWidth()]
@@ -363,17 +308,17 @@ class _Translator:
             )
         activate()
 
-    def _mean(self, operator: _Operator) -> None:
+    def _mean(self, operator: Operator) -> None:
         axes = sorted(int(axis) % 4 for axis in self._weights(operator, 1).reshape(-1))
-        if axes != [1, 2] or not self._options(operator, "ReducerOptions").KeepDims():
+        if axes != [1, 2] or not self._graph.options(operator, "ReducerOptions").KeepDims():
             raise ModelError(f"MEAN over axes {axes} cannot be converted", "only the mean over a whole picture can")
         self._node("GlobalAveragePool", [self._name(operator.inputs[0])], self._name(operator.outputs[0]))
 
-    def _resize_bilinear(self, operator: _Operator) -> None:
+    def _resize_bilinear(self, operator: Operator) -> None:
         self._resize(operator, self._name(operator.inputs[0]), operator.outputs[0])
 
-    def _resize(self, operator: _Operator, source: str, result: int) -> None:
-        options = self._options(operator, "ResizeBilinearOptions")
+    def _resize(self, operator: Operator, source: str, result: int) -> None:
+        options = self._graph.options(operator, "ResizeBilinearOptions")
         mode = "asymmetric"
         if options.AlignCorners():
             mode = "align_corners"
