@@ -16,7 +16,7 @@ from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.segment.base import Examined, OwnMemory, Segmenter, TellsPeople
 from vcam.segment.doubt import Doubt
-from vcam.segment.emptyroom.choice import OFF, RoomChoice
+from vcam.segment.emptyroom.choice import OFF, RoomChoice, nothing_known
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import Settings
 from vcam.timings import Timings
@@ -76,7 +76,7 @@ class Matting:
         """What is known of the room, and why that is not used, as `KeptRoom.status` has it. For any thread."""
         room = self._room
         if room.kept is None:
-            return {"kept": "", "when": None, "known": 0.0, "agreement": None, "rests": room.why, "file": ""}
+            return nothing_known(room.why)
         rests = {"rests": self._own_memory} if self._own_memory else {"rests": MOVES} if self.cut else {}
         return room.kept.status() | rests
 

@@ -13,6 +13,7 @@ from vcam.daemon import states
 from vcam.daemon.base import State
 from vcam.daemon.states import (
     FAILING,
+    LEARNS,
     LINGER,
     Asked,
     Came,
@@ -32,10 +33,11 @@ from vcam.errors import CameraError, CameraStalled
 NOW, EARLIER = 100.0, 90.0
 GONE, BUSY, LATE = CameraError("gone", "plug it in"), CameraError("busy"), CameraStalled("late")
 HOT = RuntimeError("it is hot")
-CARD, FRAME, LAST, NOTHING = Picture
+CARD, FRAME, UNSEEN, LAST, NOTHING = Picture
 OPEN, RELEASE = CameraAction.OPEN, CameraAction.RELEASE
 PHASES = {state: Phase(state, "before", EARLIER) for state in State if state is not State.STUCK}
-STARTING, IDLE, WAITING, LIVE, PAUSED, DEGRADED, _ = PHASES.values()
+STARTING, IDLE, WAITING, LIVE, PAUSED, LEARNING, DEGRADED, _ = PHASES.values()
+LEARNING = replace(LEARNING, learning=True)
 
 
 def look(*, wanted: bool = True, loaded: bool = True, on: bool = False, error: CameraError | None = None) -> Look:
@@ -150,6 +152,40 @@ TABLE: dict[str, tuple[Phase, Event, Step]] = {
     "nor anybody": (
         PAUSED, look(wanted=False, loaded=False),
         Step(entered(State.STARTING, "loading the network", unwatched_since=NOW), CARD, RELEASE)),
+    # the empty room
+    "who tells the room has the camera opened, and the placeholder shown": (
+        replace(LIVE, stalled_since=NOW - 1), Asked.LEARN,
+        Step(entered(State.LEARNING, LEARNS, learning=True), CARD, OPEN, forget=True)),
+    "nobody has to watch": (
+        IDLE, Asked.LEARN, Step(entered(State.LEARNING, LEARNS, learning=True), CARD, OPEN, forget=True)),
+    "a pause keeps the camera off": (
+        replace(PAUSED, paused=True), Asked.LEARN, Step(replace(PAUSED, paused=True), CARD, RELEASE)),
+    "until the camera is on, the placeholder is all": (
+        LEARNING, look(wanted=False), Step(left(LEARNING), CARD, OPEN)),
+    "or the network is there": (LEARNING, look(loaded=False, on=True), Step(LEARNING, CARD, OPEN)),
+    "then frames are looked at, whoever watches": (LEARNING, look(on=True), Step(LEARNING, UNSEEN, OPEN)),
+    "one that was in trouble as well": (LEARNING, look(on=True, error=GONE), Step(LEARNING, UNSEEN, OPEN)),
+    "a frame that was looked at does not make it live": (LEARNING, Came("the camera"), Step(LEARNING, NOTHING)),
+    "whatever is wrong with the network": (LEARNING, Came("the camera", FAILING, HOT), Step(LEARNING, NOTHING)),
+    "a stall is bridged by no picture": (
+        LEARNING, Stalled(LATE, 2.0), Step(replace(LEARNING, stalled_since=NOW), CARD)),
+    "nor before the first frame": (
+        LEARNING, Stalled(LATE, 2.0, NOW - 1), Step(replace(LEARNING, stalled_since=NOW), CARD)),
+    "a long one ends it": (
+        replace(LEARNING, stalled_since=NOW - 2), Stalled(LATE, 2.0),
+        Step(replace(LEARNING, learning=False), CARD, lost=LATE, forget=True)),
+    "as does a camera that is lost": (
+        LEARNING, Lost(GONE), Step(replace(LEARNING, learning=False), CARD, lost=GONE, forget=True)),
+    "or cannot be had": (LEARNING, look(error=BUSY), Step(entered(State.DEGRADED, "busy"), CARD, OPEN)),
+    "also for nobody": (
+        LEARNING, look(wanted=False, error=BUSY),
+        Step(entered(State.IDLE, "nobody watches", unwatched_since=NOW), CARD, RELEASE, forget=True)),
+    "a pause ends it": (
+        LEARNING, Asked.PAUSE, Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE, forget=True)),
+    "a pause that was over before does not": (LEARNING, Asked.RESUME, Step(LEARNING, CARD)),
+    "what comes after it is no state of its own": (
+        LEARNING, Asked.LEARNT, Step(entered(State.WAITING, "the room has been looked at"), CARD, forget=True)),
+    "it ends with all": (LEARNING, Ended("done"), Step(entered(State.STOPPING, "done"), NOTHING)),
     "the end": (LIVE, Ended("done"), Step(entered(State.STOPPING, "done"), NOTHING)),
 }  # fmt: skip
 
@@ -207,6 +243,25 @@ STORIES: dict[str, Story] = {
         (1.1, Came("camera"), State.LIVE, NOTHING),
         (1.2, Came("camera", 1, HOT), State.LIVE, NOTHING),
     ],
+    "the room is told while nobody watches": [
+        (0.0, look(wanted=False), State.IDLE, CARD),
+        (1.0, Asked.LEARN, State.LEARNING, CARD),
+        (1.1, look(wanted=False), State.LEARNING, CARD),
+        (1.5, look(wanted=False, on=True), State.LEARNING, UNSEEN),
+        (1.5, Came("camera"), State.LEARNING, NOTHING),
+        (5.0, Asked.LEARNT, State.WAITING, CARD),
+        (5.0, look(wanted=False, on=True), State.IDLE, CARD),
+    ],
+    "and while somebody does": [
+        (0.0, Came("camera"), State.LIVE, NOTHING),
+        (1.0, Asked.LEARN, State.LEARNING, CARD),
+        (1.1, look(on=True), State.LEARNING, UNSEEN),
+        (1.1, Came("camera"), State.LEARNING, NOTHING),
+        (1.2, look(wanted=False, on=True), State.LEARNING, UNSEEN),
+        (5.0, Asked.LEARNT, State.WAITING, CARD),
+        (5.0, look(on=True), State.WAITING, FRAME),
+        (5.0, Came("camera"), State.LIVE, NOTHING),
+    ],
     "who leaves during a pause is not waited for after it": [
         (0.0, Came("camera"), State.LIVE, NOTHING),
         (1.0, Asked.PAUSE, State.PAUSED, CARD),
@@ -233,6 +288,7 @@ def every_step() -> list[tuple[Phase, Event, Step]]:
             PHASES.values(), (False, True), (None, NOW - 1, NOW - 3), (None, NOW - 1)
         )
     ]
+    phases += [replace(phase, learning=True) for phase in phases if phase.state is State.LEARNING and not phase.paused]
     looks = [Look(*seen) for seen in itertools.product((False, True), (False, True), (False, True), (None, GONE))]
     events: list[Event] = [*looks, Came("camera"), Came("camera", FAILING, HOT), Stalled(LATE, 0.5), Lost(GONE), *Asked]
     events += [Stalled(LATE, 0.5, NOW - 0.2), Stalled(LATE, 0.5, NOW - 5)]
@@ -251,13 +307,23 @@ def test_wherever_it_stands_some_things_hold() -> None:
             assert event.camera_on, told
             assert not phase.paused, told
             assert event.wanted or phase.state in (State.LIVE, State.DEGRADED), told
+            assert not phase.learning, told
         if done.picture is LAST:
             assert isinstance(event, Stalled), told
+            assert not phase.learning, told
+        if done.picture is UNSEEN:
+            assert done.phase.learning, told
+        if done.phase.learning:
+            assert done.picture in (CARD, UNSEEN, NOTHING), told
+            assert (done.phase.state, done.phase.paused) == (State.LEARNING, False), told
+        if phase.learning != done.phase.learning:
+            # nothing that was seen before it may weigh in on what is seen in it, or after it
+            assert done.forget or isinstance(event, Look | Ended), told
         if done.phase.paused and isinstance(event, Look):
             assert (done.phase.state, done.picture, done.camera) == (State.PAUSED, CARD, RELEASE), told
         if done.camera is RELEASE or done.lost:
             # else a picture of before could be shown after the camera was off
-            assert done.forget or phase.state not in (State.LIVE, State.DEGRADED), told
+            assert done.forget or phase.state not in (State.LIVE, State.DEGRADED, State.LEARNING), told
 
 
 def test_a_phase_in_words() -> None:

@@ -21,6 +21,12 @@ _STEPS = {
 }
 
 
+_INTRODUCTION = """vcam: step out of the picture. In {:g} seconds vcam looks at the empty room, for two seconds.
+      Whoever watches sees a placeholder meanwhile. {}"""
+_KEPT = "A small picture of the room is kept on this machine."
+_PRIVATE = "The room is remembered until vcam ends, and not written down."
+
+
 @click.command("learn")
 @click.option(
     "--wait", default=5.0, show_default=True, metavar="SECONDS", type=click.FloatRange(0, 60),
@@ -41,11 +47,8 @@ def learn(wait: float, force: bool, name: str, as_json: bool) -> int:
         daemon.call("subscribe", {"events": ["learning"]})
         quiet = click.get_current_context().find_root().params.get("quiet", False)
         if not quiet:
-            click.echo(
-                f"vcam: step out of the picture; in {wait:g} seconds vcam looks at the empty room, for two seconds, and"
-                "\n      keeps a small picture of it on this machine. Whoever watches sees a placeholder meanwhile.",
-                err=True,
-            )
+            private = daemon.call("get", {"key": "segment.private"})["segment.private"]
+            click.echo(_INTRODUCTION.format(wait, _PRIVATE if private else _KEPT), err=True)
         told = _wait_for(daemon.call, {"wait": wait, "force": force}, quiet=quiet)
     return _tell(told, as_json)
 
@@ -78,6 +81,8 @@ def _tell(told: dict[str, Any], as_json: bool) -> int:
         click.echo(json_text(told))
     elif not told.get("stuck"):
         click.echo(f"done: {told['known']:g} % known")
+        if told["file"]:
+            click.echo(f"vcam: kept in {printable(told['file'])}; vcam room forget removes it", err=True)
         if told["people"]:
             click.echo(
                 f"vcam: the network takes {told['people']:g} % for somebody, which is left out; --force if it is a "

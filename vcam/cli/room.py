@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from vcam.cli.keptroom import forget, show
 from vcam.cli.learning import learn
 from vcam.cli.main import HelpfulGroup
 
@@ -14,3 +15,5 @@ def room() -> None:
 
 
 room.add_command(learn)
+room.add_command(show)
+room.add_command(forget)

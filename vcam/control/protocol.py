@@ -116,6 +116,7 @@ METHODS: dict[str, Any] = {
     "version": NoParams,
     "stream_start": StreamParams, "stream_stop": StreamParams, "record_start": RecordParams, "record_stop": NoParams,
     "room_learn": LearnParams,
+    "room_forget": NoParams,
 }  # fmt: skip
 """The type of each method's parameters, which are always given by name."""
 

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from vcam.camera.base import FIRST_FRAME
 from vcam.errors import CameraError, EngineError, UsageError, VcamError
 from vcam.frames import Frame, Map
+from vcam.matting import Matting
+from vcam.segment.emptyroom.choice import OFF
 from vcam.segment.emptyroom.telling import RoomTelling, Told
 from vcam.settings import Settings
 
@@ -51,7 +53,7 @@ class Lesson:
         progress, in the loop's thread."""
         self._wait, self._force, self._tell = wait, force, tell
         self.done: Future[dict[str, Any]] = Future()
-        """What has come of it: shares of the picture in per cent, and the number of frames. Or the error."""
+        """What has come of it: shares of the picture in per cent, and the file that it is kept in. Or the error."""
         self.outcome: Told | VcamError | None = None
         """The verdict, once there is one; the loop then ends the lesson."""
         self._begins = math.inf
@@ -61,9 +63,11 @@ class Lesson:
         self._progress: Progress | None = None
         self._settings: Settings
 
-    def begin(self, settings: Settings, now: float) -> None:
-        """The countdown begins. Raises `UsageError` if the settings do not allow it."""
+    def begin(self, settings: Settings, matting: Matting | None, now: float) -> None:
+        """The countdown begins. Raises `UsageError` if it cannot lead to anything."""
         _refuse(settings)
+        if matting and (obstacle := _obstacle(matting)):
+            raise obstacle
         self._settings, self._begins = settings, now + self._wait
         self._note(now)
 
@@ -77,15 +81,12 @@ class Lesson:
             return f"{STEP_OUT}: {progress.left_s}"
         return "stay out of the picture:\nvcam is learning the empty room"
 
-    def turn(self, settings: Settings, now: float, *, has_network: bool) -> None:
-        """On every turn of the loop, before a frame. has_network: False once it is sure that there is none."""
+    def turn(self, settings: Settings, matting: Matting | None, now: float) -> None:
+        """On every turn of the loop, before a frame. matting: None while the network is being loaded."""
         if any(getattr(settings, name) != getattr(self._settings, name) for name in _SECTIONS):
             self.outcome = VcamError("the settings were changed meanwhile: nothing was learnt", "try again")
-        elif not has_network:
-            self.outcome = UsageError(
-                "with the background none there is no network to tell whether the room is empty",
-                "vcam background blur, and try again",
-            )
+        elif matting and (obstacle := _obstacle(matting)):
+            self.outcome = obstacle
         elif self._since is None and now - self._begins > FIRST_FRAME:
             self.outcome = CameraError(
                 f"the camera has sent nothing for {FIRST_FRAME:g} s: nothing was learnt", "vcam status; vcam doctor"
@@ -141,10 +142,10 @@ class Lesson:
             self._progress = progress
             self._tell(progress)
 
-    def succeed(self, told: Told) -> None:
-        """The room is known now."""
+    def succeed(self, told: Told, file: str) -> None:
+        """The room is known now, and kept in `file`, unless that is empty."""
         shares = {"known": told.known, "people": told.people, "moving": told.moving}
-        self.done.set_result({name: round(100 * share, 1) for name, share in shares.items()})
+        self.done.set_result({name: round(100 * share, 1) for name, share in shares.items()} | {"file": file})
 
     def fail(self, error: BaseException) -> None:
         """Nothing was learnt. Does nothing if it is over already."""
@@ -163,6 +164,20 @@ def _refuse(settings: Settings) -> None:
             "auto-framing moves the picture, and a room that is known must stand still",
             "vcam set framing.auto=false, and try again",
         )
+
+
+def _obstacle(matting: Matting) -> UsageError | None:
+    """Why a network that is loaded does not help, if it does not."""
+    if matting.segmenter is None:
+        return UsageError(
+            "with the background none there is no network to tell whether the room is empty",
+            "vcam background blur, and try again",
+        )
+    if matting.room.kept is None:
+        off = matting.room is OFF
+        cure = "vcam set segment.room=told, and try again" if off else "it takes a camera that stands still"
+        return UsageError(f"no room can be learnt: {matting.room.why}", cure)
+    return None
 
 
 def _tenths(share: float) -> float:

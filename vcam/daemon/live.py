@@ -45,6 +45,7 @@ from vcam.daemon.targets import make_outputs, refuse_camera_as_output
 from vcam.daemon.watchdog import Watchdog, stuck_words
 from vcam.errors import CameraError, CameraStalled, VcamError
 from vcam.frames import Frame, check_size
+from vcam.matting import Matting
 from vcam.output.base import Output
 from vcam.pipeline import Pipeline, give_back_memory, give_cards, open_pipeline, tune_process
 from vcam.segment.emptyroom.telling import Told
@@ -236,7 +237,7 @@ class Live:
     def _show(self) -> bool:
         """Look around and show one picture. Whether it had the camera's pace; a placeholder has to be paced here."""
         if self._lesson:
-            self._lesson.turn(self.settings, self._clock(), has_network=self._has_network)
+            self._lesson.turn(self.settings, self._matting, self._clock())
             self._end_if_done(self._lesson)
         picture = self._take(self._look())
         if picture is Picture.UNSEEN and self.pipeline and self._lesson:
@@ -258,9 +259,8 @@ class Live:
         return Look(wanted, self.pipeline is not None, self.keeper.ready, self.keeper.error)
 
     @property
-    def _has_network(self) -> bool:
-        """Whether somebody can be found, or it is not known yet."""
-        return self.pipeline is None or self.pipeline.matting.segmenter is not None
+    def _matting(self) -> Matting | None:
+        return self.pipeline.matting if self.pipeline else None
 
     def _study(self, pipeline: Pipeline, lesson: Lesson) -> bool:
         """Read a frame, which is looked at and shown to nobody, and show the placeholder. Whether a frame came."""
@@ -307,7 +307,7 @@ class Live:
             raise VcamError("vcam is paused: the camera stays off", "vcam resume, and try again")
         if self._lesson is not None:
             raise VcamError("the empty room is being learnt already", "wait until that is done, and try again")
-        lesson.begin(self.settings, self._clock())
+        lesson.begin(self.settings, self._matting, self._clock())
         self._lesson, self.outlets.shut = lesson, True
         self._take(Asked.LEARN)
 
@@ -319,10 +319,12 @@ class Live:
         """Go back to what is the case without a lesson, and answer who has asked for it."""
         if lesson is not self._lesson:
             return
+        file = ""
         if isinstance(outcome, Told):
             try:
                 assert self.pipeline is not None
                 self.pipeline.matting.told(outcome.room)
+                file = self.pipeline.matting.room_status["file"]
             except Exception as error:
                 log.debug("the told room", exc_info=True)
                 outcome = error if isinstance(error, VcamError) else VcamError(f"it cannot be used: {error}")
@@ -332,7 +334,7 @@ class Live:
         self._take(self._look())
         self.outlets.shut = False
         if isinstance(outcome, Told):
-            lesson.succeed(outcome)
+            lesson.succeed(outcome, file)
         else:
             lesson.fail(outcome)
 

@@ -117,7 +117,7 @@ class Asked(Enum):
     PAUSE = auto()
     RESUME = auto()
     LEARN = auto()
-    """Look at the empty room; not to be asked in a pause."""
+    """Look at the empty room; nothing comes of it in a pause."""
     LEARNT = auto()
     """That is over, whatever has come of it."""
 
@@ -185,6 +185,8 @@ def step(phase: Phase, event: Event, now: float) -> Step:
         case Asked.PAUSE:
             return _rest(replace(phase, paused=True, learning=False), State.PAUSED, "asked to", now)
         case Asked.LEARN:
+            if phase.paused:
+                return _rest(phase, State.PAUSED, "asked to", now)
             phase = replace(phase, learning=True, stalled_since=None)
             return Step(phase.entered(State.LEARNING, LEARNS, now), Picture.CARD, CameraAction.OPEN, forget=True)
         case Asked.LEARNT:

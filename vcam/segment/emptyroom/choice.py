@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vcam.segment.emptyroom.saved import ROOM_KEYS, room_name
 from vcam.settings import Settings
@@ -32,6 +32,11 @@ class RoomChoice:
 
 
 OFF = RoomChoice(None, "segment.room is off")
+
+
+def nothing_known(why: str) -> dict[str, Any]:
+    """The status of a room of which nothing is known, as `KeptRoom.status` has it."""
+    return {"kept": "", "when": None, "known": 0.0, "agreement": None, "rests": why, "file": ""}
 
 
 def choose_room(settings: Settings, size: Size, source: str) -> RoomChoice:

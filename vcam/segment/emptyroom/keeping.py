@@ -28,6 +28,9 @@ from vcam.types import U8, Size
 
 _log = logging.getLogger(__name__)
 
+_said: set[str] = set()
+"""What was told of files."""
+
 SAVED_EVERY = 60.0
 """Seconds from one time that what was learnt is written to the next."""
 CLOSING = 0.4
@@ -68,7 +71,7 @@ class KeptRoom:
         self._full_range = False
         self._failed = ""
         self._strange = 0
-        self._came = False
+        self._came = self._unread = False
         self._lock = threading.Lock()
         """Held while the file is written or removed."""
         self._forgotten = 0
@@ -115,7 +118,7 @@ class KeptRoom:
     def forget(self) -> Future[bool]:
         """Know nothing any more; in the end whether there was a file, or the `VcamError` why it cannot be removed."""
         self._memory, self._known, self._failed, self._strange = None, None, "", 0
-        self._how, self._saved = "learnt", None
+        self._how, self._saved, self._unread = "learnt", None, False
         self._forgotten += 1
         done: Future[bool] = Future()
         threading.Thread(target=self._remove, args=(done,), name="vcam-room", daemon=True).start()
@@ -172,8 +175,12 @@ class KeptRoom:
             kept = read_room(place.path)
         except FileNotFoundError:
             return
-        except VcamError as error:
-            _log.warning("the room is not known: %s", error)
+        except Exception as error:
+            # it is not written over unasked: another version of vcam may read it
+            self._unread = True
+            if (words := f"the room is not known: {error}") not in _said:
+                _said.add(words)
+                _log.warning("%s", words)
             return
         about, room = kept.about, kept.room
         if about.how == "learnt" and not self._alone:
@@ -216,7 +223,7 @@ class KeptRoom:
         memory = self._memory
         if memory is None or self._place is None or self._private or memory.room is self._saved:
             return False
-        return not (self._how == "told" and self._strange >= ANOTHER)
+        return self._strange < ANOTHER if self._how == "told" else not self._unread
 
     def _save(self) -> None:
         """Write the room in a thread, unless the last one is still at it."""
@@ -231,10 +238,9 @@ class KeptRoom:
                     return
                 try:
                     place.write(room, how, when)
-                except VcamError as error:
-                    folders.cannot_keep("what is known of the room", place.path.parent, error.message)
-                except (OSError, MemoryError, cv2.error) as error:
-                    folders.cannot_keep("what is known of the room", place.path.parent, str(error))
+                except Exception as error:
+                    why = error.message if isinstance(error, VcamError) else str(error) or repr(error)
+                    folders.cannot_keep("what is known of the room", place.path.parent, why)
                 else:
                     self._saved = room
 

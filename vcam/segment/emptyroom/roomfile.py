@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 
 from vcam import folders
 from vcam.errors import InputError, OutputError
-from vcam.files import write_error, write_whole
+from vcam.files import no_file, write_error, write_whole
 from vcam.frames import MAX_SIDE, MIN_SIDE, Frame
 from vcam.printable import encodable
 from vcam.secrets import show_address
@@ -132,7 +132,7 @@ def rooms_folder() -> Path:
 
 def known_share(room: RoomPicture) -> float:
     """How much of it is known, 0 to 1."""
-    return round(np.count_nonzero(room.known) / room.known.size, 4)
+    return round(cv2.countNonZero(room.known) / room.known.size, 4)
 
 
 def read_about(path: Path) -> About:
@@ -163,8 +163,12 @@ def read_room(path: Path) -> Kept:
 def _split(path: Path) -> tuple[About, bytes]:
     """The first line and what follows."""
     try:
+        if what := no_file(path):
+            raise InputError(f"{path} is {what}", "remove it")
         with path.open("rb") as file:
             data = file.read(MOST_BYTES)
+    except NotADirectoryError as error:
+        raise FileNotFoundError(*error.args) from error
     except FileNotFoundError:
         raise
     except OSError as error:

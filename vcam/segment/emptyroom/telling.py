@@ -35,14 +35,17 @@ FIRST = 5
 RECENT = 0.3
 """How much the newest frame weighs in the average of the last ones."""
 
-MOVES, NOISES = 8.0, 6.0
-"""Levels, and multiples of the noise, from which on a difference between two frames is no noise."""
-NEARBY = 3
-"""Part of the picture's height over which the light is taken to change alike."""
+MOVES, NOISES, NOISIEST = 8.0, 6.0, 24.0
+"""Levels, and multiples of the noise, from which on a difference between two frames is no noise; and so many levels are
+no noise of any camera."""
+NEARBY, FLICKER = 3, 12.0
+"""Part of the picture's height over which the light is taken to change alike, and by how many levels at most."""
 MUCH = 0.1
 """Share of the picture that may move, as a screen or a curtain does; it is left unknown."""
-SHIFT, PEAK = 0.7, 0.1
-"""Pixels of the room's picture by which a quarter of it is found elsewhere, and how surely, for the camera's move."""
+PARTS, REACH = 4, 12
+"""Parts of a side of the room's picture, and pixels within which each is searched for: was the camera moved?"""
+ALIKE, BETTER = 0.5, 0.05
+"""The correlation at least of its texture there, and by how much it must be better than where it was."""
 
 BLACK, DARK = 10.0, 40.0
 """Luma, of 255, that nearly all of the picture stays below where the lens is covered, and where the light is out."""
@@ -164,14 +167,16 @@ class RoomTelling:
     def _is_at_rest(self) -> bool:
         """Whether nothing but little differs from the first frames, beyond noise and light."""
         reference = self._reference
-        gain = (float(self._half.mean()) + 1) / (float(reference.mean()) + 1)
-        difference = np.subtract(self._half, np.float32(gain) * reference, dtype=np.float32)
+        gain = np.median((self._half + np.float32(1)) / (reference + np.float32(1)))
+        difference = np.subtract(self._half, gain * reference, dtype=np.float32)
         side = self._half.shape[0] // NEARBY | 1
-        difference -= cv2.blur(difference, (side, side), borderType=cv2.BORDER_REFLECT)
+        # what moves must not be smeared over what is around it
+        light = np.clip(difference, -FLICKER, FLICKER)
+        difference -= cv2.blur(light, (side, side), borderType=cv2.BORDER_REFLECT)
         np.abs(difference, out=difference)
         # the median of the absolute value, for normal noise
         noise = float(np.median(difference)) * 1.48
-        moving = (difference > max(MOVES, NOISES * noise)).view(np.uint8)
+        moving = (difference > min(max(MOVES, NOISES * noise), NOISIEST)).view(np.uint8)
         moving = cv2.morphologyEx(moving, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)).astype(np.uint8, copy=False)
         if np.count_nonzero(moving) > MUCH * moving.size:
             return False
@@ -193,23 +198,26 @@ class RoomTelling:
 
 
 def is_moved(one: F32, other: F32) -> bool:
-    """Whether a picture moved as a whole, or grew: most of its textured quarters are found elsewhere in the other.
+    """Whether a picture moved as a whole, or grew: most of its textured parts are found elsewhere in the other.
 
     float32 (height, width) of one size, in levels of luma.
     """
-    height, width = one.shape[0] // 2, one.shape[1] // 2
-    window = cv2.createHanningWindow((width, height), cv2.CV_32F)
+    height, width = one.shape[0] // PARTS, one.shape[1] // PARTS
+    reach = min(REACH, height // 4, width // 4)
     first, second = _texture(one), _texture(other)
     textured = elsewhere = 0
-    for row in (0, height):
-        for column in (0, width):
-            mine, theirs = (part[row : row + height, column : column + width] for part in (first, second))
-            if float(np.mean(mine * mine)) < GRAIN:
+    for top in range(0, PARTS * height, height):
+        for left in range(0, PARTS * width, width):
+            inner = first[top + reach : top + height - reach, left + reach : left + width - reach]
+            if float(np.mean(inner * inner)) < GRAIN:
                 continue
             textured += 1
-            (x, y), peak = cv2.phaseCorrelate(np.ascontiguousarray(mine), np.ascontiguousarray(theirs), window)
-            elsewhere += bool(peak > PEAK and np.hypot(x, y) > SHIFT)
-    return elsewhere > max(textured / 2, 1)
+            scores = cv2.matchTemplate(
+                second[top : top + height, left : left + width], np.ascontiguousarray(inner), cv2.TM_CCOEFF_NORMED
+            )
+            best = float(scores.max())
+            elsewhere += best > ALIKE and best > float(scores[reach, reach]) + BETTER
+    return elsewhere > max(textured / 2, 2)
 
 
 def _texture(luma: F32) -> F32:
