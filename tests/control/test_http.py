@@ -20,6 +20,7 @@ STATUS: dict[str, Any] = {
     "fps_in": 30.0, "fps_out": 29.5, "cpu_percent": 12.0, "rss_mb": 140.0, "threads": 5, "uptime_s": 7.5,
     "frame_age_s": 0.25, "frames": 100, "dropped": 3, "repeated": 2, "without_person": 1, "skipped": 0,
     "cpu_ms": {"read": 1.5, "segment": 2.25}, "latency_ms": {"p50": 5.5},
+    "room": {"known": 0.75, "agreement": 0.98},
 }  # fmt: skip
 
 
@@ -36,6 +37,7 @@ def test_every_figure_has_its_name_its_kind_and_its_value() -> None:
         "vcam_uptime_s": 7.5, "vcam_frame_age_s": 0.25,
         "vcam_frames_total": 100, "vcam_dropped_total": 3, "vcam_repeated_total": 2,
         "vcam_without_person_total": 1, "vcam_skipped_total": 0, "vcam_watched": 1, "vcam_camera_on": 0,
+        "vcam_room_known": 0.75, "vcam_room_agreement": 0.98,
         'vcam_state{state="live"}': 1, 'vcam_cpu_ms{stage="read"}': 1.5, 'vcam_cpu_ms{stage="segment"}': 2.25,
         'vcam_latency_ms{quantile="p50"}': 5.5,
     }  # fmt: skip
@@ -44,6 +46,9 @@ def test_every_figure_has_its_name_its_kind_and_its_value() -> None:
         assert f"# TYPE {name} {kind}\n" in text
         assert f"# HELP {name} " in text
     assert text.endswith("\n")
+    unknown = prometheus_text(STATUS | {"room": {"known": 0.0, "agreement": None}})
+    assert "vcam_room_agreement" not in unknown
+    assert samples(unknown)["vcam_room_known"] == 0
 
 
 def test_figures_are_served_to_this_machine_alone() -> None:
