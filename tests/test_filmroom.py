@@ -191,7 +191,7 @@ def test_what_cannot_be_a_room_is_refused_before_any_work(tmp_path: Path) -> Non
 
 
 def test_a_picture_has_no_beginning() -> None:
-    with pytest.raises(InputError, match="has no beginning") as caught:
+    with pytest.raises(UsageError, match="have no beginning") as caught:
         RoomSource.parse("learn").of(Path("me.png"), SIZE, sighted())
     assert "--room FILE" in caught.value.hint
 

@@ -233,7 +233,9 @@ class Batch:
             raise
         with pipeline, stop_on_signals(pipeline.stop) as interrupted:
             kept, said = None, list[str]()
-            if self._room and pipeline.composer.needs_alpha:
+            if self._room and not pipeline.composer.needs_alpha:
+                said.append("nobody is looked for with the background none, so --room does nothing")
+            elif self._room:
                 told = self._room.of(job.source, camera.size, pipeline.matting, lambda: film(job.source))
                 kept, said = remember(pipeline.matting, told), [*told.notes]
             pipeline.open_outputs(camera.size, camera.fps)

@@ -104,7 +104,7 @@ class RoomSource:
             raise UsageError("--room is empty", f"say --room {LEARN}, or name a picture or folder")
         path = expand(text)
         if not os.path.isdir(path):
-            if not path.exists():
+            if not os.path.exists(path):
                 raise UsageError(f"there is no picture or folder {path}", f"check the path, or say --room {LEARN}")
             # what is damaged is told before any work
             read_rgba(path)
@@ -141,7 +141,7 @@ class RoomSource:
             raise UsageError(f"--room does nothing here: {why}", "leave --room away, or take another --model")
         if self.learns:
             if frames is None:
-                raise InputError(f"{source} is a picture: it has no beginning to learn the room from", _PICTURE)
+                raise no_beginning(source)
             return learnt(frames(), matting, source)
         return told(self._plate_of(source), size, matting, source)
 
@@ -159,6 +159,11 @@ class RoomSource:
             names = " and ".join(path.name for path in found)
             raise InputError(f"which is the room behind {source.name}: {names} in {self.plate}?", "keep one of them")
         return found[0]
+
+
+def no_beginning(source: Path) -> UsageError:
+    """The room is to be learnt from what is a picture, or holds nothing but pictures."""
+    return UsageError(f"{source}: pictures have no beginning to learn the room from", _PICTURE)
 
 
 def check(settings: Settings) -> None:

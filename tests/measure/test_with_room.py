@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from tests.datasets.helpers import write_picture
 from tests.datasets.rooms import SIZE, shots, write_film
 from vcam.batch import Batch, Job
 from vcam.camera.demo import room
@@ -118,11 +119,14 @@ def test_a_picture_that_is_of_no_use_ends_eval_at_once_and_a_film_of_nobody_is_r
 
 def test_the_network_alone_and_what_moves_by_itself_have_no_room(tmp_path: Path) -> None:
     path = str(plate(tmp_path, room(SIZE)))
+    write_picture(tmp_path / "pairs", "a.png", tmp_path / "pairs" / "a_mask.png")
     cases = (
         (eval_command, [str(tmp_path), "--plain", "--room", path], "--plain"),
         (eval_command, [str(tmp_path), "--room", ""], "--room is empty"),
         (apply_command, [path, str(tmp_path / "out.png"), "--room", path, "--auto-frame"], "auto-framing"),
         (apply_command, [path, path, "--room", path, "--overwrite"], "is the input itself"),
+        (apply_command, [path, str(tmp_path / "out.png"), "--room", "learn"], "pictures have no beginning"),
+        (eval_command, [str(tmp_path / "pairs"), "--room", "learn"], "pictures have no beginning"),
         (compare_command, [path, str(tmp_path / "o.png"), "--room", str(tmp_path / "none.png")], "there is no picture"),
     )  # fmt: skip
     for command, words, expected in cases:

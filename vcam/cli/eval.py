@@ -59,7 +59,7 @@ def eval(
     """
     from vcam.datasets.folder import find_pairs
     from vcam.errors import UsageError
-    from vcam.filmroom import PlateError, RoomSource
+    from vcam.filmroom import PlateError, RoomSource, no_beginning
     from vcam.frames import check_size
     from vcam.measure import evaluate
     from vcam.settings import parse_size
@@ -73,10 +73,17 @@ def eval(
     if found.alone:
         names = ", ".join(path.name for path in found.alone[:3]) + (", ..." if len(found.alone) > 3 else "")
         click.echo(f"vcam: {len(found.alone)} without a matte left out: {names}", err=True)
+    pairs = found.pairs
+    if source and source.learns:
+        pairs = [pair for pair in pairs if pair.video]
+        if not pairs:
+            raise no_beginning(folder)
+        if left := len(found.pairs) - len(pairs):
+            click.echo(f"vcam: {left} pictures left out: they have no beginning to learn the room from", err=True)
     items, failed = [], 0
     with evaluate.Evaluation(settings, size=scaled, plain=plain, room=source) as evaluation, _progress(as_json) as bar:
-        task = bar.add_task(folder.name, total=float(len(found.pairs)))
-        for number, pair in enumerate(found.pairs):
+        task = bar.add_task(folder.name, total=float(len(pairs)))
+        for number, pair in enumerate(pairs):
 
             def advance(done: int, of: int | None, number: int = number) -> None:
                 bar.update(task, completed=number + (min(done / of, 1) if of else 0))
@@ -87,7 +94,7 @@ def eval(
                     click.echo(f"vcam: {note}", err=True)
             except VcamError as error:
                 # one bad file must not cost the others, unless there are no others, or it is wanted by them all
-                if len(found.pairs) == 1 or (source and not source.plates and isinstance(error, PlateError)):
+                if len(pairs) == 1 or (source and not source.plates and isinstance(error, PlateError)):
                     raise
                 failed += 1
                 report(error)

@@ -84,11 +84,13 @@ def _run(source: Path, target: Path, settings: Settings, overwrite: bool, room: 
     )
 
     from vcam.batch import Batch, plan
-    from vcam.filmroom import PlateError, RoomSource
+    from vcam.filmroom import PlateError, RoomSource, no_beginning
 
     known = None if room is None else RoomSource.parse(room)
     rule = Overwriting(overwrite, lambda: files_read(settings)).with_inputs(*(known.files() if known else ()))
     jobs = plan(source, target, mattes=mattes, rule=rule)
+    if known and known.learns and jobs[0].picture:
+        raise no_beginning(source)
     console = Console(stderr=True)
     quiet = click.get_current_context().find_root().params.get("quiet", False)
     failed = 0
