@@ -37,11 +37,12 @@ def _runtime_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, _runtime_folders: Iterator[Path]) -> None:
-    """No test may depend on, or touch, the config file or the running vcam of whoever runs it."""
+    """No test may depend on, or touch, the config file, the running vcam or the known rooms of whoever runs it."""
     folder = next(_runtime_folders)
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("VCAM_CONFIG", str(folder / "no-config.toml"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
 
 
 @pytest.fixture(autouse=True)

@@ -230,6 +230,32 @@ def test_a_client_that_stops_reading_is_dropped_after_a_while(served: Served, mo
         until(gone)
 
 
+WAITS = b'{"jsonrpc":"2.0","method":"set","params":{"matte.edge":1},"id":1}\n'
+
+
+def test_who_goes_waits_for_nothing_any_more(served: Served) -> None:
+    with served.connect() as other, served.connect() as peer:
+        other.sendall(WAITS)
+        until(lambda: len(served.waiting) == 1)
+        peer.sendall(WAITS + WAITS)
+        until(lambda: len(served.waiting) == 3)
+    until(lambda: all(future.cancelled() for future in served.waiting[1:]))
+    still_answers(served)
+
+
+def test_who_has_only_nothing_more_to_say_still_waits(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "TICK", 0.01)
+    with served.connect() as peer:
+        peer.sendall(WAITS)
+        peer.shutdown(socket.SHUT_WR)
+        until(lambda: len(served.waiting) == 1)
+        still_answers(served)
+        time.sleep(0.1)
+        assert not served.waiting[0].cancelled()
+        served.waiting[0].set_result({"a": 1})
+        assert next(lines(peer))["result"] == {"a": 1}
+
+
 def test_the_number_of_clients_is_limited_and_who_leaves_makes_way(served: Served) -> None:
     with ExitStack() as stack:
         for _ in range(server_module.MAX_CLIENTS):

@@ -131,7 +131,9 @@ class Daemon:
     def pipeline(self, settings: Settings, camera: Any, size: Size, outputs: list[Any]) -> Pipeline:
         background = self.parts.background(settings.background.spec, settings.background)
         network = self.network(settings.segment, size) if background.needs_alpha else None
-        return Pipeline(camera, network, self.parts.matte(settings.matte), PlateComposer(background, size), outputs)
+        composer = PlateComposer(background, size)
+        room = self.parts.room(settings, size, settings.camera.source)
+        return Pipeline(camera, network, self.parts.matte(settings.matte), composer, outputs, room=room)
 
     def _run(self) -> None:
         try:
@@ -201,12 +203,12 @@ matte.edge = 7
 class Steered:
     """A daemon with its control socket and a config file."""
 
-    def __init__(self, folder: Path, options: Mapping[str, Any] = {}) -> None:
-        """options: besides `OPTIONS`."""
+    def __init__(self, folder: Path, options: Mapping[str, Any] = {}, **daemon: Any) -> None:
+        """options: besides `OPTIONS`; daemon: for `Daemon`."""
         self.config = folder / "config.toml"
         self.config.write_text(CONFIG)
         self.origin = Origin({**OPTIONS, **options}, (), "", self.config)
-        self.daemon = Daemon(self.origin.read())
+        self.daemon = Daemon(self.origin.read(), **daemon)
         self.control = Control(self.daemon.life, self.origin)
 
     @property

@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
@@ -464,9 +465,35 @@ def test_the_command_s_errors(teachable: Steered) -> None:
     error = run("room", "learn", "--wait", "0").exception
     assert isinstance(error, VcamError)
     assert (error.exit_status, error.message) == (1, "somebody is in the picture")
-    assert isinstance(run("room", "learn", "--wait", "soon").exception, Exception)
+    for wait in ("soon", "-1", "61", "nan", "inf"):
+        assert isinstance(run("room", "learn", "--wait", wait).exception, click.UsageError)
     teachable.daemon.life.pause().result(5)
     assert "paused" in str(run("room", "learn", "--wait", "0").exception)
+
+
+def test_a_loop_that_hangs_is_said_and_nothing_is_learnt_when_it_goes_on(
+    teachable: Steered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vcam.daemon.watchdog.STUCK", 0.3)
+    monkeypatch.setattr("vcam.daemon.watchdog.LOOK", 0.05)
+    go, daemon = threading.Event(), teachable.daemon
+    look = daemon.networks[0]._script
+
+    def hangs(frame: Frame) -> np.ndarray:
+        if daemon.life.state is State.LEARNING:
+            go.wait(20)
+        return np.asarray(look(frame))
+
+    daemon.networks[0]._script = hangs
+    done = run("room", "learn", "--wait", "0")
+    assert done.return_value == 1
+    assert "the loop is stuck" in done.stderr
+    assert "nothing was learnt" in done.stderr
+    go.set()
+    goes_on(teachable)
+    pipeline = daemon.life.pipeline
+    assert pipeline is not None
+    assert pipeline.matting.room_status["kept"] == ""
 
 
 def test_without_a_daemon_the_command_says_how_to_start_one() -> None:

@@ -144,13 +144,25 @@ def test_somebody_in_the_picture_ends_it_at_once() -> None:
     assert isinstance(forced.go(30, look), Told)
 
 
-def test_a_bug_is_no_end_of_the_loop() -> None:
+def test_a_network_s_hiccup_is_passed_over_and_a_bug_is_said_in_the_end() -> None:
+    hiccups = [ZeroDivisionError("a bug"), MemoryError(), EngineError("hot")]
+
+    def hiccup(frame: Frame) -> Map:
+        if hiccups:
+            raise hiccups.pop()
+        return nobody(frame)
+
+    assert isinstance(Run(0.0).go(30, hiccup), Told)
+
     def look(frame: Frame) -> Map:
         raise ZeroDivisionError("a bug")
 
-    error = Run(0.0).go(30, look)
-    assert isinstance(error, VcamError)
-    assert "unexpected ZeroDivisionError" in error.message
+    assert "cannot tell whether the room is empty: ZeroDivisionError('a bug')" in Run(0.0).go(30, look).message
+
+
+def test_a_bug_in_the_judging_is_no_end_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vcam.segment.emptyroom.telling.RoomTelling.finish", lambda self: 1 / 0)
+    assert "unexpected ZeroDivisionError" in Run(0.0).go(10).message
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from vcam.infer.choices import EngineChoice
 from vcam.infer.runner import Runner
 from vcam.matte.factory import make_matte
 from vcam.pipeline import Pipeline
+from vcam.segment.emptyroom.memory import RoomMemory
 from vcam.segment.region import RegionTracker
 from vcam.segment.rest import RestCheck
 from vcam.segment.segmenter import NetworkSegmenter
@@ -73,13 +74,13 @@ def the_person(frame: Frame) -> F32:
 class Faults:
     """Each kind of fault comes up again and again, at intervals that have no common divisor."""
 
-    KINDS = (
+    KINDS: tuple[str, ...] = (
         "engine error", "engine bug", "engine NaN", "engine shape", "engine type", "engine hangs", "engine no memory",
         "matte bug", "matte no memory", "matte of an older frame", "matte of another size", "background bug",
         "background gone", "blend no memory", "camera size", "camera lost", "camera stalls", "camera bug",
         "output lost", "map of an older frame", "map of no part", "engine below zero",
     )  # fmt: skip
-    PRIMES = (
+    PRIMES: tuple[int, ...] = (
         53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 251, 257, 263, 269, 127, 131, 137,
     )  # fmt: skip
 
@@ -336,6 +337,30 @@ class FaultyBlender(PlanarBlender):
 Wishes = Callable[[], Iterator[tuple[str, object]]]
 
 
+class RoomFaults(Faults):
+    """Those of the memory of the room as well."""
+
+    KINDS = (*Faults.KINDS, "room bug", "room no memory")
+    PRIMES = (*Faults.PRIMES, 641, 643)
+
+
+class FaultyRoom(RoomMemory):
+    """A memory of the room that now and then fails, in the middle of a frame too."""
+
+    faults: RoomFaults | None = None
+    used = 0
+
+    def correct(self, seen: Map, frame: Frame) -> Map:
+        faults = self.faults
+        if faults and faults.due("room bug"):
+            raise IndexError("a bug")
+        corrected = super().correct(seen, frame)
+        FaultyRoom.used += self.finding is not None
+        if faults and faults.due("room no memory"):
+            raise MemoryError
+        return corrected
+
+
 class Trial(Daemon):
     """A daemon with every fault there is, whose settings are changed as fast as they can be."""
 
@@ -344,11 +369,13 @@ class Trial(Daemon):
     tracker_class: type[RegionTracker] = RegionTracker
     check_class: type[RestCheck] = RestCheck
     faults_class: type[Faults] = Faults
+    settings = SETTINGS
 
     def __init__(self) -> None:
         self.faults = self.faults_class()
+        FaultyRoom.faults, FaultyRoom.used = self.faults if isinstance(self.faults, RoomFaults) else None, 0
         super().__init__(
-            SETTINGS,
+            self.settings,
             background=lambda spec, settings: FaultyBackground(self.faults, spec, settings),
             matte=lambda settings: FaultyMatte(self.faults, settings),
         )
@@ -378,9 +405,10 @@ class Trial(Daemon):
 
         composer._fit = fit_faultily  # type: ignore[method-assign]
         fit_faultily(SIZE)
-        return self.pipeline_class(
-            camera, self.network(settings.segment, SIZE), self.parts.matte(settings.matte), composer, outputs
-        )
+        network, matte = self.network(settings.segment, SIZE), self.parts.matte(settings.matte)
+        made = self.pipeline_class(camera, network, matte, composer, outputs)
+        made.matting.exchange_room(self.parts.room(settings, SIZE, settings.camera.source))
+        return made
 
     def judge(self, frames: int, *, enough: int | None = None, wishes: Wishes | None = None) -> int:
         """Run for so many frames, or until `enough` pictures show the room; how many do."""

@@ -52,6 +52,7 @@ GUESTS = {
     "tools-0.15.0": ("inside_tools.py", "trixie", []),
     "jpeg-0.12.7": ("inside_jpeg.py", "bookworm", TWO_LOOPBACKS),
     "jpeg-0.15.0": ("inside_jpeg.py", "trixie", TWO_LOOPBACKS),
+    "room-0.15.0": ("inside_room.py", "trixie", []),
     "endure-0.15.0": ("inside_endure.py", "trixie", TWO_LOOPBACKS),
     "trouble-0.12.7": ("inside_trouble.py", "bookworm", TWO_LOOPBACKS),
     "browser-0.15.0": ("inside_browser.py", "trixie", TWO_LOOPBACKS),

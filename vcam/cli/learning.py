@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,6 +44,8 @@ def learn(wait: float, force: bool, name: str, as_json: bool) -> int:
     """
     from vcam.control.client import ControlClient
 
+    if math.isnan(wait):
+        raise click.BadParameter("not a number of seconds", param_hint="--wait")
     with ControlClient(name, timeout=_PATIENCE) as daemon:
         daemon.call("subscribe", {"events": ["learning"]})
         quiet = click.get_current_context().find_root().params.get("quiet", False)

@@ -35,7 +35,8 @@ def status_table(status: dict[str, Any]) -> Table:
         row("output", _output(output))
     row("picture", f"{status['size']}, background {status['background']}")
     row("network", _network(status))
-    row("room", room_words(status["room"]))
+    if room := status.get("room"):
+        row("room", room_words(room))
     frames = f"{status['fps_in']:g} a second in, {status['fps_out']:g} out of {status['fps']:g}"
     age = status.get("frame_age_s")
     row("frames", frames if age is None else f"{frames}; the last picture {age:.1f} s ago")

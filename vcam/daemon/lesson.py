@@ -59,7 +59,7 @@ class Lesson:
         self._begins = math.inf
         self._since: float | None = None
         self._telling: RoomTelling | None = None
-        self._trouble: EngineError | None = None
+        self._trouble: Exception | None = None
         self._progress: Progress | None = None
         self._settings: Settings
 
@@ -113,16 +113,22 @@ class Lesson:
             self._since = now
         try:
             seen = look(frame)
+        except Exception as error:
+            # a network has hiccups; that it cannot do it at all, time tells
+            self._trouble = error
+            return
+        try:
+            self._telling.add(seen, frame)
         except EngineError as error:
             self._trouble = error
             return
-        self._telling.add(seen, frame)
         if now - self._since >= SECONDS and self._telling.looked >= FRAMES:
             self.outcome = self._telling.finish()
 
     def _too_few(self) -> VcamError:
         if self._trouble is not None:
-            return VcamError(f"the network cannot tell whether the room is empty: {self._trouble.message}", "try again")
+            why = self._trouble.message if isinstance(self._trouble, VcamError) else repr(self._trouble)
+            return VcamError(f"the network cannot tell whether the room is empty: {why}", "try again; vcam doctor")
         count = self._telling.looked if self._telling else 0
         return CameraError(
             f"only {count} frames have come in {LONGEST:g} s: nothing was learnt",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tests.segment.emptyroom import test_memory as scene
 from tests.segment.emptyroom.test_memory import SHELF, SIZE, map_of, shot, with_person
 from vcam import folders
 from vcam.errors import InputError, OutputError, UsageError
-from vcam.frames import Frame, Map
+from vcam.frames import Box, Frame, Map
 from vcam.segment.emptyroom import keeping
 from vcam.segment.emptyroom.choice import choose_room
 from vcam.segment.emptyroom.keeping import KeptRoom
@@ -463,4 +464,33 @@ def test_frames_of_another_size_are_left_as_they_are(place: RoomPlace) -> None:
     frame = Frame.allocate(128, 72)
     seen = Map.whole(np.zeros((72, 128), np.float32), frame)
     assert first.correct(seen, frame) is seen
+    assert helps(first)
+
+
+@pytest.mark.parametrize("what", ["of another frame", "of no part", "odd", "NaN", "below zero", "of another type"])
+def test_a_map_that_is_none_is_left_for_the_matte_to_refuse_and_nothing_is_learnt_of_it(
+    what: str, place: RoomPlace
+) -> None:
+    first = kept(place)
+    first.told(known())
+    memory = first._memory
+    assert memory is not None
+    for number in range(30):
+        frame = frame_of(number % 5)
+        seen = map_of(frame)
+        if what == "of another frame":
+            seen = replace(seen, seq=frame.seq + 1)
+        elif what == "of no part":
+            seen = replace(seen, box=seen.box.moved(frame.width, 0))
+        elif what == "odd":
+            seen = replace(seen, box=Box(1, 1, 101, 101))
+        elif what == "NaN":
+            seen.probability[3, 3] = np.nan
+        elif what == "below zero":
+            seen.probability[...] -= 1
+        else:
+            seen = replace(seen, probability=seen.probability.astype(np.float64))  # type: ignore[arg-type]
+        assert first.correct(seen, frame) is seen
+    assert memory.agreement is None
+    assert first.status()["rests"] == keeping.NO_FRAME
     assert helps(first)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from vcam.errors import VcamError
+from vcam.errors import EngineError, VcamError
 from vcam.frames import Box, Frame, Map
 from vcam.segment.emptyroom.memory import mean_room
 from vcam.segment.emptyroom.picture import picture_size
@@ -280,6 +281,28 @@ def test_another_size_or_range_ends_it() -> None:
     for other in (small, frame(full_range=False)):
         with pytest.raises(VcamError, match="changed its form"):
             telling.add(Map.whole(nobody(other, 0), other), other)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seq": 3}, "none of this frame"),
+        ({"box": Box(0, 0, 0, 0)}, "none of this frame"),
+        ({"box": Box(320, 0, 960, 360)}, "none of this frame"),
+        ({"probability": np.full((144, 256), np.nan, np.float32)}, "no probabilities"),
+        ({"probability": np.full((144, 256), -1, np.float32)}, "no probabilities"),
+        ({"probability": np.full((144, 256), 7, np.float32)}, "no probabilities"),
+        ({"probability": np.zeros((1, 144, 256), np.float32)}, "no probabilities"),
+        ({"probability": np.zeros((0, 256), np.float32)}, "no probabilities"),
+        ({"probability": np.zeros((144, 256), np.uint8)}, "no probabilities"),
+    ],
+)
+def test_what_is_no_map_of_the_frame_says_nothing_of_it(change: dict[str, Any], said: str) -> None:
+    shown = frame()
+    telling = RoomTelling(SIZE, full_range=True, force=True)
+    with pytest.raises(EngineError, match=said):
+        telling.add(replace(Map.whole(nobody(shown, 0), shown), **change), shown)
+    assert telling.looked == 0
 
 
 def test_memory_does_not_grow_with_the_frames() -> None:

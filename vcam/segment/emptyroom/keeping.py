@@ -20,7 +20,7 @@ import numpy as np
 from vcam import folders
 from vcam.colour import to_limited
 from vcam.errors import UsageError, VcamError
-from vcam.frames import Frame, Map
+from vcam.frames import Box, Frame, Map
 from vcam.segment.emptyroom.memory import STRANGER, RoomMemory
 from vcam.segment.emptyroom.picture import RoomPicture, picture_size
 from vcam.segment.emptyroom.roomfile import How, RoomPlace, known_share, read_room
@@ -37,6 +37,9 @@ CLOSING = 0.4
 """Seconds that the end waits for the disk."""
 ANOTHER = 60
 """Frames in a row, two seconds, in which the camera sees another room until that one is not kept as the told one."""
+
+_TOLERANCE = 1e-3
+"""Beyond 0 and 1, for networks that round."""
 
 NOT_TOLD = "no room is known: vcam room learn"
 NO_FRAME = "no frame has come"
@@ -71,7 +74,7 @@ class KeptRoom:
         self._full_range = False
         self._failed = ""
         self._strange = 0
-        self._came = self._unread = False
+        self._came = self._used = self._unread = False
         self._lock = threading.Lock()
         """Held while the file is written or removed."""
         self._forgotten = 0
@@ -83,8 +86,11 @@ class KeptRoom:
             self._load(place)
 
     def correct(self, seen: Map, frame: Frame) -> Map:
-        """See `RoomMemory.correct`. Raises nothing: the map is left as it is then."""
-        if self._failed:
+        """See `RoomMemory.correct`. Raises nothing: the map is left as it is then.
+
+        So is one that is none of this frame, or holds what are no probabilities: the matte shall see that it does.
+        """
+        if self._failed or not _is_sound(seen, frame):
             return seen
         try:
             memory = self._memory
@@ -164,7 +170,7 @@ class KeptRoom:
             return self._failed
         if memory is None:
             return NO_FRAME if self._known or self._alone else NOT_TOLD
-        if memory.finding is not None:
+        if self._used:
             return ""
         if memory.agreement is None:
             return UNLIKE if self._came else NO_FRAME
@@ -202,7 +208,7 @@ class KeptRoom:
         return self._start(frame.full_range)
 
     def _start(self, full_range: bool) -> RoomMemory:
-        self._full_range = full_range
+        self._full_range, self._came, self._used = full_range, False, False
         self._memory = RoomMemory(self._size, full_range=full_range, room=self._known)
         if self._known is None:
             # that nothing is known is nothing to keep
@@ -211,7 +217,9 @@ class KeptRoom:
 
     def _watch(self, memory: RoomMemory) -> None:
         """After each frame: is there something to be kept?"""
-        self._came, agreement = True, memory.agreement
+        agreement = memory.agreement
+        # for who asks in the middle of the next frame
+        self._came, self._used = True, memory.finding is not None
         if agreement is not None and self._strange < ANOTHER:
             self._strange = self._strange + 1 if agreement < STRANGER else 0
         if self._clock() - self._looked >= SAVED_EVERY and self._is_new:
@@ -261,6 +269,17 @@ class KeptRoom:
                 done.set_result(self._place is not None and self._place.remove())
             except VcamError as error:
                 done.set_exception(error)
+
+
+def _is_sound(seen: Map, frame: Frame) -> bool:
+    """Whether a map is one, and of this frame."""
+    probability, whole = seen.probability, Box(0, 0, *frame.size)
+    if seen.seq != frame.seq or seen.box.empty or any(side % 2 for side in seen.box) or seen.box.union(whole) != whole:
+        return False
+    if probability.ndim != 2 or not probability.size or probability.dtype != np.float32:
+        return False
+    # NaN fails both comparisons
+    return bool(probability.min() >= -_TOLERANCE and probability.max() <= 1 + _TOLERANCE)
 
 
 def _of_size(room: RoomPicture, size: Size) -> RoomPicture:

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vcam.errors import VcamError
-from vcam.frames import Frame, Map
+from vcam.errors import EngineError, VcamError
+from vcam.frames import Box, Frame, Map
 from vcam.scaling import Reducer, halve
 from vcam.segment.emptyroom.light import GRAIN, WINDOW
 from vcam.segment.emptyroom.picture import RoomPicture, picture_size
@@ -101,8 +101,10 @@ class RoomTelling:
     def add(self, seen: Map, frame: Frame) -> None:
         """One more frame, with what the network alone sees in it; nothing of it is kept but in sums.
 
-        Raises `VcamError` once it is sure that this is no empty room, or not at rest; no more may be added then.
+        Raises `EngineError` for what is no map of this frame, which may be a hiccup; else `VcamError`, once it is sure
+        that this is no empty room, or not at rest: no more may be added then.
         """
+        check_map(seen, frame)
         if frame.size != self._frame_size or frame.full_range != self._full_range:
             raise VcamError("the camera's picture has changed its form meanwhile", "try again")
         self.looked += 1
@@ -195,6 +197,17 @@ class RoomTelling:
         if is_moved(self._first, now):
             return _moved()
         return VcamError("something moves in the picture, or the light changes", _STILL)
+
+
+def check_map(seen: Map, frame: Frame) -> None:
+    """Raise `EngineError` for a map that is none of this frame, or none at all: NaN is nobody, by any comparison."""
+    p = seen.probability
+    whole = Box(0, 0, *frame.size)
+    if seen.seq != frame.seq or seen.box.empty or seen.box.union(whole) != whole:
+        raise EngineError("the network's map is none of this frame")
+    sound = p.ndim == 2 and p.size > 0 and p.dtype.kind == "f"
+    if not (sound and float(p.min()) >= -0.01 and float(p.max()) <= 1.01):
+        raise EngineError("the network's map holds what are no probabilities")
 
 
 def is_moved(one: F32, other: F32) -> bool:
