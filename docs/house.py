@@ -37,8 +37,9 @@ FLOORS = (
     Floor("programs", ("daemon", "doctor", "measure", "train", "batch"),
           "What a command starts: the virtual camera's life, the search for causes, measurements, networks made here, "
           "work on files."),
-    Floor("parts of programs", ("control", "machine", "datasets", "pipeline", "library"),
-          "The wire to a vcam that runs; this computer; pictures with mattes; the loop; vcam for other programs."),
+    Floor("parts of programs", ("control", "machine", "datasets", "filmroom", "pipeline", "library"),
+          "The wire to a vcam that runs; this computer; pictures with mattes; the room behind films; the loop; "
+          "vcam for other programs."),
     Floor("matting", ("matting",), "From a frame to its matte: network and matte stage put together, in one place."),
     Floor("stages", ("camera", "segment", "matte", "compose", "output"), "A frame's way, one stage a room."),
     Floor("networks", ("models",), "What is known of networks: cards, where they lie, conversion."),

@@ -19,6 +19,7 @@ from vcam.compose.effects import make_effects
 from vcam.compose.matteview import MatteView
 from vcam.errors import InputError, UsageError
 from vcam.files import Overwriting, no_folder, write_error
+from vcam.filmroom import RoomSource, check, film, remember, unrecognised
 from vcam.frames import Frame, check_size
 from vcam.images import frame_to_bgr, is_moving, pictures_in, write_image, written_suffix
 from vcam.matting import open_matting
@@ -171,13 +172,15 @@ def _some(suffixes: frozenset[str]) -> str:
 class Batch:
     """Works off jobs with one set of settings, keeping the network loaded between pictures; a context manager."""
 
-    def __init__(self, settings: Settings, *, mattes: bool) -> None:
-        """Raises `UsageError` for settings that cannot be meant."""
+    def __init__(self, settings: Settings, *, mattes: bool, room: RoomSource | None = None) -> None:
+        """room: what is known of the rooms behind. Raises `UsageError` for settings that cannot be meant."""
         tune_process()
         if mattes:
             # whatever the config file says: without a background there would be no matte
             settings = settings.replace(background__spec="green", filters__chain=(), framing__auto=False)
-        self._settings, self._mattes = settings, mattes
+        if room:
+            check(settings)
+        self._settings, self._mattes, self._room = settings, mattes, room
         self._stills: StillComposer | None = None
 
     def run(self, job: Job, progress: Progress) -> Done:
@@ -205,10 +208,18 @@ class Batch:
         if self._stills is None:
             self._stills = StillComposer(self._settings, mattes=self._mattes)
         width, height = camera.true_size
+        notes = [f"{job.source} moves: only its first picture was taken"] if moving else []
+        kept = None
+        if self._room:
+            told = self._room.of(job.source, camera.true_size, self._stills.matting)
+            kept = remember(self._stills.matting, told)
+            notes += told.notes
         write_image(job.target, self._stills.picture(frame)[:height, :width], job.rule)
         progress(1, 1)
+        if kept and (word := unrecognised(job.source.name, kept.recognised, kept.frames)):
+            notes.append(word)
         cost = 1e3 * (time.process_time() - start)
-        return Done(1, cost, notes=[f"{job.source} moves: only its first picture was taken"] if moving else [])
+        return Done(1, cost, notes=notes)
 
     def _video(self, job: Job, progress: Progress) -> Done:
         camera = VideoFile(job.source, paced=False)
@@ -221,12 +232,19 @@ class Batch:
             camera.close()
             raise
         with pipeline, stop_on_signals(pipeline.stop) as interrupted:
+            kept, said = None, list[str]()
+            if self._room and not pipeline.composer.needs_alpha:
+                said.append("nobody is looked for with the background none, so --room does nothing")
+            elif self._room:
+                told = self._room.of(job.source, camera.size, pipeline.matting, lambda: film(job.source))
+                kept, said = remember(pipeline.matting, told), [*told.notes]
             pipeline.open_outputs(camera.size, camera.fps)
             while not interrupted and pipeline.step():
                 progress(pipeline.timings.frames, camera.frames)
             timings = pipeline.timings
             notes = [f"{camera.description} {note}" for note in camera.notes]
             notes += [*_not_kept(job, camera, output), "" if interrupted else _cut(camera, timings.frames)]
+            notes += [*said, unrecognised(job.source.name, kept.recognised, kept.frames) if kept else ""]
             if interrupted and isinstance(output, VideoFileOutput):
                 output.end_early()
             cost = sum(timings.stages_ms().values())
@@ -299,14 +317,15 @@ class StillComposer:
         self._mattes = mattes
         self._background = parse_background(settings.background.spec, settings.background)
         self._effects = make_effects(settings.filters, settings.overlay, still=True)
-        self._matting = open_matting(settings, (256, 256), still=True)
+        self.matting = open_matting(settings, (256, 256), still=True)
+        """What finds the person in them."""
 
     def picture(self, frame: Frame) -> U8:
         """The matte (height, width) of a frame or its composited picture (height, width, 3) BGR, a fresh array."""
-        self._matting.reset()
+        self.matting.reset()
         if self._mattes:
-            return self._matting.picture(frame)
-        alpha = self._matting.alpha(frame)
+            return self.matting.picture(frame)
+        alpha = self.matting.alpha(frame)
         self._background.prepare(frame.size)
         composer = PlateComposer(self._background, frame.size)
         composer.set_filters(self._effects)
@@ -314,5 +333,5 @@ class StillComposer:
 
     def close(self) -> None:
         """Free network and background."""
-        self._matting.close()
+        self.matting.close()
         self._background.close()

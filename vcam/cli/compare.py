@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from vcam.cli import complete
-from vcam.cli.options import Named, load_settings, overwrite_option, settings_options
+from vcam.cli.options import OF_A_CAMERA, Named, load_settings, overwrite_option, room_option, settings_options
 from vcam.files import Overwriting
 from vcam.settings import files_read
 
@@ -24,7 +24,8 @@ from vcam.settings import files_read
 @click.option("--variant", "variants", multiple=True, metavar="KEY=VALUE,...", help="A variant with these settings.")
 @click.option("--frame", default=30, show_default=True, type=click.IntRange(0), metavar="NUMBER",
               help="Which frame of a video to show; those before it are run, too.")  # fmt: skip
-@settings_options("segment", "matte", "background")
+@room_option
+@settings_options("segment", "matte", "background", but=OF_A_CAMERA)
 def compare(
     input: Path,
     output: Path,
@@ -32,6 +33,7 @@ def compare(
     filters: tuple[str, ...],
     variants: tuple[str, ...],
     frame: int,
+    room: str | None,
     profile: str,
     assignments: tuple[str, ...],
     **options: Any,
@@ -39,29 +41,37 @@ def compare(
     """Lay variants of a picture side by side: picture, matte, enlarged edges and what each costs.
 
     INPUT is a picture or a video; OUT a page (.html, with everything in it) or a picture (.png). The first variant is
-    always the settings as they are; the enlarged parts are those where the variants differ most.
+    always the settings as they are; the enlarged parts are those where the variants differ most. With --room the second
+    variant is the same with what is known of the room, and so are all that follow.
 
     \b
     vcam compare me.jpg look.html --filter smoothstep --filter color-transfer
     vcam compare talk.mp4 edge.png --variant matte.edge=0 --variant matte.edge=4,matte.softness=1
+    vcam compare talk.mp4 room.html --room empty.jpg
     """
     from rich.console import Console
     from rich.progress import Progress
 
+    from vcam.filmroom import RoomSource
     from vcam.measure import sheet
     from vcam.measure.compare import compare as run
     from vcam.measure.compare import plan_variants, with_variant
 
     settings = load_settings(options, profile, assignments).settings
-    planned = plan_variants(filters, variants)
+    known = None if room is None else RoomSource.parse(room)
+    planned = plan_variants(filters, variants, room=known is not None)
     own = [settings, *(with_variant(settings, variant) for variant in planned)]
-    rule = Overwriting(overwrite, lambda: chain.from_iterable(files_read(each) for each in own)).with_inputs(input)
+    read = known.files() if known else []
+    rule = Overwriting(overwrite, lambda: chain.from_iterable(files_read(each) for each in own))
+    rule = rule.with_inputs(input, *read)
     sheet.check_target(output, rule)
     console = Console(stderr=True)
     quiet = click.get_current_context().find_root().params.get("quiet", False)
     with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
         task = bar.add_task("comparing", total=len(planned))
-        comparison = run(input, settings, planned, frame, lambda done: bar.update(task, completed=done))
+        comparison = run(input, settings, planned, frame, lambda done: bar.update(task, completed=done), known)
+    for note in comparison.notes:
+        click.echo(f"vcam: {note}", err=True)
     sheet.write_page(output, comparison, rule)
     if not quiet:
         for result in comparison.results:

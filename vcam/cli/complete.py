@@ -107,6 +107,7 @@ def assignments(context: click.Context, parameter: click.Parameter, typed: str) 
 
 
 files = _offer(tuple, files=True)
+rooms = _offer(lambda: ("learn",), files=True)
 filters = _offer(_filters, files=False)
 models = setting("segment.model")
 profiles = _offer(_profiles, files=False)

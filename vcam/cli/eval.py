@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vcam.cli.main import report
-from vcam.cli.options import Named, load_settings, settings_options
+from vcam.cli.options import OF_A_CAMERA, Named, load_settings, room_option, settings_options
 from vcam.errors import VcamError
 from vcam.printable import json_text
 
@@ -19,18 +19,21 @@ COLUMNS = {
     "dtssd": "flicker (dtSSD)",
     "lag": "lag (frames)",
 }
+HEADINGS = {**COLUMNS, "recognised": "room seen %"}
 
 
 @click.command()
 @click.argument("folder", type=Named())
 @click.option("--size", default="", metavar="WxH", help="Scale pictures and videos to this size first.")
 @click.option("--plain", is_flag=True, help="Score the network's output alone, scaled up bilinearly, to compare with.")
+@room_option
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
-@settings_options("segment", "matte")
+@settings_options("segment", "matte", but=OF_A_CAMERA)
 def eval(
     folder: Path,
     size: str,
     plain: bool,
+    room: str | None,
     as_json: bool,
     profile: str,
     assignments: tuple[str, ...],
@@ -45,43 +48,62 @@ def eval(
     on the right side of it. MAD: mean difference of the mattes. Flicker: how differently they change from frame to
     frame. Lag: frames by which the matte comes late.
 
+    With --room each figure is there twice, without and with what is known of the room; the frames that it was learnt
+    from are in neither.
+
     \b
     vcam eval portraits/
     vcam eval portraits/ --plain          the network alone, to compare with
     vcam eval clips/ --temporal 0 --json
+    vcam eval clips/ --room learn         clips that begin with the empty room
     """
     from vcam.datasets.folder import find_pairs
+    from vcam.errors import UsageError
+    from vcam.filmroom import PlateError, RoomSource, no_beginning
     from vcam.frames import check_size
     from vcam.measure import evaluate
     from vcam.settings import parse_size
 
     settings = load_settings(options, profile, assignments).settings
     scaled = check_size(*parse_size(size), what="--size") if size else None
+    if plain and room is not None:
+        raise UsageError("--plain scores the network alone, without any room", "leave --plain or --room away")
+    source = None if room is None else RoomSource.parse(room)
     found = find_pairs(folder)
     if found.alone:
         names = ", ".join(path.name for path in found.alone[:3]) + (", ..." if len(found.alone) > 3 else "")
         click.echo(f"vcam: {len(found.alone)} without a matte left out: {names}", err=True)
+    pairs = found.pairs
+    if source and source.learns:
+        pairs = [pair for pair in pairs if pair.video]
+        if not pairs:
+            raise no_beginning(folder)
+        if left := len(found.pairs) - len(pairs):
+            click.echo(f"vcam: {left} pictures left out: they have no beginning to learn the room from", err=True)
     items, failed = [], 0
-    with evaluate.Evaluation(settings, size=scaled, plain=plain) as evaluation, _progress(as_json) as bar:
-        task = bar.add_task(folder.name, total=float(len(found.pairs)))
-        for number, pair in enumerate(found.pairs):
+    with evaluate.Evaluation(settings, size=scaled, plain=plain, room=source) as evaluation, _progress(as_json) as bar:
+        task = bar.add_task(folder.name, total=float(len(pairs)))
+        for number, pair in enumerate(pairs):
 
             def advance(done: int, of: int | None, number: int = number) -> None:
                 bar.update(task, completed=number + (min(done / of, 1) if of else 0))
 
             try:
                 items.append(evaluation.run(pair, advance))
+                for note in items[-1].notes:
+                    click.echo(f"vcam: {note}", err=True)
             except VcamError as error:
-                # one bad file must not cost the others, unless there are no others
-                if len(found.pairs) == 1:
+                # one bad file must not cost the others, unless there are no others, or it is wanted by them all
+                if len(pairs) == 1 or (source and not source.plates and isinstance(error, PlateError)):
                     raise
                 failed += 1
                 report(error)
             bar.update(task, completed=number + 1)
         result = evaluate.report(items, evaluation.network)
     if as_json:
-        click.echo(json_text({"folder": str(folder), "plain": plain, "failed": failed, **result}, indent=2))
-    else:
+        told = {} if room is None else {"room": room}
+        click.echo(json_text({"folder": str(folder), "plain": plain, **told, "failed": failed, **result}, indent=2))
+    elif items:
         _show(result, f"{folder}, {result['segmenter']}{', plain' if plain else ''}")
     return 1 if failed else 0
 
@@ -100,22 +122,30 @@ def _show(result: dict[str, Any], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    means = [_mean(result, group) for group in GROUPS]
+    helped = [mean["with_room"] for mean in means if "with_room" in mean]
+    # a column that nothing has a value for tells nothing
+    shown = [name for name in COLUMNS if any(mean.get(name) is not None for mean in [*means, *helped])]
     table = Table(title=title)
     table.add_column("what")
     table.add_column("frames", justify="right")
-    # a column that nothing has a value for tells nothing
-    shown = [name for name in COLUMNS if any(_mean(result, group).get(name) is not None for group in GROUPS)]
-    for name in shown:
-        table.add_column(COLUMNS[name], justify="right")
+    for name in [*shown, *(["recognised"] if helped else [])]:
+        table.add_column(HEADINGS[name], justify="right")
+
+    def add(what: str, entry: dict[str, Any], style: str = "") -> None:
+        table.add_row(what, str(entry["frames"]), *(_figure(entry[name]) for name in shown), style=style)
+        if known := entry.get("with_room"):
+            figures = (_figure(known[name]) for name in [*shown, "recognised"])
+            table.add_row("  with the room", "", *figures, style=style)
+
     for group in GROUPS:
         count = result[group]["count"]
         if group == "videos" and count > 1:
             for item in result[group]["items"]:
-                table.add_row(item["name"], str(item["frames"]), *(_figure(item[name]) for name in shown))
+                add(item["name"], item)
         if count:
-            mean = _mean(result, group)
             what = result[group]["items"][0]["name"] if count == 1 else f"{count} {group}, mean"
-            table.add_row(what, str(mean["frames"]), *(_figure(mean[name]) for name in shown), style="bold")
+            add(what, _mean(result, group), "bold")
     Console().print(table)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from vcam.cli.main import INTERRUPTED, report
-from vcam.cli.options import Named, load_settings, overwrite_option, settings_options
+from vcam.cli.options import OF_A_CAMERA, Named, load_settings, overwrite_option, room_option, settings_options
 from vcam.errors import VcamError
 from vcam.files import Overwriting
 from vcam.settings import Settings, files_read
@@ -18,6 +18,7 @@ FILES = (
     click.argument("input", type=Named()),
     click.argument("output", type=Named()),
     overwrite_option,
+    room_option,
 )
 
 
@@ -29,9 +30,15 @@ def _files(command: Any) -> Any:
 
 @click.command()
 @_files
-@settings_options("segment", "matte", "background", "filters", "overlay", "framing")
+@settings_options("segment", "matte", "background", "filters", "overlay", "framing", but=OF_A_CAMERA)
 def apply(
-    input: Path, output: Path, overwrite: bool, profile: str, assignments: tuple[str, ...], **options: Any
+    input: Path,
+    output: Path,
+    overwrite: bool,
+    room: str | None,
+    profile: str,
+    assignments: tuple[str, ...],
+    **options: Any,
 ) -> int:
     """Replace the background of a picture, a video, or every picture of a folder.
 
@@ -40,22 +47,31 @@ def apply(
     \b
     vcam apply talk.mp4 beach.mp4 --background beach.jpg
     vcam apply portraits/ blurred/
+    vcam apply talk.mp4 beach.mp4 --room empty.jpg     the camera stood still, and this is its empty room
     """
-    return _run(input, output, load_settings(options, profile, assignments).settings, overwrite, mattes=False)
+    return _run(input, output, load_settings(options, profile, assignments).settings, overwrite, room, mattes=False)
 
 
 @click.command()
 @_files
-@settings_options("segment", "matte")
-def mask(input: Path, output: Path, overwrite: bool, profile: str, assignments: tuple[str, ...], **options: Any) -> int:
+@settings_options("segment", "matte", but=OF_A_CAMERA)
+def mask(
+    input: Path,
+    output: Path,
+    overwrite: bool,
+    room: str | None,
+    profile: str,
+    assignments: tuple[str, ...],
+    **options: Any,
+) -> int:
     """Write the matte: grey, 0 background to 255 person.
 
     A picture gives a picture (.png), a folder a folder of .png files with the same stems, a video a video.
     """
-    return _run(input, output, load_settings(options, profile, assignments).settings, overwrite, mattes=True)
+    return _run(input, output, load_settings(options, profile, assignments).settings, overwrite, room, mattes=True)
 
 
-def _run(source: Path, target: Path, settings: Settings, overwrite: bool, *, mattes: bool) -> int:
+def _run(source: Path, target: Path, settings: Settings, overwrite: bool, room: str | None, *, mattes: bool) -> int:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -68,9 +84,13 @@ def _run(source: Path, target: Path, settings: Settings, overwrite: bool, *, mat
     )
 
     from vcam.batch import Batch, plan
+    from vcam.filmroom import PlateError, RoomSource, no_beginning
 
-    rule = Overwriting(overwrite, lambda: files_read(settings))
+    known = None if room is None else RoomSource.parse(room)
+    rule = Overwriting(overwrite, lambda: files_read(settings)).with_inputs(*(known.files() if known else ()))
     jobs = plan(source, target, mattes=mattes, rule=rule)
+    if known and known.learns and jobs[0].picture:
+        raise no_beginning(source)
     console = Console(stderr=True)
     quiet = click.get_current_context().find_root().params.get("quiet", False)
     failed = 0
@@ -79,7 +99,10 @@ def _run(source: Path, target: Path, settings: Settings, overwrite: bool, *, mat
         TimeRemainingColumn(),
     )  # fmt: skip
     hidden = quiet or not console.is_terminal
-    with Batch(settings, mattes=mattes) as batch, Progress(*columns, console=console, disable=hidden) as bar:
+    with (
+        Batch(settings, mattes=mattes, room=known) as batch,
+        Progress(*columns, console=console, disable=hidden) as bar,
+    ):
         many = len(jobs) > 1
         task = bar.add_task(source.name, total=len(jobs) if many else None)
         for job in jobs:
@@ -91,7 +114,7 @@ def _run(source: Path, target: Path, settings: Settings, overwrite: bool, *, mat
             try:
                 done = batch.run(job, advance)
             except VcamError as error:
-                if not many:
+                if not many or (known and not known.plates and isinstance(error, PlateError)):
                     raise
                 # one bad picture must not cost the others
                 failed += 1

@@ -23,6 +23,13 @@ overwrite_option = click.option(
 )
 
 
+room_option = click.option(
+    "--room", metavar="learn|FILE|DIR", shell_complete=complete.rooms,
+    help="What is known of the room behind, where the camera stands still: its empty picture, a folder of them by the "
+    "names of the films, or learn: each film begins with the empty room.",
+)  # fmt: skip
+
+
 class Named(click.Path):
     """An argument that is a path as somebody typed it; `~` means what it means in settings.
 
@@ -43,13 +50,20 @@ class Named(click.Path):
         return path
 
 
-def settings_options(*sections: str, defaults: dict[str, Any] | None = None, profile: bool = True) -> Callable[[F], F]:
+OF_A_CAMERA = ("segment.room", "segment.private")
+"""What is kept of a camera's room; films and pictures in files have `room_option` in their place."""
+
+
+def settings_options(
+    *sections: str, but: tuple[str, ...] = (), defaults: dict[str, Any] | None = None, profile: bool = True
+) -> Callable[[F], F]:
     """Give a command the options of some sections, `--set`, and `--profile` unless it has no use for the config file.
 
-    The command receives them as keyword arguments; `load_settings` turns these into settings. `defaults` lie under
-    everything else that a person sets.
+    The command receives them as keyword arguments; `load_settings` turns these into settings. but: keys that have no
+    option here. `defaults` lie under everything else that a person sets.
     """
-    fields = [field for field in FIELDS.values() if field.option and field.key.split(".")[0] in sections]
+    options = (field for field in FIELDS.values() if field.option and field.key not in but)
+    fields = [field for field in options if field.key.split(".")[0] in sections]
     defaults = defaults or {}
 
     def decorate(command: F) -> F:

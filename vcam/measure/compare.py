@@ -17,13 +17,14 @@ from vcam.compose.filters.chain import Chain
 from vcam.compose.filters.registry import parse_filters
 from vcam.compose.matteview import matte_picture
 from vcam.errors import InputError, UsageError
+from vcam.filmroom import FilmRoom, RoomSource, Told, check, film, remember, unrecognised
 from vcam.frames import Alpha, Box, Frame
 from vcam.images import frame_to_bgr
 from vcam.measure.metrics import edge_band
 from vcam.media.reader import tell
 from vcam.pipeline import Pipeline, open_pipeline, tune_process
 from vcam.settings import Settings, parse_assignments
-from vcam.types import F32, U8
+from vcam.types import F32, U8, Size
 
 MOST = 24
 """Variants on one sheet; more cannot be seen side by side."""
@@ -39,6 +40,8 @@ class Variant:
 
     name: str
     changes: Mapping[str, str]
+    room: bool = False
+    """Whether what is known of the room is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +64,21 @@ class Comparison:
     original: U8
     results: list[Result]
     spots: list[Box]
+    notes: Sequence[str] = ()
+    """What a person should know of it."""
 
 
-def plan_variants(filters: Sequence[str], settings: Sequence[str]) -> list[Variant]:
+def plan_variants(filters: Sequence[str], settings: Sequence[str], *, room: bool = False) -> list[Variant]:
     """The settings as they are, then one variant for each chain of filters and for each `KEY=VALUE,KEY=VALUE`.
 
-    The filters of a chain are separated by semicolons. Raises `UsageError` for what is no assignment, and too many.
+    The filters of a chain are separated by semicolons. room: the second variant is the first with what is known of the
+    room, and all after it have that as well. Raises `UsageError` for what is no assignment, and too many.
     """
-    variants = [Variant("as it is", {})]
-    variants += [Variant(chain, {"filters.chain": chain}) for chain in filters]
+    variants = [Variant("as it is", {}), *([Variant("with the room", {}, room)] if room else [])]
+    variants += [Variant(chain, {"filters.chain": chain}, room) for chain in filters]
     # a value may hold commas itself
-    variants += [Variant(text, parse_assignments(re.split(r",(?=\s*[a-z_]+\.[a-z_]+\s*=)", text))) for text in settings]
+    parts = [(text, re.split(r",(?=\s*[a-z_]+\.[a-z_]+\s*=)", text)) for text in settings]
+    variants += [Variant(text, parse_assignments(words), room) for text, words in parts]
     if len(variants) > MOST:
         raise UsageError(f"{len(variants)} variants are too many to compare", f"take at most {MOST}")
     return variants
@@ -83,21 +90,28 @@ def compare(
     variants: Sequence[Variant],
     frame: int = 30,
     progress: Callable[[int], None] = lambda done: None,
+    room: RoomSource | None = None,
 ) -> Comparison:
     """Run every variant on a picture, or on a video from its start to the frame of that number.
 
-    `progress` is told how many variants are done. Raises what opening the pipeline raises, before any of them is run.
+    `progress` is told how many variants are done. room: for the variants that use what is known of it. Raises what
+    opening the pipeline raises, before any of them is run.
     """
     tune_process()
     all_settings = [with_variant(settings, variant) for variant in variants]
+    for variant, own in zip(variants, all_settings, strict=True):
+        if variant.room:
+            check(own)
     picture = is_picture(source)
+    known = _Known(room, source, moving=not picture) if room else None
     original, results = None, []
     for done, (variant, own) in enumerate(zip(variants, all_settings, strict=True), 1):
-        result, original = (_of_picture if picture else _of_video)(source, own, variant.name, frame)
+        told = known if variant.room else None
+        result, original = (_of_picture if picture else _of_video)(source, own, variant.name, frame, told)
         results.append(result)
         progress(done)
     assert original is not None
-    return Comparison(source.name, original, results, spots(results))
+    return Comparison(source.name, original, results, spots(results), known.notes if known else ())
 
 
 def with_variant(settings: Settings, variant: Variant) -> Settings:
@@ -105,21 +119,49 @@ def with_variant(settings: Settings, variant: Variant) -> Settings:
     return settings.replace(**{key.replace(".", "__"): value for key, value in variant.changes.items()})
 
 
-def _of_picture(source: Path, settings: Settings, name: str, number: int) -> tuple[Result, U8]:
+class _Known:
+    """What is told of the room behind the picture or film, found out by the first variant that uses it."""
+
+    def __init__(self, room: RoomSource, source: Path, *, moving: bool) -> None:
+        self._room, self._source, self._moving = room, source, moving
+        self._told: Told | None = None
+        self.notes: list[str] = []
+
+    def use(self, pipeline: Pipeline, size: Size) -> FilmRoom | None:
+        """Let it correct the maps of a pipeline that has not begun yet."""
+        if not pipeline.composer.needs_alpha:
+            return None
+        if self._told is None:
+            frames = (lambda: film(self._source)) if self._moving else None
+            self._told = self._room.of(self._source, size, pipeline.matting, frames)
+            self.notes += self._told.notes
+        return remember(pipeline.matting, self._told)
+
+    def note(self, kept: FilmRoom | None) -> None:
+        """Say it if the room was not recognised."""
+        word = unrecognised(self._source.name, kept.recognised, kept.frames) if kept else ""
+        if word and word not in self.notes:
+            self.notes.append(word)
+
+
+def _of_picture(source: Path, settings: Settings, name: str, number: int, known: _Known | None) -> tuple[Result, U8]:
     del number
     camera = PictureFile(source)
     camera.open()
     with open_pipeline(settings, camera, camera.size, [], still=True) as pipeline:
         frame = camera.read()
         assert frame is not None
+        kept = known.use(pipeline, camera.true_size) if known else None
         shown = _Shown(pipeline, settings, still=True)
         # the first round loads and allocates
         for _ in range(REPEATS + 1):
             shown.step(frame, 0.0)
+        if known:
+            known.note(kept)
         return shown.result(name, camera.true_size), _cut(frame_to_bgr(frame), camera.true_size)
 
 
-def _of_video(source: Path, settings: Settings, name: str, number: int) -> tuple[Result, U8]:
+def _of_video(source: Path, settings: Settings, name: str, number: int, known: _Known | None) -> tuple[Result, U8]:
     camera = VideoFile(source)
     camera.open()
     for note in camera.notes:
@@ -130,6 +172,7 @@ def _of_video(source: Path, settings: Settings, name: str, number: int) -> tuple
         camera.close()
         raise
     with pipeline:
+        kept = known.use(pipeline, camera.size) if known else None
         shown = _Shown(pipeline, settings)
         for index in range(number + 1):
             following = camera.read()
@@ -137,6 +180,8 @@ def _of_video(source: Path, settings: Settings, name: str, number: int) -> tuple
                 raise InputError(f"{source} has only {index} frames", f"--frame {index - 1}")
             frame = following
             shown.step(frame, frame.timestamp)
+        if known:
+            known.note(kept)
         return shown.result(name, camera.size), frame_to_bgr(frame)
 
 
