@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vcam.camera.demo import DemoScene
+from vcam.camera.demo import DemoScene, room
 from vcam.camera.file import PictureFile
 from vcam.camera.memory import MemoryCamera, encode_frames
 from vcam.compose.backgrounds.factory import parse_background
@@ -14,8 +14,11 @@ from vcam.compose.composer import PlateComposer
 from vcam.frames import Frame, PixelFormat
 from vcam.images import bgr_to_frame, frame_to_bgr, read_image
 from vcam.matte.factory import make_matte
+from vcam.matting import open_matting
 from vcam.output.null import MemoryOutput
 from vcam.pipeline import Pipeline, open_pipeline
+from vcam.segment.emptyroom.choice import choose_room
+from vcam.segment.emptyroom.memory import mean_room
 from vcam.settings import BackgroundSettings, Settings
 from vcam.testing import FakeSegmenter, RecordingOutput
 
@@ -60,6 +63,32 @@ def test_the_demo_person_is_kept_and_the_room_is_gone(source: PixelFormat, backe
         gone = colour_difference(picture, plain) <= 3
         assert kept[inside].mean() > 0.97, f"{kept[inside].mean():.3f} of the person is left in frame {number}"
         assert gone[outside].mean() > 0.97, f"{1 - gone[outside].mean():.3f} of the room is left in frame {number}"
+
+
+@pytest.mark.engine
+def test_a_room_that_was_told_makes_the_matte_of_the_real_network_better() -> None:
+    size = (1280, 720)
+    scene = DemoScene(size, 30.0, paced=False)
+    scene.open()
+    told = mean_room([bgr_to_frame(room(size))])
+    wrong = []
+    for setting in ("off", "told"):
+        with open_matting(Settings().replace(segment__room=setting), size) as matting:
+            matting.exchange_room(choose_room(Settings().replace(segment__room=setting), size, "the scene"))
+            if setting == "told":
+                matting.told(told)
+            off = [np.abs(matting.picture(numbered(scene, number)).astype(int) - scene.true_alpha(number)).mean()
+                   for number in range(0, 90, 10)]  # fmt: skip
+            assert matting.room_status["rests"] == ("" if setting == "told" else "segment.room is off")
+        wrong.append(float(np.mean(off)))
+    assert wrong[1] < 0.85 * wrong[0], wrong
+
+
+def numbered(scene: DemoScene, number: int) -> Frame:
+    frame = Frame.allocate(*scene.size)
+    frame.copy_from(scene.frame(number))
+    frame.seq = number
+    return frame
 
 
 @pytest.mark.engine

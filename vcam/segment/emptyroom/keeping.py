@@ -90,6 +90,8 @@ class KeptRoom:
 
         So is one that is none of this frame, or holds what are no probabilities: the matte shall see that it does.
         """
+        if self._memory is None and self._known is None and not self._alone:
+            return seen
         if self._failed or not _is_sound(seen, frame):
             return seen
         try:
