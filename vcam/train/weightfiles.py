@@ -73,14 +73,33 @@ def read_weights(path: Path) -> list[Stored]:
     except OSError as error:
         raise ModelError(f"{shown} cannot be read: {error.strerror}", HINT) from error
     try:
-        found = reader(data)
+        # what is not a number is found below
+        with np.errstate(all="ignore"):
+            found = reader(data)
+    except ModelError as error:
+        raise ModelError(f"{shown}: {error.message}", error.hint) from error
     except ImportError as error:
         raise ModelError(f"{shown} cannot be read: {error}", "pip install 'vcam[train]'") from error
     except _DAMAGE as error:
         raise ModelError(f"{shown} is damaged: {printable(str(error))}", "fetch or make it again") from error
     if not found:
         raise ModelError(f"{shown} holds no weights", HINT)
+    if wrong := next((each.name for each in found if not _are_numbers(each)), None):
+        raise ModelError(
+            f"{shown} holds weights that are not numbers, in {printable(wrong)}", "take another checkpoint"
+        )
     return found
+
+
+def _are_numbers(layer: Stored) -> bool:
+    values = [layer.weight, *([] if layer.bias is None else [layer.bias])]
+    if layer.norm is not None:
+        norm = layer.norm
+        values += [norm.scale, norm.shift, norm.mean, norm.variance]
+        # it is divided by its root
+        if not (norm.variance + norm.eps > 0).all():
+            return False
+    return all(bool(np.isfinite(each).all()) for each in values)
 
 
 def _from_tflite(data: bytes) -> list[Stored]:
