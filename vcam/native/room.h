@@ -15,6 +15,7 @@ typedef struct {
     float person, luma, chroma, prior_luma, prior_chroma, prior_weight, spread, least_person, half_at, middle, loudest_sum;
     float against, against_texture, for_one, same_texture, textured, alike_low, alike_high, shade_low, shade_high;
     float clip_low, clip_high, black, close, hold, most;
+    float large, contradicts, usual, too_much, recovery;
     i32 guard, reach;
 } Terms;
 
@@ -28,7 +29,7 @@ typedef struct {
 /* What is found, planes of half the size: three of drift, noise of luma and of all, person, lit, residual of luma. */
 enum { DRIFT, NOISE_Y = 3, NOISE, PERSON_, LIT, RESIDUAL, FOUND };
 /* and numbers */
-enum { GAIN, OFFSET = 3, AGREEMENT = 6, BELIEVED, GATE, SHARE, TOLD };
+enum { GAIN, OFFSET = 3, AGREEMENT = 6, BELIEVED, GATE, SHARE, TRUST, TOLD };
 
 /* half-size pixels of a cell, of light and of a person; of the luma's window at each side, and of the likeness's */
 enum { CELL = 8, NEAR = 4, PASS = 4, WINDOW = 3 };

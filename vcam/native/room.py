@@ -19,6 +19,7 @@ NUMBERS = (
     "person", "luma", "chroma", "prior_luma", "prior_chroma", "prior_weight", "spread", "least_person", "half_at",
     "middle", "loudest_sum", "against", "against_texture", "for_one", "same_texture", "textured", "alike_low",
     "alike_high", "shade_low", "shade_high", "clip_low", "clip_high", "black", "close", "hold", "most",
+    "large", "contradicts", "usual", "too_much", "recovery",
 )  # fmt: skip
 """In the order of `Terms` in room.h."""
 
@@ -35,7 +36,7 @@ class RoomTerms(ctypes.Structure):
 
 DRIFT, NOISE_LUMA, NOISE, PERSON, LIT, RESIDUAL, FOUND = 0, 3, 4, 5, 6, 7, 8
 """Places of the planes that the loop finds: three of drift, and one each."""
-GAIN, OFFSET, AGREEMENT, BELIEVED, GATE, SHARE, TOLD = 0, 3, 6, 7, 8, 9, 10
+GAIN, OFFSET, AGREEMENT, BELIEVED, GATE, SHARE, TRUST, TOLD = 0, 3, 6, 7, 8, 9, 10, 11
 """Places of the numbers that it tells: three of gain and of offset, and one each."""
 
 

@@ -20,7 +20,7 @@ EXPORT void vcam_room_edge(const Room *room, const Terms *t, const float *found,
             const float luma = found[NOISE_Y * n + at], noise = found[NOISE * n + at], person = found[PERSON_ * n + at];
             const float dark = fabsf(found[RESIDUAL * n + at]) / sqrtf(luma);
             const float shade = found[LIT * n + at] * bounded((dark - 1.0f) * 0.5f, 0.0f, 1.0f);
-            const float share = strength * told[GATE] * person / (person + t->half_at * noise) * (1.0f - shade) *
+            const float share = strength * told[GATE] * told[TRUST] * person / (person + t->half_at * noise) * (1.0f - shade) *
                                 (float)marks[column] * (1.0f / 255.0f);
             const float per = 1.0f / most_of(person - noise, t->least_person);
             const float offset_y = o[0] + found[at], offset_u = o[1] + found[n + at], offset_v = o[2] + found[2 * n + at];

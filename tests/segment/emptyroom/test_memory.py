@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from vcam.images import bgr_to_frame, read_image
 from vcam.segment.emptyroom.align import moved_room, shifted
 from vcam.segment.emptyroom.edge import PlateEdge
 from vcam.segment.emptyroom.finding import Finder, Finding, LoopFinder, PlainFinder
+from vcam.segment.emptyroom.layers import Layers
 from vcam.segment.emptyroom.memory import RoomMemory, mean_room
 from vcam.segment.emptyroom.picture import RoomPicture, picture_size
 from vcam.segment.prepare import Preparer
@@ -92,6 +95,79 @@ def test_what_differs_close_to_the_person_is_the_person() -> None:
     doubted = np.s_[60:70, 160:170]
     seen.probability[doubted] = 0.4
     assert remembers.correct(seen, frame).probability[doubted].mean() > 0.8
+
+
+@pytest.mark.usefixtures("loops")
+def test_a_shirt_of_the_colour_of_a_flat_wall_stays() -> None:
+    picture = cv2.GaussianBlur(room(), (0, 0), 25).astype(np.uint8)
+    seen = with_person(picture)
+    shirt = np.s_[80:144, 100:160]
+    seen[shirt] = picture[shirt]
+    remembers = memory(picture)
+    for number in range(4):
+        frame = shot(seen, number)
+        said = map_of(frame, shelf=False)
+        said.probability[shirt] = 0.8
+        corrected = remembers.correct(said, frame)
+    assert remembers.finding is not None
+    assert remembers.finding.gate > 0.9
+    assert corrected.probability[90:140, 110:150].min() > 0.75
+
+
+@pytest.mark.usefixtures("loops")
+def test_a_plate_with_the_person_in_it_is_not_believed_until_the_person_has_long_been_away() -> None:
+    empty = room()
+    person = empty.copy()
+    # somebody with texture, unlike the room
+    person[PERSON] = 255 - np.roll(empty, 40, 1)[PERSON]
+    remembers = memory(person)
+    for number in range(4):
+        frame = shot(person, number)
+        seen = map_of(frame, shelf=False)
+        assert np.array_equal(remembers.correct(seen, frame).probability, seen.probability)
+    assert remembers.finding is not None
+    assert remembers.finding.gate == 0
+    # the trust comes back slowly, and by itself
+    away = np.roll(person, 86, 1)
+    for number in range(4):
+        frame = shot(away, number)
+        seen = map_of(frame, shelf=False)
+        seen.probability[:] = np.roll(seen.probability, 86, 1)
+        remembers.correct(seen, frame)
+    assert remembers.finding is None or remembers.finding.gate < 0.05
+
+
+@pytest.mark.usefixtures("loops")
+@pytest.mark.parametrize("white", [True, False])
+def test_black_before_white_says_something_and_white_before_white_nothing(white: bool) -> None:
+    picture = room()
+    place = np.s_[60:80, 170:182]
+    picture[place] = 255
+    seen = with_person(picture)
+    seen[place] = 255 if white else 0
+    frame = shot(seen, noise=0)
+    said = map_of(frame, shelf=False)
+    said.probability[place] = 0.4
+    corrected = memory(picture).correct(said, frame).probability[62:78, 172:178]
+    assert (corrected == np.float32(0.4)).all() if white else corrected.mean() > 0.8
+
+
+def test_no_frame_bears_a_whole_step_of_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembers, done = memory(room(), learns=True), []
+    for owner, name in ((Layers, "learn"), (Layers, "picture"), (RoomPicture, "plate")):
+        real = getattr(owner, name)
+
+        def told(*given: object, name: str = name, real: Callable[..., object] = real) -> object:
+            done.append((frame.seq, name))
+            return real(*given)
+
+        monkeypatch.setattr(owner, name, told)
+    for number in range(40):
+        frame = shot(with_person(room()), number)
+        remembers.correct(map_of(frame, shelf=False), frame)
+    later = [(number, name) for number, name in done if number]
+    assert [name for _, name in later[:6]] == ["learn", "picture", "plate"] * 2
+    assert len({number for number, _ in later}) == len(later)
 
 
 @pytest.mark.usefixtures("loops")
@@ -220,7 +296,7 @@ def test_what_comes_into_view_of_a_moved_room_is_not_known() -> None:
 def test_a_room_is_learnt_from_nothing_and_corrects_then() -> None:
     picture = room()
     remembers = memory(None, learns=True)
-    for number in range(120):
+    for number in range(127):
         frame = shot(picture, number)
         seen = map_of(frame, shelf=False)
         seen.probability[:] = 0
@@ -234,7 +310,7 @@ def test_a_room_is_learnt_from_nothing_and_corrects_then() -> None:
 def test_somebody_who_sits_still_never_becomes_the_room() -> None:
     picture = with_person(room())
     remembers = memory(None, learns=True)
-    for number in range(150):
+    for number in range(157):
         frame = shot(picture, number)
         remembers.correct(map_of(frame, shelf=False), frame)
     assert not remembers.room.known[30:, 46:84].any()

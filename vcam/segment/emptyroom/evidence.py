@@ -56,7 +56,7 @@ MIDDLE = 0.35
 """The alpha, told by differences alone, that speaks neither for a person nor against; twice of it speaks its most."""
 LOUDEST = 12.0
 """The most that one pixel's L may be."""
-AGAINST = (np.float32(4), np.float32(4))
+AGAINST = (np.float32(0), np.float32(8))
 """The most that a likeness of colour may say against a person: on a plain wall, and besides on full texture."""
 FOR = 4.0
 """The most that a difference may say for one."""
@@ -80,6 +80,14 @@ REACH = 40
 """How far, in half-size pixels, a difference that begins in the sure room is followed: furniture, or a screen."""
 HOLD = 0.95
 """How much evidence against a person stays from one frame to the next, so that what was a ghost does not come back."""
+LARGE = 0.02
+"""The share of the map that is surely a person, below which so little is no sign of one in the plate."""
+CONTRADICTS = -1.0
+"""Evidence from which on a sure pixel counts as contradicted."""
+USUAL, TOO_MUCH = 0.06, 0.12
+"""Shares of the surely person that may look like the plate, and from which on somebody must have been in it."""
+RECOVERY = 0.005
+"""How much of the trust in a plate comes back in a frame."""
 MOST = 5.0
 """Beyond this logit a network is taken at its word no more: it can be overruled."""
 
@@ -99,6 +107,7 @@ class Verdict:
     noise: F32
     lit: F32
     strange: U8
+    trust: float
 
 
 class Evidence:
@@ -107,10 +116,21 @@ class Evidence:
 
     def __init__(self) -> None:
         self._before: F32 | None = None
+        self._trust = 1.0
 
     def reset(self) -> None:
         """What comes next has nothing to do with what was before: another part of the frame, or another plate."""
-        self._before = None
+        self._before, self._trust = None, 1.0
+
+    @staticmethod
+    def _trusted(probability: F32, found: F32) -> float:
+        """How far the plate is believed to be empty: less, the more of the person looks as it does."""
+        sure = probability > PERSON
+        number = np.count_nonzero(sure)
+        if number < LARGE * sure.size:
+            return 1.0
+        share = np.count_nonzero(sure & (found < CONTRADICTS)) / number
+        return min(max((TOO_MUCH - share) / (TOO_MUCH - USUAL), 0.0), 1.0)
 
     def weigh(self, probability: F32, planes: Planes, plate: Plate, light: Light, *, full_range: bool) -> Verdict:
         """The evidence of one frame; arguments as for `LightMeter.measure`, which has found `light`."""
@@ -147,7 +167,9 @@ class Evidence:
             found = np.where((says < 0) & (sums < 0), np.minimum(found, HOLD * self._before), found)
         found[_blind(planes[0], plate.y, CLIPPED[full_range])] = 0
         self._before = found.astype(np.float32)
-        return Verdict(self._before, nearby.person, noise.astype(np.float32), lit.astype(np.float32), strange)
+        self._trust = min(self._trusted(p, self._before), self._trust + RECOVERY)
+        found = self._before * np.float32(self._trust)
+        return Verdict(found, nearby.person, noise.astype(np.float32), lit.astype(np.float32), strange, self._trust)
 
 
 def corrected(probability: F32, evidence: F32) -> F32:
@@ -236,9 +258,9 @@ def _texture(luma: U8, plate: Plate) -> tuple[F32, F32]:
 
 
 def _blind(luma: U8, plate: U8, ends: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Where both are clipped, white or black."""
+    """Where both are clipped white, or both black."""
     low, high = ends
-    return np.asarray(((luma < low) | (luma > high)) & ((plate < low) | (plate > high)))
+    return np.asarray(((luma < low) & (plate < low)) | ((luma > high) & (plate > high)))
 
 
 def _mean(plane: npt.NDArray[Any], side: int) -> F32:

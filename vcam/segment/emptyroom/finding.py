@@ -65,7 +65,7 @@ class PlainFinder:
         self._last = Finding(
             np.ascontiguousarray(corrected(probability, verdict.evidence)), seen.gain, seen.offset, seen.drift,
             seen.residual[0], seen.noise[0], verdict.noise, verdict.person, verdict.lit, verdict.strange, seen.room,
-            seen.gate, seen.agreement,
+            seen.gate * verdict.trust, seen.agreement,
         )  # fmt: skip
         return self._last
 
@@ -86,7 +86,7 @@ class LoopFinder:
         self._before, self._out = np.zeros(shape, np.float32), np.empty(shape, np.float32)
         self._found, self._told = np.zeros((loop.FOUND, *half), np.float32), np.zeros(loop.TOLD, np.float32)
         self._strange, self._room = np.zeros(half, np.uint8), np.zeros(half, np.uint8)
-        self._told[loop.BELIEVED], self._told[loop.AGREEMENT] = -1, 1
+        self._told[loop.BELIEVED], self._told[loop.TRUST], self._told[loop.AGREEMENT] = -1, -1, 1
 
     @property
     def agreement(self) -> float:
@@ -110,7 +110,7 @@ class LoopFinder:
             self._out, _three(told, loop.GAIN), _three(told, loop.OFFSET),
             (found[loop.DRIFT], found[loop.DRIFT + 1], found[loop.DRIFT + 2]), found[loop.RESIDUAL],
             found[loop.NOISE_LUMA], found[loop.NOISE], found[loop.PERSON], found[loop.LIT], self._strange, self._room,
-            told[loop.GATE], told[loop.AGREEMENT],
+            told[loop.GATE] * told[loop.TRUST], told[loop.AGREEMENT],
         )  # fmt: skip
 
     def sharpen(self, matte: U8, planes: Planes, plate: Planes, band: U8, first: tuple[int, int]) -> None:
@@ -149,5 +149,6 @@ def terms(*, full_range: bool) -> loop.RoomTerms:
         same_texture=evidence.SAME_TEXTURE, textured=evidence.TEXTURED, alike_low=evidence.ALIKE[0],
         alike_high=evidence.ALIKE[1], shade_low=evidence.SHADE[0], shade_high=evidence.SHADE[1], clip_low=low,
         clip_high=high, black=evidence.DARKEST[full_range], close=evidence.CLOSE, hold=evidence.HOLD,
-        most=evidence.MOST, guard=light.GUARD, reach=evidence.REACH,
+        most=evidence.MOST, large=evidence.LARGE, contradicts=evidence.CONTRADICTS, usual=evidence.USUAL,
+        too_much=evidence.TOO_MUCH, recovery=evidence.RECOVERY, guard=light.GUARD, reach=evidence.REACH,
     )  # fmt: skip

@@ -89,7 +89,8 @@ class Layers:
     def picture(self) -> RoomPicture:
         """The room as it is known now, fresh: what is doubted, and what is close to it, is not known."""
         y, u, v = (
-            (plane.astype(np.uint32) + 128 >> 8).clip(0, 255).astype(np.uint8) for plane in (self._y, self._u, self._v)
+            cv2.convertScaleAbs(plane, alpha=1 / 256).astype(np.uint8, copy=False)
+            for plane in (self._y, self._u, self._v)
         )
         doubted = ((self._doubt > 0) & (self.known != 0)).view(np.uint8)
         if doubted.any():

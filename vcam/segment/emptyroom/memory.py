@@ -19,6 +19,8 @@ from vcam.types import F32, U8, Size
 
 EVERY = 10
 """Frames from one step of learning to the next: a third of a second."""
+DRAWN, TAKEN = 3, 6
+"""Frames after a step in which the room's new picture is made, and compared with from then on: none bears it all."""
 NEED = 8
 """Steps until what differs becomes the room."""
 SURE, GUARD = 0.03, 13
@@ -51,6 +53,8 @@ class RoomMemory:
         self._finder: Finder | None = None
         self._frames = self._steps = 0
         self._rest = REST
+        self._learnt: RoomPicture | None = None
+        self._drawn = True
         self.finding: Finding | None = None
         """What the last frame showed of the room; None if nothing could be told of it."""
 
@@ -98,14 +102,19 @@ class RoomMemory:
 
     def _take(self, room: RoomPicture, finder: Finder) -> None:
         """Go on with another state of the room from the next frame on."""
-        self._room = room
+        self._room, self._learnt = room, None
         assert self._place is not None
         self._plate = room.plate(self._place[0], self._size, self._place[1])
         finder.use(self._plate)
 
     def _learn(self, seen: Map, frame: Frame, small: Frame, finder: Finder) -> None:
         self._frames += 1
-        if self._frames % EVERY:
+        since = self._frames % EVERY
+        if since == DRAWN and not self._drawn:
+            self._learnt, self._drawn = self._layers.picture(), True
+        elif since == TAKEN and self._learnt is not None:
+            self._take(self._learnt, finder)
+        if since:
             return
         if finder.agreement >= STRANGER:
             self._rest = REST
@@ -125,7 +134,7 @@ class RoomMemory:
         found = self.finding
         lines: Lines = SAME if found is None else (found.gain, found.offset)
         self._layers.learn(self._small, sure, strange, lines)
-        self._take(self._layers.picture(), finder)
+        self._drawn = False
 
     def _marks(self, seen: Map) -> tuple[U8, U8]:
         """Where surely nobody is, and where something strange is, of the layers. Outside of the box is nobody."""
