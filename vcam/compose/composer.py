@@ -145,6 +145,7 @@ class PlateComposer:
             return self._blend(plate, frame, alpha)
         plate, person, matte = self._filters.before(plate, frame, alpha, now)
         out = self._blend(plate, person, matte)
+        self._filters.blended(out, person, matte)
         return self._stamp(self._filters.after(out, own=plate.scratch, alone=not self.needs_alpha), frame)
 
     def _blend(self, plate: Plate, frame: Frame, alpha: Alpha) -> Frame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vcam.compose.filters.base import Place, Placed
 from vcam.compose.filters.chain import Chain
 from vcam.compose.filters.registry import parse_filter, parse_filters
+from vcam.compose.filters.rim import Decontaminate
 from vcam.compose.overlay import Clock, picture_overlay, text_overlay
 from vcam.folders import expand
 from vcam.settings import FilterSettings, OverlaySettings
@@ -16,10 +17,10 @@ def make_effects(filters: FilterSettings, overlay: OverlaySettings, *, still: bo
     Decontamination comes before all that changes the person and light wrap after it; overlays lie over the filters.
     still: the pictures have nothing to do with each other. Raises `UsageError`, `InputError`.
     """
-    placed: list[Placed] = []
-    if filters.decontaminate:
-        placed.append(parse_filter(f"decontaminate:{filters.decontaminate:g}"))
-    placed += parse_filters(filters.chain, still=still)
+    placed = parse_filters(filters.chain, still=still)
+    # one that is in the chain stands where it is, with the strength that it has
+    if filters.decontaminate and not any(isinstance(each.filter, Decontaminate) for each in placed):
+        placed.insert(0, parse_filter(f"decontaminate:{filters.decontaminate:g}"))
     if filters.light_wrap:
         placed.append(parse_filter(f"light-wrap:{filters.light_wrap:g}"))
     placed += _overlays(overlay)

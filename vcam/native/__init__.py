@@ -26,6 +26,7 @@ import numpy.typing as npt
 from vcam.frames import Planes
 from vcam.native.build import LIBRARY, fingerprint
 from vcam.native.planes import BYTES, PlaneTable, address_of, i420_of, numbers_of, plane_of
+from vcam.native.rim import RimLoops
 from vcam.native.room import RoomLoops
 from vcam.types import F32, U8
 
@@ -79,6 +80,8 @@ class Kernels:
         self._own = threading.local()
         self.room = RoomLoops(library, self._scratch)
         """Those of room memory."""
+        self.rim = RimLoops(library, self._scratch)
+        """Those of the person's edge."""
         self.magnified: tuple[int, ...] = tuple(takewhile(bool, map(library.vcam_magnified, itertools.count())))
         """How many times `magnify` can enlarge a plane."""
         library.vcam_max_gain.restype = number

@@ -10,6 +10,7 @@ import numpy as np
 from vcam.compose.base import Plate
 from vcam.compose.filters.base import CELL, AlphaFilter, PictureFilter, Place, Placed, Scene
 from vcam.compose.filters.planes import copy_limited, whole
+from vcam.compose.filters.rim import Decontaminate
 from vcam.frames import NOTHING, Alpha, Box, Frame
 from vcam.types import Size
 
@@ -22,6 +23,9 @@ class Chain:
         self._all = [placed.filter for placed in filters]
         self._alpha = [cast(AlphaFilter, placed.filter) for placed in filters if placed.place is Place.ALPHA]
         self._person = _in(filters, Place.PERSON)
+        # alone it needs no person of its own: what it would change is changed where the blend has put it
+        alone = self._person[0] if len(self._person) == 1 else None
+        self._rim = alone if isinstance(alone, Decontaminate) else None
         self._anywhere = _in([placed for placed in filters if placed.anywhere], Place.PERSON)
         self._background = _in(filters, Place.BACKGROUND)
         self._picture = _in(filters, Place.PICTURE)
@@ -61,9 +65,14 @@ class Chain:
             return plate, frame, alpha
         if self._alpha:
             alpha = self._shape(alpha)
-        if self._person and not alpha.box.empty:
+        if self._person and self._rim is None and not alpha.box.empty:
             frame = self._dress(plate, frame, alpha, now)
         return plate, frame, alpha
+
+    def blended(self, picture: Frame, frame: Frame, alpha: Alpha) -> None:
+        """Change what was just blended, in place, inside the alpha's box; frame and alpha as `before` gave them."""
+        if self._rim is not None:
+            self._rim.finish(picture, frame, alpha)
 
     def after(self, picture: Frame, *, own: bool, alone: bool) -> Frame:
         """The finished picture. own: it may be changed in place, else it is copied.
