@@ -131,7 +131,7 @@ def guests(request, tmp_path_factory):
         item.callspec.params["guest"] for item in request.session.items if "guest" in getattr(item, "fixturenames", ())
     ]
     free = queue.SimpleQueue()
-    processors = slots(sorted(os.sched_getaffinity(0)), again=request.config.getoption("lf"))
+    processors = slots(sorted(os.sched_getaffinity(0)), again=request.config.getoption("lf", False))
     for processor in processors:
         free.put(processor)
 
@@ -155,7 +155,7 @@ def test_on_real_devices(guest, name, guests, request):
     assert isinstance(said, dict), said
     assert name in said, f"it did not run; these did: {', '.join(said)}"
     words = said[name].strip()
-    if request.config.getoption("lf"):
+    if request.config.getoption("lf", False):
         # a guest is tried once more as a whole: what fails this time is told, whatever failed the first time
         words = words or "\n".join(text for text in map(str.strip, said.values()) if not text.startswith(SKIPPED))
     if words.startswith(SKIPPED):
