@@ -51,8 +51,8 @@ def is_torn(data, size):
     """Whether the bytes are the beginning of a placeholder and the end of a composited frame, or the other way round.
 
     v4l2loopback writes into a buffer while a reader copies it (docs/devices.md). Both halves are checked as far as a
-    whole frame is, and the placeholder's to the byte: a tear of anything else is none. An end that has none of the spots
-    that are checked of a whole frame must show the background at both sides of all its rows.
+    whole frame is, and the placeholder's to the byte: a tear of anything else is none. An end that has none of the
+    spots that are checked of a whole frame must show the background at both sides of all its rows.
     """
     card, spots = _as_card(data, size), _as_background(data, size)
     wrong = np.flatnonzero(~card)
