@@ -124,7 +124,7 @@ def vcam(words: str, shell: str = "", **environ: str) -> subprocess.CompletedPro
     command = f"{shell} exec {sys.executable} -m vcam {words}"
     plain = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
     return subprocess.run(
-        ["sh", "-c", command], env=plain | environ, capture_output=True, text=True, timeout=60, check=False
+        ["sh", "-c", command], env=plain | environ, capture_output=True, text=True, timeout=240, check=False
     )
 
 
@@ -144,7 +144,7 @@ def test_a_closed_standard_stream_is_nobody_elses(tmp_path: Path) -> None:
     script.write_text(f"from vcam.cli.main import _settle\n_settle()\nprint('to nobody')\n{code}\n")
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     shell = f"exec {sys.executable} {script} <&- >&- 2>&-"
-    subprocess.run(["sh", "-c", shell], env=environ, check=True, timeout=60)
+    subprocess.run(["sh", "-c", shell], env=environ, check=True, timeout=240)
     assert int(out.read_text()) > 2
 
 
@@ -179,6 +179,6 @@ def test_vcam_starts_in_a_strange_environment(options: str, environ: dict[str, s
     command = [sys.executable, *options.split(), "-m", "vcam", *words]
     command[command.index("SPEC")] = str(picture)
     environ = {**plain, "XDG_RUNTIME_DIR": str(tmp_path), **environ}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

@@ -30,7 +30,7 @@ VCAM = [sys.executable, "-m", "vcam"]
 
 def vcam(*words: object, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*VCAM, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=120, env={**os.environ, **environ}
+        [*VCAM, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=240, env={**os.environ, **environ}
     )
 
 
@@ -78,7 +78,7 @@ HEAVY = {"numpy", "cv2", "PIL", "openvino", "onnxruntime", "simplejpeg", "pygame
 )
 def test_what_needs_no_picture_loads_none_of_the_heavy_packages(words: str) -> None:
     command = [sys.executable, "-X", "importtime", *VCAM[1:], *words.split()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if "|" in line}
     assert {"vcam", "click"} <= loaded
@@ -280,7 +280,7 @@ def test_ctrl_c_leaves_a_playable_file(tmp_path: Path) -> None:
     while process.poll() is None and not any(path.stat().st_size for path in tmp_path.iterdir() if path != long):
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=240)
     assert process.returncode == 130, said
     assert "playable" in said
     assert 0.1 < (probe(target).duration or 0) < 119

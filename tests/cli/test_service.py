@@ -48,7 +48,7 @@ class Session:
         keep = {name: value for name, value in os.environ.items() if not name.startswith(("VCAM_", "XDG_"))}
         environ = {**keep, "HOME": str(self.home), "PATH": f"{self.bin}:{os.environ['PATH']}", **environ}
         command = [sys.executable, "-m", "vcam", "service", *words]
-        return subprocess.run(command, capture_output=True, text=True, env=environ, cwd=cwd or self.home, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, env=environ, cwd=cwd or self.home, timeout=240)
 
     def command(self) -> list[str]:
         """The words of ExecStart, unquoted as far as this file's simple words go."""
@@ -229,7 +229,7 @@ def beside_systemd(tmp_path: Path) -> Callable[[str], str]:
         keep = {name: value for name, value in os.environ.items() if not name.startswith(("VCAM_", "XDG_"))}
         command = [str(HERE / "systemd_user"), "bash", "-euo", "pipefail", "-c", script]
         environ = {**keep, "HOME": str(tmp_path)}
-        done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=tmp_path, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=tmp_path, timeout=240)
         if done.returncode == 125:
             pytest.skip(f"no systemd --user can run here: {done.stderr.strip().splitlines()[-1]}")
         assert done.returncode == 0, done.stdout + done.stderr

@@ -219,7 +219,7 @@ def test_what_fuzzing_has_found_is_survived_and_its_settings_are_taken_or_refuse
 def test_the_fuzzer_runs_and_sees_where_inputs_lead(tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="pip install atheris, for CPython up to 3.13")
     words = [sys.executable, Path(__file__).with_name("fuzz_protocol.py"), "-runs=400", tmp_path]
-    done = subprocess.run(words, stderr=subprocess.PIPE, text=True, timeout=120)
+    done = subprocess.run(words, stderr=subprocess.PIPE, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     coverage = [int(number) for number in re.findall(r"cov: (\d+)", done.stderr)]
     assert coverage[-1] > coverage[0] > 50

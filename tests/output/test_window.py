@@ -132,7 +132,7 @@ def test_a_real_x_server_shows_the_picture(tmp_path: Path) -> None:
             environment = {key: value for key, value in os.environ.items() if key != "SDL_VIDEODRIVER"}
             environment["DISPLAY"] = display
             script = [sys.executable, "-c", ON_X, find_ffmpeg(), display, str(picture)]
-            subprocess.run(script, env=environment, check=True, timeout=60)
+            subprocess.run(script, env=environment, check=True, timeout=240)
         finally:
             server.terminate()
     screen = read_image(picture).astype(int)

@@ -43,11 +43,10 @@ def test_of_an_error_the_last_lines_are_told_and_of_many_only_the_names() -> Non
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("workers", ["0", "1"])
-def test_the_end_of_a_run_names_what_failed_and_why(tmp_path: Path, workers: str) -> None:
+def test_the_end_of_a_run_names_what_failed_and_why(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_terminal_summary\n")
     (tmp_path / "test_it.py").write_text(FAILS)
-    words = ["-p", "no:cacheprovider", "-n", workers, "--rootdir", str(tmp_path), "-c", "/dev/null", str(tmp_path)]
+    words = ["-p", "no:cacheprovider", "-n", "1", "--rootdir", str(tmp_path), "-c", "/dev/null", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *words], cwd=tmp_path, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

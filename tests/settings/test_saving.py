@@ -349,6 +349,7 @@ def comments(text: str) -> list[str]:
     return [line for line in text.split("\n") if line.startswith("#")]
 
 
+@pytest.mark.long
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(written=files(), changes=TREES, in_profile=st.booleans())
 def test_whatever_is_saved_reads_back_and_nothing_else_changes(
@@ -374,6 +375,7 @@ def test_whatever_is_saved_reads_back_and_nothing_else_changes(
     assert problems(file) == []
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(written=files())
 def test_the_line_of_a_key_is_the_line_it_is_written_on(written: tuple[str, dict[str, Any], dict[str, Any]]) -> None:

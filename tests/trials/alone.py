@@ -59,7 +59,7 @@ def run(command: list[str], environ: Mapping[str, str], folder: Path) -> dict[st
     )
     words = [*lonely, sys.executable, "-m", "tests.trials.alone", *command]
     environ = {"PYTHONPATH": str(ROOT), **environ}
-    done = subprocess.run(words, env=environ, cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(words, env=environ, cwd=folder, capture_output=True, text=True, timeout=240)
     if done.returncode:
         pytest.skip(f"no namespaces of one's own are allowed here: {done.stderr.strip()[-200:]}")
     seen: dict[str, Any] = json.loads(done.stdout)
@@ -122,7 +122,7 @@ def main() -> None:
         subprocess.run(["sh", "-c", SETUP, "sh", folder], check=True)
         recorder = Recorder()
         try:
-            done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+            done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, capture_output=True, timeout=200)
             status, said = done.returncode, done.stdout + done.stderr
         except subprocess.TimeoutExpired as late:
             status, said = -1, (late.stdout or b"") + (late.stderr or b"")

@@ -206,7 +206,9 @@ def believe(*args: Any) -> Any:
     return args[1]
 
 
-@pytest.mark.parametrize("lie", ["all ones", "nearly all ones", "constant 0.6", "noise", "chequers"])
+@pytest.mark.parametrize(
+    "lie", ["all ones", "nearly all ones", "constant 0.6", "noise", pytest.param("chequers", marks=pytest.mark.long)]
+)
 def test_without_the_doubt_the_room_would_be_seen(lie: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vcam.segment.doubt.Doubt.judge", believe)
     assert Film(LIES[lie]()).run()

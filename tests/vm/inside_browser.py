@@ -110,7 +110,7 @@ def test_a_page_in_chromium_sees_vcam_by_name_and_the_new_background(site, tmp_p
         daemon.wait_until("idle")
         browser = browse(site.port, tmp_path)
         try:
-            seen = site.wait(200)
+            seen = site.wait(400)
         finally:
             # it is a dozen processes, one of which has the camera
             os.killpg(browser.pid, signal.SIGKILL)

@@ -195,6 +195,9 @@ def test_a_program_that_has_the_device_open_without_reading_does_not_keep_the_si
             assert told_a_new_reader(daemon) == (320, 180)
     finally:
         os.close(fd)
+    if not has_event:
+        # when it is noticed that it has gone
+        daemon.wait_for("pictures of 320x180 are shown as they are")
     assert told_a_new_reader(daemon) == (320, 180)
     daemon.wait_until("idle")
     set_size(daemon, SIZE)

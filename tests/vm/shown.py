@@ -51,8 +51,8 @@ def is_torn(data, size):
     """Whether the bytes are the beginning of a placeholder and the end of a composited frame, or the other way round.
 
     v4l2loopback writes into a buffer while a reader copies it (docs/devices.md). Both halves are checked as far as a
-    whole frame is, and the placeholder's to the byte: a tear of anything else is none. So is one of which a half has
-    nothing that could be checked.
+    whole frame is, and the placeholder's to the byte: a tear of anything else is none. An end that has none of the
+    spots that are checked of a whole frame must show the background at both sides of all its rows.
     """
     card, spots = _as_card(data, size), _as_background(data, size)
     wrong = np.flatnonzero(~card)
@@ -60,7 +60,8 @@ def is_torn(data, size):
         return False
     # the one is cut where the card cannot go on, the other where it can begin
     first, last = int(wrong[0]), int(wrong[-1]) + 1
-    ends = _all(spots, first, data.size) and _mostly_card(data[:first], size, 0)
+    shows = _all(spots, first, data.size) if first <= max(spots) else _edges_show(data, size, first)
+    ends = shows and _mostly_card(data[:first], size, 0)
     begins = _all(spots, 0, last) and _mostly_card(data[last:], size, last)
     return bool((first and ends) or (last < data.size and begins))
 
@@ -99,6 +100,15 @@ def _as_background(data, size):
         for place, level in zip(places, BACKGROUND_YUV, strict=True):
             found[place] = abs(int(data[place]) - level) <= 2
     return found
+
+
+def _edges_show(data, size, first):
+    """Whether both edges of the last plane show the background, from a byte on."""
+    width, height = size
+    start = width * height * 5 // 4
+    edges = [place for left in range(start, data.size, width // 2) for place in (left, left + width // 2 - 1)]
+    levels = data[[place for place in edges if place >= first]].astype(int)
+    return bool((abs(levels - BACKGROUND_YUV[2]) <= 2).all())
 
 
 def _all(spots, first, end):

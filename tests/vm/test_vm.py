@@ -29,12 +29,23 @@ GRABBER = ["--vivid-args", "n_devs=1 node_types=0x1 num_inputs=1 input_types=0x3
 
 SIX_BUFFERS = ["--loopback-args", "video_nr=20 card_label=vcam exclusive_caps=1 max_buffers=6"]
 
+# those that take long come first: at the end all processors have something to do
 GUESTS = {
+    "tools-0.12.7": ("inside_tools.py", "bookworm", []),
+    "tools-0.13.2": ("inside_tools.py", "bookworm-backports", []),
+    "tools-0.15.0": ("inside_tools.py", "trixie", []),
     "after-0.12.7": ("inside_after.py", "bookworm", SIX_BUFFERS),
     "after-0.13.2": ("inside_after.py", "bookworm-backports", TWO_BUFFERS),
     "after-0.15.0": ("inside_after.py", "trixie", []),
-    "camera": ("inside_camera.py", "bookworm", TWO_LOOPBACKS),
-    "grabber": ("inside_grabber.py", "bookworm", GRABBER),
+    "endure-0.15.0": ("inside_endure.py", "trixie", TWO_LOOPBACKS),
+    "trouble-0.12.7": ("inside_trouble.py", "bookworm", TWO_LOOPBACKS),
+    "browser-0.15.0": ("inside_browser.py", "trixie", TWO_LOOPBACKS),
+    "start-0.12.7": ("inside_start.py", "bookworm", TWO_LOOPBACKS),
+    "start-0.13.2": ("inside_start.py", "bookworm-backports", TWO_LOOPBACKS),
+    "start-0.15.0": ("inside_start.py", "trixie", TWO_LOOPBACKS),
+    "jpeg-0.12.7": ("inside_jpeg.py", "bookworm", TWO_LOOPBACKS),
+    "jpeg-0.15.0": ("inside_jpeg.py", "trixie", TWO_LOOPBACKS),
+    "room-0.15.0": ("inside_room.py", "trixie", []),
     "loopback-0.12.7": ("inside_output.py", "bookworm", []),
     "loopback-0.13.2": ("inside_output.py", "bookworm-backports", TWO_BUFFERS),
     "loopback-0.15.0": ("inside_output.py", "trixie", []),
@@ -44,18 +55,8 @@ GUESTS = {
     "source-0.12.7": ("inside_source.py", "bookworm", [*TWO_LOOPBACKS, *TWO_WEBCAMS]),
     "source-0.13.2": ("inside_source.py", "bookworm-backports", [*TWO_LOOPBACKS, *TWO_WEBCAMS]),
     "source-0.15.0": ("inside_source.py", "trixie", [*TWO_LOOPBACKS, *TWO_WEBCAMS]),
-    "start-0.12.7": ("inside_start.py", "bookworm", TWO_LOOPBACKS),
-    "start-0.13.2": ("inside_start.py", "bookworm-backports", TWO_LOOPBACKS),
-    "start-0.15.0": ("inside_start.py", "trixie", TWO_LOOPBACKS),
-    "tools-0.12.7": ("inside_tools.py", "bookworm", []),
-    "tools-0.13.2": ("inside_tools.py", "bookworm-backports", []),
-    "tools-0.15.0": ("inside_tools.py", "trixie", []),
-    "jpeg-0.12.7": ("inside_jpeg.py", "bookworm", TWO_LOOPBACKS),
-    "jpeg-0.15.0": ("inside_jpeg.py", "trixie", TWO_LOOPBACKS),
-    "room-0.15.0": ("inside_room.py", "trixie", []),
-    "endure-0.15.0": ("inside_endure.py", "trixie", TWO_LOOPBACKS),
-    "trouble-0.12.7": ("inside_trouble.py", "bookworm", TWO_LOOPBACKS),
-    "browser-0.15.0": ("inside_browser.py", "trixie", TWO_LOOPBACKS),
+    "camera": ("inside_camera.py", "bookworm", TWO_LOOPBACKS),
+    "grabber": ("inside_grabber.py", "bookworm", GRABBER),
 }
 FULL = os.environ.get("VCAM_VM_FULL") == "1"
 if FULL:
@@ -131,7 +132,7 @@ def guests(request, tmp_path_factory):
         item.callspec.params["guest"] for item in request.session.items if "guest" in getattr(item, "fixturenames", ())
     ]
     free = queue.SimpleQueue()
-    processors = slots(sorted(os.sched_getaffinity(0)), again=request.config.getoption("lf"))
+    processors = slots(sorted(os.sched_getaffinity(0)), again=request.config.getoption("lf", False))
     for processor in processors:
         free.put(processor)
 
@@ -155,7 +156,7 @@ def test_on_real_devices(guest, name, guests, request):
     assert isinstance(said, dict), said
     assert name in said, f"it did not run; these did: {', '.join(said)}"
     words = said[name].strip()
-    if request.config.getoption("lf"):
+    if request.config.getoption("lf", False):
         # a guest is tried once more as a whole: what fails this time is told, whatever failed the first time
         words = words or "\n".join(text for text in map(str.strip, said.values()) if not text.startswith(SKIPPED))
     if words.startswith(SKIPPED):

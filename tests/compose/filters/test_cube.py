@@ -111,6 +111,7 @@ def test_tables_of_all_sizes_are_read(side: int, tmp_path: Path) -> None:
         np.testing.assert_allclose(look_up(cube, np.array(colour, np.float32)), wanted, atol=2 / 255)
 
 
+@pytest.mark.long
 def test_the_largest_table_is_read(tmp_path: Path) -> None:
     path = tmp_path / "look.cube"
     path.write_text("LUT_3D_SIZE 129\n" + "0 0.5 1\n" * 129**3)

@@ -11,6 +11,8 @@ from tests.measurements.subtraction import CHANGES, TRY, Change, Trial, attempt,
 from vcam.segment.emptyroom.change import ChangeFinder
 from vcam.segment.emptyroom.subtraction import CHANGED
 
+pytestmark = pytest.mark.long
+
 METHODS = pytest.mark.parametrize("method", ["static", "mog2"])
 MUCH = {"nudged 40 px", "exposure -40 %", "lamp on"}
 

@@ -292,6 +292,7 @@ def test_what_comes_into_view_of_a_moved_room_is_not_known() -> None:
     assert moved.known[10:60, 10:].all()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("loops")
 def test_a_room_is_learnt_from_nothing_and_corrects_then() -> None:
     picture = room()
@@ -306,6 +307,7 @@ def test_a_room_is_learnt_from_nothing_and_corrects_then() -> None:
     assert remembers.correct(map_of(frame), frame).probability[SHELF].max() < 0.3
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("loops")
 def test_somebody_who_sits_still_never_becomes_the_room() -> None:
     picture = with_person(room())

@@ -90,6 +90,7 @@ def test_nobody_is_found_in_the_empty_room(mode, tmp_path, empty) -> None:
     assert all(segmenter.segment(noisy(empty, 50 + seed)).probability.max() == 0 for seed in range(6))
 
 
+@pytest.mark.long
 def test_an_adaptive_room_follows_the_light_though_somebody_sits_before_it(tmp_path, empty, scene) -> None:
     segmenter = build(tmp_path, "mog2")
     learn(segmenter, empty)
