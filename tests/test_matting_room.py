@@ -197,3 +197,11 @@ def test_only_the_room_of_a_live_camera_is_known(live: bool, still: bool, known:
     settings = SETTINGS.replace(background__spec="none")
     with open_pipeline(settings, FakeCamera([], size=SIZE, live=live), SIZE, [], still=still) as pipeline:
         assert (pipeline.matting.room.kept is not None) is known
+
+
+def test_where_nobody_is_looked_for_the_status_says_so() -> None:
+    with Matting(None, Watched(), room=choose_room(SETTINGS, SIZE, "desk")) as mine:
+        mine.told(empty())
+        assert (mine.room_status["kept"], mine.room_status["rests"]) == (
+            "told", "nobody is looked for with this background",
+        )  # fmt: skip

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vcam.segment.emptyroom.picture import RoomPicture
 
 MOVES = "auto-framing moves the picture"
+NOBODY = "nobody is looked for with this background"
 
 
 class Matting:
@@ -77,8 +78,8 @@ class Matting:
         room = self._room
         if room.kept is None:
             return nothing_known(room.why)
-        rests = {"rests": self._own_memory} if self._own_memory else {"rests": MOVES} if self.cut else {}
-        return room.kept.status() | rests
+        rests = self._own_memory or (MOVES if self.cut else "" if self._segmenter else NOBODY)
+        return room.kept.status() | ({"rests": rests} if rests else {})
 
     def told(self, room: RoomPicture) -> None:
         """This is the room, empty: go on with it, and keep it. Between two frames; see `KeptRoom.told`.

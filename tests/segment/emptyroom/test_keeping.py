@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import cv2
 import msgspec
 import numpy as np
 import pytest
@@ -197,6 +198,7 @@ def damage(place: RoomPlace, what: str) -> str:
         "huge": (msgspec.json.encode(about | {"size": [8192, 8192]}) + b"\n" + png, "damaged"),
         "odd": (msgspec.json.encode(about | {"size": [255, 143]}) + b"\n" + png, "damaged"),
         "nested": (b"[" * 10_000, "damaged"),
+        "another": (line + b"\n" + cv2.imencode(".png", np.zeros((252, 256), np.uint8))[1].tobytes(), "damaged"),
     }  # fmt: skip
     if what in other:
         path.write_bytes(other[what][0])
@@ -211,8 +213,8 @@ def damage(place: RoomPlace, what: str) -> str:
 
 @pytest.mark.parametrize(
     "what",
-    ["empty", "cut", "a bit", "no room", "noise", "no picture", "version", "size", "huge", "odd", "nested", "folder",
-     "pipe"],
+    ["empty", "cut", "a bit", "no room", "noise", "no picture", "version", "size", "huge", "odd", "nested", "another",
+     "folder", "pipe"],
 )  # fmt: skip
 def test_a_file_that_cannot_be_used_is_told_once_and_stays_until_a_room_is_told(
     what: str, place: RoomPlace, caplog: pytest.LogCaptureFixture
@@ -367,13 +369,20 @@ def test_what_is_forgotten_is_not_known_and_not_on_disk_even_if_it_was_just_bein
     assert left is seen
     assert first.status()["rests"] == keeping.NOT_TOLD
     assert first.forget().result(10) is False
-    with first._lock:
-        # being written, so to say: the thread waits
+    writes: list[Any] = []
+    with monkeypatch.context() as patch, first._lock:
+        patch.setattr(RoomPlace, "write", lambda self, *what: writes.append(what))
+        # another one is being written, so to say: both threads wait, and nobody knows which comes first
         first.told(known())
+        writing = first._saving
+        assert writing is not None
         done = first.forget()
-    assert done.result(10) in (True, False)
-    saved(first)
+        first._lock.release()
+        writing.join(10)
+        assert done.result(10) is False
+        first._lock.acquire()
     first.close()
+    assert not writes
     assert not place.path.exists()
 
 

@@ -112,7 +112,8 @@ class KeptRoom:
     def told(self, room: RoomPicture) -> None:
         """Go on with a room that somebody said is empty, and keep it.
 
-        room: of `picture_size` of the frames, and of their range. Raises `UsageError` for one of another size.
+        room: of `picture_size` of the frames, and of their range; it is kept, and not to be changed. Raises
+        `UsageError` for one of another size.
         """
         if room.frame.size != picture_size(self._size):
             raise UsageError("the picture has another size by now", "vcam room learn")
