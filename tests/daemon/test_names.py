@@ -181,7 +181,7 @@ def test_figures_are_served_whatever_the_names_are() -> None:
 _STATUS: dict[str, Any] = {
     "state": "live", "watched": True, "camera": {"on": False}, "fps_in": 30.0, "fps_out": 29.5, "cpu_percent": 12.0,
     "rss_mb": 140.0, "threads": 5, "uptime_s": 7.5, "frames": 100, "dropped": 3, "repeated": 2, "without_person": 1,
-    "skipped": 0, "cpu_ms": {}, "latency_ms": {},
+    "skipped": 0, "cpu_ms": {}, "latency_ms": {}, "room": {"known": 0.0, "agreement": None},
 }  # fmt: skip
 
 

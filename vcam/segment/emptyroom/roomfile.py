@@ -86,7 +86,7 @@ class RoomPlace:
     @classmethod
     def of(cls, source: str, name: str, size: Size, folder: Path | None = None) -> RoomPlace:
         """source: the camera's; name: of `saved.room_name`; size: of the frames, of which only the shape counts."""
-        key = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        key = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         by = math.gcd(*size)
         path = (folder or rooms_folder()) / f"{key}-{size[0] // by}x{size[1] // by}{SUFFIX}"
         return cls(path, show_address(source), name.removeprefix(source).strip())
