@@ -1,4 +1,4 @@
-"""The compiled loops of the person's edge give what OpenCV gives, and the edge is moved alike before and after a blend."""
+"""The compiled loops of the person's edge give what OpenCV gives, before a blend as after it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_after_the_blend_the_edge_is_moved_as_before_it() -> None:
 
 def test_the_setting_is_on_and_gives_way_to_the_chain() -> None:
     rims = [
-        [each for each in make_effects(FilterSettings(**given), OverlaySettings())._person]
+        list(make_effects(FilterSettings(**given), OverlaySettings())._person)
         for given in ({}, {"chain": ("grey:on=person", "decontaminate:0.5")}, {"decontaminate": 0.0})
     ]
     assert [[type(each).__name__ == "Decontaminate" for each in some] for some in rims] == [[True], [False, True], []]
