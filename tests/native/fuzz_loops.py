@@ -13,6 +13,7 @@ from contextlib import suppress
 
 import numpy as np
 
+from vcam.frames import Box
 from vcam.native import Kernels
 from vcam.native.room import FOUND, TOLD, LayerTable, LearnTerms, RoomTable
 from vcam.segment.emptyroom.finding import terms
@@ -47,8 +48,19 @@ def main(library: str, seed: int, rounds: int) -> None:
         i420 = (plane(2 * h, 2 * w), plane(h, w), plane(h, w))
         dense = np.ascontiguousarray(chance.integers(0, 256, (h, w, 3), dtype=np.uint8))
         result = np.empty((2 * h, 2 * w), np.float32)
+        side = rnd.choice(kernels.rim.sides)
+        cells = (-(-h // side), -(-w // side))
+        goals = (plane(*cells), plane(*cells), plane(*cells))
+        marks = chance.integers(0, 2, (cells[0], -(-cells[1] // kernels.rim.block)), dtype=np.uint8)
+        bounds = sorted(rnd.randrange(w + 1) for _ in range(2)), sorted(rnd.randrange(h + 1) for _ in range(2))
+        inside = Box(bounds[0][0], bounds[1][0], bounds[0][1], bounds[1][1])
+        old = rnd.choice((None, goals))
         small = (plane(rows, columns), plane(rows, columns))
         return [
+            lambda: kernels.rim.goal(i420, plane(h, w), inside, side, goals, marks, most=40.0, trace=32.0, low=16,
+                                     high=(235, 240, 240), old=old),
+            lambda: kernels.rim.apply(*guide[:2], goals[0], plane(h, w), inside, side, marks,
+                                      blended=rnd.random() < 0.5, strength=1.0, low=16, high=235),
             lambda: kernels.scale(dense, np.empty((3, h, w), np.float32), numbers(3), numbers(3)),
             lambda: kernels.blend(*guide, plane(h, w), scale=rnd.choice((1.0, 0.86, 0.0)), lift=rnd.choice((0, 16))),
             lambda: kernels.enlarge(plane(h, w), plane(2 * h, 2 * w), plane(h, w)),
