@@ -3,7 +3,7 @@
 A pixel that looks as the plate does is the room, however sure the network is of a shelf beside the collar. One that
 looks otherwise, close to whom the network has found, is the person, however much it doubts the hair. The evidence is
 bounded, and it counts as much as plate and frame are found to show the same room (`vcam.segment.emptyroom.light`). If
-much of the person looks as the plate does, somebody was in the plate, and it is not believed for seconds.
+much of the person looks as the plate does, somebody was in the plate, and it is not believed for a while.
 
 With r the difference of frame and expected plate, S its variance in the room and F its variance on a person, both
 normal, the logarithm of how much likelier the person is than the room is, summed over the three planes,
@@ -90,8 +90,9 @@ CONTRADICTS = -1.0
 """Evidence from which on a sure pixel counts as contradicted."""
 USUAL, TOO_MUCH = 0.12, 0.25
 """Shares of the surely person that may look like the plate, and from which on somebody must have been in it."""
-RECOVERY = 0.005
-"""How much of the trust in a plate comes back in a frame."""
+RECOVERY = 0.0015
+"""How much of the trust in a plate comes back in a frame: all of it in 20 seconds, in which the plate may be learnt
+anew."""
 MOST = 5.0
 """Beyond this logit a network is taken at its word no more: it can be overruled."""
 
