@@ -119,13 +119,14 @@ class Evidence:
     """Weighs the frames of one source, one after the other. A likeness to the room is held for a while: what was called
     a ghost once does not flicker back."""
 
-    def __init__(self) -> None:
+    def __init__(self, trust: float = 1.0) -> None:
+        """trust: how far the plate is believed to be empty."""
         self._before: F32 | None = None
-        self._trust = 1.0
+        self.trust = trust
 
     def reset(self) -> None:
-        """What comes next has nothing to do with what was before: another part of the frame, or another plate."""
-        self._before, self._trust = None, 1.0
+        """What comes next has nothing to do with what was before: it is not held any more."""
+        self._before = None
 
     @staticmethod
     def _trusted(probability: F32, found: F32) -> float:
@@ -172,9 +173,9 @@ class Evidence:
             found = np.where((says < 0) & (sums < 0), np.minimum(found, HOLD * self._before), found)
         found[_blind(planes[0], plate.y, CLIPPED[full_range])] = 0
         self._before = found.astype(np.float32)
-        self._trust = min(self._trusted(p, self._before), self._trust + RECOVERY)
-        found = self._before * np.float32(self._trust)
-        return Verdict(found, nearby.person, noise.astype(np.float32), lit.astype(np.float32), strange, self._trust)
+        self.trust = min(self._trusted(p, self._before), self.trust + RECOVERY)
+        found = self._before * np.float32(self.trust)
+        return Verdict(found, nearby.person, noise.astype(np.float32), lit.astype(np.float32), strange, self.trust)
 
 
 def corrected(probability: F32, evidence: F32) -> F32:
