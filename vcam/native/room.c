@@ -31,8 +31,8 @@ INLINE Work work_of(const Room *room, const Terms *t, float *found, u8 *strange,
 }
 
 /* The corrected map, `out`, of p; both dense. before: the evidence of the last frame, and then of this; found: FOUND
-   planes and told: TOLD numbers, whose BELIEVED and TRUST are those of the last frame, below 0 if there was none.
-   strange, sure: of half the size. Planes of the frame: y of the map's size, u and v of half of it. Where nothing can be
+   planes and told: TOLD numbers, whose BELIEVED and TRUST are those of the last frame, BELIEVED below 0 if there was
+   none. strange, sure: of half the size. Planes of the frame: y of the map's size, u and v of half of it. Where nothing can be
    told `out` is p, and the gate 0. */
 EXPORT void vcam_room(const Room *room, const Terms *t, const float *restrict p, const Plane *luma, const Plane *cb,
                       const Plane *cr, float *restrict before, float *restrict out, float *found, u8 *strange, u8 *sure,
@@ -49,7 +49,7 @@ EXPORT void vcam_room(const Room *room, const Terms *t, const float *restrict p,
         gate = agreement_of(&k, luma, told);
     }
     if (!(gate > 0.0f)) {
-        told[GATE] = 0.0f, told[TRUST] = -1.0f;
+        told[GATE] = 0.0f;
         memcpy(out, p, sizeof(float) * (size_t)k.N);
         memset(before, 0, sizeof(float) * (size_t)k.N);
         return;
@@ -61,6 +61,6 @@ EXPORT void vcam_room(const Room *room, const Terms *t, const float *restrict p,
     find_strange(&k, p);
     find_sums(&k);
     weigh(&k, luma, gate, before);
-    told[TRUST] = trust_of(t, p, before, k.N, told[TRUST] < 0.0f ? 1.0f : told[TRUST]);
+    told[TRUST] = trust_of(t, p, before, k.N, told[TRUST]);
     correct(t, p, before, told[TRUST], out, k.N);
 }

@@ -2,7 +2,8 @@
 
 A pixel that looks as the plate does is the room, however sure the network is of a shelf beside the collar. One that
 looks otherwise, close to whom the network has found, is the person, however much it doubts the hair. The evidence is
-bounded, and it counts as much as plate and frame are found to show the same room (`vcam.segment.emptyroom.light`).
+bounded, and it counts as much as plate and frame are found to show the same room (`vcam.segment.emptyroom.light`). If
+much of the person looks as the plate does, somebody was in the plate, and it is not believed for a while.
 
 With r the difference of frame and expected plate, S its variance in the room and F its variance on a person, both
 normal, the logarithm of how much likelier the person is than the room is, summed over the three planes,
@@ -57,7 +58,10 @@ MIDDLE = 0.35
 LOUDEST = 12.0
 """The most that one pixel's L may be."""
 AGAINST = (np.float32(0), np.float32(8))
-"""The most that a likeness of colour may say against a person: on a plain wall, and besides on full texture."""
+"""The most that a likeness of colour may say against a person: on a plain wall, and besides on full texture.
+
+A shirt of the wall's colour looks as the wall does: where there is no texture the network is taken at its word. A tenth
+of the gain is lost by that, and no shirt."""
 FOR = 4.0
 """The most that a difference may say for one."""
 SAME_TEXTURE = 8.0
@@ -84,10 +88,11 @@ LARGE = 0.02
 """The share of the map that is surely a person, below which so little is no sign of one in the plate."""
 CONTRADICTS = -1.0
 """Evidence from which on a sure pixel counts as contradicted."""
-USUAL, TOO_MUCH = 0.06, 0.12
+USUAL, TOO_MUCH = 0.12, 0.25
 """Shares of the surely person that may look like the plate, and from which on somebody must have been in it."""
-RECOVERY = 0.005
-"""How much of the trust in a plate comes back in a frame."""
+RECOVERY = 0.0015
+"""How much of the trust in a plate comes back in a frame: all of it in 20 seconds, in which the plate may be learnt
+anew."""
 MOST = 5.0
 """Beyond this logit a network is taken at its word no more: it can be overruled."""
 
@@ -114,13 +119,14 @@ class Evidence:
     """Weighs the frames of one source, one after the other. A likeness to the room is held for a while: what was called
     a ghost once does not flicker back."""
 
-    def __init__(self) -> None:
+    def __init__(self, trust: float = 1.0) -> None:
+        """trust: how far the plate is believed to be empty."""
         self._before: F32 | None = None
-        self._trust = 1.0
+        self.trust = trust
 
     def reset(self) -> None:
-        """What comes next has nothing to do with what was before: another part of the frame, or another plate."""
-        self._before, self._trust = None, 1.0
+        """What comes next has nothing to do with what was before: it is not held any more."""
+        self._before = None
 
     @staticmethod
     def _trusted(probability: F32, found: F32) -> float:
@@ -167,9 +173,9 @@ class Evidence:
             found = np.where((says < 0) & (sums < 0), np.minimum(found, HOLD * self._before), found)
         found[_blind(planes[0], plate.y, CLIPPED[full_range])] = 0
         self._before = found.astype(np.float32)
-        self._trust = min(self._trusted(p, self._before), self._trust + RECOVERY)
-        found = self._before * np.float32(self._trust)
-        return Verdict(found, nearby.person, noise.astype(np.float32), lit.astype(np.float32), strange, self._trust)
+        self.trust = min(self._trusted(p, self._before), self.trust + RECOVERY)
+        found = self._before * np.float32(self.trust)
+        return Verdict(found, nearby.person, noise.astype(np.float32), lit.astype(np.float32), strange, self.trust)
 
 
 def corrected(probability: F32, evidence: F32) -> F32:

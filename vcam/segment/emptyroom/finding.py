@@ -23,6 +23,10 @@ class Finder(Protocol):
     def agreement(self) -> float:
         """How far the textures of the last frame and the plate agreed, -1 to 1; 1 if too little of it was in view."""
 
+    @property
+    def trust(self) -> float:
+        """How far the plate is believed to be empty, 0 to 1."""
+
     def use(self, plate: Plate) -> None:
         """Go on with another state of the same plate."""
 
@@ -41,15 +45,20 @@ class Finder(Protocol):
 class PlainFinder:
     """By numpy and OpenCV: what the loop does, in passes."""
 
-    def __init__(self, plate: Plate, *, full_range: bool) -> None:
+    def __init__(self, plate: Plate, *, full_range: bool, trust: float = 1.0) -> None:
         self._plate, self._full_range = plate, full_range
-        self._meter, self._evidence = LightMeter(), Evidence()
+        self._meter, self._evidence = LightMeter(), Evidence(trust)
         self._last: Finding
 
     @property
     def agreement(self) -> float:
         """See `Finder`."""
         return self._meter.agreement
+
+    @property
+    def trust(self) -> float:
+        """See `Finder`."""
+        return self._evidence.trust
 
     def use(self, plate: Plate) -> None:
         """See `Finder`."""
@@ -77,7 +86,7 @@ class PlainFinder:
 class LoopFinder:
     """By the compiled loop."""
 
-    def __init__(self, kernels: native.Kernels, plate: Plate, *, full_range: bool) -> None:
+    def __init__(self, kernels: native.Kernels, plate: Plate, *, full_range: bool, trust: float = 1.0) -> None:
         """Raises `ValueError` for a plate of odd sides."""
         self._kernels = kernels
         self.use(plate)
@@ -86,12 +95,17 @@ class LoopFinder:
         self._before, self._out = np.zeros(shape, np.float32), np.empty(shape, np.float32)
         self._found, self._told = np.zeros((loop.FOUND, *half), np.float32), np.zeros(loop.TOLD, np.float32)
         self._strange, self._room = np.zeros(half, np.uint8), np.zeros(half, np.uint8)
-        self._told[loop.BELIEVED], self._told[loop.TRUST], self._told[loop.AGREEMENT] = -1, -1, 1
+        self._told[loop.BELIEVED], self._told[loop.TRUST], self._told[loop.AGREEMENT] = -1, trust, 1
 
     @property
     def agreement(self) -> float:
         """See `Finder`."""
         return float(self._told[loop.AGREEMENT]) if self._told[loop.BELIEVED] >= 0 else 1.0
+
+    @property
+    def trust(self) -> float:
+        """See `Finder`."""
+        return float(self._told[loop.TRUST])
 
     def use(self, plate: Plate) -> None:
         """See `Finder`. Raises `ValueError` for a plate of odd sides."""
@@ -125,12 +139,12 @@ def _three(numbers: list[float], first: int) -> tuple[float, float, float]:
     return numbers[first], numbers[first + 1], numbers[first + 2]
 
 
-def make_finder(plate: Plate, *, full_range: bool) -> Finder:
+def make_finder(plate: Plate, *, full_range: bool, trust: float = 1.0) -> Finder:
     """The faster of the two that there is."""
     kernels = native.kernels()
     if kernels is None:
-        return PlainFinder(plate, full_range=full_range)
-    return LoopFinder(kernels, plate, full_range=full_range)
+        return PlainFinder(plate, full_range=full_range, trust=trust)
+    return LoopFinder(kernels, plate, full_range=full_range, trust=trust)
 
 
 def terms(*, full_range: bool) -> loop.RoomTerms:

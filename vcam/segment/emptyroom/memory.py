@@ -97,7 +97,9 @@ class RoomMemory:
         if self._finder is None or place != self._place:
             self._place = place
             self._plate = self._room.plate(seen.box, self._size, seen.probability.shape)
-            self._finder = make_finder(self._plate, full_range=self._full_range)
+            # whether somebody was in the plate does not depend on the part of it
+            trust = 1.0 if self._finder is None else self._finder.trust
+            self._finder = make_finder(self._plate, full_range=self._full_range, trust=trust)
         return self._finder
 
     def _take(self, room: RoomPicture, finder: Finder) -> None:
