@@ -72,6 +72,7 @@ def daemon(quick: None, network: Hanging, tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def stuck(daemon: Daemon, network: Hanging, monkeypatch: pytest.MonkeyPatch) -> Daemon:
+    monkeypatch.setattr("vcam.daemon.methods.LOOP_PATIENCE", 0.2)
     hang(daemon, network, monkeypatch)
     return daemon
 
