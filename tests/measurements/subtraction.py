@@ -29,7 +29,7 @@ from vcam.images import bgr_to_frame, frame_to_bgr
 from vcam.matte.factory import make_matte
 from vcam.pipeline import Pipeline
 from vcam.segment.emptyroom.saved import RoomFile
-from vcam.segment.emptyroom.subtraction import ADAPTIVE_WIDTH, STATIC_WIDTH, SubtractionSegmenter
+from vcam.segment.emptyroom.subtraction import SubtractionSegmenter
 from vcam.settings import Settings
 from vcam.testing import FakeCamera, RecordingOutput
 from vcam.types import U8
@@ -133,8 +133,7 @@ def attempt(
     """Learn the room, and go on with it changed; `back`: frames after that in which it is as it was."""
     settings = Settings().replace(segment__backend="subtraction", segment__subtraction=method,
                                   segment__room_frames=LEARN - 2).segment  # fmt: skip
-    width = STATIC_WIDTH if method == "static" else ADAPTIVE_WIDTH
-    store = RoomFile(f"{method} {change}", (width, round(width * 9 / 32) * 2), folder)
+    store = RoomFile(f"{method} {change}", SIZE, folder)
     segmenter = SubtractionSegmenter(settings, SIZE, store=store)
     chance = np.random.default_rng(1)
     learn, then = scenes(False, plain), scenes(person, plain)
