@@ -6,29 +6,46 @@ the loop, pictures and films from files, the library, and what measures them.
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
 from vcam.compose.matteview import matte_picture
-from vcam.errors import EngineError
+from vcam.errors import EngineError, UsageError
 from vcam.frames import Alpha, Frame, Map
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
-from vcam.segment.base import Examined, Segmenter, TellsPeople
+from vcam.segment.base import Examined, OwnMemory, Segmenter, TellsPeople
 from vcam.segment.doubt import Doubt
+from vcam.segment.emptyroom.choice import OFF, RoomChoice, nothing_known
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import Settings
 from vcam.timings import Timings
 from vcam.types import U8, Size
 
+if TYPE_CHECKING:
+    from vcam.segment.emptyroom.picture import RoomPicture
+
+MOVES = "auto-framing moves the picture"
+
 
 class Matting:
     """A network and its matte stage; a context manager. Not thread safe.
 
-    Takes over the segmenter: `close` closes it. The segmenter may be missing for as long as nobody is to be found.
+    Takes over segmenter and room: `close` closes them. The segmenter may be missing for as long as nobody is to be
+    found.
     """
 
-    def __init__(self, segmenter: Segmenter | None, matte: Matte, *, patient: bool = False) -> None:
+    def __init__(
+        self, segmenter: Segmenter | None, matte: Matte, *, patient: bool = False, room: RoomChoice = OFF
+    ) -> None:
         """patient: frames follow each other in time, and one that is doubted may be left out (`vcam.segment.doubt`);
-        else it is looked at a second time at once."""
+        else it is looked at a second time at once. room: what is known of the room that the frames show."""
+        self._room = room
         self.segmenter, self.matte = segmenter, matte
+        self.cut = False
+        """Whether the next frame is a part of the picture that moves, as auto-framing cuts it: no room is known."""
+        self._origin: int | None = None
+        """Of the map that the last matte was made from."""
         self._doubt, self._patient = Doubt(), patient
         self._timings = Timings()
 
@@ -43,6 +60,42 @@ class Matting:
         self._segmenter = segmenter
         self._tells = segmenter if isinstance(segmenter, TellsPeople) else None
         self._examined = segmenter if isinstance(segmenter, Examined) else None
+        self._own_memory = segmenter.own_memory if isinstance(segmenter, OwnMemory) else ""
+        self._choose()
+
+    def _choose(self) -> None:
+        self._memory = None if self._own_memory else self._room.kept
+
+    @property
+    def room(self) -> RoomChoice:
+        """What is known of the room."""
+        return self._room
+
+    @property
+    def room_status(self) -> dict[str, Any]:
+        """What is known of the room, and why that is not used, as `KeptRoom.status` has it. For any thread."""
+        room = self._room
+        if room.kept is None:
+            return nothing_known(room.why)
+        rests = {"rests": self._own_memory} if self._own_memory else {"rests": MOVES} if self.cut else {}
+        return room.kept.status() | rests
+
+    def told(self, room: RoomPicture) -> None:
+        """This is the room, empty: go on with it, and keep it. Between two frames; see `KeptRoom.told`.
+
+        Raises `UsageError` if no room is to be known, or this is not the room of these frames.
+        """
+        if self._room.kept is None:
+            raise UsageError(f"no room can be learnt: {self._room.why}", "vcam set segment.room=told")
+        self._room.kept.told(room)
+
+    def forget_room(self) -> Future[bool]:
+        """Know nothing of the room any more, between two frames; see `KeptRoom.forget`."""
+        if self._room.kept is None:
+            done: Future[bool] = Future()
+            done.set_result(False)
+            return done
+        return self._room.kept.forget()
 
     @property
     def description(self) -> str:
@@ -80,9 +133,19 @@ class Matting:
         timings = timings or self._timings
         with timings.stage("segment"):
             seen = self.look(frame)
-        timings.skipped += seen.origin != seen.seq
+        skipped = seen.origin != seen.seq
+        timings.skipped += skipped
         with timings.stage("matte"):
-            return self.matte.update(seen, frame)
+            memory = self._memory
+            if memory is None or self.cut:
+                return self.matte.update(seen, frame)
+            before, self._origin = self._origin, None
+            # where the matte uses what it made last, there is nothing to be corrected
+            if not (skipped and seen.origin == before):
+                seen = memory.correct(seen, frame)
+            alpha = self.matte.update(seen, frame)
+            self._origin = seen.origin
+            return alpha
 
     def picture(self, frame: Frame) -> U8:
         """The matte of a frame, a fresh array: uint8 (height, width), 0 background to 255 person. Raises as `alpha`."""
@@ -91,23 +154,35 @@ class Matting:
     def exchange(self, segmenter: Segmenter | None, matte: Matte | None) -> Segmenter | None:
         """Go on with others, where they are given. Returns the segmenter that was replaced, the caller's to close."""
         self.matte = matte or self.matte
+        self._origin = None
         if segmenter is None:
             return None
         replaced, self.segmenter = self.segmenter, segmenter
         self._doubt.reset()
         return replaced
 
+    def exchange_room(self, room: RoomChoice) -> RoomChoice:
+        """Go on with another room. Returns the one that was replaced, the caller's to close."""
+        replaced, self._room = self._room, room
+        self._choose()
+        self._origin = None
+        return replaced
+
     def reset(self) -> None:
         """What comes next has nothing to do with what went before."""
         self.matte.reset()
+        self._origin = None
+        if self._room.kept:
+            self._room.kept.reset()
         self._doubt.reset()
         if self.segmenter:
             self.segmenter.reset()
 
     def close(self) -> None:
-        """Free the network. May be called twice."""
+        """Free the network, and keep what was learnt of the room. May be called twice."""
         if self.segmenter:
             self.segmenter.close()
+        self._room.close()
 
     def __enter__(self) -> Matting:
         return self

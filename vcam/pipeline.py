@@ -37,6 +37,7 @@ from vcam.matting import Matting, open_network
 from vcam.output.base import LeavesCard, Output
 from vcam.output.factory import make_output
 from vcam.segment.base import Segmenter
+from vcam.segment.emptyroom.choice import OFF, RoomChoice, choose_room
 from vcam.settings import CameraSettings, Settings, files_read, parse_size
 from vcam.timings import Timings
 from vcam.types import Size
@@ -59,11 +60,13 @@ class Pipeline:
         outputs: Sequence[Output],
         *,
         operator: CameraOperator | None = None,
+        room: RoomChoice = OFF,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """segmenter: None if the background needs no matte, as `none` does. The camera must be open already."""
+        """segmenter: None if the background needs no matte, as `none` does. room: what is known of the room that the
+        camera sees. The camera must be open already."""
         self.camera, self.composer = camera, composer
-        self.matting = Matting(segmenter, matte, patient=camera.live)
+        self.matting = Matting(segmenter, matte, patient=camera.live, room=room)
         self.outputs = list(outputs)
         self.operator = operator
         self.timings = Timings()
@@ -87,11 +90,11 @@ class Pipeline:
         Raises what cannot be opened; nothing stays open then.
         """
         size = check_size(*parse_size(settings.output.size), "the output")
-        fps = settings.output.fps
+        fps, source = settings.output.fps, ""
         if camera is None:
             camera = make_camera(settings.camera, size, fps)
         else:
-            shape = settings.camera
+            shape, source = settings.camera, camera.description
             camera = ShapedCamera(camera, size, shape.mirror, shape.crop, int(shape.rotate), shape.flip)
         if outputs is None:
             rule = Overwriting(settings.stream.overwrite, lambda: files_read(settings))
@@ -99,7 +102,7 @@ class Pipeline:
         give_cards(outputs)
         camera.open()
         try:
-            pipeline = open_pipeline(settings, camera, size, outputs)
+            pipeline = open_pipeline(settings, camera, size, outputs, source=source)
         except BaseException:
             camera.close()
             raise
@@ -162,7 +165,8 @@ class Pipeline:
         background: Background | None = None,
         effects: Chain | None = None,
         size: Size | None = None,
-    ) -> list[Camera | Segmenter | Background]:
+        room: RoomChoice | None = None,
+    ) -> list[Camera | Segmenter | Background | RoomChoice]:
         """Go on with other parts from the next frame on; to be called between two frames.
 
         The camera is open already and the background is prepared for the size. size: of the frames to come, if it is
@@ -171,7 +175,7 @@ class Pipeline:
         """
         if (background or effects) is not None and not isinstance(self.composer, PlateComposer):
             raise UsageError("this pipeline's background cannot be exchanged", "give it a PlateComposer")
-        old: list[Camera | Segmenter | Background] = []
+        old: list[Camera | Segmenter | Background | RoomChoice] = []
         if background is not None and isinstance(self.composer, PlateComposer):
             old.append(self.composer.exchange(background, size))
         if effects is not None and isinstance(self.composer, PlateComposer):
@@ -181,6 +185,8 @@ class Pipeline:
             self.camera = camera
         replaced = self.matting.exchange(segmenter, matte)
         old += [replaced] if replaced else []
+        if room is not None:
+            old.append(self.matting.exchange_room(room))
         # what was shown before is not to be shown again: it may be the room that a person has just hidden
         if camera is not None or segmenter is not None:
             self.forget()
@@ -191,9 +197,11 @@ class Pipeline:
         """What brings back the parts that are there now, should an `exchange` not come to its end."""
         camera, segmenter, matte = self.camera, self.matting.segmenter, self.matting.matte
         composer = self.composer.held() if isinstance(self.composer, PlateComposer) else None
+        room = self.matting.room
 
         def go_back() -> None:
             self.camera, self.matting.segmenter, self.matting.matte = camera, segmenter, matte
+            self.matting.exchange_room(room)
             if composer is not None:
                 composer()
             self.forget()
@@ -218,7 +226,8 @@ class Pipeline:
         try:
             if self.operator:
                 with timings.stage("read"):
-                    frame = self.operator.frame(frame)
+                    shown = self.operator.frame(frame)
+                self.matting.cut, frame = shown is not frame, shown
             alpha = self.matting.alpha(frame, timings) if self.composer.needs_alpha else None
             if self.operator and alpha:
                 self.operator.saw(alpha, frame.timestamp)
@@ -323,19 +332,21 @@ def open_pipeline(
     *,
     composer: Composer | None = None,
     still: bool = False,
+    source: str = "",
 ) -> Pipeline:
     """A pipeline as the settings ask for, around a camera that is open and gives frames of `size`.
 
     composer: in place of the one for the settings' background and filters. still: every frame is a picture of its own.
+    source: what tells the camera from others, where it is not the one of the settings.
     Outputs are left as they are. Raises `UsageError`, `InputError`, `ModelError` or `EngineError`; the camera and the
     outputs stay the caller's to close then.
     """
     composer = composer or _open_composer(settings, size, still)
     segmenter = None
+    # a device by the name it was asked for with: the one it has depends on whether it is open
+    source = source or (settings.camera.source if camera.live else camera.description)
     try:
         if composer.needs_alpha:
-            # a device by the name it was asked for with: the one it has depends on whether it is open
-            source = settings.camera.source if camera.live else camera.description
             segmenter = open_network(settings, size, source, still=still)
     except BaseException:
         composer.close()
@@ -344,7 +355,8 @@ def open_pipeline(
     operator = None if still else CameraOperator(settings.framing)
     if settings.framing.auto and not composer.needs_alpha:
         log.warning("nobody is looked for with the background none, so auto-framing does nothing")
-    return Pipeline(camera, segmenter, matte, composer, outputs, operator=operator)
+    room = choose_room(settings, size, source if camera.live and not still else "")
+    return Pipeline(camera, segmenter, matte, composer, outputs, operator=operator, room=room)
 
 
 def _open_composer(settings: Settings, size: Size, still: bool) -> PlateComposer:

@@ -238,6 +238,8 @@ def test_a_camera_that_is_known_by_two_names_stays_on(monkeypatch: pytest.Monkey
 class OneOfTwins:
     """A camera that can be opened only once, and remembers which one it is."""
 
+    live = True
+
     def __init__(self, trouble: CameraError | None = None) -> None:
         self.trouble = trouble
         self.remembered: list[object] = []

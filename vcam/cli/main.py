@@ -34,6 +34,7 @@ COMMANDS = {
     "loopback": "vcam.cli.loopback",
     "stream": "vcam.cli.stream",
     "record": "vcam.cli.stream",
+    "room": "vcam.cli.room",
     "config": "vcam.cli.config",
     "service": "vcam.cli.service",
     "status": "vcam.cli.control",

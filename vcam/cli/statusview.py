@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from rich.table import Table
@@ -34,6 +35,7 @@ def status_table(status: dict[str, Any]) -> Table:
         row("output", _output(output))
     row("picture", f"{status['size']}, background {status['background']}")
     row("network", _network(status))
+    row("room", room_words(status["room"]))
     frames = f"{status['fps_in']:g} a second in, {status['fps_out']:g} out of {status['fps']:g}"
     age = status.get("frame_age_s")
     row("frames", frames if age is None else f"{frames}; the last picture {age:.1f} s ago")
@@ -80,6 +82,24 @@ def _network(status: dict[str, Any]) -> str:
     if not status["skipped"]:
         return network
     return f"{network}; not asked for {status['skipped']} of {status['frames']} frames, in which nothing moved"
+
+
+def room_words(room: dict[str, Any]) -> str:
+    """What is known of the room, and why that is not used."""
+    if not room["kept"]:
+        return f"not known; {room['rests']}"
+    parts = [f"{kept_words(room['kept'], room['when'])}, {room['known']:.0%} known"]
+    if room["agreement"] is not None:
+        parts.append(f"agrees by {max(room['agreement'], 0):.0%}")
+    if room["rests"]:
+        parts.append(f"not used: {room['rests']}")
+    return "; ".join(parts)
+
+
+def kept_words(kept: str, when: float) -> str:
+    """Where what is known comes from: "told on 2026-11-28 18:40"."""
+    at = time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
+    return f"{kept} on {at}" if kept == "told" else f"{kept} since {at}"
 
 
 def _lost(status: dict[str, Any]) -> str:

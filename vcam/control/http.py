@@ -54,6 +54,9 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         yield from _metric(f"vcam_{key}_total", help_, "counter", status[key])
     if (age := status.get("frame_age_s")) is not None:
         yield from _metric("vcam_frame_age_s", "Seconds since the last picture was shown", "gauge", age)
+    if (agreement := status["room"]["agreement"]) is not None:
+        yield from _metric("vcam_room_agreement", "How much what is known of the room agrees", "gauge", agreement)
+    yield from _metric("vcam_room_known", "Share of the room that is known", "gauge", status["room"]["known"])
     yield from _metric("vcam_watched", "Whether somebody reads the virtual camera", "gauge", int(status["watched"]))
     yield from _metric("vcam_camera_on", "Whether the camera is on", "gauge", int(status["camera"]["on"]))
     yield "# HELP vcam_state What vcam does: 1 for the state it is in"

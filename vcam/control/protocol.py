@@ -105,6 +105,7 @@ METHODS: dict[str, Any] = {
     "pause": NoParams, "resume": NoParams, "reload": NoParams, "stop": NoParams, "subscribe": EventsParams,
     "version": NoParams,
     "stream_start": StreamParams, "stream_stop": StreamParams, "record_start": RecordParams, "record_stop": NoParams,
+    "room_forget": NoParams,
 }  # fmt: skip
 """The type of each method's parameters, which are always given by name."""
 

@@ -42,6 +42,7 @@ from vcam.errors import VcamError
 from vcam.images import is_out_of_memory
 from vcam.pipeline import Pipeline, give_back_memory
 from vcam.segment.base import Segmenter
+from vcam.segment.emptyroom.choice import RoomChoice
 from vcam.settings import Settings
 from vcam.settings.shown import as_text, without_secrets
 from vcam.types import Size
@@ -54,7 +55,7 @@ _TIDY_SECONDS = 0.1
 Wish: TypeAlias = Callable[[Settings], Settings]
 """From the present settings to the wished ones; raises what is wrong with the wish."""
 
-Replaced: TypeAlias = list[Camera | Segmenter | Background]
+Replaced: TypeAlias = list[Camera | Segmenter | Background | RoomChoice]
 
 
 class Changeable(Protocol):
@@ -200,6 +201,7 @@ class Changer:
                 background=prepared.background,
                 effects=prepared.effects,
                 size=prepared.size,
+                room=prepared.room,
             )
             if prepared.shape is not None:
                 camera, shape = prepared.shape

@@ -26,6 +26,8 @@ from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.matting import room_of
 from vcam.segment.base import Segmenter
+from vcam.segment.emptyroom import choice
+from vcam.segment.emptyroom.choice import RoomChoice, choose_room
 from vcam.segment.emptyroom.saved import ROOM_KEYS
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import (
@@ -60,6 +62,7 @@ class Parts:
     segmenter: Callable[..., Segmenter] = open_segmenter
     matte: Callable[[MatteSettings], Matte] = make_matte
     camera: Callable[[CameraSettings, Size, float], Camera] = make_camera
+    room: Callable[[Settings, Size, str], RoomChoice] = choose_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +91,11 @@ class Prepared:
     camera_on: bool = False
     shape: tuple[ShapedCamera, Shape] | None = None
     size: Size | None = None
+    room: RoomChoice | None = None
 
     def discard(self) -> None:
         """Close what was made ready in vain."""
-        for part in (self.background, self.segmenter, self.camera):
+        for part in (self.background, self.segmenter, self.camera, self.room):
             if part is not None:
                 with suppress(VcamError):
                     part.close()
@@ -151,7 +155,7 @@ def prepare(
     painted over.
     """
     keys = frozenset(difference(old, new))
-    sections = {key.split(".")[0] for key in keys - ONLY_READ} | renew
+    sections = {key.split(".")[0] for key in keys - ONLY_READ - choice.OWN_KEYS} | renew
     prepared = Prepared(new)
     if "output.size" in keys:
         prepared.size = _another_size(new, now)
@@ -176,6 +180,9 @@ def prepare(
             prepared.effects.prepare(now.size)
         if "camera" in sections:
             _prepare_camera(prepared, old, {key for key in keys if key.startswith("camera.")}, now, parts)
+        if keys & choice.KEYS:
+            live = (prepared.camera or now.camera).live
+            prepared.room = parts.room(new, now.size, new.camera.source if live else "")
     except BaseException:
         prepared.discard()
         raise

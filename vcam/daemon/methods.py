@@ -248,6 +248,20 @@ class Control:
         client.events = frozenset(params.events)
         return self._status()
 
+    def _do_room_forget(self, client: Client, params: Any) -> Future[dict[str, Any]]:
+        done: Future[dict[str, Any]] = Future()
+
+        def forget() -> None:
+            pipeline = self._life.pipeline
+            if pipeline is None:
+                raise VcamError("vcam is starting", "try again in a moment")
+            pipeline.matting.forget_room().add_done_callback(lambda removed: _pass_on(removed, done))
+
+        self._life.mailbox.post(forget).add_done_callback(
+            lambda posted: _pass_on(posted, done) if posted.cancelled() or posted.exception() else None
+        )
+        return self._soon(done)
+
     def _entered(self, state: State, cause: str) -> None:
         if self._server:
             line = notification("state", {"state": state.value, "cause": cause})
@@ -283,6 +297,16 @@ def _answer(done: Future[Any]) -> Future[dict[str, Any]]:
 
     done.add_done_callback(finish)
     return answer
+
+
+def _pass_on(source: Future[Any], target: Future[dict[str, Any]]) -> None:
+    """Tell of a room that was forgotten what the one future knows to the other."""
+    if source.cancelled():
+        target.cancel()
+    elif error := source.exception():
+        target.set_exception(error)
+    else:
+        target.set_result({"forgotten": source.result()})
 
 
 def _told(result: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from vcam import __version__
 from vcam.daemon.base import Life, State
 from vcam.errors import VcamError
 from vcam.secrets import show_address
+from vcam.segment.emptyroom.choice import nothing_known
 from vcam.timings import resident_mb
 
 
@@ -21,6 +22,7 @@ def snapshot(life: Life) -> dict[str, Any]:
     source = show_address(settings.camera.source)
     stuck, age = life.stuck, monitor.frame_age
     segmenter = pipeline.matting.segmenter if pipeline else None
+    room = pipeline.matting.room_status if pipeline else nothing_known("vcam is starting")
     return {
         "version": __version__,
         "pid": os.getpid(),
@@ -33,6 +35,7 @@ def snapshot(life: Life) -> dict[str, Any]:
         "outputs": life.outlets.states,
         "background": settings.background.spec,
         "segmenter": segmenter.description if segmenter else "",
+        "room": {"setting": settings.segment.room, **room},
         "size": settings.output.size,
         "fps": settings.output.fps,
         **monitor.rates(),

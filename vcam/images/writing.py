@@ -14,11 +14,14 @@ from vcam.suffixes import IMAGE_SUFFIXES, JPEG_SUFFIXES
 from vcam.types import U8
 
 
-def write_image(path: str | os.PathLike[str], picture: U8, rule: Overwriting | None = None) -> None:
+def write_image(
+    path: str | os.PathLike[str], picture: U8, rule: Overwriting | None = None, *, mode: int | None = None
+) -> None:
     """Write a BGR or grey picture under its final name only once it is complete.
 
-    The format follows the suffix; `.pgm` holds greys alone. rule: for a file that a person named. Raises `UsageError`
-    for an unknown suffix or where there can be no such file, `OutputError` if it cannot be written.
+    The format follows the suffix; `.pgm` holds greys alone. rule: for a file that a person named. mode: see
+    `vcam.files.PartialFile`. Raises `UsageError` for an unknown suffix or where there can be no such file,
+    `OutputError` if it cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES:
@@ -33,4 +36,4 @@ def write_image(path: str | os.PathLike[str], picture: U8, rule: Overwriting | N
     ok, data = cv2.imencode(suffix, picture, quality)
     if not ok:
         raise OutputError(f"cannot encode {path.name} as {path.suffix}", "use .png or .jpg")
-    write_whole(path, lambda partial: partial.write_bytes(data.tobytes()), rule=rule)
+    write_whole(path, lambda partial: partial.write_bytes(data.tobytes()), rule=rule, mode=mode)

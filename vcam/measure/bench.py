@@ -124,7 +124,9 @@ def run(bench: Bench, progress: Callable[[int], None] = lambda done: None) -> di
     own = sum(map(len, frames)) / 1e6
     camera = MemoryCamera(frames, bench.source, size, settings.output.fps, paced=bench.paced)
     camera.open()
-    with open_pipeline(settings, camera, size, [MemoryOutput()]) as pipeline:
+    # the scene is not the room of a camera, and nothing of it is to be kept
+    settings = settings.replace(segment__private=True)
+    with open_pipeline(settings, camera, size, [MemoryOutput()], source="bench") as pipeline:
         pipeline.open_outputs(size, settings.output.fps)
         ours = _Runner(pipeline.step, camera)
         ours.block(WARM_UP)

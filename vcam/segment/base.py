@@ -9,7 +9,8 @@ from vcam.types import Size
 
 
 class Segmenter(Protocol):
-    """From a frame to a small probability map; what the pipeline holds. Some can do more: `TellsPeople`, `Examined`."""
+    """From a frame to a small probability map; what the pipeline holds. Some can do more: `TellsPeople`, `Examined`,
+    `OwnMemory`."""
 
     @property
     def description(self) -> str:
@@ -50,3 +51,11 @@ class Examined(Protocol):
 
     def idle(self) -> None:
         """Called between two frames, when there is time. Raises nothing."""
+
+
+@runtime_checkable
+class OwnMemory(Protocol):
+    """A segmenter that may know more than one frame: then nothing that is known of the room goes with its maps."""
+
+    own_memory: str
+    """What it remembers, in words; empty if nothing."""

@@ -56,6 +56,7 @@ class NetworkSegmenter:
         self._preparers = Preparer(picture.size, picture.channels), Preparer(picture.size, picture.channels)
         # one with a memory of its own must see every frame, and all of it
         free = not self._card.remembers
+        self.own_memory = "" if free else "the network remembers earlier frames by itself"
         self._tracker = RegionTracker(picture.size) if settings.region and free else None
         self._rest = RestCheck() if settings.skip_still and free else None
         self._surroundings = Surroundings()

@@ -45,6 +45,18 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     relearn: Annotated[
         bool, setting("Learn the empty room anew instead of loading it, for subtraction.", live=True)
     ] = False
+    room: Annotated[
+        Literal["off", "told", "auto"],
+        setting("What the matte knows of the empty room behind you: nothing, what vcam room learn was shown, or also "
+                "what vcam learns by itself. A small picture of the empty room is stored in vcam's state folder, "
+                "~/.local/state/vcam/rooms, for you alone; vcam room forget removes it.",
+                live=True, option="--room"),
+    ] = "told"  # fmt: skip
+    private: Annotated[
+        bool,
+        setting("Write nothing of the room to disk: what is learnt of it is forgotten when vcam ends.",
+                live=True, option="--private"),
+    ] = False  # fmt: skip
     region: Annotated[
         bool,
         setting("Where people do not fill the frame, let the network see their surroundings instead of all of it.",

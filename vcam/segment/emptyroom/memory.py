@@ -59,6 +59,11 @@ class RoomMemory:
         """What is known of the room now."""
         return self._room
 
+    @property
+    def agreement(self) -> float | None:
+        """See `Finder.agreement`; None before a map was compared."""
+        return None if self._finder is None else self._finder.agreement
+
     def correct(self, seen: Map, frame: Frame) -> Map:
         """The map of a frame, corrected; the map itself, bit for bit, where nothing can be told.
 
