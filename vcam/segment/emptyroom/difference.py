@@ -39,6 +39,8 @@ OUTLIER = 8.0
 """Levels from which on a sample does not follow the common light."""
 FOLLOWS = 0.35
 """Share of the known picture that must follow it."""
+FEW = 2
+"""Rows and columns, of half the map's size, from one sample to the next."""
 CLIPS = 5.0
 """Levels that the light must have changed by for what is bright or deep to be looked at for clipped colours."""
 STEPS = 5
@@ -75,6 +77,8 @@ class Difference:
         width, height = size
         self._size, self._least = size, np.float32(threshold * threshold)
         self._different = np.empty((height, width), np.uint8)
+        self.rests: tuple[F32, F32, F32]
+        """By what the last frame differs from the plate in its light, the drift not taken off: luma, and half of it."""
         self._plate: Plate | None = None
         self._room: Planes
         self._half: Planes
@@ -96,8 +100,9 @@ class Difference:
             half = [np.float32(g) * x + np.float32(o) for g, x, o in zip(gains, self._half, offsets, strict=True)]
             lost = clipped(half, full_range=full_range)
             y, u, v = y + cv2.resize(lost[0], self._size, interpolation=cv2.INTER_LINEAR), u + lost[1], v + lost[2]
+        self.rests = y, u, v
         if expected.drift is not None:
-            y -= cv2.resize(expected.drift[0], self._size, interpolation=cv2.INTER_LINEAR)
+            y = y - cv2.resize(expected.drift[0], self._size, interpolation=cv2.INTER_LINEAR)
             u, v = u - expected.drift[1], v - expected.drift[2]
         noise = NOISE if expected.noise is None else expected.noise
         # what chroma says beyond its noise, which luma may add to or take from
@@ -106,13 +111,14 @@ class Difference:
         total = cv2.resize(over, self._size, interpolation=cv2.INTER_LINEAR)
         total += y * y
         total -= self._steep
-        return cv2.compare(total, float(self._least), cv2.CMP_GT, dst=self._different).astype(np.uint8, copy=False)
+        np.multiply(total > self._least, np.uint8(255), out=self._different)
+        return self._different
 
     def _use(self, plate: Plate) -> None:
         if plate is self._plate:
             return
-        y, u, v = (cv2.GaussianBlur(plane, SOFT, 0) for plane in (plate.y, plate.u, plate.v))
-        self._plate, self._room = plate, (y, u, v)  # type: ignore[assignment]
+        y, u, v = (np.asarray(cv2.GaussianBlur(plane, SOFT, 0), np.uint8) for plane in (plate.y, plate.u, plate.v))
+        self._plate, self._room = plate, (y, u, v)
         self._half = plate.half, u, v
         self._steep = np.float32(NOISES * NOISES * SLIPPED) * plate.slopes[0]
 
@@ -140,12 +146,15 @@ def common_light(planes: Planes, plate: Plate) -> Lines | None:
     network has looked at, which would begin where nobody is.
     """
     half = cv2.resize(planes[0], plate.size, interpolation=cv2.INTER_AREA)
-    usable = (plate.known != 0) & (plate.half > DARK) & (plate.half < BRIGHT) & (half > DARK) & (half < BRIGHT)
-    number = np.count_nonzero(plate.known)
-    found = []
+    pairs = ((plate.half, half, 16), (plate.u, planes[1], 128), (plate.v, planes[2], 128))
+    # few are enough for six numbers
+    now, was, known = half[::FEW, ::FEW], plate.half[::FEW, ::FEW], plate.known[::FEW, ::FEW]
+    usable = (known != 0) & (was > DARK) & (was < BRIGHT) & (now > DARK) & (now < BRIGHT)
+    number = np.count_nonzero(known)
+    found: list[tuple[float, float]] = []
     near: npt.NDArray[np.bool_] | None = None
-    for x, y, zero in ((plate.half, half, 16), (plate.u, planes[1], 128), (plate.v, planes[2], 128)):
-        xs, ys = x[usable].astype(np.float32), y[usable].astype(np.float32)
+    for x, y, zero in pairs:
+        xs, ys = (plane[::FEW, ::FEW][usable].astype(np.float32) for plane in (x, y))
         if xs.size < FOLLOWS * number:
             return None
         if near is None:

@@ -10,10 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vcam.frames import Planes
 from vcam.segment.emptyroom.edge import Finding
-from vcam.segment.emptyroom.evidence import WINDOW, power
-from vcam.segment.emptyroom.light import BELIEF, Plate, high_pass
+from vcam.segment.emptyroom.light import BELIEF, Plate, correlation, high_pass
 from vcam.types import BOOL, F32, U8, Size
 
 MOST = 0.7
@@ -52,12 +50,13 @@ GONE = 0.3
 FEW = 0.004
 """Share of the picture from which on its texture tells anything."""
 
-MOVED = 0.45
-"""Share of the texture in the shapes that may be that of the room, if the room has moved as a whole."""
+BETTER = 0.1
+"""How much better the textures agree elsewhere, if the room has moved there as a whole."""
 
 ELSEWHERE = 0.15
 """Height of the peak of the phase correlation, 1 for the same picture, from which on the room may have moved there."""
 
+_WINDOW = 5
 _EDGE = 2
 
 
@@ -68,23 +67,29 @@ class Doubt:
         """threshold: levels from which on a sample counts as different."""
         self._threshold = threshold
         self._near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
-        self._block = np.ones((5, 5), np.uint8)
+        self._square, self._reach = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
         self._pixels = size[0] * size[1]
         self._plate: Plate | None = None
-        self._half = (0, 0)
+        self._texture: F32
         self._window: cv2.typing.MatLike
         self._energy: F32
         self._textured: BOOL
 
     def about(
-        self, planes: Planes, plate: Plate, finding: Finding, different: U8, shapes: U8
+        self,
+        half: U8,
+        plate: Plate,
+        finding: Finding,
+        different: tuple[U8, tuple[F32, F32, F32]],
+        shapes: U8,
     ) -> str:
         """Why the shapes cannot be a person, in words; empty if they can.
 
-        planes: the frame's, at the map's size; finding: what it showed of the room; different, shapes: uint8 (height,
-        width), not 0 where it differs from the plate, and where a person is said to be.  Nobody at all is always believed: then nothing is shown.
+        half: the frame's luma at half the map's size; finding: what it showed of the room; different: where it differs,
+        and by what, as `Difference` has found it; shapes: uint8 (height, width), not 0 where a person is said to be.
+        Nobody at all is always believed: then nothing is shown.
         """
-        count = cv2.countNonZero(shapes)
+        count, (odd, rests) = cv2.countNonZero(shapes), different
         if not count:
             return ""
         if count > MOST * self._pixels:
@@ -98,66 +103,61 @@ class Doubt:
             return "too little of the room is as it was"
         near = cv2.dilate(shapes, self._near).astype(np.uint8, copy=False)
         known = cv2.resize(plate.known, shapes.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        beside = cv2.bitwise_and(cv2.compare(near, 0, cv2.CMP_EQ), known)
-        if cv2.countNonZero(cv2.bitwise_and(different, beside)) > STRAY * self._pixels:
+        beside = cv2.bitwise_and((near == 0).view(np.uint8), known)
+        if cv2.countNonZero(cv2.bitwise_and(odd, beside)) > STRAY * self._pixels:
             return "it differs in many places"
         far = cv2.dilate(near, self._near).astype(np.uint8, copy=False)
-        if self._of_rim(planes, plate, finding, cv2.bitwise_and(far, beside)) > RIM * self._threshold:
+        if self._of_rim(rests, cv2.bitwise_and(far, beside)) > RIM * self._threshold:
             return "it differs beside the shapes, too"
-        return self._of_texture(planes, plate, shapes, far)
+        small, around = (cv2.resize(part, plate.size, interpolation=cv2.INTER_NEAREST) for part in (shapes, far))
+        return self._of_texture(half, plate, small, around)
 
-    def _of_rim(self, planes: Planes, plate: Plate, finding: Finding, rim: cv2.typing.MatLike) -> float:
+    @staticmethod
+    def _of_rim(rests: tuple[F32, F32, F32], rim: cv2.typing.MatLike) -> float:
         """Levels that the room differs by there, in the light of the whole: a drift is a lamp, or a shadow."""
-        half = cv2.resize(rim, plate.size, interpolation=cv2.INTER_NEAREST)
-        y = finding.residual + finding.drift[0]
-        u, v = (
-            planes[c] - (np.float32(finding.gain[c]) * room + np.float32(finding.offset[c]))
-            for c, room in ((1, plate.u), (2, plate.v))
+        half = cv2.resize(rim, rests[1].shape[::-1], interpolation=cv2.INTER_NEAREST)
+        means = (
+            cv2.mean(cv2.absdiff(rest, 0.0), there)[0] for rest, there in zip(rests, (rim, half, half), strict=True)
         )
-        return max(
-            level * cv2.mean(cv2.absdiff(rest, 0.0), half)[0]
-            for level, rest in zip(COLOURS, (y, u, v), strict=True)
-        )
+        return max(level * mean for level, mean in zip(COLOURS, means, strict=True))
 
-    def _of_texture(self, planes: Planes, plate: Plate, shapes: U8, far: U8) -> str:
+    def _of_texture(self, luma: U8, plate: Plate, shapes: U8, far: U8) -> str:
         if plate is not self._plate:
-            self._plate, self._energy = plate, power(plate)
-            known = cv2.resize(plate.known, shapes.shape[::-1], interpolation=cv2.INTER_NEAREST)
-            self._textured = (self._energy > TEXTURED * TEXTURED) & (cv2.erode(known, np.ones((9, 9))) > 0)
-        textured, mine = self._textured, high_pass(planes[0])
-        same = _alike(mine, plate.texture, self._energy)
-        inside = textured & (cv2.erode(shapes, self._block, borderValue=255) > 0)
-        through = cv2.morphologyEx((same & inside).astype(np.uint8), cv2.MORPH_OPEN, self._block)
-        if cv2.countNonZero(through) > THROUGH * self._pixels:
+            self._know(plate)
+        now, pixels = high_pass(luma), luma.size
+        same = _alike(now, self._texture, self._energy)
+        inside = self._textured & (cv2.erode(shapes, self._square, borderValue=255) > 0)
+        through = cv2.morphologyEx((same & inside).view(np.uint8), cv2.MORPH_OPEN, self._square)
+        if cv2.countNonZero(through) > THROUGH * pixels:
             return "the room is seen through the shapes"
-        outside = textured & (far == 0)
+        outside = self._textured & (cv2.dilate(far, self._reach) == 0)
         count = np.count_nonzero(outside)
-        if count > FEW * self._pixels and np.count_nonzero(same & outside) <= (1 - GONE) * count:
+        if count > FEW * pixels and np.count_nonzero(same & outside) <= (1 - GONE) * count:
             return "the room beside the shapes is another"
-        if self._has_moved(mine, plate, shapes):
-            return "the shapes are the room, moved"
-        return ""
+        return "the shapes are the room, moved" if self._has_moved(now, plate) else ""
 
-    def _has_moved(self, mine: F32, plate: Plate, shapes: U8) -> bool:
-        """Whether the texture of the room is in the shapes, but elsewhere than it was."""
-        half = plate.size
-        if half != self._half:
-            self._half, self._window = half, cv2.createHanningWindow(half, cv2.CV_32F)
-        now = cv2.resize(mine, half, interpolation=cv2.INTER_AREA)
-        was = cv2.resize(plate.texture, half, interpolation=cv2.INTER_AREA)
-        (x, y), peak = cv2.phaseCorrelate(was, now, self._window)
+    def _know(self, plate: Plate) -> None:
+        """What of a plate can be known again, at half of the map's size, whatever the light."""
+        self._plate, self._texture = plate, high_pass(plate.half)
+        self._energy = _mean(self._texture * self._texture)
+        there = (self._energy > TEXTURED * TEXTURED).view(np.uint8)
+        self._textured = (there & cv2.erode(plate.known, np.ones((5, 5), np.uint8))) > 0
+        self._window = cv2.createHanningWindow(plate.size, cv2.CV_32F)
+
+    def _has_moved(self, now: F32, plate: Plate) -> bool:
+        """Whether the room is in the picture elsewhere than it was, before somebody or not."""
+        # it writes the window into what it is given
+        (x, y), peak = cv2.phaseCorrelate(self._texture.copy(), now.copy(), self._window)
         # a pixel of the small picture, or less, is none of the shapes' size
         if not peak > ELSEWHERE or not max(abs(x), abs(y)) >= 1:
             return False
         move = np.array([[1, 0, x], [0, 1, y]], np.float32)
-        moved, known = (cv2.warpAffine(part, move, half) for part in (was, plate.known))
-        there = (cv2.resize(shapes, half, interpolation=cv2.INTER_NEAREST) > 0) & (known > 0)
-        energy = _mean(moved * moved)
-        there &= energy > TEXTURED * TEXTURED
-        count = np.count_nonzero(there)
-        if count <= FEW * there.size:
-            return False
-        return np.count_nonzero(_alike(now, moved, energy) & there) > MOVED * count
+        moved, known = (cv2.warpAffine(part, move, plate.size) for part in (self._texture, plate.known))
+        before, after = (
+            correlation(now, part, (there & (_mean(part * part) > TEXTURED * TEXTURED)).view(np.uint8))
+            for part, there in ((self._texture, plate.known > 0), (moved, known > 0))
+        )
+        return after > before + BETTER
 
 
 def _alike(mine: F32, theirs: F32, their_energy: F32) -> BOOL:
@@ -168,4 +168,4 @@ def _alike(mine: F32, theirs: F32, their_energy: F32) -> BOOL:
 
 
 def _mean(values: F32) -> F32:
-    return cv2.blur(values, (WINDOW, WINDOW), borderType=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)
+    return cv2.blur(values, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)

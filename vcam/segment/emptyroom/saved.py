@@ -1,24 +1,9 @@
-"""The empty room on disk, from one start to the next, and what tells one room from another.
-
-What is kept is small and blurred, and only its owner may read it.
-"""
+"""What tells one room from another."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
-from pathlib import Path
-
-import cv2
-import numpy as np
-
-from vcam import folders
-from vcam.errors import UsageError, VcamError
-from vcam.files import write_whole
+from vcam.errors import UsageError
 from vcam.settings import Settings
-from vcam.types import U8, Size
-
-_log = logging.getLogger(__name__)
 
 
 def room_name(settings: Settings, source: str) -> str:
@@ -42,14 +27,3 @@ ROOM_KEYS = frozenset(
     ("camera.source", "camera.mirror", "camera.rotate", "camera.flip", "camera.crop", "camera.zoom", "framing.auto")
 )
 """The settings that `room_name` looks at."""
-
-
-class RoomFile:
-    """Stub until the kept room."""
-    rooms = {}
-    def __init__(self, source, size, folder=None):
-        self.name = (source, size, folder)
-    def load(self):
-        return self.rooms.get(self.name)
-    def save(self, room):
-        self.rooms[self.name] = room

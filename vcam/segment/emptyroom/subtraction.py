@@ -9,27 +9,32 @@ difference itself. What would show the room is not shown: every frame is doubted
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from vcam.errors import EngineError
+from vcam import folders
+from vcam.errors import EngineError, VcamError
 from vcam.frames import Box, Frame, Map, Planes
 from vcam.scaling import Reducer
 from vcam.segment.emptyroom.align import moved_room
-from vcam.segment.emptyroom.difference import Difference, Expected, common_light
+from vcam.segment.emptyroom.difference import CLIPS, Difference, Expected, common_light
 from vcam.segment.emptyroom.doubt import Doubt
 from vcam.segment.emptyroom.edge import Finding, PlateEdge
-from vcam.segment.emptyroom.finding import make_finder
+from vcam.segment.emptyroom.finding import Finder, make_finder
 from vcam.segment.emptyroom.layers import Layers
 from vcam.segment.emptyroom.learner import RoomLearner
 from vcam.segment.emptyroom.light import Plate
-from vcam.segment.emptyroom.picture import RoomPicture, picture_size
-from vcam.segment.emptyroom.saved import RoomFile
+from vcam.segment.emptyroom.picture import RoomPicture
+from vcam.segment.emptyroom.roomfile import RoomPlace, known_share, read_room
 from vcam.segment.prepare import Preparer
 from vcam.settings import SegmentSettings
 from vcam.types import F32, U8, Size
+
+_log = logging.getLogger(__name__)
 
 WIDTH = 256
 """Width of the map."""
@@ -57,6 +62,8 @@ _LEAST = 0.03
 
 _LOOKS = 3
 """The most that a frame is compared in the light that was found with it."""
+_SELDOM = 10
+"""Frames from one look at the light to the next while nothing differs."""
 _SAME_LIGHT = 1.5
 """Levels by which two lights differ, at most, that are one."""
 
@@ -81,11 +88,12 @@ class SubtractionSegmenter:
     """Learns the empty room, then finds what differs from it; see `vcam.segment.base.Segmenter`."""
 
     def __init__(
-        self, settings: SegmentSettings, size: Size, source: str = "", *, store: RoomFile | None = None
+        self, settings: SegmentSettings, size: Size, source: str = "", *, place: RoomPlace | None = None
     ) -> None:
         """size: of the frames to come, for the shape of the map. source: what tells this camera's room from others.
 
-        The room is loaded if it is known; with `settings.relearn`, or if not, it is learnt from the first frames.
+        The room is loaded if it is known; with `settings.relearn`, or if not, it is learnt from the first frames. It is
+        kept at `place`, by default that of the source, and nowhere without one.
         """
         self._settings, self._frame_size = settings, size
         # a picture of a shape that no camera has is stretched, or its map would have millions of pixels, or one row
@@ -95,17 +103,20 @@ class SubtractionSegmenter:
         self._shape = PersonShape(self._size)
         self._doubt = Doubt(self._size, settings.threshold)
         self._learner = RoomLearner(settings.room_frames, settings.threshold, size)
-        self._store = store or RoomFile(source, size)
+        self._place = place or (RoomPlace.of(source, source, size) if source else None)
         self._layers: Layers | None = None
         self._learnt: _Known | None = None
         self._now: _Known
+        self._finder: Finder
+        self._used: _Known
+        """What the finder compares with."""
         self._expected = Expected()
         self._nobody: F32 = np.zeros(self._size[::-1], np.float32)
-        self._frames = 0
+        self._empty = self._frames = 0
         self._doubted = 0
         """Frames in a row, until one is shown again."""
         self._believed = _SURE
-        known = None if settings.relearn else self._store.load()
+        known = None if settings.relearn else self._load()
         if known is not None:
             self._take(known)
         self.notice = STEP_OUT if known is None else ""
@@ -131,7 +142,7 @@ class SubtractionSegmenter:
             if found is not None:
                 (probability, finding), doubt = found, ""
                 self._believed = 0
-        if doubt or finding is None:
+        if doubt:
             self._doubted += 1
             self._believed = 0
             # what is shown would be the room itself
@@ -142,35 +153,50 @@ class SubtractionSegmenter:
         self._believed += 1
         if self._believed < _SURE and cv2.countNonZero(self._shape.shapes):
             raise EngineError("the room has changed: it is looked at once more")
+        seen = replace(Map.whole(probability, frame), pyramid=self._preparer.pyramid)
+        if finding is None:
+            return seen
         if self._layers is not None:
             self._follow(frame, finding)
-        room = self._now.room
-        edge = PlateEdge(self._finder.sharpen, room.at)
-        return replace(Map.whole(probability, frame), pyramid=self._preparer.pyramid, edge=edge)
+        return replace(seen, edge=PlateEdge(self._finder.sharpen, self._now.room.at))
 
     def _look(self, known: _Known, expected: Expected, planes: Planes) -> tuple[F32, Finding | None, str]:
-        """The probability of a person, what was found of the room, and why that is not to be believed."""
-        self._finder.use(known.plate)
+        """The probability of a person, what was found of the room, and why that is not to be believed.
+
+        Of a room without anybody it is not told every time.
+        """
+        if known is not self._used:
+            self._used = known
+            self._finder.use(known.plate)
+        shapes = self._shape.shapes
         for _ in range(_LOOKS):
-            different = self._difference.find(planes, known.plate, expected, full_range=known.room.frame.full_range)
+            full_range = known.room.frame.full_range
+            different = self._difference.find(planes, known.plate, expected, full_range=full_range)
             probability = self._shape.clean(different)
-            finding = self._finder.find(probability, planes)
-            if known.changed and cv2.countNonZero(self._shape.shapes) < _LEAST * probability.size:
-                # what differs is too small for a person
+            if known.changed and cv2.countNonZero(shapes) < _LEAST * shapes.size:
+                # too small for a person: it is a rest of the change
                 probability.fill(0)
-                self._shape.shapes.fill(0)
+                shapes.fill(0)
+            somebody = bool(shapes.any())
+            self._empty = 0 if somebody else self._empty + 1
+            if self._empty % _SELDOM:
+                return probability, None, ""
+            finding = self._finder.find(probability, planes)
             if finding is None:
-                return probability, None, "it is another room"
+                return probability, None, "it is another room" if somebody else ""
             before, expected = expected, Expected.of(finding)
+            if not expected.is_like(Expected(), CLIPS):
+                # what is clipped in this light has told the fit something wrong, and made noise of it
+                light = common_light(planes, known.plate)
+                expected = expected if light is None else Expected(light)
             if expected.is_like(before, _SAME_LIGHT):
                 break
         self._expected = expected
-        doubt = self._doubt.about(
-            planes, known.plate, finding, different, self._shape.shapes
-        )
+        half = cv2.resize(planes[0], known.plate.size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        doubt = self._doubt.about(half, known.plate, finding, (different, self._difference.rests), shapes)
         return np.minimum(probability, finding.probability), finding, doubt
 
-    def _find_change(self, planes: Planes) -> tuple[F32, Finding] | None:
+    def _find_change(self, planes: Planes) -> tuple[F32, Finding | None] | None:
         """Go over to the room as it is now, if it is the known one, little changed; what this frame shows then."""
         assert self._learnt is not None
         rooms: list[_Known | None] = [self._now]
@@ -182,7 +208,7 @@ class SubtractionSegmenter:
             light = None if known is None else common_light(planes, known.plate)
             if known is not None and light is not None:
                 probability, finding, doubt = self._look(known, Expected(light), planes)
-                if not doubt and finding is not None:
+                if not doubt:
                     self._now = known
                     if self._layers is not None:
                         self._layers.begin(known.room)
@@ -206,12 +232,35 @@ class SubtractionSegmenter:
         room = self._learner.add(frame, planes)
         if room is None:
             raise EngineError(STEP_OUT, "it takes two seconds; --backend auto needs no empty room")
-        self._store.save(room)
+        self._save(room)
         self._take(room)
+
+    def _load(self) -> RoomPicture | None:
+        """The room that is kept, if somebody has said that it was empty, and all of it is known."""
+        if self._place is None:
+            return None
+        try:
+            kept = read_room(self._place.path)
+        except FileNotFoundError:
+            return None
+        except VcamError as error:
+            _log.warning("the empty room is learnt anew: %s", error)
+            return None
+        return kept.room if kept.about.how == "told" and known_share(kept.room) >= _STAYS else None
+
+    def _save(self, room: RoomPicture) -> None:
+        """Keep the room. That it cannot be written is told and does no harm: it is learnt anew next time."""
+        if self._place is None or self._settings.private:
+            return
+        try:
+            self._place.write(room, "told", time.time())
+        except VcamError as error:
+            folders.cannot_keep("the empty room", self._place.path.parent, error.message)
 
     def _take(self, room: RoomPicture) -> None:
         """Begin with a room that was learnt."""
         self._learnt = self._now = _Known(room, self._plate(room))
+        self._used = self._now
         self._finder = make_finder(self._now.plate, full_range=room.frame.full_range)
         if self._settings.subtraction != "static":
             self._layers = Layers(room.frame.size, full_range=room.frame.full_range, need=NEED)
@@ -225,7 +274,7 @@ class SubtractionSegmenter:
     def _follow(self, frame: Frame, finding: Finding) -> None:
         """Learn how the room changes, where surely nobody is."""
         self._frames += 1
-        if self._frames % EVERY:
+        if self._frames % EVERY and cv2.countNonZero(self._shape.shapes):
             return
         layers = self._layers
         assert layers is not None
@@ -234,9 +283,14 @@ class SubtractionSegmenter:
         side = 2 * _GUARD + 1
         near = cv2.dilate(self._shape.shapes, np.ones((side, side), np.uint8))
         size = layers.known.shape[::-1]
-        sure = cv2.resize(cv2.compare(near, 0, cv2.CMP_EQ), size, interpolation=cv2.INTER_NEAREST)
+        sure = cv2.resize((near == 0).view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
         strange = cv2.resize(finding.strange, size, interpolation=cv2.INTER_NEAREST)
-        layers.learn(self._small, sure.astype(np.uint8), strange.astype(np.uint8), (finding.gain, finding.offset))
+        layers.learn(
+            self._small,
+            sure.astype(np.uint8, copy=False),
+            strange.astype(np.uint8, copy=False),
+            (finding.gain, finding.offset),
+        )
         room = layers.picture()
         self._now = _Known(room, self._plate(room), self._now.changed)
         if not self._now.changed:
