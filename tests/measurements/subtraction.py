@@ -38,7 +38,7 @@ SIZE = (640, 360)
 MARGIN = 60
 GREEN = (0, 255, 0)
 LEARN, TRY = 12, 12
-METHODS = ("static", "mog2")
+METHODS = ("static", "adaptive")
 
 Scene = Callable[[int], U8]
 """The picture of a frame's number, uint8 (height, width, 3), with a margin all round."""

@@ -150,7 +150,7 @@ def test_nothing_is_written_of_a_private_room_nor_of_a_film(tmp_path, empty, mon
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("how, share", [("learnt", 1.0), ("told", 0.5)])
+@pytest.mark.parametrize(("how", "share"), [("learnt", 1.0), ("told", 0.5)])
 def test_a_room_that_nobody_called_empty_or_that_is_half_known_is_learnt_anew(how, share, tmp_path, empty) -> None:
     known = np.full(empty.u.shape, 255, np.uint8)
     known[: round((1 - share) * known.shape[0])] = 0

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -99,7 +100,9 @@ class Difference:
         if not expected.is_like(Expected(), CLIPS):
             half = [np.float32(g) * x + np.float32(o) for g, x, o in zip(gains, self._half, offsets, strict=True)]
             lost = clipped(half, full_range=full_range)
-            y, u, v = y + cv2.resize(lost[0], self._size, interpolation=cv2.INTER_LINEAR), u + lost[1], v + lost[2]
+            more = cv2.resize(lost[0], self._size, interpolation=cv2.INTER_LINEAR), lost[1], lost[2]
+            # a camera may clip colours, or luma and chroma
+            y, u, v = (_nearer(rest, part) for rest, part in zip(rests, more, strict=True))
         self.rests = y, u, v
         if expected.drift is not None:
             y = y - cv2.resize(expected.drift[0], self._size, interpolation=cv2.INTER_LINEAR)
@@ -108,7 +111,7 @@ class Difference:
         # what chroma says beyond its noise, which luma may add to or take from
         over = np.float32(WEIGHTS[1]) * (u * u + v * v) - np.float32(NOISES * NOISES) * noise
         over = np.where(plate.known != 0, over, np.float32(-1e9))
-        total = cv2.resize(over, self._size, interpolation=cv2.INTER_LINEAR)
+        total = np.asarray(cv2.resize(over, self._size, interpolation=cv2.INTER_LINEAR), np.float32)
         total += y * y
         total -= self._steep
         np.multiply(total > self._least, np.uint8(255), out=self._different)
@@ -125,6 +128,12 @@ class Difference:
 
 NOISE = np.float32(WEIGHTS[0] * FLOORS[0] ** 2 + WEIGHTS[1] * (FLOORS[1] ** 2 + FLOORS[2] ** 2))
 """The variance of the weighted difference before any was seen."""
+
+
+def _nearer(rest: npt.NDArray[np.float32], lost: npt.NDArray[Any]) -> F32:
+    """What is left of a difference, some of which may have been lost."""
+    other = rest + lost
+    return np.where(np.abs(other) < np.abs(rest), other, rest).astype(np.float32, copy=False)
 
 
 def clipped(planes: Sequence[F32], *, full_range: bool) -> tuple[F32, F32, F32]:

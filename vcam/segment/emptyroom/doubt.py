@@ -109,16 +109,17 @@ class Doubt:
         far = cv2.dilate(near, self._near).astype(np.uint8, copy=False)
         if self._of_rim(rests, cv2.bitwise_and(far, beside)) > RIM * self._threshold:
             return "it differs beside the shapes, too"
-        small, around = (cv2.resize(part, plate.size, interpolation=cv2.INTER_NEAREST) for part in (shapes, far))
+        small, around = (
+            np.asarray(cv2.resize(part, plate.size, interpolation=cv2.INTER_NEAREST), np.uint8)
+            for part in (shapes, far)
+        )
         return self._of_texture(half, plate, small, around)
 
     @staticmethod
     def _of_rim(rests: tuple[F32, F32, F32], rim: cv2.typing.MatLike) -> float:
         """Levels that the room differs by there, in the light of the whole: a drift is a lamp, or a shadow."""
         half = cv2.resize(rim, rests[1].shape[::-1], interpolation=cv2.INTER_NEAREST)
-        means = (
-            cv2.mean(cv2.absdiff(rest, 0.0), there)[0] for rest, there in zip(rests, (rim, half, half), strict=True)
-        )
+        means = (cv2.mean(np.abs(rest), there)[0] for rest, there in zip(rests, (rim, half, half), strict=True))
         return max(level * mean for level, mean in zip(COLOURS, means, strict=True))
 
     def _of_texture(self, luma: U8, plate: Plate, shapes: U8, far: U8) -> str:
@@ -141,7 +142,7 @@ class Doubt:
         self._plate, self._texture = plate, high_pass(plate.half)
         self._energy = _mean(self._texture * self._texture)
         there = (self._energy > TEXTURED * TEXTURED).view(np.uint8)
-        self._textured = (there & cv2.erode(plate.known, np.ones((5, 5), np.uint8))) > 0
+        self._textured = (cv2.bitwise_and(there, cv2.erode(plate.known, np.ones((5, 5), np.uint8))) > 0).view(np.bool_)
         self._window = cv2.createHanningWindow(plate.size, cv2.CV_32F)
 
     def _has_moved(self, now: F32, plate: Plate) -> bool:
@@ -152,7 +153,8 @@ class Doubt:
         if not peak > ELSEWHERE or not max(abs(x), abs(y)) >= 1:
             return False
         move = np.array([[1, 0, x], [0, 1, y]], np.float32)
-        moved, known = (cv2.warpAffine(part, move, plate.size) for part in (self._texture, plate.known))
+        moved = np.asarray(cv2.warpAffine(self._texture, move, plate.size), np.float32)
+        known = cv2.warpAffine(plate.known, move, plate.size)
         before, after = (
             correlation(now, part, (there & (_mean(part * part) > TEXTURED * TEXTURED)).view(np.uint8))
             for part, there in ((self._texture, plate.known > 0), (moved, known > 0))

@@ -49,8 +49,8 @@ class RoomLearner:
             self._means = [np.zeros_like(plane) for plane in blurred]
             self._sums = [np.zeros(plane.shape, np.float32) for plane in self._small.planes]
         self._seen += 1
-        for mean, plane in zip(self._means, blurred, strict=True):
-            mean += (plane - mean) / np.float32(self._seen)
+        for mean, now in zip(self._means, blurred, strict=True):
+            mean += (now - mean) / np.float32(self._seen)
         for total, small in zip(self._sums, self._small.planes, strict=True):
             total += small
         if self._seen < self._wanted:
@@ -63,4 +63,4 @@ class RoomLearner:
             np.count_nonzero(np.abs(plane - mean) > level * self._threshold) / plane.size
             for plane, mean, level in zip(planes, self._means, _LEVELS, strict=True)
         )
-        return max(shares) > _RESTLESS
+        return bool(max(shares) > _RESTLESS)

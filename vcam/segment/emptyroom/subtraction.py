@@ -168,7 +168,7 @@ class SubtractionSegmenter:
         if known is not self._used:
             self._used = known
             self._finder.use(known.plate)
-        shapes = self._shape.shapes
+        shapes, finding = self._shape.shapes, None
         for _ in range(_LOOKS):
             full_range = known.room.frame.full_range
             different = self._difference.find(planes, known.plate, expected, full_range=full_range)
@@ -191,6 +191,7 @@ class SubtractionSegmenter:
                 expected = expected if light is None else Expected(light)
             if expected.is_like(before, _SAME_LIGHT):
                 break
+        assert finding is not None
         self._expected = expected
         half = cv2.resize(planes[0], known.plate.size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         doubt = self._doubt.about(half, known.plate, finding, (different, self._difference.rests), shapes)
