@@ -28,8 +28,8 @@ from vcam.frames import Frame
 from vcam.images import bgr_to_frame, frame_to_bgr
 from vcam.matte.factory import make_matte
 from vcam.pipeline import Pipeline
-from vcam.segment.emptyroom.saved import RoomFile
-from vcam.segment.emptyroom.subtraction import ADAPTIVE_WIDTH, STATIC_WIDTH, SubtractionSegmenter
+from vcam.segment.emptyroom.roomfile import RoomPlace
+from vcam.segment.emptyroom.subtraction import SubtractionSegmenter
 from vcam.settings import Settings
 from vcam.testing import FakeCamera, RecordingOutput
 from vcam.types import U8
@@ -38,7 +38,7 @@ SIZE = (640, 360)
 MARGIN = 60
 GREEN = (0, 255, 0)
 LEARN, TRY = 12, 12
-METHODS = ("static", "mog2")
+METHODS = ("static", "adaptive")
 
 Scene = Callable[[int], U8]
 """The picture of a frame's number, uint8 (height, width, 3), with a margin all round."""
@@ -133,9 +133,8 @@ def attempt(
     """Learn the room, and go on with it changed; `back`: frames after that in which it is as it was."""
     settings = Settings().replace(segment__backend="subtraction", segment__subtraction=method,
                                   segment__room_frames=LEARN - 2).segment  # fmt: skip
-    width = STATIC_WIDTH if method == "static" else ADAPTIVE_WIDTH
-    store = RoomFile(f"{method} {change}", (width, round(width * 9 / 32) * 2), folder)
-    segmenter = SubtractionSegmenter(settings, SIZE, store=store)
+    place = RoomPlace.of("camera", f"{method} {change}", SIZE, folder)
+    segmenter = SubtractionSegmenter(settings, SIZE, place=place)
     chance = np.random.default_rng(1)
     learn, then = scenes(False, plain), scenes(person, plain)
     frames = [seen(learn(0), Change(), chance) for _ in range(LEARN)]

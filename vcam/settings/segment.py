@@ -29,9 +29,9 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "auto"  # fmt: skip
     threads: Annotated[int, setting("Threads of the network on the CPU.", live=True, unit="threads", ge=1, le=64)] = 1
     subtraction: Annotated[
-        Literal["static", "mog2"],
-        setting("How subtraction knows the empty room: static, by one picture, or mog2, which follows the light.",
-              live=True),
+        Literal["static", "adaptive", "mog2"],
+        setting("How subtraction knows the empty room: static, as it was learnt, or adaptive, learning how it changes; "
+                "mog2 is the old name of adaptive.", live=True),
     ] = "static"  # fmt: skip
     threshold: Annotated[
         float,

@@ -12,14 +12,15 @@ from vcam.camera.demo import DemoScene, room
 from vcam.errors import EngineError, UsageError
 from vcam.frames import Frame
 from vcam.images import bgr_to_frame
-from vcam.segment.emptyroom.room import RoomLearner
-from vcam.segment.emptyroom.saved import RoomFile
+from vcam.segment.emptyroom.learner import RoomLearner
+from vcam.segment.emptyroom.picture import RoomPicture
+from vcam.segment.emptyroom.roomfile import RoomPlace, read_room
 from vcam.segment.emptyroom.subtraction import STEP_OUT, PersonShape, SubtractionSegmenter
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import SegmentSettings, Settings
 
 SIZE = (640, 360)
-MODES = ["static", "mog2"]
+MODES = ["static", "adaptive"]
 FRAMES = 12
 
 
@@ -54,8 +55,11 @@ def settings(mode: str = "static", **changes: object) -> SegmentSettings:
 
 
 def build(tmp_path, mode: str = "static", **changes: object) -> SubtractionSegmenter:
-    size = (160, 90) if mode != "static" else (256, 144)
-    return SubtractionSegmenter(settings(mode, **changes), SIZE, store=RoomFile("camera", size, tmp_path / "rooms"))
+    return SubtractionSegmenter(settings(mode, **changes), SIZE, place=place(tmp_path))
+
+
+def place(tmp_path, name: str = "camera") -> RoomPlace:
+    return RoomPlace.of(name, name, SIZE, tmp_path / "rooms")
 
 
 def learn(segmenter: SubtractionSegmenter, empty: Frame) -> None:
@@ -92,7 +96,7 @@ def test_nobody_is_found_in_the_empty_room(mode, tmp_path, empty) -> None:
 
 @pytest.mark.long
 def test_an_adaptive_room_follows_the_light_though_somebody_sits_before_it(tmp_path, empty, scene) -> None:
-    segmenter = build(tmp_path, "mog2")
+    segmenter = build(tmp_path, "adaptive")
     learn(segmenter, empty)
     frames = 240
     for number in range(frames):
@@ -128,14 +132,32 @@ def test_a_known_room_is_loaded_and_learnt_only_when_asked(tmp_path, empty, scen
     assert build(tmp_path).segment(empty).probability.max() == 0
 
 
-def test_rooms_of_different_cameras_are_kept_apart_and_for_their_owner_alone(tmp_path) -> None:
-    picture = np.full((144, 256, 3), 99, np.uint8)
-    RoomFile("one", (256, 144), tmp_path / "rooms").save(picture)
-    assert np.array_equal(RoomFile("one", (256, 144), tmp_path / "rooms").load(), picture)
-    assert RoomFile("two", (256, 144), tmp_path / "rooms").load() is None
+def test_what_is_kept_is_the_room_of_this_camera_as_a_network_would_use_it(tmp_path, empty) -> None:
+    learn(build(tmp_path), empty)
     (file,) = (tmp_path / "rooms").iterdir()
+    assert file == place(tmp_path).path != place(tmp_path, "another").path
+    kept = read_room(file)
+    assert kept.about.how == "told"
+    assert kept.room.known.all()
+    assert np.abs(kept.room.frame.y.astype(int) - empty.y).mean() < 1.5
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+def test_nothing_is_written_of_a_private_room_nor_of_a_film(tmp_path, empty, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    learn(build(tmp_path, private=True), empty)
+    learn(SubtractionSegmenter(settings(), SIZE), empty)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("how", "share"), [("learnt", 1.0), ("told", 0.5)])
+def test_a_room_that_nobody_called_empty_or_that_is_half_known_is_learnt_anew(how, share, tmp_path, empty) -> None:
+    known = np.full(empty.u.shape, 255, np.uint8)
+    known[: round((1 - share) * known.shape[0])] = 0
+    place(tmp_path).write(RoomPicture(empty, known), how, 1.0)
+    learn(build(tmp_path), empty)
+    assert build(tmp_path).segment(empty).probability.max() == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture"])
@@ -161,14 +183,54 @@ def test_the_camera_going_off_does_not_cost_the_room(tmp_path, empty, scene) -> 
 
 
 def test_frames_before_and_after_a_break_are_not_one_room() -> None:
-    learner = RoomLearner(3, 20)
-    picture = np.full((8, 8, 3), 60, np.uint8)
-    learner.add(picture)
-    learner.add(picture)
+    learner = RoomLearner(3, 20, (64, 64))
+
+    def add(level: int) -> RoomPicture | None:
+        frame = Frame.allocate(64, 64)
+        frame.fill(level, 128, 128)
+        return learner.add(frame, frame.planes)
+
+    assert add(60) is add(60) is None
     learner.reset()
-    assert learner.add(picture + np.uint8(5)) is None
-    assert learner.add(picture + np.uint8(5)) is None
-    assert np.array_equal(learner.add(picture + np.uint8(5)), picture + 5)
+    assert add(65) is add(65) is None
+    room = add(65)
+    assert room is not None
+    assert (room.frame.y == 65).all()
+
+
+def test_a_camera_that_changes_its_range_is_the_same_room(tmp_path, empty, scene) -> None:
+    learn(build(tmp_path), empty)
+    segmenter = build(tmp_path)
+    for number in range(6):
+        limited, full = scene.frame(number), Frame.allocate(*SIZE)
+        for target, plane, zero, span in zip(full.planes, limited.planes, (16, 128, 128), (219, 224, 224), strict=True):
+            levels = (plane.astype(np.float32) - zero) * 255 / span + (0 if zero == 16 else 128)
+            np.copyto(target, np.clip(np.rint(levels), 0, 255), casting="unsafe")
+        full.full_range = True
+        try:
+            probability = segmenter.segment(full).probability
+        except EngineError:
+            assert number < 4
+    assert overlap(probability, scene.true_alpha(5)) > 0.85
+
+
+def test_between_an_arm_and_the_body_the_room_is_not_shown(tmp_path, empty) -> None:
+    segmenter = build(tmp_path)
+    learn(segmenter, empty)
+    frame = noisy(empty, 1)
+    body, hole = np.zeros(SIZE[::-1], np.uint8), np.zeros(SIZE[::-1], np.uint8)
+    cv2.rectangle(body, (200, 120), (440, 360), 255, -1)
+    cv2.rectangle(hole, (280, 180), (360, 300), 255, -1)
+    body[hole > 0] = 0
+    frame.y[body > 0] = 110
+    frame.u[body[::2, ::2] > 0], frame.v[body[::2, ::2] > 0] = 100, 170
+    try:
+        probability = segmenter.segment(frame).probability
+    except EngineError:
+        return
+    middle = cv2.erode(hole, np.ones((21, 21)))
+    shown = cv2.resize(probability, SIZE)[middle > 0]
+    assert (shown > 0.5).mean() < 0.05
 
 
 def test_a_camera_that_was_moved_shows_nobody_instead_of_the_room(tmp_path, empty) -> None:
@@ -198,6 +260,7 @@ def test_shapes_lose_holes_and_specks_and_keep_a_raised_hand() -> None:
 
 
 def test_the_backend_is_chosen_by_its_setting_and_bad_modes_are_refused() -> None:
-    assert isinstance(open_segmenter(settings("mog2"), SIZE, "nowhere"), SubtractionSegmenter)
+    for mode in ("static", "adaptive", "mog2"):
+        assert isinstance(open_segmenter(settings(mode), SIZE, "nowhere"), SubtractionSegmenter)
     with pytest.raises(UsageError):
         settings("median")

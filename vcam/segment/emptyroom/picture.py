@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vcam.frames import Box, Frame
+from vcam.frames import MIN_SIDE, Box, Frame
 from vcam.images import between_maps
 from vcam.scaling import halve
 from vcam.segment.emptyroom.light import Plate
@@ -111,6 +111,6 @@ def _filled(plane: U8, known: U8) -> U8:
 def picture_size(size: Size) -> Size:
     """(width, height) of the picture that is kept of frames of `size`, both even."""
     width, height = size
-    while width > WIDEST and width % 4 == 0 and height % 4 == 0:
+    while width > WIDEST and width % 4 == 0 and height % 4 == 0 and min(width, height) >= 2 * MIN_SIDE:
         width, height = width // 2, height // 2
     return width, height
