@@ -20,6 +20,7 @@ from vcam.control.client import ControlClient
 from vcam.errors import UsageError, VcamError
 from vcam.frames import Box, Frame, Map
 from vcam.pipeline import Pipeline
+from vcam.segment.emptyroom import evidence
 from vcam.segment.emptyroom.picture import RoomPicture
 from vcam.segment.emptyroom.roomfile import read_about
 from vcam.testing import FakeSegmenter
@@ -55,7 +56,9 @@ def parts() -> dict[str, Any]:
 
 
 @pytest.fixture
-def steered(quick: None, tmp_path: Path) -> Iterator[Steered]:
+def steered(quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steered]:
+    # the room of these frames is flat, which else says nothing
+    monkeypatch.setattr(evidence, "AGAINST", (8.0, 0.0))
     steered = Steered(tmp_path, {"matte.edge": 0, "matte.temporal": 0}, **parts())
     with steered.control, steered.daemon:
         steered.daemon.live()

@@ -100,7 +100,7 @@ def room_words(room: dict[str, Any]) -> str:
 def kept_words(kept: str, when: float) -> str:
     """Where what is known comes from: "told on 2026-11-28 18:40"."""
     at = time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
-    return f"{kept} on {at}" if kept == "told" else f"{kept} since {at}"
+    return f"{kept} on {at}" if kept != "learnt" else f"{kept} since {at}"
 
 
 def _lost(status: dict[str, Any]) -> str:

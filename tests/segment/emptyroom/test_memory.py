@@ -140,6 +140,22 @@ def test_a_plate_with_the_person_in_it_is_not_believed_until_the_person_has_long
 
 
 @pytest.mark.usefixtures("loops")
+def test_what_looks_like_a_room_that_was_judged_to_be_empty_is_furniture() -> None:
+    picture = room()
+    chair = np.s_[40:110, 90:150]
+    # flat walls say nothing, and a chair is none
+    picture[chair] = np.random.default_rng(3).integers(60, 200, (14, 12, 3), np.uint8).repeat(5, 0).repeat(5, 1)
+    remembers = RoomMemory(SIZE, full_range=False, room=mean_room([shot(picture)]), learns=False, vouched=True)
+    for number in range(4):
+        frame = shot(picture, number)
+        said = map_of(frame, shelf=False)
+        said.probability[:] = 0
+        said.probability[chair] = 0.97
+        corrected = remembers.correct(said, frame)
+    assert np.mean(corrected.probability[chair] < 0.5) > 0.8
+
+
+@pytest.mark.usefixtures("loops")
 @pytest.mark.parametrize("white", [True, False])
 def test_black_before_white_says_something_and_white_before_white_nothing(white: bool) -> None:
     picture = room()

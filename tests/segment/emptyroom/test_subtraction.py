@@ -137,7 +137,7 @@ def test_what_is_kept_is_the_room_of_this_camera_as_a_network_would_use_it(tmp_p
     (file,) = (tmp_path / "rooms").iterdir()
     assert file == place(tmp_path).path != place(tmp_path, "another").path
     kept = read_room(file)
-    assert kept.about.how == "told"
+    assert kept.about.how == "watched"
     assert kept.room.known.all()
     assert np.abs(kept.room.frame.y.astype(int) - empty.y).mean() < 1.5
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

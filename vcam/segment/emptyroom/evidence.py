@@ -119,10 +119,10 @@ class Evidence:
     """Weighs the frames of one source, one after the other. A likeness to the room is held for a while: what was called
     a ghost once does not flicker back."""
 
-    def __init__(self, trust: float = 1.0) -> None:
-        """trust: how far the plate is believed to be empty."""
+    def __init__(self, trust: float = 1.0, *, doubts: bool = True) -> None:
+        """trust: how far the plate is believed to be empty; doubts: whether that may become less."""
         self._before: F32 | None = None
-        self.trust = trust
+        self.trust, self._doubts = trust, doubts
 
     def reset(self) -> None:
         """What comes next has nothing to do with what was before: it is not held any more."""
@@ -173,7 +173,8 @@ class Evidence:
             found = np.where((says < 0) & (sums < 0), np.minimum(found, HOLD * self._before), found)
         found[_blind(planes[0], plate.y, CLIPPED[full_range])] = 0
         self._before = found.astype(np.float32)
-        self.trust = min(self._trusted(p, self._before), self.trust + RECOVERY)
+        if self._doubts:
+            self.trust = min(self._trusted(p, self._before), self.trust + RECOVERY)
         found = self._before * np.float32(self.trust)
         return Verdict(found, nearby.person, noise.astype(np.float32), lit.astype(np.float32), strange, self.trust)
 

@@ -45,9 +45,9 @@ class Finder(Protocol):
 class PlainFinder:
     """By numpy and OpenCV: what the loop does, in passes."""
 
-    def __init__(self, plate: Plate, *, full_range: bool, trust: float = 1.0) -> None:
+    def __init__(self, plate: Plate, *, full_range: bool, trust: float = 1.0, doubts: bool = True) -> None:
         self._plate, self._full_range = plate, full_range
-        self._meter, self._evidence = LightMeter(), Evidence(trust)
+        self._meter, self._evidence = LightMeter(), Evidence(trust, doubts=doubts)
         self._last: Finding
 
     @property
@@ -86,11 +86,13 @@ class PlainFinder:
 class LoopFinder:
     """By the compiled loop."""
 
-    def __init__(self, kernels: native.Kernels, plate: Plate, *, full_range: bool, trust: float = 1.0) -> None:
+    def __init__(
+        self, kernels: native.Kernels, plate: Plate, *, full_range: bool, trust: float = 1.0, doubts: bool = True
+    ) -> None:
         """Raises `ValueError` for a plate of odd sides."""
         self._kernels = kernels
         self.use(plate)
-        self._terms = terms(full_range=full_range)
+        self._terms = terms(full_range=full_range, doubts=doubts)
         shape, half = plate.y.shape, plate.u.shape
         self._before, self._out = np.zeros(shape, np.float32), np.empty(shape, np.float32)
         self._found, self._told = np.zeros((loop.FOUND, *half), np.float32), np.zeros(loop.TOLD, np.float32)
@@ -139,18 +141,23 @@ def _three(numbers: list[float], first: int) -> tuple[float, float, float]:
     return numbers[first], numbers[first + 1], numbers[first + 2]
 
 
-def make_finder(plate: Plate, *, full_range: bool, trust: float = 1.0) -> Finder:
-    """The faster of the two that there is."""
+def make_finder(plate: Plate, *, full_range: bool, trust: float = 1.0, doubts: bool = True) -> Finder:
+    """The faster of the two that there is. trust, doubts: see `Evidence`."""
     kernels = native.kernels()
     if kernels is None:
-        return PlainFinder(plate, full_range=full_range, trust=trust)
-    return LoopFinder(kernels, plate, full_range=full_range, trust=trust)
+        return PlainFinder(plate, full_range=full_range, trust=trust, doubts=doubts)
+    return LoopFinder(kernels, plate, full_range=full_range, trust=trust, doubts=doubts)
 
 
-def terms(*, full_range: bool) -> loop.RoomTerms:
-    """The constants of `light` and `evidence`, for the loop."""
+_NEVER = 2.0
+"""A share of the map that there cannot be."""
+
+
+def terms(*, full_range: bool, doubts: bool = True) -> loop.RoomTerms:
+    """The constants of `light` and `evidence`, for the loop. doubts: see `Evidence`."""
     low, high = evidence.CLIPPED[full_range]
     floors = [least**2 for least in light.FLOORS]
+    large = evidence.LARGE if doubts else _NEVER
     return loop.RoomTerms(
         sure=light.SURE, least=light.LEAST, stiff=light.STIFF, gain_low=light.GAINS[0], gain_high=light.GAINS[1],
         medians=light.OUTLIERS[0], levels=light.OUTLIERS[1], doubt=light.DOUBT, belief=light.BELIEF,
@@ -163,6 +170,6 @@ def terms(*, full_range: bool) -> loop.RoomTerms:
         same_texture=evidence.SAME_TEXTURE, textured=evidence.TEXTURED, alike_low=evidence.ALIKE[0],
         alike_high=evidence.ALIKE[1], shade_low=evidence.SHADE[0], shade_high=evidence.SHADE[1], clip_low=low,
         clip_high=high, black=evidence.DARKEST[full_range], close=evidence.CLOSE, hold=evidence.HOLD,
-        most=evidence.MOST, large=evidence.LARGE, contradicts=evidence.CONTRADICTS, usual=evidence.USUAL,
+        most=evidence.MOST, large=large, contradicts=evidence.CONTRADICTS, usual=evidence.USUAL,
         too_much=evidence.TOO_MUCH, recovery=evidence.RECOVERY, guard=light.GUARD, reach=evidence.REACH,
     )  # fmt: skip

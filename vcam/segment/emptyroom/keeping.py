@@ -136,7 +136,7 @@ class KeptRoom:
     def reset(self) -> None:
         """What comes next has nothing to do with what was before: what was told is tried once more."""
         self._failed = ""
-        if self._how == "told" and self._strange >= ANOTHER:
+        if self._how != "learnt" and self._strange >= ANOTHER:
             self._memory, self._known, self._strange = None, self._saved or self._known, 0
         elif self._memory is not None:
             self._memory.reset()
@@ -151,9 +151,9 @@ class KeptRoom:
     def status(self) -> dict[str, Any]:
         """What is known and why it rests, in builtin types. For any thread.
 
-        kept: "told", "learnt" or ""; when: seconds since 1970, None if nothing is known; known: share of the room;
-        agreement: of the textures, -1 to 1, None if nothing was compared; rests: why, "" if it does not; file: where
-        it is kept, "" if it is not.
+        kept: "told", "watched", "learnt" or ""; when: seconds since 1970, None if nothing is known; known: share of the
+        room; agreement: of the textures, -1 to 1, None if nothing was compared; rests: why, "" if it does not; file:
+        where it is kept, "" if it is not.
         """
         memory = self._memory
         room = self._known if memory is None else memory.room
@@ -212,7 +212,8 @@ class KeptRoom:
 
     def _start(self, full_range: bool) -> RoomMemory:
         self._full_range, self._came, self._used = full_range, False, False
-        self._memory = RoomMemory(self._size, full_range=full_range, room=self._known)
+        told = self._how == "told"
+        self._memory = RoomMemory(self._size, full_range=full_range, room=self._known, vouched=told)
         if self._known is None:
             # that nothing is known is nothing to keep
             self._saved = self._memory.room
@@ -234,7 +235,7 @@ class KeptRoom:
         memory = self._memory
         if memory is None or self._place is None or self._private or memory.room is self._saved:
             return False
-        return self._strange < ANOTHER if self._how == "told" else not self._unread
+        return self._strange < ANOTHER if self._how != "learnt" else not self._unread
 
     def _save(self) -> None:
         """Write the room in a thread, unless the last one is still at it."""

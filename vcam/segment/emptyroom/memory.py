@@ -36,12 +36,22 @@ REST = 6
 class RoomMemory:
     """Corrects the maps of one camera's frames, one after the other, and learns its room."""
 
-    def __init__(self, size: Size, *, full_range: bool, room: RoomPicture | None = None, learns: bool = True) -> None:
+    def __init__(
+        self,
+        size: Size,
+        *,
+        full_range: bool,
+        room: RoomPicture | None = None,
+        learns: bool = True,
+        vouched: bool = False,
+    ) -> None:
         """size: (width, height) of the frames to come; room: what is known of it already, of `picture_size`.
 
-        learns: whether it is learnt, or kept as it is. Raises `ValueError` for a room of another size or range.
+        learns: whether it is learnt, or kept as it is. vouched: the room was told and judged to be empty
+        (`vcam.segment.emptyroom.telling`). What looks like it then is a thing that the network takes for a person; else
+        it may be a person who was in the picture of the room. Raises `ValueError` for a room of another size or range.
         """
-        self._size, self._full_range, self._learns = size, full_range, learns
+        self._size, self._full_range, self._learns, self._vouched = size, full_range, learns, vouched
         self._room = room or RoomPicture.nothing(size, full_range=full_range)
         self._layers = Layers(picture_size(size), full_range=full_range, need=NEED)
         self._layers.begin(self._room)
@@ -99,7 +109,7 @@ class RoomMemory:
             self._plate = self._room.plate(seen.box, self._size, seen.probability.shape)
             # whether somebody was in the plate does not depend on the part of it
             trust = 1.0 if self._finder is None else self._finder.trust
-            self._finder = make_finder(self._plate, full_range=self._full_range, trust=trust)
+            self._finder = make_finder(self._plate, full_range=self._full_range, trust=trust, doubts=not self._vouched)
         return self._finder
 
     def _take(self, room: RoomPicture, finder: Finder) -> None:

@@ -33,7 +33,9 @@ SUFFIX = ".room"
 MOST_BYTES = 64 << 20
 """From which on a file cannot be a room."""
 
-How = Literal["told", "learnt"]
+How = Literal["told", "watched", "learnt"]
+"""Told: somebody stepped out, and the network saw nobody. Watched: the same for background subtraction, with no network
+that could see whether it is empty. Learnt: by itself."""
 
 _CURE = "vcam room forget removes it, vcam room learn makes another"
 

@@ -247,14 +247,14 @@ class SubtractionSegmenter:
         except VcamError as error:
             _log.warning("the empty room is learnt anew: %s", error)
             return None
-        return kept.room if kept.about.how == "told" and known_share(kept.room) >= _STAYS else None
+        return kept.room if kept.about.how != "learnt" and known_share(kept.room) >= _STAYS else None
 
     def _save(self, room: RoomPicture) -> None:
         """Keep the room. That it cannot be written is told and does no harm: it is learnt anew next time."""
         if self._place is None or self._settings.private:
             return
         try:
-            self._place.write(room, "told", time.time())
+            self._place.write(room, "watched", time.time())
         except VcamError as error:
             folders.cannot_keep("the empty room", self._place.path.parent, error.message)
 
