@@ -48,17 +48,21 @@ def test_after_the_blend_the_edge_is_moved_as_before_it() -> None:
     assert np.abs(after.astype(int) - before).max() <= 2
 
 
-def test_the_setting_is_on_and_gives_way_to_the_chain() -> None:
+def test_the_setting_gives_way_to_the_chain() -> None:
     rims = [
         list(make_effects(FilterSettings(**given), OverlaySettings())._person)
-        for given in ({}, {"chain": ("grey:on=person", "decontaminate:0.5")}, {"decontaminate": 0.0})
+        for given in (
+            {"decontaminate": 1.0},
+            {"decontaminate": 1.0, "chain": ("grey:on=person", "decontaminate:0.5")},
+            {},
+        )
     ]
     assert [[type(each).__name__ == "Decontaminate" for each in some] for some in rims] == [[True], [False, True], []]
-    assert make_effects(FilterSettings(decontaminate=0.0), OverlaySettings()).empty
+    assert make_effects(FilterSettings(), OverlaySettings()).empty
 
 
 def test_nobody_in_view_leaves_the_plate() -> None:
     composer = PlateComposer(Still(plate()), (160, 96))
-    composer.set_filters(make_effects(FilterSettings(), OverlaySettings()))
+    composer.set_filters(make_effects(FilterSettings(decontaminate=1.0), OverlaySettings()))
     out = composer.compose(extremes(False), matte(np.zeros((96, 160), np.uint8)), 0.0)
     assert (out.packed() == plate().packed()).all()
