@@ -31,3 +31,10 @@ def client(steered: Steered) -> Iterator[ControlClient]:
     """A client of that daemon."""
     with ControlClient(timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+def brief(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lesson takes a tenth of a second, and the server notices within a twentieth who has gone."""
+    monkeypatch.setattr("vcam.daemon.lesson.SECONDS", 0.1)
+    monkeypatch.setattr("vcam.control.server.TICK", 0.05)
