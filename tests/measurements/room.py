@@ -264,7 +264,10 @@ def scored(frames: list[tuple[Frame, U8]], maps: list[Map], memory: RoomMemory |
 def remembered(how: str, scene: Scene, shoot: Shoot) -> RoomMemory:
     """Told by an empty room; or learnt in 20 seconds in which the person moves."""
     if how != "passive":
-        return RoomMemory(scene.size, full_range=False, room=mean_room(list(shoot.empty(60))), learns=how == "told")
+        # whoever tells vcam the room is looked for in it; here nobody has, so that the memory has to notice
+        vouched = shoot.stress != "person in plate"
+        room = mean_room(list(shoot.empty(60)))
+        return RoomMemory(scene.size, full_range=False, room=room, learns=how == "told", vouched=vouched)
     before = Shoot(Scene(scene.person, scene.motion, scene.room, scene.pairs), shoot.stress)
     before.earlier = True
     memory = RoomMemory(scene.size, full_range=False)

@@ -14,7 +14,7 @@ typedef u16 __attribute__((aligned(1), may_alias)) Pair;
 #define WHOLE INDEPENDENT _Pragma("GCC unroll 1")
 #endif
 
-/* ACROSS: cells of a block, the least that is looked at; REACH: cells that are garoomd on each side; AROUND: cells round
+/* ACROSS: cells of a block, the least that is looked at; REACH: cells that are gathered on each side; AROUND: cells round
    a block of which samples are needed, since what is spread over it takes the cells beside it, too; PAD: of a row on each
    side. MADE and WINDOW: whole vectors, of which what is too much is dropped */
 enum { ACROSS = 8, REACH = 2, AROUND = REACH + 1, PAD = 16, MADE = 12, WINDOW = 16 };
@@ -119,7 +119,7 @@ typedef struct {
     const Plane *old, *goals;
 } Goal;
 
-/* Sums over the rows that are garoomd, for the columns of a block and those beside it. */
+/* Sums over the rows that are gathered, for the columns of a block and those beside it. */
 typedef struct {
     float person[WINDOW], room[WINDOW], mine[3][WINDOW], theirs[3][WINDOW];
 } Columns;
