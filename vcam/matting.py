@@ -91,12 +91,8 @@ class Matting:
         self._room.kept.told(room)
 
     def forget_room(self) -> Future[bool]:
-        """Know nothing of the room any more, between two frames; see `KeptRoom.forget`."""
-        if self._room.kept is None:
-            done: Future[bool] = Future()
-            done.set_result(False)
-            return done
-        return self._room.kept.forget()
+        """Know nothing of the room any more, between two frames; see `RoomChoice.forget`."""
+        return self._room.forget()
 
     @property
     def description(self) -> str:
@@ -163,8 +159,13 @@ class Matting:
         return replaced
 
     def exchange_room(self, room: RoomChoice) -> RoomChoice:
-        """Go on with another room. Returns the one that was replaced, the caller's to close."""
+        """Go on with another room. Returns the one that was replaced, the caller's to close.
+
+        If it is the same one, under other settings, what is known of it stays.
+        """
         replaced, self._room = self._room, room
+        if room.kept and replaced.kept and room.where == replaced.where:
+            room.kept.inherit(replaced.kept)
         self._choose()
         self._origin = None
         return replaced

@@ -139,3 +139,12 @@ def test_a_folder_that_cannot_be_read_is_an_error_and_one_that_is_none_holds_not
     error = run("show").exception
     assert isinstance(error, InputError)
     assert "Permission denied" in str(error)
+
+
+def test_the_room_of_a_camera_with_full_range_is_shown_in_its_colours(tmp_path: Path) -> None:
+    room = RoomPicture.nothing(SIZE, full_range=True)
+    room.frame.fill(255, 128, 128)
+    room.known[:] = 255
+    RoomPlace.of("auto", "auto", SIZE).write(room, "told", 1795000000.0)
+    assert run("show", str(tmp_path / "room.png")).exit_code == 0
+    assert read_image(tmp_path / "room.png").min() >= 253

@@ -87,8 +87,9 @@ def rests() -> str:
 
 def until_written(daemon: Daemon) -> Path:
     """Where the room of the daemon is kept, once it is."""
+    daemon.until(lambda: bool(pipeline(daemon).matting.room_status["file"]))
     path = Path(pipeline(daemon).matting.room_status["file"])
-    daemon.until(path.exists)
+    assert path.exists()
     return path
 
 
@@ -134,7 +135,7 @@ def test_other_settings_leave_it_and_another_cut_has_its_own(steered: Steered) -
 def test_switching_it_off_and_on_needs_no_other_network(steered: Steered) -> None:
     daemon = steered.daemon
     tell(daemon)
-    until_written(daemon)
+    path = until_written(daemon)
     networks = len(daemon.networks)
     daemon.set(segment__room="off")
     assert pipeline(daemon).matting.room.kept is None
@@ -142,7 +143,8 @@ def test_switching_it_off_and_on_needs_no_other_network(steered: Steered) -> Non
     daemon.set(segment__room="auto", segment__private=True)
     assert not shelf(daemon)
     with ControlClient() as client:
-        assert client.call("status")["room"]["file"] == ""
+        # what is kept is used, and nothing is written
+        assert client.call("status")["room"]["file"] == str(path)
     assert len(daemon.networks) == networks
 
 
@@ -221,7 +223,11 @@ def test_what_was_learnt_is_kept_when_the_daemon_ends(quick: None) -> None:
     with Daemon(settings, **parts()) as daemon:
         daemon.live()
         daemon.until(lambda: pipeline(daemon).matting.room_status["known"] > 0.2)
-        path = Path(pipeline(daemon).matting.room_status["file"])
+        kept = pipeline(daemon).matting.room.kept
+        assert kept is not None
+        assert kept._place is not None
+        path = kept._place.path
+        assert pipeline(daemon).matting.room_status["file"] == ""
         assert not path.exists()
     assert read_about(path).how == "learnt"
     with Daemon(settings, **parts()) as daemon:

@@ -64,6 +64,8 @@ def forget(everything: bool, name: str, as_json: bool) -> int:
     told = _ask(name, "room_forget")
     if told:
         tell_stuck(told)
+        if told.get("stuck"):
+            return 1
     removed = int(bool(told and told.get("forgotten")))
     if everything:
         from vcam.segment.emptyroom.roomfile import remove
@@ -132,13 +134,13 @@ def _row(path: Path) -> dict[str, Any]:
     from vcam.segment.emptyroom.roomfile import read_about
 
     try:
-        about = read_about(path)
+        about, count = read_about(path), path.stat().st_size
     except (VcamError, FileNotFoundError) as error:
         return {"file": str(path), "error": error.message if isinstance(error, VcamError) else str(error)}
     size = f"{about.size[0]}x{about.size[1]}"
     return {
         "file": str(path), "camera": about.camera, "cut": about.cut, "size": size, "kept": about.how,
-        "when": about.when, "known": about.known, "bytes": path.stat().st_size,
+        "when": about.when, "known": about.known, "bytes": count,
     }  # fmt: skip
 
 
@@ -158,6 +160,8 @@ def _write(file: Path, overwrite: bool, name: str, as_json: bool) -> int:
     from vcam.segment.emptyroom.roomfile import read_room
 
     status = _ask(name, "status")
+    if status and status["room"]["kept"] and not status["room"]["file"]:
+        raise UsageError("the running vcam has not written its room down", "vcam set segment.private=false")
     path = Path(status["room"]["file"]) if status and status["room"]["file"] else _place()
     try:
         kept = read_room(path)
@@ -178,8 +182,9 @@ def picture_of(room: Any) -> U8:
     import numpy as np
 
     from vcam.images import frame_to_bgr
+    from vcam.segment.emptyroom.keeping import of_range
 
-    picture = frame_to_bgr(room.frame)
+    picture = frame_to_bgr(of_range(room, full_range=False).frame if room.frame.full_range else room.frame)
     rows, columns = np.indices(picture.shape[:2])
     unknown = np.repeat(np.repeat(room.known == 0, 2, 0), 2, 1)
     picture[unknown] = (40, 40, 40)

@@ -173,6 +173,8 @@ class Changer:
                 "there is not enough memory for that: nothing has changed", "a smaller output.size"
             ) from error
         for part in replaced:
+            if isinstance(part, RoomChoice) and part.kept and new.segment.private:
+                part.kept.keep_private()
             with suppress(VcamError):
                 part.close()
         changed = difference(old, new)

@@ -155,7 +155,9 @@ def prepare(
     painted over.
     """
     keys = frozenset(difference(old, new))
-    sections = {key.split(".")[0] for key in keys - ONLY_READ - choice.OWN_KEYS} | renew
+    # background subtraction keeps its room by itself, and has to know whether that may be written
+    own = choice.OWN_KEYS - ({"segment.private"} if new.segment.backend == "subtraction" else set())
+    sections = {key.split(".")[0] for key in keys - ONLY_READ - own} | renew
     prepared = Prepared(new)
     if "output.size" in keys:
         prepared.size = _another_size(new, now)

@@ -87,6 +87,8 @@ class Lesson:
             self.outcome = VcamError("the settings were changed meanwhile: nothing was learnt", "try again")
         elif matting and (obstacle := _obstacle(matting)):
             self.outcome = obstacle
+        elif matting is None and now - self._begins > FIRST_FRAME:
+            self.outcome = VcamError("the network is still being loaded: nothing was learnt", "try again in a moment")
         elif self._since is None and now - self._begins > FIRST_FRAME:
             self.outcome = CameraError(
                 f"the camera has sent nothing for {FIRST_FRAME:g} s: nothing was learnt", "vcam status; vcam doctor"
@@ -180,7 +182,7 @@ def _obstacle(matting: Matting) -> UsageError | None:
             "vcam background blur, and try again",
         )
     if matting.room.kept is None:
-        off = matting.room is OFF
+        off = matting.room.why == OFF.why
         cure = "vcam set segment.room=told, and try again" if off else "it takes a camera that stands still"
         return UsageError(f"no room can be learnt: {matting.room.why}", cure)
     return None

@@ -328,17 +328,17 @@ def test_what_is_forgotten_is_not_known_and_not_on_disk_even_if_it_was_just_bein
     assert first.status()["rests"] == keeping.NOT_TOLD
     assert first.forget().result(10) is False
     writes: list[Any] = []
-    with monkeypatch.context() as patch, first._lock:
+    with monkeypatch.context() as patch, keeping._LOCK:
         patch.setattr(RoomPlace, "write", lambda self, *what: writes.append(what))
         # another one is being written, so to say: both threads wait, and nobody knows which comes first
         first.told(known())
         writing = first._saving
         assert writing is not None
         done = first.forget()
-        first._lock.release()
+        keeping._LOCK.release()
         writing.join(10)
         assert done.result(10) is False
-        first._lock.acquire()
+        keeping._LOCK.acquire()
     first.close()
     assert not writes
     assert not place.path.exists()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vcam.errors import VcamError
 from vcam.segment.emptyroom.saved import ROOM_KEYS, room_name
 from vcam.settings import Settings
 from vcam.types import Size
@@ -24,11 +26,29 @@ class RoomChoice:
 
     kept: KeptRoom | None
     why: str = ""
+    where: tuple[str, str, Size] | None = None
+    """The arguments of `RoomPlace.of` for the file that would be used, which is there perhaps; None for no camera."""
 
     def close(self) -> None:
         """Keep what was learnt."""
         if self.kept:
             self.kept.close()
+
+    def forget(self) -> Future[bool]:
+        """See `KeptRoom.forget`; a file that is not used now is removed, too."""
+        if self.kept:
+            return self.kept.forget()
+        done: Future[bool] = Future()
+        try:
+            done.set_result(self._remove())
+        except VcamError as error:
+            done.set_exception(error)
+        return done
+
+    def _remove(self) -> bool:
+        from vcam.segment.emptyroom.roomfile import RoomPlace
+
+        return self.where is not None and RoomPlace.of(*self.where).remove()
 
 
 OFF = RoomChoice(None, "segment.room is off")
@@ -42,16 +62,19 @@ def nothing_known(why: str) -> dict[str, Any]:
 def choose_room(settings: Settings, size: Size, source: str) -> RoomChoice:
     """The memory for frames of `size` of a live camera; source: what tells it from others, empty for all else."""
     wanted = settings.segment.room
+    where = None
+    if source:
+        where = source, room_name(settings.replace(framing__auto=False), source), size
     if wanted == "off":
-        return OFF
-    if not source:
+        return RoomChoice(None, OFF.why, where)
+    if where is None:
         return RoomChoice(None, "the picture does not come from a camera")
     if settings.segment.backend == "subtraction":
-        return RoomChoice(None, "background subtraction knows the room by itself")
+        return RoomChoice(None, "background subtraction knows the room by itself", where)
     if settings.framing.auto:
-        return RoomChoice(None, "auto-framing moves the picture")
+        return RoomChoice(None, "auto-framing moves the picture", where)
     from vcam.segment.emptyroom.keeping import KeptRoom
     from vcam.segment.emptyroom.roomfile import RoomPlace
 
-    place = RoomPlace.of(source, room_name(settings, source), size)
-    return RoomChoice(KeptRoom(size, place, alone=wanted == "auto", private=settings.segment.private))
+    kept = KeptRoom(size, RoomPlace.of(*where), alone=wanted == "auto", private=settings.segment.private)
+    return RoomChoice(kept, "", where)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -30,6 +32,11 @@ _log = logging.getLogger(__name__)
 
 _said: set[str] = set()
 """What was told of files."""
+
+_LOCK = threading.Lock()
+"""Held while a file is written or removed: the one who writes may have been replaced by another."""
+_forgotten: Counter[Path] = Counter()
+"""How often each file was to be removed."""
 
 SAVED_EVERY = 60.0
 """Seconds from one time that what was learnt is written to the next."""
@@ -75,9 +82,10 @@ class KeptRoom:
         self._failed = ""
         self._strange = 0
         self._came = self._used = self._unread = False
-        self._lock = threading.Lock()
-        """Held while the file is written or removed."""
-        self._forgotten = 0
+        self._told: RoomPicture | None = None
+        """What somebody said is empty, as it was then, or as it was kept."""
+        self._in_file = False
+        """Whether what is known was read from the file, or written into it."""
         self._saving: threading.Thread | None = None
         self._saved: RoomPicture | None = None
         """What is in the file."""
@@ -117,18 +125,35 @@ class KeptRoom:
         """
         if room.frame.size != picture_size(self._size):
             raise UsageError("the picture has another size by now", "vcam room learn")
-        self._how, self._when, self._known = "told", time.time(), room
+        self._how, self._when, self._known, self._told = "told", time.time(), room, room
+        self._in_file = False
         self._memory, self._failed, self._strange = None, "", 0
         self._start(room.frame.full_range)
         # at once, or as soon as what is being written is
         self._looked -= SAVED_EVERY
         self._save()
+        # whoever has asked for it is told whether it is kept
+        self._wait()
+
+    def inherit(self, other: KeptRoom) -> None:
+        """Go on with what another one knows of the same room, which may be newer than the file, or be in none."""
+        room = other._known if other._memory is None else other._memory.room
+        if room is None or (other._how == "learnt" and not self._alone):
+            return
+        self._how, self._when, self._told = other._how, other._when, other._told
+        self._known, self._saved, self._in_file = room, other._saved, other._in_file
+        self._start(room.frame.full_range)
+
+    def keep_private(self) -> None:
+        """Write nothing any more."""
+        self._private = True
 
     def forget(self) -> Future[bool]:
         """Know nothing any more; in the end whether there was a file, or the `VcamError` why it cannot be removed."""
         self._memory, self._known, self._failed, self._strange = None, None, "", 0
-        self._how, self._saved, self._unread = "learnt", None, False
-        self._forgotten += 1
+        self._how, self._saved, self._told, self._unread, self._in_file = "learnt", None, None, False, False
+        if self._place:
+            _forgotten[self._place.path] += 1
         done: Future[bool] = Future()
         threading.Thread(target=self._remove, args=(done,), name="vcam-room", daemon=True).start()
         return done
@@ -137,7 +162,7 @@ class KeptRoom:
         """What comes next has nothing to do with what was before: what was told is tried once more."""
         self._failed = ""
         if self._how != "learnt" and self._strange >= ANOTHER:
-            self._memory, self._known, self._strange = None, self._saved or self._known, 0
+            self._memory, self._known, self._strange = None, self._told or self._known, 0
         elif self._memory is not None:
             self._memory.reset()
 
@@ -165,7 +190,7 @@ class KeptRoom:
             "known": round(share, 3),
             "agreement": None if agreement is None else round(agreement, 3),
             "rests": self._rests(memory),
-            "file": str(self._place.path) if self._place and not self._private else "",
+            "file": str(self._place.path) if self._place and self._in_file else "",
         }
 
     def _rests(self, memory: RoomMemory | None) -> str:
@@ -196,6 +221,7 @@ class KeptRoom:
             return
         self._how, self._when = about.how, about.when
         self._known = self._saved = _of_size(room, picture_size(self._size))
+        self._told, self._in_file = self._known if about.how != "learnt" else None, True
         self._start(about.full_range)
 
     def _begin(self, frame: Frame) -> RoomMemory | None:
@@ -206,7 +232,7 @@ class KeptRoom:
         if room is None:
             self._how, self._when = "learnt", time.time()
         elif room.frame.full_range != frame.full_range:
-            room = _of_range(room, full_range=frame.full_range)
+            room = of_range(room, full_range=frame.full_range)
         self._known = room
         return self._start(frame.full_range)
 
@@ -226,6 +252,10 @@ class KeptRoom:
         self._came, self._used = True, memory.finding is not None
         if agreement is not None and self._strange < ANOTHER:
             self._strange = self._strange + 1 if agreement < STRANGER else 0
+            if self._strange == ANOTHER and self._how != "learnt" and self._alone:
+                # a told room stays what it was told as; here another one is learnt
+                self._how, self._memory, self._known, self._in_file = "learnt", None, None, False
+                return
         if self._clock() - self._looked >= SAVED_EVERY and self._is_new:
             self._save()
 
@@ -242,11 +272,13 @@ class KeptRoom:
         memory, place = self._memory, self._place
         if memory is None or place is None or self._private or (self._saving and self._saving.is_alive()):
             return
-        room, how, when, forgotten = memory.room, self._how, self._when, self._forgotten
+        room, how, when, known = memory.room, self._how, self._when, self._in_file
+        forgotten = _forgotten[place.path]
 
         def write() -> None:
-            with self._lock:
-                if forgotten != self._forgotten:
+            with _LOCK:
+                if forgotten != _forgotten[place.path] or self._private or (known and not place.path.exists()):
+                    # somebody has removed it, and did not mean it to come back
                     return
                 try:
                     place.write(room, how, when)
@@ -254,7 +286,8 @@ class KeptRoom:
                     why = error.message if isinstance(error, VcamError) else str(error) or repr(error)
                     folders.cannot_keep("what is known of the room", place.path.parent, why)
                 else:
-                    self._saved = room
+                    if forgotten == _forgotten[place.path]:
+                        self._saved, self._in_file = room, True
 
         self._looked = self._clock()
         self._saving = threading.Thread(target=write, name="vcam-room", daemon=True)
@@ -268,7 +301,7 @@ class KeptRoom:
                 self._saving.join(CLOSING)
 
     def _remove(self, done: Future[bool]) -> None:
-        with self._lock:
+        with _LOCK:
             try:
                 done.set_result(self._place is not None and self._place.remove())
             except VcamError as error:
@@ -299,7 +332,7 @@ def _of_size(room: RoomPicture, size: Size) -> RoomPicture:
     return RoomPicture(frame, np.where(known == 255, np.uint8(255), np.uint8(0)))
 
 
-def _of_range(room: RoomPicture, *, full_range: bool) -> RoomPicture:
+def of_range(room: RoomPicture, *, full_range: bool) -> RoomPicture:
     """The room in the other range: a camera may send JPEG at one time and raw pictures at another."""
     planes: list[U8] = []
     for chroma, plane in enumerate(room.frame.planes):

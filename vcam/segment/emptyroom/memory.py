@@ -137,8 +137,9 @@ class RoomMemory:
                 self._take(moved, finder)
                 return
         self._steps += 1
-        if finder.agreement < STRANGER and self._rest > 0:
-            self._rest -= 1
+        if finder.agreement < STRANGER and (self._vouched or self._rest > 0):
+            # what was told to be the room is not given up for another
+            self._rest = max(0, self._rest - 1)
             return
         for reducer, plane, target in zip(self._reducers, frame.planes, self._small.planes, strict=True):
             reducer.reduce(plane, target)

@@ -67,7 +67,7 @@ class RoomPicture:
         if known.all():
             return Plate(y.copy(), u.copy(), v.copy(), known)
         fours = np.repeat(np.repeat(known, 2, 0), 2, 1)
-        return Plate(_filled(y, fours), _filled(u, known), _filled(v, known), known)
+        return Plate(filled(y, fours), filled(u, known), filled(v, known), known)
 
     def at(self, size: Size) -> Frame:
         """The picture at a size, (width, height), both even; it belongs to this object, and the last one is kept."""
@@ -95,7 +95,7 @@ class RoomPicture:
         return wide / size[0] * plane.shape[1] / shape[1], tall / size[1] * plane.shape[0] / shape[0]
 
 
-def _filled(plane: U8, known: U8) -> U8:
+def filled(plane: U8, known: U8) -> U8:
     """The plane with the mean of what is known around in place of what is not: an edge there would be none of the room.
 
     known: 0 or 1. What is far from all that is known becomes 0.

@@ -56,7 +56,7 @@ class About(Struct, frozen=True):
     full_range: bool
     how: How
     """Whether somebody told vcam that the room was empty, or it was learnt alone."""
-    when: float
+    when: Annotated[float, Meta(ge=0, le=1e11)]
     """Seconds since 1970: when it was told, or learning began."""
     known: Annotated[float, Meta(ge=0, le=1)]
     """Share of it that is known."""
@@ -119,6 +119,9 @@ class RoomPlace:
 def remove(path: Path) -> bool:
     """Remove a room's file; whether there was one. Raises `OutputError` if it stays."""
     try:
+        # what a writer that was killed has left
+        for half in path.parent.glob(f".{path.stem}.part-*{SUFFIX}"):
+            half.unlink(missing_ok=True)
         path.unlink()
     except (FileNotFoundError, NotADirectoryError):
         return False

@@ -19,7 +19,7 @@ from vcam.errors import EngineError, VcamError
 from vcam.frames import Box, Frame, Map
 from vcam.scaling import Reducer, halve
 from vcam.segment.emptyroom.light import GRAIN, WINDOW
-from vcam.segment.emptyroom.picture import RoomPicture, picture_size
+from vcam.segment.emptyroom.picture import RoomPicture, filled, picture_size
 from vcam.types import F32, U8, Size
 
 PERSON, THERE = 0.5, 0.25
@@ -148,7 +148,11 @@ class RoomTelling:
         if share < ENOUGH:
             cure = FORCE if people.sum() > moving.sum() else _STILL
             raise VcamError(f"only {100 * share:.0f} % of the picture shows an empty room at rest", cure)
-        room = RoomPicture(Frame(y, u, v, full_range=self._full_range), known)
+        # what is not known is not kept either: somebody may be there
+        where = (known != 0).view(np.uint8)
+        fours = np.repeat(np.repeat(where, 2, 0), 2, 1)
+        frame = Frame(filled(y, fours), filled(u, where), filled(v, where), full_range=self._full_range)
+        room = RoomPicture(frame, known)
         return Told(room, share, float(people.mean()), float(moving.mean()))
 
     def _is_empty(self, seen: Map) -> bool:
