@@ -101,17 +101,18 @@ class OpenWatch:
 def _hides_own_processes() -> bool:
     """Whether a process of this user keeps its open files to itself, as sandboxed ones do."""
     own = os.getuid()
-    for entry in os.scandir(PROC):
-        if not entry.name.isdecimal():
-            continue
-        try:
-            # a process that may not be inspected belongs to root in /proc; its status file tells the truth
-            if _user_of(entry.path) == own:
-                os.listdir(f"{entry.path}/fd")
-        except PermissionError:
-            return True
-        except OSError:
-            continue
+    with os.scandir(PROC) as entries:
+        for entry in entries:
+            if not entry.name.isdecimal():
+                continue
+            try:
+                # a process that may not be inspected belongs to root in /proc; its status file tells the truth
+                if _user_of(entry.path) == own:
+                    os.listdir(f"{entry.path}/fd")
+            except PermissionError:
+                return True
+            except OSError:
+                continue
     return False
 
 
