@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from vcam.camera.file import VideoFile
-from vcam.errors import InputError, UsageError, VcamError
+from vcam.errors import EngineError, InputError, UsageError, VcamError
 from vcam.folders import expand
 from vcam.frames import Frame, Map
 from vcam.images import bgr_to_frame, pictures_in, read_rgba
@@ -137,8 +137,7 @@ class RoomSource:
         matting: looks whether somebody is in it, and is reset. frames: gives the film from its start; None for a
         picture. Raises `VcamError` if nothing is told, or what is told is not to be used, or cannot be.
         """
-        if isinstance(matting.segmenter, OwnMemory) and (why := matting.segmenter.own_memory):
-            raise UsageError(f"--room does nothing here: {why}", "leave --room away, or take another --model")
+        refuse_memory(matting)
         if self.learns:
             if frames is None:
                 raise no_beginning(source)
@@ -238,6 +237,8 @@ def told(plate: Path, size: Size, matting: Matting, source: Path) -> Told:
         for _ in range(LEAST):
             telling.add(seen, frame)
         room = telling.finish().room
+    except EngineError:
+        raise
     except VcamError as error:
         raise PlateError(
             f"{plate} does not show an empty room: {error.message}", "give a picture with nobody in it, in good light"
@@ -247,6 +248,12 @@ def told(plate: Path, size: Size, matting: Matting, source: Path) -> Told:
     covered = cv2.resize(alpha, room.known.shape[::-1], interpolation=cv2.INTER_AREA)
     room.known[...] = np.where(covered > 250, room.known, 0)
     return Told(room, frame.size, notes=notes)
+
+
+def refuse_memory(matting: Matting) -> None:
+    """Raise `UsageError` for a network that remembers earlier frames by itself."""
+    if isinstance(matting.segmenter, OwnMemory) and (why := matting.segmenter.own_memory):
+        raise UsageError(f"--room does nothing here: {why}", "leave --room away, or take another --model")
 
 
 def learnt(frames: Iterable[Frame], matting: Matting, source: Path) -> Told:
@@ -276,7 +283,7 @@ def learnt(frames: Iterable[Frame], matting: Matting, source: Path) -> Told:
             # nobody comes, or not soon
             while telling and waiting and telling.used < FRAMES:
                 telling.add(*waiting.popleft())
-                begins += 1
+                begins = number - len(waiting) + 1
         if telling and telling.used >= LEAST:
             return Told(telling.finish().room, size, begins)
     except VcamError as error:

@@ -140,7 +140,7 @@ def test_a_config_file_that_is_named_must_be_there(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, editor: Callable[[str], None]
 ) -> None:
     named = tmp_path / "named.toml"
-    monkeypatch.setenv("VCAM_CONFIG", str(named))
+    monkeypatch.setenv("VCAM_CONFIG", f"{tmp_path}/.//named.toml")
     for command in ("check", "show"):
         said = run(command)
         assert said.status == 78

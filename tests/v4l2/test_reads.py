@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from vcam.testing import FakeClock
-from vcam.v4l2 import discover, notices, reads
+from vcam.v4l2 import device, discover, notices, reads
 from vcam.v4l2.reads import ReadWatch
 
 pytestmark = pytest.mark.process
@@ -164,3 +164,21 @@ def test_a_device_is_known_by_its_number_under_any_name(tmp_path):
             assert discover.holds(os.getpid(), "/dev/full")
     except PermissionError:
         pytest.skip("a device node cannot be made here")
+
+
+def test_the_buffers_that_are_mapped_are_counted_while_others_come_and_go(monkeypatch):
+    class Changing(dict):
+        calls = 0
+
+        def items(self):
+            Changing.calls += 1
+            if Changing.calls == 1:
+                raise RuntimeError("dictionary changed size during iteration")
+            return super().items()
+
+    memory = mmap.mmap(-1, 4096)
+    monkeypatch.setattr(device, "_MAPS", Changing({memory: 7}))
+    assert device.kept_by_maps({7}) == 1
+    assert device.kept_by_maps({8}) == 0
+    memory.close()
+    assert device.kept_by_maps({7}) == 0

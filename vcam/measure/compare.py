@@ -17,7 +17,7 @@ from vcam.compose.filters.chain import Chain
 from vcam.compose.filters.registry import parse_filters
 from vcam.compose.matteview import matte_picture
 from vcam.errors import InputError, UsageError
-from vcam.filmroom import FilmRoom, RoomSource, Told, check, film, remember, unrecognised
+from vcam.filmroom import FilmRoom, RoomSource, Told, check, film, refuse_memory, remember, unrecognised
 from vcam.frames import Alpha, Box, Frame
 from vcam.images import frame_to_bgr
 from vcam.measure.metrics import edge_band
@@ -135,6 +135,7 @@ class _Known:
             frames = (lambda: film(self._source)) if self._moving else None
             self._told = self._room.of(self._source, size, pipeline.matting, frames)
             self.notes += self._told.notes
+        refuse_memory(pipeline.matting)
         return remember(pipeline.matting, self._told)
 
     def note(self, kept: FilmRoom | None) -> None:

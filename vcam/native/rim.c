@@ -334,10 +334,10 @@ INLINE void move_samples(const u8 *m, const u8 *s, const u8 *g, u8 *to, i32 widt
         const i16 rest = (i16)(255 - m[x]), part = (i16)(blended ? m[x] : 64), odd = (i16)(blended ? 0 : rest >> 2);
         const i16 weight = (i16)(2 * (rest * part + odd));
         const i16 move = times(times((i16)(g[x] - s[x]), weight), factor);
-        i16 value = (i16)(to[x] + (blended || m[x] ? move : 0));
+        i16 value = (i16)(to[x] + move);
         value = value > low ? value : low;
         value = value < high ? value : high;
-        to[x] = (u8)value;
+        to[x] = m[x] ? (u8)value : to[x];
     }
 }
 

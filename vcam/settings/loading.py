@@ -51,7 +51,7 @@ def read_profiles(path: Path) -> tuple[Layer, dict[str, Layer]]:
     try:
         text = read_text(path)
     except FileNotFoundError as error:
-        if str(path) == os.environ.get("VCAM_CONFIG"):
+        if (named := os.environ.get("VCAM_CONFIG")) and path == Path(named):
             # the usual one need not be there, but somebody has named this one
             raise ConfigError(
                 f"there is no config file {path}, which VCAM_CONFIG names", "unset it, or make one: vcam config edit"
@@ -59,11 +59,11 @@ def read_profiles(path: Path) -> tuple[Layer, dict[str, Layer]]:
         text = ""
     table = parse(text, str(path))
     lines = key_lines(text)
-    named = table.pop("profiles", {})
-    if not isinstance(named, dict):
+    tables = table.pop("profiles", {})
+    if not isinstance(tables, dict):
         line = lines.get(("profiles",), 1)
         raise ConfigError(f"{path}, line {line}: profiles is no table", "write [profiles.NAME.SECTION]")
-    profiles = {name: _layer(values, path, ("profiles", name), lines) for name, values in named.items()}
+    profiles = {name: _layer(values, path, ("profiles", name), lines) for name, values in tables.items()}
     return _layer(table, path, (), lines), profiles
 
 

@@ -9,7 +9,7 @@ import errno
 import mmap
 import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ctypes import Structure, c_int32
 from dataclasses import dataclass
 from enum import IntEnum
@@ -337,12 +337,19 @@ def map_buffer(fd: int, index: int) -> mmap.mmap:
     return memory
 
 
+def _maps() -> list[tuple[mmap.mmap, int]]:
+    while True:
+        # other threads map buffers and let them go meanwhile
+        with suppress(RuntimeError):
+            return list(_MAPS.items())
+
+
 def kept_by_maps(devices: Collection[int]) -> int:
     """How many descriptors this process's mapped buffers keep of some devices, told by their `st_rdev`.
 
     Each map of Python's holds a duplicate of the descriptor that it was made with, which is no open of its own.
     """
-    return sum(number in devices and not memory.closed for memory, number in list(_MAPS.items()))
+    return sum(number in devices and not memory.closed for memory, number in _maps())
 
 
 def queue_buffer(fd: int, index: int) -> None:

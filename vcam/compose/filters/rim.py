@@ -155,5 +155,5 @@ def _move(
     weight = cv2.LUT(mask[where], _BLENDED if blended else _ALONE)
     cv2.multiply(move, weight, dst=move, scale=factor * (1 if blended else 255 / 128))
     part = out[where]
-    cv2.add(part, move, dst=part, dtype=cv2.CV_8U)
-    np.clip(part, LOWEST, high, out=part)
+    moved = cv2.add(part, move, dtype=cv2.CV_8U)
+    np.copyto(part, np.clip(moved, LOWEST, high), where=mask[where] != 0)

@@ -23,8 +23,11 @@ ALL_ROUND = 0.3
 STRAY = 0.02
 """Share of the picture that may differ away from the shapes."""
 
-ENOUGH = 0.1
-"""Share of the picture that must surely be the room, for the rest to be believed."""
+ENOUGH, ENOUGH_MOVED = 0.1, 0.25
+"""Share of the picture that must surely be the room, for the rest to be believed; and where it was searched for."""
+
+BELIEF_MOVED = 0.9
+"""The agreement of textures below which a room is not believed that was searched for: it may only look alike there."""
 
 RIM = 0.4
 """Parts of the threshold that the room may differ by, in the mean, just beside the shapes."""
@@ -82,11 +85,14 @@ class Doubt:
         finding: Finding,
         different: tuple[U8, tuple[F32, F32, F32]],
         shapes: U8,
+        *,
+        changed: bool = False,
     ) -> str:
         """Why the shapes cannot be a person, in words; empty if they can.
 
         half: the frame's luma at half the map's size; finding: what it showed of the room; different: where it differs,
         and by what, as `Difference` has found it; shapes: uint8 (height, width), not 0 where a person is said to be.
+        changed: it is not the room as it was learnt, but moved, as it was searched for: more of it must agree.
         Nobody at all is always believed: then nothing is shown.
         """
         count, (odd, rests) = cv2.countNonZero(shapes), different
@@ -97,9 +103,9 @@ class Doubt:
         sides = (shapes[:, :_EDGE], shapes[:, -_EDGE:], shapes[:_EDGE])
         if min(np.count_nonzero(side) / side.size for side in sides) > ALL_ROUND:
             return "it differs all round"
-        if finding.agreement < BELIEF:
+        if finding.agreement < (BELIEF_MOVED if changed else BELIEF):
             return "the room beside the shapes is another"
-        if cv2.countNonZero(finding.room) < ENOUGH * finding.room.size:
+        if cv2.countNonZero(finding.room) < (ENOUGH_MOVED if changed else ENOUGH) * finding.room.size:
             return "too little of the room is as it was"
         near = cv2.dilate(shapes, self._near).astype(np.uint8, copy=False)
         known = cv2.resize(plate.known, shapes.shape[::-1], interpolation=cv2.INTER_NEAREST)
@@ -131,7 +137,7 @@ class Doubt:
         through = cv2.morphologyEx((same & inside).view(np.uint8), cv2.MORPH_OPEN, self._square)
         if cv2.countNonZero(through) > THROUGH * pixels:
             return "the room is seen through the shapes"
-        outside = self._textured & (cv2.dilate(far, self._reach) == 0)
+        outside = self._textured & (far == 0)
         count = np.count_nonzero(outside)
         if count > FEW * pixels and np.count_nonzero(same & outside) <= (1 - GONE) * count:
             return "the room beside the shapes is another"

@@ -166,8 +166,13 @@ def slope(plane: U8) -> F32:
 
 
 def correlation(a: F32, b: F32, where: U8) -> float:
-    """That of two textures where `where` is not 0, -1 to 1; near 1 where there is no more than noise to compare."""
+    """That of two textures where `where` is not 0, -1 to 1; near 1 where there is no more than noise to compare.
+
+    1 where there is nothing.
+    """
     part = where != 0
+    if not part.any():
+        return 1.0
     mine, theirs = a[part].astype(np.float64), b[part].astype(np.float64)
     grain = GRAIN * mine.size
     power = math.sqrt(float(mine @ mine) * float(theirs @ theirs))
