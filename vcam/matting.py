@@ -16,7 +16,7 @@ from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.segment.base import Examined, OwnMemory, Segmenter, TellsPeople
 from vcam.segment.doubt import Doubt
-from vcam.segment.emptyroom.choice import OFF, RoomChoice, nothing_known
+from vcam.segment.emptyroom.choice import OFF, RoomChoice, nothing_known, room_name
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import Settings
 from vcam.timings import Timings
@@ -214,6 +214,10 @@ def room_of(settings: Settings, source: str) -> str:
     """
     if settings.segment.backend != "subtraction" or not source:
         return ""
-    from vcam.segment.emptyroom.saved import room_name
-
+    if settings.framing.auto:
+        # all of the room would differ, and be shown as a person
+        raise UsageError(
+            "background subtraction and auto-framing do not go together: the room must stand still",
+            "framing.auto=false, or segment.backend=auto",
+        )
     return room_name(settings, source)

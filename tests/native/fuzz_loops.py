@@ -54,11 +54,10 @@ def main(library: str, seed: int, rounds: int) -> None:
         marks = chance.integers(0, 2, (cells[0], -(-cells[1] // kernels.rim.block)), dtype=np.uint8)
         bounds = sorted(rnd.randrange(w + 1) for _ in range(2)), sorted(rnd.randrange(h + 1) for _ in range(2))
         inside = Box(bounds[0][0], bounds[1][0], bounds[0][1], bounds[1][1])
-        old = rnd.choice((None, goals))
         small = (plane(rows, columns), plane(rows, columns))
         return [
             lambda: kernels.rim.goal(i420, plane(h, w), inside, side, goals, marks, most=40.0, trace=32.0, low=16,
-                                     high=(235, 240, 240), old=old),
+                                     high=(235, 240, 240)),
             lambda: kernels.rim.apply(*guide[:2], goals[0], plane(h, w), inside, side, marks,
                                       blended=rnd.random() < 0.5, strength=1.0, low=16, high=235),
             lambda: kernels.scale(dense, np.empty((3, h, w), np.float32), numbers(3), numbers(3)),

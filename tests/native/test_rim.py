@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tests.compose.filters.helpers import Still, compose, disc, extremes, matte, plate
-from vcam import native
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
 from vcam.compose.filters.base import Values
@@ -69,14 +68,8 @@ def test_nobody_in_view_leaves_the_plate() -> None:
     assert (out.packed() == plate().packed()).all()
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_where_nobody_is_nothing_is_changed_however_dark_or_bright(
-    compiled: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not compiled:
-        monkeypatch.setattr(native, "kernels", lambda: None)
-    elif native.kernels() is None:
-        pytest.skip("the compiled loops were not built: sudo apt install gcc libc6-dev, then install vcam anew")
+@pytest.mark.usefixtures("both_ways")
+def test_where_nobody_is_nothing_is_changed_however_dark_or_bright() -> None:
     mask = np.zeros((96, 160), np.uint8)
     mask[30:60, 40:80] = 120
     picture, frame = Frame.allocate(160, 96), Frame.allocate(160, 96)

@@ -33,7 +33,7 @@ from vcam.matte import soft
 from vcam.matte.factory import make_matte
 from vcam.matting import Matting
 from vcam.pipeline import Pipeline
-from vcam.segment.emptyroom.saved import room_name
+from vcam.segment.emptyroom.choice import room_name
 from vcam.settings import Settings
 from vcam.timings import Timings
 from vcam.types import F32, Size

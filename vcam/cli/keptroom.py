@@ -121,11 +121,11 @@ def _is_room(entry: os.DirEntry[str], suffixes: tuple[str, ...], every: bool) ->
 
 def _place() -> Path:
     """The file of the camera that the settings name."""
+    from vcam.segment.emptyroom.choice import room_name
     from vcam.segment.emptyroom.roomfile import RoomPlace
-    from vcam.segment.emptyroom.saved import room_name
     from vcam.settings import load, parse_size
 
-    settings = load().settings.replace(framing__auto=False)
+    settings = load().settings
     source = settings.camera.source
     return RoomPlace.of(source, room_name(settings, source), parse_size(settings.output.size)).path
 

@@ -27,8 +27,7 @@ from vcam.matte.factory import make_matte
 from vcam.matting import room_of
 from vcam.segment.base import Segmenter
 from vcam.segment.emptyroom import choice
-from vcam.segment.emptyroom.choice import RoomChoice, choose_room
-from vcam.segment.emptyroom.saved import ROOM_KEYS
+from vcam.segment.emptyroom.choice import ROOM_KEYS, RoomChoice, choose_room
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import (
     FIELDS,

@@ -113,10 +113,10 @@ INLINE void reduce_cells(const Plane *plane, i32 side, i32 row, i32 first, i32 c
     fold(sum, side, side, count, out);
 }
 
-/* What the goals of one block are made of, and where they go. old: the old background's planes, where it is known. */
+/* What the goals of one block are made of, and where they go. */
 typedef struct {
     float most, trace, low, high[3];
-    const Plane *old, *goals;
+    const Plane *goals;
 } Goal;
 
 /* Sums over the rows that are gathered, for the columns of a block and those beside it. */
@@ -183,7 +183,6 @@ INLINE void aim(const Cells *cells, const Goal *goal, i32 row, i32 start, const 
             front[x] = (across_of(m + x) + here) * inside[x];
             back[x] = (across_of(t + x) + here) * outside[x];
         }
-        for (i32 x = first; goal->old && x < last; x++) back[x - start] = (float)row_of(goal->old + p, row)[x];
         WHOLE
         for (i32 x = 0; x < MADE; x++) {
             float apart = front[x] - back[x];
@@ -260,12 +259,12 @@ INLINE void make_goals(const Plane *planes, const Plane *half, const i32 *box, i
 EXPORT_ONE i32 vcam_rim_block(void) { return ACROSS; }
 
 /* planes: the frame's Y, Cb and Cr; half: its matte for chroma; box: x0, y0, x1, y1, of chroma, in which the matte counts;
-   side: pixels of chroma that a cell is wide and high, 1, 2 or 4; old: three planes of cells, or none; goals: three planes
+   side: pixels of chroma that a cell is wide and high, 1, 2 or 4; goals: three planes
    of cells, written near what is marked; marks: a byte for each block of each row, all written;
    high: the highest samples */
-EXPORT void vcam_rim_goal(const Plane *planes, const Plane *half, const i32 *box, i32 side, const Plane *old,
+EXPORT void vcam_rim_goal(const Plane *planes, const Plane *half, const i32 *box, i32 side,
                           const Plane *goals, u8 *marks, float most, float trace, i32 low, const i32 *high, u8 *scratch) {
-    const Goal goal = {most, trace, (float)low, {(float)high[0], (float)high[1], (float)high[2]}, old, goals};
+    const Goal goal = {most, trace, (float)low, {(float)high[0], (float)high[1], (float)high[2]}, goals};
     if (side == 1) make_goals(planes, half, box, 1, &goal, marks, scratch);
     if (side == 2) make_goals(planes, half, box, 2, &goal, marks, scratch);
     if (side == 4) make_goals(planes, half, box, 4, &goal, marks, scratch);

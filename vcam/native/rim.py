@@ -21,7 +21,7 @@ class RimLoops:
         pointer, integer, number = ctypes.c_void_p, ctypes.c_int32, ctypes.c_float
         plane = ctypes.POINTER(PlaneTable)
         library.vcam_rim_goal.argtypes = [
-            pointer, plane, pointer, integer, pointer, pointer, pointer, number, number, integer, pointer, pointer,
+            pointer, plane, pointer, integer, pointer, pointer, number, number, integer, pointer, pointer,
         ]  # fmt: skip
         library.vcam_rim_apply.argtypes = [
             *[plane] * 4, pointer, integer, pointer, integer, number, integer, integer,
@@ -45,7 +45,6 @@ class RimLoops:
         trace: float,
         low: int,
         high: Sequence[int],
-        old: Planes | None = None,
     ) -> None:
         """Write what the edge is to be moved towards, near where the matte is between 0 and 255.
 
@@ -53,7 +52,6 @@ class RimLoops:
         side: of a cell, of `sides`; goals: three planes (rows, columns) of cells, as many as hold the frame; elsewhere
         they stay as they are. marks: dense (rows, blocks), every byte written: 1 where a block holds any between.
         most, trace: see `vcam.compose.filters.rim`; low, high: the least sample, and the greatest of each plane.
-        old: the empty room, three planes (rows, columns), where it is known.
         """
         tables, (height, width), (rows, columns) = i420_of(planes), half.shape, goals[0].shape
         if side not in self.sides or (rows, columns) != (-(-height // side), -(-width // side)):
@@ -61,11 +59,10 @@ class RimLoops:
         if planes[1].shape != half.shape:
             raise ValueError(f"a matte of {half.shape} for {planes[1].shape}")
         to = [plane_of(goal, rows, columns) for goal in goals]
-        known = None if old is None else (PlaneTable * 3)(*[plane_of(plane, rows, columns) for plane in old])
         marked = bytes_of(marks, (rows, -(-columns // self.block)))
         scratch = self._scratch(self._library.vcam_rim_scratch(columns, rows))
         self._library.vcam_rim_goal(
-            (PlaneTable * 3)(*tables), plane_of(half, height, width), _bounds(box, height, width), side, known,
+            (PlaneTable * 3)(*tables), plane_of(half, height, width), _bounds(box, height, width), side,
             (PlaneTable * 3)(*to), marked, most, trace, low, (ctypes.c_int32 * 3)(*high), scratch,
         )  # fmt: skip
 

@@ -60,19 +60,11 @@ def known(picture: U8) -> RoomPicture:
     return mean_room([shot(picture, 100 + number) for number in range(20)])
 
 
-@pytest.fixture(params=["the loop", "numpy"])
-def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "numpy":
-        monkeypatch.setattr(native, "kernels", lambda: None)
-    elif native.kernels() is None:
-        pytest.skip("the compiled loops were not built: sudo apt install gcc libc6-dev, then install vcam anew")
-
-
 def memory(picture: U8 | None, *, learns: bool = False) -> RoomMemory:
     return RoomMemory(SIZE, full_range=False, room=None if picture is None else known(picture), learns=learns)
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 def test_what_looks_like_the_room_is_no_person_however_sure_the_network_is() -> None:
     picture = room()
     remembers = memory(picture)
@@ -86,7 +78,7 @@ def test_what_looks_like_the_room_is_no_person_however_sure_the_network_is() -> 
     assert remembers.finding.gate == 1
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 def test_what_differs_close_to_the_person_is_the_person() -> None:
     picture = room()
     remembers = memory(picture)
@@ -97,7 +89,7 @@ def test_what_differs_close_to_the_person_is_the_person() -> None:
     assert remembers.correct(seen, frame).probability[doubted].mean() > 0.8
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 def test_a_shirt_of_the_colour_of_a_flat_wall_stays() -> None:
     picture = cv2.GaussianBlur(room(), (0, 0), 25).astype(np.uint8)
     seen = with_person(picture)
@@ -114,7 +106,7 @@ def test_a_shirt_of_the_colour_of_a_flat_wall_stays() -> None:
     assert corrected.probability[90:140, 110:150].min() > 0.75
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 def test_a_plate_with_the_person_in_it_is_not_believed_until_the_person_has_long_been_away() -> None:
     empty = room()
     person = empty.copy()
@@ -139,7 +131,7 @@ def test_a_plate_with_the_person_in_it_is_not_believed_until_the_person_has_long
         assert remembers.finding.gate < 0.05
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 def test_what_looks_like_a_room_that_was_judged_to_be_empty_is_furniture() -> None:
     picture = room()
     chair = np.s_[40:110, 90:150]
@@ -155,7 +147,7 @@ def test_what_looks_like_a_room_that_was_judged_to_be_empty_is_furniture() -> No
     assert np.mean(corrected.probability[chair] < 0.5) > 0.8
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("white", [True, False])
 def test_black_before_white_says_something_and_white_before_white_nothing(white: bool) -> None:
     picture = room()
@@ -188,7 +180,7 @@ def test_no_frame_bears_a_whole_step_of_learning(monkeypatch: pytest.MonkeyPatch
     assert len({number for number, _ in later}) == len(later)
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("plate", ["dusk.jpg", "noise"])
 def test_the_plate_of_another_room_changes_nothing_bit_for_bit(plate: str) -> None:
     chance = np.random.default_rng(5)
@@ -201,7 +193,7 @@ def test_the_plate_of_another_room_changes_nothing_bit_for_bit(plate: str) -> No
     assert remembers.finding is None
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 def test_nothing_is_told_where_nothing_is_known_or_in_view() -> None:
     picture = room()
     frame = shot(with_person(picture))
@@ -211,7 +203,7 @@ def test_nothing_is_told_where_nothing_is_known_or_in_view() -> None:
     assert memory(picture).correct(everywhere, frame) is everywhere
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 def test_maps_and_frames_that_do_not_fit_are_left_as_they_are() -> None:
     picture = room()
     remembers = memory(picture)
@@ -225,7 +217,7 @@ def test_maps_and_frames_that_do_not_fit_are_left_as_they_are() -> None:
     assert remembers.correct(seen, other) is seen
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("light", [0.85, 1.15, "lamp", "warm"])
 def test_another_light_is_no_person(light: float | str) -> None:
     picture = room().astype(np.float32)
@@ -245,7 +237,7 @@ def test_another_light_is_no_person(light: float | str) -> None:
     assert corrected.probability.max() < 0.15
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 def test_the_evidence_is_bounded_and_far_from_anybody_speaks_for_nobody() -> None:
     picture = room()
     changed = with_person(picture)
@@ -257,7 +249,7 @@ def test_the_evidence_is_bounded_and_far_from_anybody_speaks_for_nobody() -> Non
     assert corrected.probability[5:30, 5:40].max() < 0.05
 
 
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 def test_the_edge_follows_the_person_and_not_the_map() -> None:
     picture = room()
     remembers = memory(picture)
@@ -311,7 +303,7 @@ def test_what_comes_into_view_of_a_moved_room_is_not_known() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 def test_a_room_is_learnt_from_nothing_and_corrects_then() -> None:
     picture = room()
     remembers = memory(None, learns=True)
@@ -326,7 +318,7 @@ def test_a_room_is_learnt_from_nothing_and_corrects_then() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("loops")
+@pytest.mark.usefixtures("both_ways")
 def test_somebody_who_sits_still_never_becomes_the_room() -> None:
     picture = with_person(room())
     remembers = memory(None, learns=True)

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vcam.errors import VcamError
-from vcam.segment.emptyroom.saved import ROOM_KEYS, room_name
 from vcam.settings import Settings
 from vcam.types import Size
 
 if TYPE_CHECKING:
     from vcam.segment.emptyroom.keeping import KeptRoom
 
+ROOM_KEYS = frozenset(
+    ("camera.source", "camera.mirror", "camera.rotate", "camera.flip", "camera.crop", "camera.zoom", "framing.auto")
+)
+"""The settings that say which room is seen, and whether it stands still."""
 KEYS = ROOM_KEYS | {"output.size", "segment.room", "segment.private", "segment.backend"}
 """The settings that `choose_room` looks at."""
 OWN_KEYS = frozenset(("segment.room", "segment.private"))
@@ -54,6 +57,15 @@ class RoomChoice:
 OFF = RoomChoice(None, "segment.room is off")
 
 
+def room_name(settings: Settings, source: str) -> str:
+    """What tells the room as these settings show it from all others: the camera, and how its picture is cut."""
+    camera = settings.camera
+    turned = f"turned by {camera.rotate}" if camera.rotate != "0" else ""
+    looks = turned, "flipped" if camera.flip else "", "mirrored" if camera.mirror else ""
+    parts = (source, *looks, camera.crop, camera.zoom)
+    return " ".join(part for part in parts if part)
+
+
 def nothing_known(why: str) -> dict[str, Any]:
     """The status of a room of which nothing is known, as `KeptRoom.status` has it."""
     return {"kept": "", "when": None, "known": 0.0, "agreement": None, "rests": why, "file": ""}
@@ -62,9 +74,7 @@ def nothing_known(why: str) -> dict[str, Any]:
 def choose_room(settings: Settings, size: Size, source: str) -> RoomChoice:
     """The memory for frames of `size` of a live camera; source: what tells it from others, empty for all else."""
     wanted = settings.segment.room
-    where = None
-    if source:
-        where = source, room_name(settings.replace(framing__auto=False), source), size
+    where = (source, room_name(settings, source), size) if source else None
     if wanted == "off":
         return RoomChoice(None, OFF.why, where)
     if where is None:

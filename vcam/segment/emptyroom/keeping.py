@@ -22,9 +22,9 @@ import numpy as np
 from vcam import folders
 from vcam.colour import to_limited
 from vcam.errors import UsageError, VcamError
-from vcam.frames import Box, Frame, Map
+from vcam.frames import Frame, Map
 from vcam.segment.emptyroom.memory import STRANGER, RoomMemory
-from vcam.segment.emptyroom.picture import RoomPicture, picture_size
+from vcam.segment.emptyroom.picture import RoomPicture, fault_of, picture_size
 from vcam.segment.emptyroom.roomfile import How, RoomPlace, known_share, read_room
 from vcam.types import U8, Size
 
@@ -44,9 +44,6 @@ CLOSING = 0.4
 """Seconds that the end waits for the disk."""
 ANOTHER = 60
 """Frames in a row, two seconds, in which the camera sees another room until that one is not kept as the told one."""
-
-_TOLERANCE = 1e-3
-"""Beyond 0 and 1, for networks that round."""
 
 NOT_TOLD = "no room is known: vcam room learn"
 NO_FRAME = "no frame has come"
@@ -100,7 +97,7 @@ class KeptRoom:
         """
         if self._memory is None and self._known is None and not self._alone:
             return seen
-        if self._failed or not _is_sound(seen, frame):
+        if self._failed or fault_of(seen, frame):
             return seen
         try:
             memory = self._memory
@@ -306,17 +303,6 @@ class KeptRoom:
                 done.set_result(self._place is not None and self._place.remove())
             except VcamError as error:
                 done.set_exception(error)
-
-
-def _is_sound(seen: Map, frame: Frame) -> bool:
-    """Whether a map is one, and of this frame."""
-    probability, whole = seen.probability, Box(0, 0, *frame.size)
-    if seen.seq != frame.seq or seen.box.empty or any(side % 2 for side in seen.box) or seen.box.union(whole) != whole:
-        return False
-    if probability.ndim != 2 or not probability.size or probability.dtype != np.float32:
-        return False
-    # NaN fails both comparisons
-    return bool(probability.min() >= -_TOLERANCE and probability.max() <= 1 + _TOLERANCE)
 
 
 def _of_size(room: RoomPicture, size: Size) -> RoomPicture:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vcam.frames import MIN_SIDE, Box, Frame
+from vcam.frames import MIN_SIDE, Box, Frame, Map
 from vcam.images import between_maps
 from vcam.scaling import halve
 from vcam.segment.emptyroom.light import Plate
@@ -20,6 +20,9 @@ WIDEST = 640
 KNOWN = 250
 """Of a pixel of the map so much in 255 must be known."""
 
+
+TOLERANCE = 1e-3
+"""By how much a probability may lie beyond 0 and 1."""
 
 FILL = 31
 """Side of the window, in pixels of the map, by whose mean is filled what is not known."""
@@ -106,6 +109,22 @@ def filled(plane: U8, known: U8) -> U8:
     total = cv2.boxFilter(where * plane, -1, side, normalize=False, borderType=cv2.BORDER_REPLICATE)
     means = np.rint(total / np.maximum(number, 1)).astype(np.uint8)
     return np.where(known != 0, plane, means)
+
+
+def fault_of(seen: Map, frame: Frame) -> str:
+    """What is wrong with a map that is to be compared with a room; empty if it is one, and of this frame.
+
+    Other stages take it as it is and say so themselves: here NaN would be nobody, by any comparison.
+    """
+    probability, whole = seen.probability, Box(0, 0, *frame.size)
+    odd = any(side % 2 for side in seen.box)
+    if seen.seq != frame.seq or seen.box.empty or odd or seen.box.union(whole) != whole:
+        return "is none of this frame"
+    if probability.ndim != 2 or not probability.size or probability.dtype != np.float32:
+        return "holds what are no probabilities"
+    # NaN fails both comparisons
+    sound = probability.min() >= -TOLERANCE and probability.max() <= 1 + TOLERANCE
+    return "" if sound else "holds what are no probabilities"
 
 
 def picture_size(size: Size) -> Size:

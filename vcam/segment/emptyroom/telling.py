@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vcam.errors import EngineError, VcamError
-from vcam.frames import Box, Frame, Map
+from vcam.frames import Frame, Map
 from vcam.scaling import Reducer, halve
 from vcam.segment.emptyroom.light import GRAIN, WINDOW
-from vcam.segment.emptyroom.picture import RoomPicture, filled, picture_size
+from vcam.segment.emptyroom.picture import RoomPicture, fault_of, filled, picture_size
 from vcam.types import F32, U8, Size
 
 PERSON, THERE = 0.5, 0.25
@@ -104,7 +104,8 @@ class RoomTelling:
         Raises `EngineError` for what is no map of this frame, which may be a hiccup; else `VcamError`, once it is sure
         that this is no empty room, or not at rest: no more may be added then.
         """
-        check_map(seen, frame)
+        if fault := fault_of(seen, frame):
+            raise EngineError(f"the network's map {fault}")
         if frame.size != self._frame_size or frame.full_range != self._full_range:
             raise VcamError("the camera's picture has changed its form meanwhile", "try again")
         self.looked += 1
@@ -201,17 +202,6 @@ class RoomTelling:
         if is_moved(self._first, now):
             return _moved()
         return VcamError("something moves in the picture, or the light changes", _STILL)
-
-
-def check_map(seen: Map, frame: Frame) -> None:
-    """Raise `EngineError` for a map that is none of this frame, or none at all: NaN is nobody, by any comparison."""
-    p = seen.probability
-    whole = Box(0, 0, *frame.size)
-    if seen.seq != frame.seq or seen.box.empty or seen.box.union(whole) != whole:
-        raise EngineError("the network's map is none of this frame")
-    sound = p.ndim == 2 and p.size > 0 and p.dtype.kind == "f"
-    if not (sound and float(p.min()) >= -0.01 and float(p.max()) <= 1.01):
-        raise EngineError("the network's map holds what are no probabilities")
 
 
 def is_moved(one: F32, other: F32) -> bool:
