@@ -194,7 +194,7 @@ def test_pull_fetches_card_and_network(suffix, served, own_folders):
         ("{}/theirs.zip", 2, "neither a network nor a card"),
         ("http://127.0.0.1:9/theirs.onnx", 1, "cannot be fetched"),
         ("file:///etc/theirs.onnx", 2, "vcam models add"),
-        ("theirs", 2, "not the address"),
+        ("theirs", 2, "the catalogue has no model"),
     ],
 )
 def test_pull_says_what_went_wrong_and_keeps_nothing(address, code, word, served, own_folders):

@@ -4,13 +4,13 @@ import shutil
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
+from tests.models.server import Answer, Server, endless, redirect, whole
 from vcam.errors import ModelError, UsageError, VcamError
 from vcam.models import fetch as module
 from vcam.models.cards import read_card
@@ -19,81 +19,6 @@ from vcam.models.find import find_model
 from vcam.models.store import pull
 
 pytestmark = pytest.mark.process
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class Server:
-    """Answers as it is told, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.answer: Answer = whole(b"")
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                server.asked.append(self.path)
-                try:
-                    server.answer(self)
-                except OSError:
-                    self.close_connection = True
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.scheme = "http"
-
-    @property
-    def address(self) -> str:
-        return f"{self.scheme}://127.0.0.1:{self.http.server_port}"
-
-    def start(self) -> None:
-        Thread(target=self.http.serve_forever, args=[0.01], daemon=True).start()
-
-
-def whole(data: bytes) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(data)))
-        handler.end_headers()
-        handler.wfile.write(data)
-
-    return answer
-
-
-def redirect(place: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(302)
-        handler.send_header("Location", place)
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    return answer
-
-
-def endless(piece: bytes, pause: float = 0.0, head: bool = True) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        if head:
-            handler.send_response(200)
-            handler.end_headers()
-        while True:
-            handler.wfile.write(piece)
-            handler.wfile.flush()
-            time.sleep(pause)
-
-    return answer
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    server.start()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
 
 
 @pytest.fixture

@@ -42,6 +42,12 @@ def _models() -> Iterable[str]:
     return (path.stem for path in card_paths())
 
 
+def _catalogue() -> Iterable[str]:
+    from vcam.models.catalogue import catalogue
+
+    return catalogue()
+
+
 def _formats() -> Iterable[str]:
     from vcam.frames import PixelFormat
 
@@ -110,4 +116,5 @@ files = _offer(tuple, files=True)
 rooms = _offer(lambda: ("learn",), files=True)
 filters = _offer(_filters, files=False)
 models = setting("segment.model")
+catalogue = _offer(_catalogue, files=False)
 profiles = _offer(_profiles, files=False)

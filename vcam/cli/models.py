@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,9 +16,11 @@ from vcam.printable import json_text, printable
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rich.table import Table
     from rich.text import Text
 
     from vcam.models.cards import ModelCard
+    from vcam.models.catalogue import Entry
 
 # the shape decides only which model `auto` means
 _FRAME = (1280, 720)
@@ -31,16 +34,22 @@ def models() -> None:
 
 
 @models.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also those that `vcam models pull NAME` would fetch.")
 @_json
-def list_models(as_json: bool) -> None:
-    """List the models known by name: those of vcam, and those in your own model folder."""
+def list_models(everything: bool, as_json: bool) -> None:
+    """List the models known by name: those of vcam, and those in your own model folder.
+
+    With --all, the catalogue as well: networks of others that vcam can fetch by name. Nothing is fetched by this.
+    """
     from rich.console import Console
     from rich.table import Column, Table
     from rich.text import Text
 
     rows = [_summary(path) for path in _paths()]
+    here = {row["name"] for row in rows}
+    others = [row for row in _catalogue() if row["name"] not in here] if everything else []
     if as_json:
-        click.echo(json_text(rows, indent=2))
+        click.echo(json_text([*rows, *others], indent=2))
         return
     table = Table(Column("name", no_wrap=True), "title", "picture", "licence", Column("CPU ms", justify="right"))
     for row in rows:
@@ -51,7 +60,53 @@ def list_models(as_json: bool) -> None:
         costs = [row[key] for key in ("openvino_ms", "onnxruntime_ms") if row[key] is not None]
         cost = f"{min(costs):g}" if costs else ""
         table.add_row(_plain(row["name"]), _plain(row["title"]), f"{width}x{height}", _plain(row["licence"]), cost)
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    if others:
+        console.print(_offered(others))
+
+
+def _catalogue() -> list[dict[str, Any]]:
+    """What can be fetched by name, as `_summary` tells of what is here."""
+    import msgspec
+
+    from vcam.models.catalogue import catalogue
+
+    return [
+        {
+            "name": entry.name,
+            "title": entry.title,
+            "about": entry.about,
+            "size": list(entry.input.size),
+            "form": entry.output.form,
+            "licence": entry.licence,
+            "status": entry.status,
+            "bytes": entry.bytes,
+            "measured": msgspec.to_builtins(entry.measured),
+            "place": entry.place,
+        }
+        for entry in catalogue().values()
+    ]
+
+
+def _offered(rows: list[dict[str, Any]]) -> Table:
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    table = Table(
+        Column("to be had by: vcam models pull NAME"), Column("MB", justify="right"), "licence",
+        Column("mIoU %", justify="right"), Column("CPU ms", justify="right"), show_lines=True,
+        caption="mIoU: portraits, mixed pictures. *: its bytes could not be had where vcam is made; untried.",
+        caption_justify="left",
+    )  # fmt: skip
+    for row in rows:
+        measured = row["measured"]
+        costs = [measured[key] for key in ("openvino_ms", "onnxruntime_ms") if measured[key] is not None]
+        quality = f"{measured['portraits']:.1f}, {measured['mixed']:.1f}" if measured["portraits"] else ""
+        words = Text.assemble((row["name"], "bold"), "*" if row["status"] == "untried" else "", f"\n{row['about']}")
+        licence = row["licence"].partition(":")[0]
+        table.add_row(words, f"{row['bytes'] / 1e6:.1f}", licence, quality, f"{min(costs):g}" if costs else "")
+    return table
 
 
 _MOST_LETTERS = 200
@@ -189,35 +244,65 @@ def add(file: str, name: str, replace: bool, as_json: bool) -> None:
 
 
 @models.command()
-@click.argument("address")
+@click.argument("what", metavar="NAME|ADDRESS", shell_complete=complete.catalogue)
 @_name
 @_replace
+@click.option("--accept-licence", is_flag=True, help="Agree to the licence that is shown, without being asked.")
 @_json
-def pull(address: str, name: str, replace: bool, as_json: bool) -> None:
-    """Fetch a network from the address of its card, or of a network beside which the card lies.
+def pull(what: str, name: str, replace: bool, accept_licence: bool, as_json: bool) -> None:
+    """Fetch a network of the catalogue by its NAME, or any from the address of its card.
 
-    The network must be the one whose checksum the card has. It is kept in your model folder.
+    An address may also be that of a network beside which the card lies. The network must be the one whose checksum the
+    catalogue or the card has. It is kept in your model folder once it has found people in the known pictures. A
+    licence that asks for more than a mention is shown first. A download that broke off goes on from there.
+
+    \b
+    vcam models list --all
+    vcam models pull selfie-multiclass
+    vcam start --model selfie-multiclass
     """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+    from vcam.models.catalogue import entry_of
     from vcam.models.store import pull as fetch
 
-    if address in {path.stem for path in _paths()}:
-        click.echo(f"{address} is here already; vcam models verify {address} checks it", err=True)
+    if what in {path.stem for path in _paths()} and not (name or replace):
+        click.echo(f"{what} is here already; vcam models verify {what} checks it", err=True)
         return
+    entry = None if "/" in what else entry_of(what)
+    if entry:
+        _tell_licence(entry)
+    agreed = accept_licence or not entry or entry.permissive or _agrees()
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console, disable=as_json or not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(address.rpartition("/")[2], total=None)
+        task = bar.add_task(what.rpartition("/")[2], total=None)
 
         def progress(done: int, of: int | None) -> None:
             bar.update(task, completed=done, total=of)
 
-        card = fetch(address, name, replace=replace, check=_demand_that_it_works, progress=progress)
+        if entry:
+            from vcam.models.published import pull_entry
+
+            card = pull_entry(
+                entry, name, replace=replace, agreed=agreed, check=_demand_that_it_works, progress=progress
+            )
+        else:
+            card = fetch(what, name, replace=replace, check=_demand_that_it_works, progress=progress)
     _tell(card, as_json)
+
+
+def _tell_licence(entry: Entry) -> None:
+    click.echo(f"{entry.title}, {entry.bytes / 1e6:.1f} MB, from {entry.place}", err=True)
+    click.echo(f"  licence: {entry.licence}", err=True)
+
+
+def _agrees() -> bool:
+    """Whether the person at the keyboard takes the licence that was shown; where there is nobody, no."""
+    return sys.stdin.isatty() and click.confirm("It asks for more than a mention, or is unclear. Fetch it?", err=True)
 
 
 def _demand_that_it_works(card: ModelCard) -> None:

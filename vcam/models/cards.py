@@ -37,6 +37,7 @@ def _says(allowed: str, **limits: Any) -> Meta:
     return Meta(description=allowed, **limits)
 
 
+Class = Annotated[int, Meta(ge=0, le=1023)]
 Side = Annotated[int, _says("from 16 to 2048 pixels", ge=16, le=2048)]
 
 
@@ -64,13 +65,26 @@ class OutputCard(Struct, frozen=True, forbid_unknown_fields=True):
     size: Annotated[tuple[Side, Side], _says("[width, height], each from 16 to 2048 pixels")]
     layout: Annotated[Layout, _says("NCHW or NHWC")] = "NCHW"
     channels: Annotated[int, _says("from 0 to 1024; needed for the form classes only", ge=0, le=1024)] = 0
-    person: Annotated[int, _says("from 0 to 1023: which channel, or which class, is the person", ge=0, le=1023)] = 1
+    person: Annotated[
+        Class | tuple[Class, ...], _says("from 0 to 1023: which channel or class is the person, or a list of classes")
+    ] = 1
+    background: Annotated[
+        Class | None, _says("from 0 to 1023: the class that is no person; all others are; instead of person")
+    ] = None
+    gain: Annotated[
+        float, _says("from 0.1 to 20: p becomes p^gain / (p^gain + (1-p)^gain); 1 leaves it", ge=0.1, le=20)
+    ] = 1.0
     name: Annotated[str, _says("the name of the network's output, if it has several")] = ""
 
     @property
     def depth(self) -> int:
         """Channels of the network's output."""
         return self.channels or _CHANNELS.get(self.form, 0)
+
+    @property
+    def people(self) -> tuple[int, ...]:
+        """The channels or classes that are people, where `background` does not say which one is not."""
+        return self.person if isinstance(self.person, tuple) else (self.person,)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -275,11 +289,7 @@ def _check(card: ModelCard) -> None:
             f"{card.path}: output.channels = {card.output.channels} will not do",
             f"the form {card.output.form} has {fixed}",
         )
-    if card.output.depth > 1 and card.output.person >= card.output.depth:
-        raise ModelError(
-            f"{card.path}: output.person = {card.output.person} will not do",
-            f"from 0 to {card.output.depth - 1}",
-        )
+    _check_classes(card)
     if len({answer is None for answer in (card.known.black, card.known.room, card.known.person)}) > 1:
         raise ModelError(
             f"{card.path}: known has an answer for some of its pictures",
@@ -294,3 +304,27 @@ def _check(card: ModelCard) -> None:
                 f"{card.path}: the shape {list(state.shape)} of state {state.input} will not do",
                 "the tensor's sides, each 1 or more, 67 million values at most",
             )
+
+
+def _check_classes(card: ModelCard) -> None:
+    """Which channels or classes are people."""
+    output = card.output
+    told = (*output.people, *(() if output.background is None else (output.background,)))
+    if output.depth > 1 and (beyond := [each for each in told if each >= output.depth]):
+        key = "person" if beyond[0] in output.people else "background"
+        raise ModelError(f"{card.path}: output.{key} = {beyond[0]} will not do", f"from 0 to {output.depth - 1}")
+    several = isinstance(output.person, tuple) or output.background is not None
+    if several and output.form not in ("classes", "class-index"):
+        raise ModelError(
+            f"{card.path}: the form {output.form} has no classes to choose among",
+            "person is one number there, and background is not used",
+        )
+    if not output.people or len(set(output.people)) != len(output.people):
+        raise ModelError(f"{card.path}: output.person = {list(output.people)} will not do", "name each class once")
+    if output.background is not None and output.person != 1:
+        raise ModelError(
+            f"{card.path}: output.person and output.background are both there",
+            "with background, all others are people: leave person out",
+        )
+    if output.gain != 1 and output.form == "class-index":
+        raise ModelError(f"{card.path}: output.gain does nothing", "the form class-index is 0 or 1 already")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import http.client
 import socket
 import time
@@ -52,19 +53,30 @@ def check_address(address: str) -> str:
     return parts._replace(path=path, query=query, fragment="").geturl()
 
 
-def fetch(address: str, target: Path, most: int, progress: Progress = lambda done, of: None) -> None:
+def fetch(
+    address: str, target: Path, most: int, progress: Progress = lambda done, of: None, *, resume: bool = False
+) -> None:
     """Write to `target` what an address answers, at most `most` bytes.
 
-    Nobody is asked but by http and https, and by https alone once the way has been https. Raises `ModelError` for an
-    answer that is too large, too slow, broken, or none; what was written until then is for the caller to remove.
+    resume: what is in the target already is its beginning, of which the server is asked not to send it again (RFC 9110,
+    section 14); the caller has a checksum that tells whether the two parts belong together. Nobody is asked but by http
+    and https, and by https alone once the way has been https. Raises `ModelError` for an answer that is too large, too
+    slow, broken, or none; what was written until then is for the caller to remove.
     """
+    begun = target.stat().st_size if resume and target.exists() else 0
+    request = urllib.request.Request(address, headers={"Range": f"bytes={begun}-"} if begun else {})
     with _Watch() as watch:
         try:
-            with _opener(watch).open(address, timeout=_SILENCE) as answer, target.open("wb") as file:
-                _copy(answer, file, address, most, watch, progress)
+            with _opener(watch).open(request, timeout=_SILENCE) as answer:
+                goes_on = begun > 0 and _goes_on(answer, begun)
+                with target.open("ab" if goes_on else "wb") as file:
+                    _copy(answer, file, address, most, watch, progress, begun if goes_on else 0)
         except urllib.error.HTTPError as error:
             # it is the answer as well, and holds the connection
             error.close()
+            if begun and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                # all of it is there; if not, its checksum tells
+                return
             raise ModelError(
                 f"{address}: {error.code} {_plain(error.reason)}", f"check the address, {_BY_HAND}"
             ) from error
@@ -75,9 +87,16 @@ def fetch(address: str, target: Path, most: int, progress: Progress = lambda don
             raise ModelError(f"{address} cannot be fetched: {why}", f"check address and network, {_BY_HAND}") from error
 
 
-def _copy(answer: Any, file: IO[bytes], address: str, most: int, watch: _Watch, progress: Progress) -> None:
+def _goes_on(answer: Any, begun: int) -> bool:
+    """Whether a server answers with the rest alone, and with all of the rest."""
+    told = str(answer.headers.get("Content-Range", ""))
+    return bool(answer.status == http.HTTPStatus.PARTIAL_CONTENT and told.startswith(f"bytes {begun}-"))
+
+
+def _copy(answer: Any, file: IO[bytes], address: str, most: int, watch: _Watch, progress: Progress, begun: int) -> None:
     length = answer.headers.get("Content-Length")
-    total = int(length) if length and length.isdecimal() and len(length) < 20 else None
+    total = begun + int(length) if length and length.isdecimal() and len(length) < 20 else None
+    watch.done = watch.begun = begun
     # read1: what is there, so that it is counted while it comes
     while piece := answer.read1(_PIECE):
         watch.done += len(piece)
@@ -98,7 +117,7 @@ class _Watch:
     """Cuts the connections of one fetch when it has become too slow, whatever they are waiting for."""
 
     def __init__(self) -> None:
-        self.done = 0
+        self.done = self.begun = 0
         self.late = False
         self.sockets: list[socket.socket] = []
         self._end = Event()
@@ -108,7 +127,7 @@ class _Watch:
         begin = time.monotonic()
         while not self._end.wait(0.2):
             spent = time.monotonic() - begin
-            if spent > _LONGEST or self.done < (spent - _GRACE) * _SLOWEST:
+            if spent > _LONGEST or self.done - self.begun < (spent - _GRACE) * _SLOWEST:
                 self.late = True
                 for each in self.sockets:
                     try:

@@ -43,7 +43,7 @@ def add(source: str, name: str = "", *, replace: bool = False, check: Check = la
         raise UsageError(f"{source} is neither a network nor a card", f"give a file ending in {' '.join(SUFFIXES)}")
     card = load_model(folders.expand(source).absolute())
     name = name or card.name
-    _check_name(name, replace)
+    check_name(name, replace)
     check(card)
     folder = folders.place_to_write(model_folders()[1])
     try:
@@ -133,7 +133,8 @@ def _files_of_others(folder: Path, name: str) -> set[str]:
 _RESERVED = (AUTO, "none", "default")
 
 
-def _check_name(name: str, replace: bool) -> None:
+def check_name(name: str, replace: bool) -> None:
+    """Raise `UsageError` unless a network may be kept under that name."""
     if not _is_name(name):
         raise UsageError(f"{name!r} is no name for a model", f"give another one: --name {_name_like(name)}")
     shipped = {path.stem.casefold() for path in data_folder("models").glob("*.toml")}
@@ -193,7 +194,7 @@ def pull(
         raise UsageError(f"{address} is neither a network nor a card", f"it must end in .toml or {' '.join(SUFFIXES)}")
     folder_address, _, last = stem.rpartition("/")
     name = name or unquote(last)
-    _check_name(name, replace)
+    check_name(name, replace)
     with tempfile.TemporaryDirectory(prefix="vcam-", dir=folders.scratch()) as scratch:
         path = Path(scratch, "card.toml")
         fetch(parts._replace(path=f"{stem}.toml").geturl(), path, MAX_BYTES)
