@@ -13,6 +13,7 @@ from vcam.models.cards import SUFFIXES, read_card
 from vcam.models.catalogue import catalogue, entry_of
 from vcam.models.fetch import check_address
 from vcam.models.find import find_model
+from vcam.models.tflite_onnx import to_onnx
 
 NAMES = list(catalogue())
 TRIED = [name for name in NAMES if catalogue()[name].status == "tried"]
@@ -56,11 +57,13 @@ def test_the_published_file_finds_the_person(name: str, shared: Path, tmp_path: 
     sums = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in (shared / "models").iterdir()}
     if entry.sha256 not in sums:
         pytest.skip(f"the published file of {name} is not at hand")
+    if entry.convert:
+        pytest.importorskip("onnx")
     published = sums[entry.sha256]
     assert published.stat().st_size == entry.bytes
     network = tmp_path / f"{name}{entry.suffix}"
-    network.symlink_to(published)
-    network.with_suffix(".toml").write_text(entry.card(name, entry.sha256))
+    network.write_bytes(to_onnx(published.read_bytes(), name) if entry.convert else published.read_bytes())
+    network.with_suffix(".toml").write_text(entry.card(name, hashlib.sha256(network.read_bytes()).hexdigest()))
     card = find_model(str(network), (1280, 720))
     finder = network_on("openvino", card, tmp_path)
     found = [iou(finder.find(as_input(picture, card)), mask) for picture, mask in portraits(shared, 2)]

@@ -3,7 +3,9 @@ from __future__ import annotations
 import struct
 import tarfile
 
+import cv2
 import numpy as np
+import onnxruntime
 import pytest
 from click.testing import CliRunner
 
@@ -106,12 +108,80 @@ def test_what_is_no_tflite_network_is_a_model_error(data):
         to_onnx(data, "x")
 
 
-def test_an_unknown_operator_is_named(shared):
-    path = shared / "models/seed_slim_reshape_v2.tflite"
+def test_an_unknown_operator_is_named(original):
+    _, path = original
+    # an operator of somebody's own
+    data = path.read_bytes().replace(b"Convolution2DTransposeBias", b"Convolution2DTransposeBiaz")
+    with pytest.raises(ModelError, match=r"operator Convolution2DTransposeBiaz cannot be converted") as told:
+        to_onnx(data, "x")
+    assert "RESHAPE" in told.value.hint
+
+
+OTHERS = {
+    "body-pix-float-050-8.tflite": 1e-4,
+    "deeplabv3_257_mv_gpu.tflite": 2e-4,
+    "seed_mnv3_seg_float.tflite": 2e-4,
+    "seed_prisma-net.tflite": 1e-4,
+    "seed_slim_reshape_v2.tflite": 1e-4,
+    "selfie_multiclass_256x256.tflite": 1e-3,
+}
+"""Networks of floats, and the largest difference that their numbers may have, which go to 28."""
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("file", OTHERS)
+def test_networks_of_others_agree_with_litert(file, shared):
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    original = interpreter.Interpreter(str(_of_others(shared, file)), num_threads=1)
+    given = np.random.default_rng(1).random(_shape(original), np.float32)
+    found = _as_litert(_run(_of_others(shared, file), given))
+    np.testing.assert_allclose(found, _ask(original, given).reshape(-1), atol=OTHERS[file])
+
+
+@pytest.mark.engine
+def test_a_quantised_network_becomes_one_of_floats(shared):
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    path = _of_others(shared, "seed_portrait_video_quant.tflite")
+    plain = interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    original = interpreter.Interpreter(str(path), num_threads=1, experimental_op_resolver_type=plain)
+    _, height, width, _ = _shape(original)
+    (detail,) = original.get_input_details()
+    scale, zero = detail["quantization"]
+    for picture, _ in portraits(shared, 3):
+        small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        stored = (np.dstack([small, np.zeros_like(small[..., 0])]).astype(int) - 128).astype(np.int8)[np.newaxis]
+        wanted = _ask(original, stored).reshape(-1) > 0
+        found = _as_litert(_run(path, (scale * (stored.astype(np.float32) - zero)).astype(np.float32))) > 0.5
+        assert np.count_nonzero(found & wanted) > 0.98 * np.count_nonzero(found | wanted)
+
+
+def _of_others(shared, file):
+    path = shared / "models" / file
     if not path.exists():
         pytest.skip(f"no network at {path}")
-    with pytest.raises(ModelError, match=r"operator [A-Z_0-9]+ cannot be converted"):
-        to_onnx(path.read_bytes(), "x")
+    return path
+
+
+def _shape(interpreter):
+    interpreter.allocate_tensors()
+    return tuple(interpreter.get_input_details()[0]["shape"])
+
+
+def _ask(interpreter, given):
+    """What LiteRT finds, as it is stored: 0..255 is -128..127 there."""
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], given)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def _run(path, given):
+    session = onnxruntime.InferenceSession(to_onnx(path.read_bytes(), "x"))
+    (entry,) = session.get_inputs()
+    return session.run(None, {entry.name: np.ascontiguousarray(given.transpose(0, 3, 1, 2))})[0]
+
+
+def _as_litert(found):
+    return (found.transpose(0, 2, 3, 1) if found.ndim == 4 else found).reshape(-1)
 
 
 def test_a_truncated_network_is_a_model_error(original):
