@@ -211,3 +211,27 @@ def test_pull_says_what_went_wrong_and_keeps_nothing(address, code, word, served
 def test_pull_of_what_is_here_fetches_nothing(own_folders):
     assert status("pull", "selfie-general")[0] == 0
     assert list(own_folders.iterdir()) == []
+
+
+def test_pull_by_name_shows_the_licence_and_asks_where_it_is_not_permissive(monkeypatch):
+    from vcam.models import published
+
+    asked = []
+
+    def fetch(entry, name, *, agreed, **_):
+        asked.append((entry.name, name, agreed))
+        raise VcamError("enough")
+
+    monkeypatch.setattr(published, "pull_entry", fetch)
+    for words in (["selfie-multiclass"], ["prisma-net"], ["prisma-net", "--accept-licence", "--name", "p"]):
+        result = _run("pull", *words)
+        assert "licence: " in result.stderr
+    # nobody is at the keyboard: nothing is agreed to
+    assert asked == [("selfie-multiclass", "", True), ("prisma-net", "", False), ("prisma-net", "p", True)]
+    assert "weights unclear" in result.stderr
+
+
+def test_pull_offers_the_names_of_the_catalogue():
+    from vcam.cli import complete
+
+    assert [item.value for item in complete.catalogue(None, None, "selfie-m")] == ["selfie-multiclass"]

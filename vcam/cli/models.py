@@ -10,15 +10,18 @@ import click
 
 from vcam.cli import complete
 from vcam.cli.main import HelpfulGroup
+from vcam.cli.modeltrial import recommend, try_models
 from vcam.errors import VcamError
 from vcam.printable import json_text, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rich.table import Table
     from rich.text import Text
 
+    from vcam.measure.speeds import Speed
     from vcam.models.cards import ModelCard
     from vcam.models.catalogue import Entry
 
@@ -33,6 +36,10 @@ def models() -> None:
     """Networks that find the person."""
 
 
+models.add_command(try_models)
+models.add_command(recommend)
+
+
 @models.command("list")
 @click.option("--all", "everything", is_flag=True, help="Also those that `vcam models pull NAME` would fetch.")
 @_json
@@ -45,7 +52,10 @@ def list_models(everything: bool, as_json: bool) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    rows = [_summary(path) for path in _paths()]
+    from vcam.measure.speeds import known_speeds
+
+    speeds = known_speeds()
+    rows = [_summary(path, speeds) for path in _paths()]
     here = {row["name"] for row in rows}
     others = [row for row in _catalogue() if row["name"] not in here] if everything else []
     if as_json:
@@ -58,7 +68,7 @@ def list_models(everything: bool, as_json: bool) -> None:
             continue
         width, height = row["size"]
         costs = [row[key] for key in ("openvino_ms", "onnxruntime_ms") if row[key] is not None]
-        cost = f"{min(costs):g}" if costs else ""
+        cost = f"{row['ms_here']:.1f} here" if row["ms_here"] else f"{min(costs):g}" if costs else ""
         table.add_row(_plain(row["name"]), _plain(row["title"]), f"{width}x{height}", _plain(row["licence"]), cost)
     console = Console()
     console.print(table)
@@ -126,9 +136,10 @@ def _paths() -> list[Path]:
     return card_paths()
 
 
-def _summary(path: Path) -> dict[str, Any]:
+def _summary(path: Path, speeds: Mapping[str, Speed] | None = None) -> dict[str, Any]:
     from vcam.models.cards import read_card
 
+    speeds = speeds or {}
     try:
         card = read_card(path)
     except VcamError as error:
@@ -141,6 +152,7 @@ def _summary(path: Path) -> dict[str, Any]:
         "licence": card.licence,
         "openvino_ms": card.cost.openvino_ms if card.cost else None,
         "onnxruntime_ms": card.cost.onnxruntime_ms if card.cost else None,
+        "ms_here": here.cpu_ms if (here := speeds.get(card.sha256)) else None,
         "path": str(card.file_path),
     }
 
