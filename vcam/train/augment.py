@@ -98,7 +98,7 @@ def recoloured(picture: U8, chance: Chance) -> U8:
     table = np.stack([curve * math.exp(side) for side in (-warm, green, warm)], axis=-1)
     shown = cv2.LUT(picture, _as_bytes(table)[None])
     if chance.random() < 0.6:
-        shown = saturated(shown.astype(np.uint8, copy=False), math.exp(chance.normal(0, 0.3)))
+        shown = saturated(shown.astype(np.uint8, copy=False), min(1.5, math.exp(chance.normal(0, 0.25))))
     elif chance.random() < 0.06:
         shown = saturated(shown.astype(np.uint8, copy=False), 0)
     return shown.astype(np.uint8, copy=False)

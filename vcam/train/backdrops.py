@@ -30,13 +30,15 @@ class CutOut:
     """The people of one picture by themselves.
 
     layer: uint8 (height, width, 4) BGRA; colours are the people's own, everywhere, not times alpha. box: of the
-    people in it, x0, y0, x1, y1. below, above: whether the picture's lower and upper edge cut through them.
+    people in it, x0, y0, x1, y1. below, above, left, right: whether that edge of the picture cuts through them.
     """
 
     layer: U8
     box: tuple[int, int, int, int]
     below: bool
     above: bool
+    left: bool
+    right: bool
 
 
 def spread(picture: U8, sure: U8) -> U8:
@@ -79,46 +81,60 @@ def cut_out(picture: U8, matte: U8) -> CutOut | None:
         sure = np.where(matte >= _SURE, np.uint8(255), np.uint8(0))
     own = np.where(sure[..., None] == 255, picture, spread(picture, sure.astype(np.uint8)))
     layer = np.dstack((own, matte)).astype(np.uint8)
-    edge = 2
-    below, above = (bool(np.any(each > 127)) for each in (matte[-edge:], matte[:edge]))
-    layer = _rounded(_rounded(layer)[:, ::-1])[:, ::-1]
-    layer = cv2.copyMakeBorder(layer, _GAP, _GAP, _GAP, _GAP, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+    below, above = (bool(np.any(each > 127)) for each in (matte[-2:], matte[:2]))
+    layer, left = _rounded(layer)
+    layer, right = _rounded(layer[:, ::-1])
+    layer = cv2.copyMakeBorder(layer[:, ::-1], _GAP, _GAP, _GAP, _GAP, cv2.BORDER_REPLICATE).astype(
+        np.uint8, copy=False
+    )
     for outside in (layer[:_GAP], layer[-_GAP:], layer[:, :_GAP], layer[:, -_GAP:]):
         outside[..., 3] = 0
     rows, columns = (np.flatnonzero((layer[..., 3] > 127).any(axis)) for axis in (1, 0))
     box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-    return CutOut(layer, box, below, above)
+    return CutOut(layer, box, below, above, left, right)
 
 
-def _rounded(layer: U8) -> U8:
-    """A cut-out, BGRA, with what its left side cuts off added, as far as that reaches down to its lower edge.
+def _rounded(layer: U8) -> tuple[U8, bool]:
+    """A cut-out, BGRA, with what its left side cuts off a shoulder added; whether that side still cuts it.
 
     From where it meets the side, the outline falls as a quarter of an ellipse: each column is the side's, shifted down.
+    What is cut off higher up, hair or half of the body, is not made up.
     """
     height = layer.shape[0]
     side = layer[:, :2, 3].max(axis=1)
     gone = np.flatnonzero(side <= 127)
     top = int(gone[-1]) + 1 if gone.size else 0
-    if height - top < 0.05 * height:
-        return layer
     tall = height - top
-    reach = max(2, round(0.45 * tall))
-    ellipse = 1 - np.sqrt(1 - (np.arange(1, reach + 1) / reach) ** 2)
-    fall = np.rint(tall * ellipse).astype(int)
+    if not 0.05 * height <= tall <= 0.55 * height:
+        return layer, bool(gone.size < height)
+    reach = max(2, round(0.35 * tall))
+    fall = np.rint(tall * (1 - np.sqrt(1 - (np.arange(1, reach + 1) / reach) ** 2))).astype(int)
     rows = np.arange(height)[:, None] - fall[None]
     added = layer[:, 0][np.maximum(rows, 0)]
     added[..., 3][rows < max(0, top - 2)] = 0
-    return np.ascontiguousarray(np.concatenate((added[:, ::-1], layer), axis=1))
+    return np.ascontiguousarray(np.concatenate((added[:, ::-1], layer), axis=1)), bool(np.any(side[:top] > 127))
 
 
 def surroundings(picture: U8, matte: U8) -> U8:
-    """A picture without its people, BGR: where they are, what is around them flows in."""
+    """A picture without its people, BGR: where they are, what is around them is mirrored inwards, or flows in."""
     reach = max(2, round(0.02 * min(matte.shape)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     free = np.where(cv2.dilate(matte, disc) < 8, np.uint8(255), np.uint8(0))
     if not free.any():
         return np.full_like(picture, 128)
     empty: U8 = np.where(free[..., None] == 255, picture, spread(picture, free)).astype(np.uint8)
+    # of each pixel of a person, the nearest one that is none, and what lies as far behind that
+    _, labels = cv2.distanceTransformWithLabels(255 - free, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    rows, columns = np.nonzero(free == 255)
+    nearest = np.zeros((int(labels.max()) + 1, 2), np.int64)
+    nearest[labels[rows, columns]] = np.column_stack((rows, columns))
+    here = np.column_stack(np.nonzero(free == 0))
+    there = 2 * nearest[labels[here[:, 0], here[:, 1]]] - here
+    inside = ((there >= 0) & (there < matte.shape)).all(axis=1)
+    here, there = here[inside], there[inside]
+    known = free[there[:, 0], there[:, 1]] == 255
+    here, there = here[known], there[known]
+    empty[here[:, 0], here[:, 1]] = picture[there[:, 0], there[:, 1]]
     return empty
 
 
@@ -126,12 +142,12 @@ def made_up(chance: Chance, shape: tuple[int, int]) -> U8:
     """A room of nothing but chance, BGR (height, width, 3): a gradient, soft spots, and things with straight edges."""
     height, width = shape
     corners = chance.uniform(0, 255, (2, 2, 1)) + chance.normal(0, 30, (2, 2, 3))
-    room = cv2.resize(corners.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    light = cv2.resize(corners.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     cells = int(chance.integers(3, 24))
     spots = chance.normal(0, chance.uniform(1, 16), (cells, cells, 3))
     spots = spots + chance.normal(0, chance.uniform(5, 45), (cells, cells, 1))
-    room = room + cv2.resize(spots.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    picture = np.rint(room.clip(0, 255)).astype(np.uint8)
+    light = light + cv2.resize(spots.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    picture: U8 = np.rint(light.clip(0, 255)).astype(np.uint8)
     for _ in range(int(chance.integers(0, 14))):
         colour = tuple(float(level) for level in (chance.uniform(0, 255) + chance.normal(0, 25, 3)).clip(0, 255))
         middle = chance.uniform(0, 1, 2) * (width, height)
@@ -173,6 +189,10 @@ def peopled(backdrop: U8, first: CutOut, others: list[CutOut], chance: Chance) -
     """
     shape = (backdrop.shape[0], backdrop.shape[1])
     aspect = frame_aspect(chance)
+    if first.left and first.right:
+        # so near that both sides are cut, but not nearer still
+        aspect = min(aspect, 1.2 * (first.box[2] - first.box[0]) / (first.box[3] - first.box[1]))
+    others = [each for each in others if not (each.left and each.right)]
     picture, whole = backdrop, np.zeros(shape, np.uint8)
     likeness, wrap = chance.uniform(0, 0.7), chance.uniform(0, 0.5) * (chance.random() < 0.6)
     for number, person in enumerate([*others, first]):
@@ -198,12 +218,22 @@ def _standing(
     size = chance.uniform(0.3, 0.8) if behind else chance.uniform(0.45, 1.15)
     # not more than half wider than the frame
     size = min(size, 1.5 * aspect * tall / (x1 - x0))
+    if person.left and person.right:
+        size = max(size, (1.04 * aspect + abs(math.sin(angle))) * tall / (x1 - x0))
     # how far a turn lifts the lower corners, or lowers the upper ones
     lift = abs(math.sin(angle)) * (x1 - x0) / 2 / tall * size
     if person.above and person.below:
         size = max(size, 1.05 + 2 * lift)
-    across = aspect * (chance.uniform(0.05, 0.95) if behind else np.clip(chance.normal(0.5, 0.17), 0.1, 0.9))
     margin = (_GAP + 1) * size / tall
+    left, right = (person.right, person.left) if mirrored else (person.left, person.right)
+    half = size * (x1 - x0) / tall / 2 - margin - abs(math.sin(angle)) * size / 2
+    if left != right:
+        # beside the frame's own edge
+        across = min(half, aspect / 2) if left else max(aspect - half, aspect / 2)
+    elif left:
+        across = aspect / 2
+    else:
+        across = aspect * (chance.uniform(0.05, 0.95) if behind else np.clip(chance.normal(0.5, 0.17), 0.1, 0.9))
     if person.above:
         lower = size - lift - margin - chance.uniform(0, 0.1)
         lower = max(lower, 1 + lift + margin) if person.below else lower
@@ -235,8 +265,8 @@ def matched(colours: U8, alpha: U8, backdrop: U8, share: float) -> U8:
     if share <= 0 or not inside.any():
         return colours
     (mean, spread_), (room_mean, room_spread) = cv2.meanStdDev(colours, mask=inside), cv2.meanStdDev(backdrop)
-    gain = 1 + share * (np.clip(room_spread / np.maximum(spread_, 1), 0.6, 1.4) - 1)
-    shift = share * np.clip(room_mean - mean, -50, 50)
+    gain = 1 + share * (np.clip(room_spread / np.maximum(spread_, 1), 0.7, 1.3) - 1)
+    shift = share * np.clip(room_mean - mean, -35, 35)
     levels = np.arange(256)[None]
     table = np.rint(((levels - mean) * gain + mean + shift).clip(0, 255)).astype(np.uint8)
     return cv2.LUT(colours, np.ascontiguousarray(table.T)[None]).astype(np.uint8, copy=False)
