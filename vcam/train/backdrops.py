@@ -213,7 +213,9 @@ def _standing(
     Lengths are in heights of the frame, which is `aspect` wide. What the old picture's edges cut off stays outside.
     """
     x0, y0, x1, y1 = person.box
-    tall, angle, mirrored = y1 - y0, turn(chance), bool(chance.random() < 0.5)
+    # who is cut at a side is hardly turned, since that side goes out of the frame
+    angle = turn(chance) * (0.3 if person.left or person.right else 1)
+    tall, mirrored = y1 - y0, bool(chance.random() < 0.5)
     size = chance.uniform(0.3, 0.8) if behind else chance.uniform(0.45, 1.15)
     # not more than half wider than the frame
     size = min(size, 1.5 * aspect * tall / (x1 - x0))

@@ -11,9 +11,11 @@ What a sample is depends on seed, epoch and its place among the entries alone, n
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -78,6 +80,10 @@ class Samples(Dataset[Sample]):
         self._kept: OrderedDict[int | Path, _Kept] = OrderedDict()
         self._failed: dict[int | Path, VcamError] = {}
         self._bytes = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a worker reads its own
+        return {**self.__dict__, "_kept": OrderedDict(), "_bytes": 0}
 
     def set_epoch(self, number: int) -> None:
         """What is taken next belongs to this epoch."""
@@ -275,8 +281,20 @@ def loader(
     return Loader(
         samples, batch, sampler=order, drop_last=shuffle and len(order) > batch, collate_fn=_together,
         num_workers=workers, persistent_workers=workers > 0, prefetch_factor=2 if workers else None,
-        worker_init_fn=_quiet,
+        worker_init_fn=_quiet, multiprocessing_context=_processes() if workers else None,
+        # its own, so that PyTorch's is where it would be without workers
+        generator=torch.Generator().manual_seed(samples.seed),
     )  # fmt: skip
+
+
+def _processes() -> BaseContext:
+    """How workers are begun: by a process that has loaded this module and has no threads.
+
+    A copy of this one might hold locks of threads that it has not: those of a teacher's engine, or of a progress bar.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _quiet(_: int) -> None:
