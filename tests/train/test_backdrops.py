@@ -100,6 +100,12 @@ def test_nothing_of_a_person_is_left_in_the_surroundings(kind):
     assert left[..., 1].min() > 180
 
 
+def test_a_hole_in_the_matte_shows_nothing_of_the_person():
+    picture, matte = scene("free")
+    matte[85:115, 65:95] = 0
+    assert surroundings(picture, matte)[..., 2].max() < 60
+
+
 def test_surroundings_have_the_texture_of_what_is_around():
     picture, matte = scene("free")
     picture[matte == 0] = chance().integers(0, 255, (int((matte == 0).sum()), 3))
