@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
 
 from vcam.datasets.store import open_dataset
-from vcam.errors import InputError
+from vcam.errors import InputError, VcamError
 from vcam.train import samples as module
 from vcam.train.samples import Samples, contact, loader
 
@@ -175,13 +175,37 @@ def test_a_missing_matte_is_a_broken_picture(make, tmp_path):
     assert len(samples.broken) == 1
 
 
-def test_if_all_are_broken_it_is_said(make, tmp_path):
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.process)])
+def test_if_all_are_broken_it_is_said(make, tmp_path, workers):
     samples = make(2)
     for name in ("00.png", "01.png"):
         break_picture(tmp_path, name)
     with pytest.raises(InputError, match="none of the pictures can be read") as caught:
         samples[0]
     assert "00.png" in caught.value.hint
+    with pytest.raises(InputError) as caught:
+        list(loader(samples, 2, workers, shuffle=False))
+    assert caught.value.message == "none of the pictures can be read"
+
+
+@pytest.mark.process
+def test_a_worker_that_is_killed_is_one_sentence(make):
+    before = set(multiprocessing.active_children())
+    batches = iter(loader(make(), 1, 1, shuffle=False))
+    next(batches)
+    (worker,) = set(multiprocessing.active_children()) - before
+    worker.kill()
+    with pytest.raises(VcamError, match="a process that prepares pictures has ended") as caught:
+        list(batches)
+    assert "--workers" in caught.value.hint
+
+
+def test_who_keeps_an_order_gives_it(make):
+    samples = make(3)
+    (batch, other) = loader(samples, 2, 0, shuffle=True, order=[(4, 2), (4, 2), (0, 1)])
+    assert [batch["index"].tolist(), other["index"].tolist()] == [[2, 2], [1]]
+    samples.set_epoch(4)
+    np.testing.assert_array_equal((batch["matte"][1, 0].numpy() * 255).round(), samples[2]["matte"])
 
 
 def test_no_pictures_are_no_samples():

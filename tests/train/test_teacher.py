@@ -129,6 +129,12 @@ def test_blended_is_seven_tenths_of_the_teacher():
     )
 
 
+def test_blended_closes_what_can_be_closed(teacher):
+    network = teacher._network
+    Blended(teacher, object()).close()
+    assert network.closed == 1
+
+
 def test_softened_divides_the_logit():
     # log(9) / 10
     assert softened(torch.tensor(0.9)).item() == pytest.approx(1 / (1 + 9**-0.1))
