@@ -280,8 +280,10 @@ class Loader(DataLoader[Sample]):
                 batch = next(batches)
             except StopIteration:
                 return
-            except RuntimeError as error:
-                if "DataLoader worker" not in str(error):
+            except (RuntimeError, OSError, EOFError) as error:
+                # what it had made may be known already, and cannot be fetched from it any more
+                gone = "DataLoader worker" in str(error) or (self.num_workers and not isinstance(error, RuntimeError))
+                if not gone:
                     raise
                 raise VcamError(
                     "a process that prepares pictures has ended, mostly for want of memory", _CURE
