@@ -35,6 +35,9 @@ _BINS = 32
 _SPREAD = 20.0
 """Levels of chroma around the most frequent one that are the same screen."""
 
+_SMOOTH = 0.9
+"""Pixels, the deviation of what smooths the chroma."""
+
 _SPILL = 0.12
 """What a person may have of the screen and be wholly seen."""
 
@@ -66,7 +69,7 @@ def find_key(pictures: Sequence[U8]) -> Key | None:
 
     The border is the top and both sides: a person is cut off by the lower edge.
     """
-    samples = np.concatenate([_border(_ycc(picture)) for picture in pictures])
+    samples = np.concatenate([_border(_smooth(_ycc(picture))) for picture in pictures])
     chroma = samples[:, 1:]
     coloured = np.hypot(chroma[:, 0], chroma[:, 1]) >= _LEAST_CHROMA
     # greens and blues: skin and hair are the red ones
@@ -94,7 +97,7 @@ def key_out(picture: U8, key: Key) -> tuple[U8, U8]:
     Where there is nobody the picture is grey, as light as the screen.
     """
     ycc = _ycc(picture)
-    amount = _amount(ycc, key)
+    amount = _amount(_smooth(ycc), key)
     alpha = np.clip((key.least - amount) / (key.least - _SPILL), 0, 1)
     # a soft matte between the two; the noise of the screen and of the camera is below the ends
     lit = np.minimum(amount, 1)[..., np.newaxis]
@@ -113,6 +116,11 @@ def _ycc(picture: U8) -> F32:
     """Luma 0..255, Cb and Cr from -128 to 127, float32 (height, width, 3)."""
     found = cv2.cvtColor(picture, cv2.COLOR_BGR2YCrCb).astype(np.float32)
     return np.ascontiguousarray(found[..., [0, 2, 1]] - np.array([0, 128, 128], np.float32))
+
+
+def _smooth(ycc: F32) -> F32:
+    """The same without steps and noise in its chroma: films have one sample of it for four pixels, in stairs."""
+    return cv2.GaussianBlur(ycc, (0, 0), _SMOOTH).astype(np.float32, copy=False)
 
 
 def _bgr(ycc: F32) -> U8:

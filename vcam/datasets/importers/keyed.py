@@ -41,7 +41,7 @@ class Keyed:
         try:
             films = _films(source)
             return bool(films) and _screen(films[0]) is not None
-        except VcamError:
+        except (VcamError, OSError):
             return False
 
     def plan(self, source: Path, options: Options) -> Plan:

@@ -107,10 +107,8 @@ def _draw(matte: U8, figure: dict[str, Any]) -> None:
     if bitmap := figure.get("bitmap"):
         _lay(matte, _decoded(bitmap["data"]), [int(side) for side in bitmap["origin"]])
     elif (points := figure.get("points")) and figure.get("geometryType", "polygon") == "polygon":
-        own = np.zeros_like(matte)
-        fill_polygons(own, [points["exterior"]])
-        fill_polygons(own, points.get("interior") or [], 0)
-        np.maximum(matte, own, out=matte)
+        # its corners are the middles of pixels
+        fill_polygons(matte, [points["exterior"]], points.get("interior") or [], corner=0)
 
 
 def _lay(matte: U8, mask: U8, origin: list[int]) -> None:
