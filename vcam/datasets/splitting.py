@@ -38,13 +38,12 @@ def split_anew(
     keys = [data.entries[head].clip or data.entries[head].name for head in heads]
     splits = whose_split(list(dict.fromkeys(keys)), val=val, test=test, seed=seed)
     entries = [replace(entry, split=splits[key]) for entry, key in zip(data.entries, keys, strict=True)]
-    kept: dict[int, list[str]] = {}
+    kept: dict[int, list[Entry]] = {}
     for entry, head in zip(data.entries, heads, strict=True):
-        kept.setdefault(head, []).append(entry.name)
-    stills = [
-        names for head, names in kept.items() if len({data.entries[head].clip or name for name in names}) > 1
-    ]  # fmt: skip
-    return entries, stills
+        kept.setdefault(head, []).append(entry)
+    # frames of one film alone are no news
+    told = [group for group in kept.values() if len({entry.clip or f"/{entry.name}" for entry in group}) > 1]
+    return entries, [[entry.name for entry in group] for group in told]
 
 
 def _fingerprint(entry: Entry) -> Fingerprint | None:
