@@ -251,9 +251,10 @@ def _doubles(looks: list[Look]) -> list[Finding]:
         if other is not look and not _one_clip(other.entry, look.entry):
             same.add((other.entry.name, look.entry.name))
             found.append(Finding("twice", other.entry.name, _where(other.entry, look.entry), look.entry.name))
-    for one, two in near_pairs([look.print for look in seen if look.print is not None]):
+    prints = [look.print for look in seen if look.print is not None]
+    for one, two in near_pairs(prints, [look.entry.clip for look in seen]):
         both = seen[one].entry, seen[two].entry
-        if _one_clip(*both) or seen[one].digest == seen[two].digest:
+        if seen[one].digest == seen[two].digest:
             continue
         kind = "near" if both[0].split == both[1].split else "leak"
         found.append(Finding(kind, both[0].name, _where(*both), both[1].name))
