@@ -89,7 +89,8 @@ def open_dataset(folder: Path) -> Dataset:
     if not entries:
         raise InputError(
             f"there are no pictures with mattes in {folder}",
-            f"vcam dataset import SOURCE {shlex.quote(str(folder))} fills it; or lay NAME.jpg into img/, NAME.png into mask/",
+            f"vcam dataset import SOURCE {shlex.quote(str(folder))} fills it; "
+            "or lay NAME.jpg into img/ and NAME.png into mask/",
         )
     return Dataset(folder, tuple(entries))
 
