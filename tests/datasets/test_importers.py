@@ -430,6 +430,10 @@ def test_what_is_no_source_is_refused_with_the_names_of_formats(tmp_path) -> Non
     with pytest.raises(InputError, match="no format") as caught:
         find_importer("auto", tmp_path)
     assert all(word in caught.value.hint for word in IMPORTERS)
+    save(tmp_path / "images/a.jpg", person()[0])
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(InputError, match="holds 1 pictures, but nothing that vcam knows for their mattes"):
+        find_importer("auto", tmp_path)
     with pytest.raises(UsageError, match="there is no"):
         find_importer("auto", tmp_path / "nowhere")
     with pytest.raises(UsageError, match="lmdb is no format"):

@@ -112,6 +112,17 @@ def test_ended_in_the_middle_it_goes_on_and_nothing_is_half(tmp_path) -> None:
     assert sorted(path.stem for path in (tmp_path / "img").iterdir()) == sorted(f"{number}" for number in range(40))
 
 
+def test_killed_at_once_it_goes_on_as_if_nothing_had_been(tmp_path, monkeypatch) -> None:
+    # the kernel's kill: no line of the index is written for files that are there
+    with monkeypatch.context() as killed:
+        killed.setattr(importing._Index, "write", lambda self: None)
+        with pytest.raises(KeyboardInterrupt):
+            bring_in(Plan(counted(9, [], fails=6)), tmp_path, source="s")
+    assert list((tmp_path / "img").iterdir())
+    assert bring_in(Plan(counted(9, [])), tmp_path, source="s").made == 9
+    assert sorted(entry.name for entry in open_dataset(tmp_path).entries) == [f"{number}" for number in range(9)]
+
+
 def test_a_full_disk_is_told_and_what_was_done_stays(tmp_path, monkeypatch) -> None:
     write = importing.write_image
 

@@ -44,7 +44,7 @@ KINDS = {
     "full": Kind("have a matte that is full", "make them again; or --allow full, if a person fills these pictures"),
     "twice": Kind("are there twice under two names", "remove one of each two"),
     "leak": Kind("are nearly the same picture in two splits", "vcam dataset split {data} puts them into one"),
-    "split": Kind("splits are empty", "vcam dataset split {data}; it takes two pictures at least"),
+    "split": Kind("of train and val without a picture", "vcam dataset split {data}; it takes two pictures at least"),
     "near": Kind("are nearly the same picture in one split", "nothing has to be done", wrong=False),
     "smaller": Kind("have a matte smaller than the picture", "it is enlarged, and its edge is as rough", wrong=False),
     "form": Kind("have a matte that is not grey of 8 bits", "vcam reads it; --fix writes it so for other programs",

@@ -148,7 +148,10 @@ def _begun(data: Path) -> dict[str, Entry]:
         raise write_error(data / IMG, error) from error
     if (data / INDEX).exists():
         return {entry.name: entry for entry in read_index(data)}
-    return {} if bare else {entry.name: entry for entry in open_dataset(data).entries}
+    entries = () if bare else open_dataset(data).entries
+    # what is written from now on is not a data set without an index, whenever this ends
+    write_index(data, entries)
+    return {entry.name: entry for entry in entries}
 
 
 class _Names:

@@ -87,8 +87,11 @@ def open_dataset(folder: Path) -> Dataset:
         entries = [entry_of(folder, name, splits[name], "", folder.name) for name in names]
         entries = _with_files(folder, entries)
     if not entries:
+        count = len(listed(folder / IMG)) if (folder / IMG).is_dir() else 0
         raise InputError(
-            f"there are no pictures with mattes in {folder}",
+            f"{folder / IMG} holds {count} pictures, of which none has a matte in {folder / MASK}"
+            if count and not (folder / INDEX).exists()
+            else f"there are no pictures with mattes in {folder}",
             f"vcam dataset import SOURCE {shlex.quote(str(folder))} fills it; "
             "or lay NAME.jpg into img/ and NAME.png into mask/",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vcam.datasets.importers.aisegment import AISegment
-from vcam.datasets.importers.base import Importer
+from vcam.datasets.importers.base import Importer, folders_below
 from vcam.datasets.importers.coco import Coco
 from vcam.datasets.importers.cutouts import Cutouts
 from vcam.datasets.importers.davis import Davis, YouTubeVos
@@ -16,6 +16,7 @@ from vcam.datasets.importers.pfcn import Pfcn
 from vcam.datasets.importers.stacks import Stacks
 from vcam.datasets.importers.supervisely import Supervisely
 from vcam.datasets.importers.voc import PascalVoc
+from vcam.datasets.store import listed
 from vcam.errors import InputError, UsageError
 from vcam.suffixes import FILM_SUFFIXES
 
@@ -61,6 +62,11 @@ def find_importer(word: str, source: Path) -> Importer:
         raise InputError(
             f"the films of {source} are before no green or blue screen, and have no mattes",
             "vcam mask NAME.mp4 NAME.matte.mkv makes some; lay them beside the films",
+        )
+    if count := sum(len(listed(folder)) for folder in folders_below(source, 2)) if source.is_dir() else 0:
+        raise InputError(
+            f"{source} holds {count} pictures, but nothing that vcam knows for their mattes",
+            "lay NAME.png into masks/ beside images/NAME.jpg; docs/data.md shows what else there may be",
         )
     raise InputError(
         f"{source} is of no format that vcam knows",
