@@ -48,6 +48,8 @@ def dataset() -> None:
 )
 @click.option(
     "--licence",
+    "--license",
+    "licence",
     default=None,
     metavar="NAME",
     help="The licence of these pictures, as CC-BY-4.0. It is asked for if it is not given.",

@@ -14,7 +14,7 @@ import numpy as np
 
 from vcam.datasets.fingerprints import Fingerprint, fingerprint, near_pairs
 from vcam.datasets.folder import Pair, fitting_matte
-from vcam.datasets.mattes import matte_of
+from vcam.datasets.mattes import collected_warnings, matte_of
 from vcam.datasets.store import IMG, INDEX, MASK, SPLITS, Dataset, Entry, listed
 from vcam.errors import InputError, VcamError
 from vcam.images import Raw, read_raw, read_turned, write_image
@@ -105,7 +105,7 @@ def check(
     Raises `OutputError` if one cannot be written.
     """
     looks: list[Look] = []
-    with ThreadPoolExecutor(workers) as pool:
+    with collected_warnings(), ThreadPoolExecutor(workers) as pool:
         for number, look in enumerate(pool.map(_look, data.entries)):
             looks.append(look)
             progress(number + 1)

@@ -86,12 +86,14 @@ def near_pairs(prints: Sequence[Fingerprint], clips: Sequence[str] | None = None
 
 
 def _alike(prints: Sequence[Fingerprint], one: int, two: int) -> bool:
-    first, second = prints[one].small, prints[two % len(prints)].small
-    if two >= len(prints):
-        second = second[:, ::-1]
-    if min(float(first.std()), float(second.std())) < _PLAIN:
-        return False
-    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1]) >= _LIKENESS
+    small = prints[two % len(prints)].small
+    first = prints[one].small.ravel().astype(np.float32)
+    second = (small[:, ::-1] if two >= len(prints) else small).ravel().astype(np.float32)
+    first -= first.mean()
+    second -= second.mean()
+    powers = float(first @ first), float(second @ second)
+    # of a plane nothing can be said
+    return min(powers) >= _PLAIN**2 * first.size and float(first @ second) >= _LIKENESS * (powers[0] * powers[1]) ** 0.5
 
 
 def groups(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 import cv2
 import numpy as np
 
-from vcam.datasets.folder import Pair, fitting_matte
+from vcam.datasets.folder import Pair, alike, fitting_matte
 from vcam.datasets.mattes import matte_of
 from vcam.datasets.store import listed
 from vcam.errors import InputError, UsageError
@@ -136,6 +136,17 @@ def fitted(picture: U8, matte: U8) -> tuple[U8, U8]:
         way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
         matte = cv2.resize(matte, size, interpolation=way).astype(np.uint8, copy=False)
     return picture, matte
+
+
+def of_one_shape(picture: Path, where: Path, matte: U8) -> tuple[U8, U8]:
+    """A picture's file with its matte, in the picture's size. Raises `InputError` if they are of two shapes."""
+    colours = read_bgr(picture)
+    own, other = (matte.shape[1], matte.shape[0]), (colours.shape[1], colours.shape[0])
+    if not alike(own, other):
+        raise InputError(
+            f"{where} is {own[0]}x{own[1]}, {picture.name} is {other[0]}x{other[1]}", "download both again"
+        )
+    return fitted(colours, matte)
 
 
 def matte_of_samples(where: Path, samples: np.ndarray) -> U8:

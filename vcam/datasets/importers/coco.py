@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from vcam.datasets.folder import alike
 from vcam.datasets.importers.base import (
     NobodyError,
     Options,
     Plan,
     Read,
     Sample,
+    fitted,
     folders_below,
     inside,
     is_person,
@@ -28,7 +30,8 @@ from vcam.datasets.importers.base import (
 )
 from vcam.datasets.importers.shapes import broken, decode_runs, fill_polygons
 from vcam.errors import InputError
-from vcam.types import U8
+from vcam.images import MAX_PIXELS
+from vcam.types import U8, Size
 
 _PATTERNS = ("instances_*.json", "*.coco.json", "instances*.json")
 _FOLDERS = ("images", "JPEGImages", "img", "data")
@@ -78,7 +81,10 @@ def _samples(path: Path, root: Path, plan: Plan) -> list[Sample]:
         for each in told["annotations"]:
             if each["category_id"] in people:
                 objects.setdefault(each["image_id"], []).append(each)
-        images = [(each["id"], str(each["file_name"]), each.get("license")) for each in told["images"]]
+        images = [
+            (each["id"], str(each["file_name"]), each.get("license"), _size(each.get("width"), each.get("height")))
+            for each in told["images"]
+        ]
     except (KeyError, TypeError, AttributeError) as error:
         missing = f"it has no {error}" if isinstance(error, KeyError) else "its parts are not COCO's"
         raise InputError(f"{path} is no list of instances: {missing}", "give instances_*.json") from error
@@ -87,7 +93,7 @@ def _samples(path: Path, root: Path, plan: Plan) -> list[Sample]:
     prefix = f"{path.parent.name}/" if path.name.startswith("_") and path.parent != root else ""
     where = _finder(path, root)
     samples = []
-    for number, name, licence in images:
+    for number, name, licence, size in images:
         if number not in objects:
             plan.leave("no person", name)
         elif (picture := where(name)) is None:
@@ -96,7 +102,7 @@ def _samples(path: Path, root: Path, plan: Plan) -> list[Sample]:
             samples.append(
                 Sample(
                     prefix + Path(name).with_suffix("").as_posix(),
-                    _reader(picture, objects[number], f"{name} in {path.name}"),
+                    _reader(picture, objects[number], f"{name} in {path.name}", size),
                     picture,
                     licence=licences.get(licence, ""),
                 )
@@ -128,10 +134,22 @@ def _finder(path: Path, root: Path) -> Any:
     return find
 
 
-def _reader(picture: Path, objects: list[dict[str, Any]], where: str) -> Read:
+def _size(width: Any, height: Any) -> Size | None:
+    """What a list says of a picture, if it does."""
+    given = isinstance(width, int) and isinstance(height, int) and 0 < width * height <= MAX_PIXELS
+    return (width, height) if given else None
+
+
+def _reader(picture: Path, objects: list[dict[str, Any]], where: str, size: Size | None) -> Read:
     def read() -> tuple[U8, U8]:
         colours = read_bgr(picture)
-        matte = np.zeros(colours.shape[:2], np.uint8)
+        height, width = colours.shape[:2]
+        own = size or (width, height)
+        if not alike(own, (width, height)):
+            raise InputError(
+                f"{picture} is {width}x{height}, its annotation is for {own[0]}x{own[1]}", "download both again"
+            )
+        matte = np.zeros((own[1], own[0]), np.uint8)
         for each in objects:
             try:
                 shape = each["segmentation"]
@@ -146,6 +164,6 @@ def _reader(picture: Path, objects: list[dict[str, Any]], where: str) -> Read:
                 raise broken(where, error) from error
         if not matte.any():
             raise NobodyError(where)
-        return colours, matte
+        return fitted(colours, matte)
 
     return read

@@ -21,10 +21,9 @@ from vcam.datasets.importers.base import (
     Read,
     Sample,
     by_stem,
-    fitted,
     folders_below,
     listing,
-    read_bgr,
+    of_one_shape,
     white,
 )
 from vcam.datasets.store import listed
@@ -92,7 +91,7 @@ def _reader(picture: Path, matte: Path) -> Read:
         person = _person(matte, raw)
         if not person.any():
             raise NobodyError(matte)
-        return fitted(read_bgr(picture), np.ascontiguousarray(turned_samples(person, raw.orientation)))
+        return of_one_shape(picture, matte, np.ascontiguousarray(turned_samples(person, raw.orientation)))
 
     return read
 
