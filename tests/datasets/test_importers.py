@@ -291,6 +291,41 @@ def test_coco(tmp_path, layout) -> None:
     assert find_importer("auto", index).name == "coco"
 
 
+def test_cocos_pictures_may_have_been_made_smaller_but_not_cut(tmp_path) -> None:
+    colours, _ = person()
+    save(tmp_path / "in/images/small.png", colours)
+    save(tmp_path / "in/images/cut.png", colours)
+    told = {
+        "categories": [{"id": 1, "name": "person"}],
+        "images": [{"id": 1, "file_name": "small.png", "width": 192, "height": 128},
+                   {"id": 2, "file_name": "cut.png", "width": 192, "height": 64}],
+        "annotations": [{"image_id": number, "category_id": 1, "segmentation": [[0, 0, 96, 0, 96, 128, 0, 128]]}
+                        for number in (1, 2)],
+    }  # fmt: skip
+    (tmp_path / "in/instances_default.json").write_text(json.dumps(told))
+    data, report = brought(tmp_path / "in", tmp_path / "out", expected="coco")
+    ((name, found),) = mattes(data).items()
+    assert name == "small"
+    assert (found[:, :47] == 255).all()
+    assert (found[:, 50:] == 0).all()
+    assert "cut.png is 96x64, its annotation is for 192x64" in report.left["cannot be read"][0]
+
+
+def test_of_many_mattes_with_several_objects_one_note_is_made(tmp_path, caplog) -> None:
+    colours, matte = person()
+    for number in range(5):
+        save(tmp_path / f"in/images/{number}.png", colours)
+        numbers = np.where(matte > 0, 1, 0)
+        numbers[:4] = 2
+        sources.palette(tmp_path / f"in/masks/{number}.png", numbers)
+    _, report = brought(tmp_path / "in", tmp_path / "out", expected="pairs")
+    assert report.made == 5
+    assert len(report.notes) == 1
+    assert "holds 2 objects" in report.notes[0]
+    assert "4 more like this" in report.notes[0]
+    assert not caplog.records
+
+
 def test_a_list_without_people_says_what_it_has(tmp_path) -> None:
     told = {"categories": [{"id": 1, "name": "cat"}], "images": [], "annotations": []}
     (tmp_path / "instances_x.json").write_text(json.dumps(told))
@@ -373,6 +408,8 @@ def test_davis(tmp_path) -> None:
             if number < 3:
                 numbers = np.where(matte > 0, 1, 0)
                 numbers[:4] = 2
+                # nobody in view
+                numbers *= not (clip == "bear" and number == 1)
                 sources.palette(root / "Annotations/480p" / clip / f"{number:05}.png", numbers)
     data, report = brought(root, tmp_path / "out", expected="davis", every=2)
     assert [(entry.name, entry.clip, entry.frame) for entry in data.entries] == [

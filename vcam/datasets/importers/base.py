@@ -143,9 +143,8 @@ def of_one_shape(picture: Path, where: Path, matte: U8) -> tuple[U8, U8]:
     colours = read_bgr(picture)
     own, other = (matte.shape[1], matte.shape[0]), (colours.shape[1], colours.shape[0])
     if not alike(own, other):
-        raise InputError(
-            f"{where} is {own[0]}x{own[1]}, {picture.name} is {other[0]}x{other[1]}", "download both again"
-        )
+        sizes = f"{where} is {own[0]}x{own[1]}, {picture.name} is {other[0]}x{other[1]}"
+        raise InputError(sizes, "download both again")
     return fitted(colours, matte)
 
 
