@@ -54,6 +54,13 @@ LAYOUTS = [
     ("rgb_{}.png", "alpha_{}.png"),
     ("{}_rgb.jpg", "{}_label.png"),
     ("fgr/clip/{}.jpg", "pha/clip/{}.jpg"),
+    ("train_imgs/{}.jpg", "train_masks/{}.png"),
+    ("portraits/{}.jpg", "portraits_masks/{}.png"),
+    ("img/{}.jpg", "img-mask/{}.png"),
+    ("originals/{}.jpg", "cutouts/{}.png"),
+    ("{}.jpg", "{}.out.png"),
+    ("images/{}_mask.jpg", "masks/{}_mask.png"),
+    ("_MG_{}.jpg", "_MG_{}_mask.png"),
 ]
 
 
@@ -116,6 +123,31 @@ def test_films_with_films_of_mattes_are_clips(tmp_path) -> None:
     assert [(entry.clip, entry.frame) for entry in data.entries] == [("walk", 0), ("walk", 3), ("walk", 6)]
     assert len({entry.split for entry in data.entries}) == 1
     assert np.abs(mattes(data)["walk-00003"].astype(int) - true[3]).mean() < 2
+
+
+def test_two_pictures_of_one_name_are_left_out_with_their_matte(tmp_path) -> None:
+    for name in ("a.jpg", "a.png", "b.jpg"):
+        save(tmp_path / "in/images" / name, person()[0])
+    for name in ("a", "b"):
+        save(tmp_path / f"in/masks/{name}.png", person()[1])
+    data, report = brought(tmp_path / "in", tmp_path / "out", expected="pairs")
+    assert [entry.name for entry in data.entries] == ["b"]
+    assert report.left == {"no matte": ["images/a.jpg", "images/a.png"]}
+
+
+@pytest.mark.process
+def test_films_in_folders_of_films_and_of_mattes(tmp_path) -> None:
+    from tests.datasets.helpers import write_video
+
+    (tmp_path / "in").mkdir()
+    write_video(tmp_path / "in", "0001", 3)
+    for part, name in (("fgr", "0001.mkv"), ("pha", "0001.matte.mkv")):
+        (tmp_path / "in/train" / part).mkdir(parents=True)
+        (tmp_path / "in" / name).rename(tmp_path / "in/train" / part / "0001.mkv")
+    data, _ = brought(tmp_path / "in", tmp_path / "out", expected="pairs", every=2)
+    assert [(entry.name, entry.clip) for entry in data.entries] == [
+        ("train_0001-00000", "train_0001"), ("train_0001-00002", "train_0001"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp"])

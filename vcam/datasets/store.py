@@ -207,7 +207,7 @@ def is_name(name: str) -> bool:
 def safe_name(words: str) -> str:
     """A name made of any words, as of a path within a source: "a/b c.jpg" becomes "a_b c.jpg". Never empty."""
     kept = "".join("_" if letter in "/\\" or printable(letter) != letter else letter for letter in words)
-    kept = kept.strip().lstrip("._").strip() or "picture"
+    kept = kept.strip().lstrip(". ") or "picture"
     if len(kept.encode()) > _LONGEST_NAME:
         # what was cut off still tells one from the other
         kept = kept.encode()[: _LONGEST_NAME - 9].decode(errors="ignore").strip()
