@@ -54,6 +54,13 @@ def test_what_nobody_said_a_licence_of_is_unknown(tmp_path) -> None:
     assert [entry.licence for entry in data.entries] == ["unknown", "unknown"]
 
 
+def test_a_licence_that_is_said_later_is_noted(tmp_path) -> None:
+    source = lay(tmp_path / "in", 3)
+    for licence, wanted in (("", "unknown"), ("CC0-1.0", "CC0-1.0"), ("MIT", "CC0-1.0")):
+        data, _ = brought(source, tmp_path / "out", expected="pairs", licence=licence)
+        assert [entry.licence for entry in data.entries] == [wanted] * 3
+
+
 def test_files_that_need_no_change_are_copied_and_others_made_smaller(tmp_path) -> None:
     source = lay(tmp_path / "in", 2, (400, 300))
     data, _ = brought(source, tmp_path / "whole", expected="pairs")

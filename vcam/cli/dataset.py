@@ -131,7 +131,7 @@ def bring(
         return
     _tell(report, importer.name, data)
     if unlicensed:
-        _say(f"the licence of {unlicensed} is unknown: --licence NAME says it when they are imported")
+        _say(f"the licence of {unlicensed} is unknown: the same command with --licence NAME says it")
     _say(f"next: vcam dataset check {shlex.quote(str(data))}")
 
 

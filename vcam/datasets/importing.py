@@ -132,6 +132,7 @@ def _run(plan: Plan, work: _Work, progress: Callable[[int], None]) -> None:
             report.leave("no person" if isinstance(result, NobodyError) else "cannot be read", result.message)
         elif result is None:
             report.there += 1
+            work.index.licensed(sample.name, work.licence or sample.licence)
         else:
             report.made += 1
             report.empty += not result
@@ -283,6 +284,7 @@ class _Index:
     def __init__(self, data: Path, entries: dict[str, Entry]) -> None:
         self._data, self._entries = data, entries
         self._new: dict[str, Entry] = {}
+        self._changed = False
         self._due = time.monotonic() + _INDEX_EVERY
 
     def add(self, entry: Entry) -> None:
@@ -294,9 +296,16 @@ class _Index:
             took = time.monotonic() - began
             self._due = time.monotonic() + max(_INDEX_EVERY, 20 * took)
 
+    def licensed(self, name: str, licence: str) -> None:
+        """Note the licence of a picture that was there, if nobody has said any of it so far."""
+        entry = self._entries[name]
+        if licence and entry.licence in ("", UNKNOWN):
+            self._entries[name] = replace(entry, licence=licence)
+            self._changed = True
+
     def write(self) -> None:
-        """Write all of it."""
-        if not self._new:
+        """Write all of it, if there is anything new."""
+        if not self._new and not self._changed:
             return
         known = {entry.clip: entry.split for entry in self._entries.values() if entry.clip}
         keys = list(dict.fromkeys(entry.clip or entry.name for entry in self._new.values()))
