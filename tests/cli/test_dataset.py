@@ -105,7 +105,7 @@ def test_check_ends_with_one_if_anything_is_wrong(data, tmp_path) -> None:
     save(data / "mask/4.png", 255 - face(4)[1])
     bad = run("check", data)
     assert bad.exit_code == 1
-    assert "wrong, empty: 1 have an empty matte" in bad.stdout
+    assert "wrong, empty: an empty matte (1)" in bad.stdout
     assert f"vcam dataset check {data} --fix" in bad.stdout
     told = json.loads(run("check", data, "--json").stdout)
     assert told["ok"] is False

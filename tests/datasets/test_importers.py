@@ -264,6 +264,33 @@ def test_pascal_voc(tmp_path, form) -> None:
     assert list(report.left) == ["no person"]
 
 
+def test_pascal_voc_with_colours_of_its_own(tmp_path) -> None:
+    colours, matte = person()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/labelmap.txt").write_text(
+        "# label:color_rgb:parts:actions\nbackground:0,0,0::\nperson:61,61,245::\ncat:9,9,9::\n"
+    )
+    classes = np.full((*matte.shape, 3), 9, np.uint8)
+    classes[matte > 0] = (245, 61, 61)
+    save(tmp_path / "in/JPEGImages/a.jpg", colours)
+    save(tmp_path / "in/SegmentationClass/a.png", classes)
+    data, _ = brought(tmp_path / "in", tmp_path / "out", expected="voc")
+    assert np.array_equal(mattes(data)["a"], matte)
+    (tmp_path / "in/labelmap.txt").write_text("person:red::\n")
+    with pytest.raises(InputError, match=r"labelmap\.txt, line 1"):
+        IMPORTERS["voc"].plan(tmp_path / "in", Options())
+
+
+def test_links_to_folders_are_followed_and_circles_are_not(tmp_path) -> None:
+    colours, matte = person()
+    save(tmp_path / "disk/a.png", colours)
+    save(tmp_path / "in/masks/a.png", matte)
+    (tmp_path / "in/images").symlink_to(tmp_path / "disk")
+    (tmp_path / "in/again").symlink_to(tmp_path / "in")
+    data, _ = brought(tmp_path / "in", tmp_path / "out", expected="pairs")
+    assert [entry.name for entry in data.entries] == ["a"]
+
+
 def test_the_palette_of_the_tests_is_vocs() -> None:
     assert tuple(sources.VOC_PALETTE[15]) == (192, 128, 128)
     assert tuple(sources.VOC_PALETTE[255]) == (224, 224, 192)
@@ -321,6 +348,8 @@ def test_coco(tmp_path, layout) -> None:
     }
     assert "bad.jpg in" in report.left["cannot be read"][0]
     assert find_importer("auto", index).name == "coco"
+    index.rename(root / "result.json")
+    assert find_importer("auto", root).name == "coco"
 
 
 def test_cocos_pictures_may_have_been_made_smaller_but_not_cut(tmp_path) -> None:

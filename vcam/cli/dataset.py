@@ -289,7 +289,7 @@ def _show_findings(verdict: Verdict, data: Path, allowed: Sequence[str]) -> None
         if not found:
             continue
         bad = kind.wrong and word not in allowed
-        click.secho(f"{'wrong' if bad else 'note'}, {word}: {len(found)} {kind.title}", fg="red" if bad else None)
+        click.secho(f"{'wrong' if bad else 'note'}, {word}: {kind.title} ({len(found)})", fg="red" if bad else None)
         for one in found[:_MOST_LINES]:
             other = f" and {one.other}" if one.other else ""
             said = f": {one.said}" if one.said else ""

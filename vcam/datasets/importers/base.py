@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -198,7 +199,14 @@ def inside(folder: Path, name: str) -> Path | None:
 
 
 def folders_below(folder: Path, depth: int = 4) -> Iterator[Path]:
-    """A folder and those in it, in the order of their names, hidden ones and those behind links left out."""
+    """A folder and those in it, in the order of their names, hidden ones left out. Links are followed, in no circle."""
+    yield from _below(folder, depth, frozenset())
+
+
+def _below(folder: Path, depth: int, way: frozenset[str]) -> Iterator[Path]:
+    real = os.path.realpath(folder)
+    if real in way:
+        return
     yield folder
     if depth == 0:
         return
@@ -207,8 +215,7 @@ def folders_below(folder: Path, depth: int = 4) -> Iterator[Path]:
     except OSError:
         return
     for each in inner:
-        if not each.is_symlink():
-            yield from folders_below(each, depth - 1)
+        yield from _below(each, depth - 1, way | {real})
 
 
 def by_stem(folder: Path) -> dict[str, Path]:

@@ -34,6 +34,12 @@ from vcam.images import MAX_PIXELS
 from vcam.types import U8, Size
 
 _PATTERNS = ("instances_*.json", "*.coco.json", "instances*.json")
+_OTHER_NAMES = ("annotations.json", "coco.json", "labels.json", "result.json", "train.json", "val.json", "test.json")
+"""What other programs call such a list; it has to look like one."""
+
+_WORDS = (b'"images"', b'"annotations"', b'"categories"', b'"licenses"', b'"info"')
+_HEAD = 4096
+
 _FOLDERS = ("images", "JPEGImages", "img", "data")
 
 
@@ -68,7 +74,19 @@ def _lists(source: Path) -> list[Path]:
     for folder in folders_below(source, 2):
         for pattern in _PATTERNS:
             found.update(dict.fromkeys(sorted(path for path in folder.glob(pattern) if path.is_file())))
+        found.update(dict.fromkeys(path for name in _OTHER_NAMES if _looks_like_one(path := folder / name)))
     return list(found)
+
+
+def _looks_like_one(path: Path) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            start = file.read(_HEAD)
+    except OSError:
+        return False
+    return start.lstrip().startswith(b"{") and any(word in start for word in _WORDS)
 
 
 def _samples(path: Path, root: Path, plan: Plan) -> list[Sample]:
