@@ -130,6 +130,17 @@ def test_a_folder_that_is_no_data_set_says_how_it_becomes_one(tmp_path) -> None:
         assert "vcam dataset import" in caught.value.hint
 
 
+def test_pictures_without_any_matte_are_counted(tmp_path) -> None:
+    lay(tmp_path, "a", "b")
+    for path in (tmp_path / "mask").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="img holds 2 pictures, of which none has a matte"):
+        open_dataset(tmp_path)
+    (tmp_path / "mask").rmdir()
+    with pytest.raises(InputError, match="img holds 2 pictures, of which none has a matte"):
+        open_dataset(tmp_path)
+
+
 def test_two_pictures_of_one_name_are_refused(tmp_path) -> None:
     lay(tmp_path, "a")
     lay(tmp_path, "a", suffix=".png")
@@ -223,7 +234,7 @@ def test_what_cannot_be_read_is_named(tmp_path, part) -> None:
 def test_a_matte_of_another_shape_is_named(tmp_path) -> None:
     lay(tmp_path, "a", size=(40, 60))
     cv2.imwrite(str(tmp_path / "mask/a.png"), np.zeros((40, 40), np.uint8))
-    with pytest.raises(InputError, match="40x40, which is not the shape of a.jpg, 60x40"):
+    with pytest.raises(InputError, match=r"40x40, which is not the shape of a\.jpg, 60x40"):
         read_entry(open_dataset(tmp_path).entries[0])
     # a smaller matte of the same shape is enlarged
     cv2.imwrite(str(tmp_path / "mask/a.png"), np.full((20, 30), 255, np.uint8))

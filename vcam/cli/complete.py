@@ -62,6 +62,18 @@ def _profiles() -> Iterable[str]:
     return ()
 
 
+def _importers() -> Iterable[str]:
+    from vcam.datasets.importers.registry import AUTO, IMPORTERS
+
+    return (AUTO, *IMPORTERS)
+
+
+def _findings() -> Iterable[str]:
+    from vcam.datasets.check import KINDS
+
+    return KINDS
+
+
 _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "": tuple, "filters": _filters, "formats": _formats, "models": _models,
 }  # fmt: skip
@@ -117,4 +129,6 @@ rooms = _offer(lambda: ("learn",), files=True)
 filters = _offer(_filters, files=False)
 models = setting("segment.model")
 catalogue = _offer(_catalogue, files=False)
+importers = _offer(_importers, files=False)
+findings = _offer(_findings, files=False)
 profiles = _offer(_profiles, files=False)
