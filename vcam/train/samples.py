@@ -12,7 +12,7 @@ What a sample is depends on seed, epoch and its place among the entries alone, n
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -154,17 +154,20 @@ def _as_floats(name: str, values: Tensor) -> Tensor:
 
 
 def loader(
-    samples: Samples, batch: int, workers: int, *, shuffle: bool, rank: int = 0, world: int = 1
+    samples: Samples, batch: int, workers: int, *, shuffle: bool, rank: int = 0, world: int = 1,
+    order: Iterable[tuple[int, int]] | None = None,
 ) -> Loader:  # fmt: skip
     """Batches of samples, made by `workers` processes, 0 for this one. Make it once, and iterate it once an epoch.
 
     shuffle: another order in each epoch, and no last batch that is smaller, unless it is the only one. rank, world:
-    this process's number among those that train together; each gets its share of every epoch.
+    this process's number among those that train together; each gets its share of every epoch. order: epochs and places
+    in place of all that, for who keeps an order of their own.
     """
     samples.share = max(1, workers)
-    order = _Order(samples, shuffle, rank, world)
+    own = _Order(samples, shuffle, rank, world)
+    cuts = order is None and shuffle and len(own) > batch
     return Loader(
-        samples, batch, sampler=order, drop_last=shuffle and len(order) > batch, collate_fn=_together,
+        samples, batch, sampler=order or own, drop_last=cuts, collate_fn=_together,
         num_workers=workers, persistent_workers=workers > 0, prefetch_factor=2 if workers else None,
         worker_init_fn=_quiet,
     )  # fmt: skip
