@@ -141,7 +141,8 @@ class Training:
     @property
     def round(self) -> int:
         """Epochs from one validation to the next."""
-        return max(math.ceil(ROUND / max(self.stream.steps * self.recipe.batch * self.fabric.world_size, 1)), 1)
+        pictures = self.stream.steps * self.recipe.batch * int(self.fabric.world_size)
+        return max(math.ceil(ROUND / max(pictures, 1)), 1)
 
     # the loop
 
@@ -327,7 +328,7 @@ class Training:
         recipe = self.recipe
         return {
             "network": recipe.network, "options": dict(recipe.options), "size": list(recipe.size),
-            "prior": recipe.prior, "values": list(values_of(recipe.kind)), "model": model,
+            "prior": int(self.raw.channels) == 4, "values": list(values_of(recipe.kind)), "model": model,
             "epoch": self.progress.best_epoch, "score": self.progress.best,
         }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from vcam.train import runs
 from vcam.train.curves import write_csv, write_curves
 from vcam.train.fed import Fed
 from vcam.train.loop import Tell, Training
-from vcam.train.losses import Loss
+from vcam.train.losses import Loss, person_logit
 from vcam.train.norms import calibrate
 from vcam.train.processes import open_fabric
 from vcam.train.recipe import Recipe, versions, write_recipe
@@ -78,23 +79,17 @@ class Session:
                 f"{folder} exists already", f"--resume goes on with it; else give another name than {folder}"
             )
         data = open_dataset(Path(recipe.data))
-        train, val = _parts(data)
-        shape = (recipe.size[1], recipe.size[0])
-        prior = _has_prior(recipe) or "prior" in loss.needs
-        self.train = Samples(
-            train, shape, augment=recipe.augment, backdrops=_backdrops(recipe), prior=prior,
-            texture="texture" in loss.needs, seed=recipe.seed,
-        )  # fmt: skip
-        self.val = Samples(val, shape, augment=False, backdrops=[], prior=prior, texture=False, seed=recipe.seed)
+        self.train, self.val = samples_of(recipe, data, loss)
+        train, val = self.train.entries, self.val.entries
         self.fabric = open_fabric(recipe)
         rank, world = self.fabric.global_rank, self.fabric.world_size
-        self.mean = self._looked_at(train, shape)
+        self.mean = self._looked_at(train, self.train.shape)
         torch.manual_seed(recipe.seed)
         net = _built(recipe)
         if not resume:
             _begin_with(recipe, net, self.train)
         torch.manual_seed(recipe.seed + 1 + rank)
-        teacher = _teacher(recipe)
+        self.teacher = _teacher(recipe, net)
         self.held = Held(self.val, recipe.batch, recipe.workers, rank=rank, world=world)
         # no batch is larger than what there is
         batch = max(min(recipe.batch, len(train) // world), 1)
@@ -103,7 +98,7 @@ class Session:
             return Stream(self.train, batch, recipe.workers, rank=rank, world=world, start=start)
 
         self.training = Training(
-            recipe, folder, net, self.fabric, stream, self.held, teacher=teacher, tell=tell
+            recipe, folder, net, self.fabric, stream, self.held, teacher=self.teacher, tell=tell
         )  # fmt: skip
         self.fabric.barrier()
         made = {**versions(), "pictures": f"{len(train)} to train, {len(val)} to validate", "set": _digest(data)}
@@ -206,6 +201,20 @@ def _parts(data: Dataset) -> tuple[list[Entry], list[Entry]]:
     return train, val
 
 
+def samples_of(recipe: Recipe, data: Dataset, loss: Loss) -> tuple[Samples, Samples]:
+    """To train with, and to validate with: those as they are. Raises `InputError` where either is missing."""
+    train, val = _parts(data)
+    shape = (recipe.size[1], recipe.size[0])
+    prior = _has_prior(recipe) or "prior" in loss.needs
+    return (
+        Samples(
+            train, shape, augment=recipe.augment, backdrops=_backdrops(recipe), prior=prior,
+            texture="texture" in loss.needs, seed=recipe.seed,
+        ),
+        Samples(val, shape, augment=False, backdrops=[], prior=prior, texture=False, seed=recipe.seed),
+    )  # fmt: skip
+
+
 def _has_prior(recipe: Recipe) -> bool:
     return recipe.prior or recipe.kind.channels == 4
 
@@ -239,12 +248,27 @@ def _begin_with(recipe: Recipe, net: nn.Module, samples: Samples) -> None:
         calibrate(net, fed.given(batch["picture"], batch.get("prior")))
 
 
-def _teacher(recipe: Recipe) -> Any:
+class _AsItBegan:
+    """What the network said before it was trained on, for who learns from it."""
+
+    def __init__(self, net: nn.Module, recipe: Recipe) -> None:
+        self._fed = Fed(copy.deepcopy(net).eval(), recipe.kind)
+
+    def probability(self, picture: torch.Tensor) -> torch.Tensor:
+        """(N, 3, H, W), RGB 0..1, to (N, 1, H, W), 0..1."""
+        with torch.no_grad():
+            found: torch.Tensor = person_logit(self._fed.to(picture.device)(picture)).sigmoid()
+        return found
+
+
+def _teacher(recipe: Recipe, net: nn.Module) -> Any:
+    """The teacher, mixed with the network's own first answers where it knew something; None without one."""
     if not recipe.teacher:
         return None
-    from vcam.train.teacher import Teacher
+    from vcam.train.teacher import Blended, Teacher
 
-    return Teacher(recipe.teacher)
+    teacher = Teacher(recipe.teacher)
+    return Blended(teacher, _AsItBegan(net, recipe)) if recipe.start else teacher
 
 
 def _backdrops(recipe: Recipe) -> list[Path] | None:
