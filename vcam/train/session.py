@@ -146,20 +146,30 @@ class Session:
             training.begin()
         try:
             ended = training.run()
+            speed = training.speed()
         finally:
             self._write_curves()
-        return self._finish(ended)
+            if self.teacher is not None:
+                self.teacher.close()
+        # the others look for what the first one has written
+        self.fabric.barrier()
+        outcome = self._finish(ended, speed)
+        self.fabric.barrier()
+        return outcome
 
     def _write_curves(self) -> None:
         history = self.training.history
         if self.fabric.global_rank or not history:
             return
-        nothing = baseline(self.mean, self.held)
+        nothing = self._baseline()
         write_csv(self.folder / runs.CURVES_CSV, history)
         title = f"{self.recipe.network} {self.recipe.size[0]}x{self.recipe.size[1]}"
         write_curves(self.folder / runs.CURVES, history, nothing.miou, title)
 
-    def _finish(self, ended: bool) -> Outcome:
+    def _baseline(self) -> Scores:
+        return baseline(self.mean, Held(self.val, self.recipe.batch, 0))
+
+    def _finish(self, ended: bool, speed: dict[str, float]) -> Outcome:
         training = self.training
         scores: Scores | None = None
         if (self.folder / runs.BEST).exists():
@@ -168,16 +178,15 @@ class Session:
             if self.fabric.global_rank == 0:
                 training.raw.load_state_dict(kept["model"])
                 write_worst(self.folder / runs.WORST, training.fed, self.val, scores, self.fabric.device)
-        nothing = baseline(self.mean, Held(self.val, self.recipe.batch, 0))
+        nothing = self._baseline()
         first = training.history[0] if training.history and not training.history[0]["steps"] else None
-        seconds = max(training.run_seconds, 1e-9)
         outcome = Outcome(
             ended, training.epoch + training.batch / training.stream.steps, training.progress.best_epoch,
             len(self.train), (nothing.iou, nothing.miou),
             (first["val_iou"], first["val_miou"]) if first else None,
             (scores.iou, scores.miou) if scores else None,
             {str(path): why for path, why in {**self.train.broken, **self.val.broken}.items()},
-            training.seconds, training.stream.waited.seconds / seconds, training.run_pictures / seconds,
+            training.seconds, speed["waiting"], speed["per_second"],
         )  # fmt: skip
         if self.fabric.global_rank == 0:
             text = json.dumps(msgspec.to_builtins(outcome), indent=2)

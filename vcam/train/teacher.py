@@ -128,6 +128,12 @@ class Blended:
             own = functional.interpolate(own, told.shape[-2:], mode="bilinear")
         return self._share * told + (1 - self._share) * softened(own)
 
+    def close(self) -> None:
+        """Free both."""
+        for each in (self._teacher, self._start):
+            if (close := getattr(each, "close", None)) is not None:
+                close()
+
 
 def softened(probability: Tensor, by: float = SOFTENED) -> Tensor:
     """Probabilities whose logits are divided by `by`: nearer to a half, in the same order."""
