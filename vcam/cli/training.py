@@ -346,7 +346,8 @@ def _report(wishes: Wishes, outcome: Outcome) -> None:
         _table(outcome, str(out))
     if outcome.broken:
         names = few([Path(path).name for path in outcome.broken])
-        click.echo(f"vcam: {len(outcome.broken)} pictures could not be read and were left out: {names}", err=True)
+        what = "picture" if len(outcome.broken) == 1 else "pictures"
+        click.echo(f"vcam: {len(outcome.broken)} {what} left out, which cannot be read: {names}", err=True)
     if not outcome.ended:
         kept = f"the best so far, of epoch {outcome.best_epoch}, is in {out}/best.pt; " if outcome.best else ""
         click.echo(f"vcam: broken off in epoch {outcome.epochs:.1f}; {kept}go on with\n"

@@ -173,6 +173,8 @@ class Training:
             self.seconds, clock = self.seconds + now - clock, now
             done, stop, save = agreed(self.fabric, (self.done(), self.stopping, self._is_due(now, saved)))
             at_end = done >= 1 or self._is_stuck()
+            if at_end and saved == self._began and self.history:
+                self.tell("note", {"words": "it was at its end already: --epochs or --minutes makes it longer"})
             if at_end or stop:
                 if at_end and (not self.history or self.history[-1]["steps"] < self.steps):
                     self._validate(done)

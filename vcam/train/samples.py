@@ -279,6 +279,8 @@ def loader(
         samples, batch, sampler=order or own, drop_last=cuts, collate_fn=_together,
         num_workers=workers, persistent_workers=workers > 0, prefetch_factor=2 if workers else None,
         worker_init_fn=_quiet,
+        # of its own: PyTorch would take a number from the chance that dropout comes from
+        generator=torch.Generator(),
     )  # fmt: skip
 
 

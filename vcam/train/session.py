@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from vcam.datasets.store import Dataset, Entry, open_dataset
 from vcam.errors import InputError, ModelError, UsageError
 from vcam.files import write_error, write_whole
 from vcam.images import pictures_in
+from vcam.printable import printable
 from vcam.train import runs
 from vcam.train.curves import write_csv, write_curves
 from vcam.train.fed import Fed
@@ -233,7 +235,11 @@ def _built(recipe: Recipe) -> nn.Module:
     try:
         net: nn.Module = recipe.kind.build(**{**recipe.options, "size": recipe.size})
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{recipe.network} cannot be built: {error}", "leave --option away") from error
+        own = signature(type(recipe.kind.build()).__init__).parameters
+        names = [name for name in own if name not in ("self", "size")]
+        raise UsageError(
+            f"{recipe.network} cannot be built: {printable(str(error))}", f"its options are {', '.join(names)}"
+        ) from error
     return net
 
 
