@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vcam.train.augment import Chance, frame_aspect, placed, turn, warped
+from vcam.train.augment import Chance, blurred, frame_aspect, placed, turn, warped
 from vcam.types import F32, U8
 
 _SURE = 250
@@ -178,8 +178,7 @@ def out_of_focus(picture: U8, chance: Chance) -> U8:
     """As a camera focused on somebody in front sees it, in half of all cases."""
     if chance.random() < 0.5:
         return picture
-    blurred = cv2.GaussianBlur(picture, (0, 0), chance.uniform(0.4, 1.8) ** 2, borderType=cv2.BORDER_REPLICATE)
-    return blurred.astype(np.uint8, copy=False)
+    return blurred(picture, chance.uniform(0.6, 2) ** 2)
 
 
 def peopled(backdrop: U8, first: CutOut, others: list[CutOut], chance: Chance) -> tuple[U8, U8]:
@@ -253,7 +252,7 @@ def _edge(alpha: U8, chance: Chance) -> U8:
     """A little softer in part: hand-made masks are harder than any camera's picture."""
     if chance.random() < 0.5:
         return alpha
-    return cv2.GaussianBlur(alpha, (0, 0), chance.uniform(0.4, 1.2)).astype(np.uint8, copy=False)
+    return blurred(alpha, chance.uniform(0.4, 1.2))
 
 
 def matched(colours: U8, alpha: U8, backdrop: U8, share: float) -> U8:
@@ -276,8 +275,7 @@ def over(backdrop: U8, colours: U8, alpha: U8, wrap: float = 0.0) -> U8:
     """Colours over a backdrop by an alpha, fresh. wrap: 0..1, how much of the backdrop's light falls round the edge."""
     if wrap > 0:
         sigma = 0.012 * min(alpha.shape) + 0.5
-        near = cv2.GaussianBlur(255 - alpha, (0, 0), sigma).astype(np.float32) * (wrap / 255)
-        light = cv2.GaussianBlur(backdrop, (0, 0), 2 * sigma).astype(np.uint8, copy=False)
-        colours = cv2.blendLinear(light, colours, near, 1 - near).astype(np.uint8, copy=False)
+        near = blurred(255 - alpha, sigma).astype(np.float32) * (wrap / 255)
+        colours = cv2.blendLinear(blurred(backdrop, 2 * sigma), colours, near, 1 - near).astype(np.uint8, copy=False)
     share = alpha.astype(np.float32) / 255
     return cv2.blendLinear(colours, backdrop, share, 1 - share).astype(np.uint8, copy=False)
