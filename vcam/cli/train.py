@@ -41,6 +41,11 @@ class TrainGroup(HelpfulGroup):
     Help, reference and completion show its options as the group's own.
     """
 
+    @property
+    def own(self) -> click.Command:
+        """The command that the group is as well."""
+        return self.commands["fit"]
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = [word for word in args[:1] if word in ctx.help_option_names or word in self.commands]
         return super().parse_args(ctx, ["fit", *args] if args and not own else args)
@@ -50,7 +55,7 @@ class TrainGroup(HelpfulGroup):
         return [*pieces, "|", "COMMAND", "[ARGS]..."]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        self.commands["fit"].format_options(click.Context(self.commands["fit"], parent=ctx.parent), formatter)
+        self.own.format_options(click.Context(self.own, parent=ctx.parent), formatter)
         self.format_commands(ctx, formatter)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -58,7 +63,7 @@ class TrainGroup(HelpfulGroup):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         if incomplete.startswith("-"):
-            return self.commands["fit"].shell_complete(ctx, incomplete)
+            return self.own.shell_complete(ctx, incomplete)
         found = super().shell_complete(ctx, incomplete)
         # what is no command is the data
         return found or [CompletionItem(incomplete, type="file")]
