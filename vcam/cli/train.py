@@ -93,7 +93,7 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
 @_option("--epochs", type=click.IntRange(1), metavar="N", help="Train for so many passes through the pictures.")
 @_option("--minutes", type=click.FloatRange(0, min_open=True), metavar="N",
          help="Train for so long.  [default: 10, unless --epochs is given]")  # fmt: skip
-@_option("--batch", type=click.IntRange(2), metavar="N", help="Pictures a step, of each process.  [default: 16]")
+@_option("--batch", type=click.IntRange(2), metavar="N", help="Pictures a step, of each process.  [default: 8]")
 @_option("--rate", type=float, metavar="NUMBER",
          help="Rate of learning.  [default: 0.002; 0.0003 with --from]")  # fmt: skip
 @_option("--schedule", type=click.Choice(["cosine", "plateau"]),

@@ -115,8 +115,9 @@ def saturated(picture: U8, factor: float) -> U8:
 def dimmed(picture: U8, chance: Chance) -> U8:
     """A dark room: less light, which the camera amplifies with its noise, and less colour."""
     # not darker than a camera can see in
-    strength = max(chance.uniform(0.25, 0.8), min(1.0, 24 / max(1.0, float(picture.mean()))))
-    table = _as_bytes((np.arange(256) / 255) ** chance.uniform(1, 1.5) * strength)
+    light = float(picture.mean())
+    strength = max(chance.uniform(0.25, 0.8), min(1.0, 24 / max(1.0, light)))
+    table = _as_bytes((np.arange(256) / 255) ** (1 + chance.uniform(0, 0.5) * min(1, light / 128)) * strength)
     dark = saturated(cv2.LUT(picture, table).astype(np.uint8, copy=False), chance.uniform(0.3, 0.9))
     return grainy(dark, chance, chance.uniform(4, 14))
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from vcam.train.augment import Chance, blurred, frame_aspect, placed, turn, warped
 from vcam.types import F32, U8
@@ -42,16 +44,18 @@ class CutOut:
 
 
 def spread(picture: U8, sure: U8) -> U8:
-    """Colours of the pixels where `sure` (height, width) is 255, grown outwards over all others, ever smoother.
+    """The picture where `sure` (height, width) is 255, not 0; its colours grown outwards over the rest, ever smoother.
 
     From coarse to fine: what a coarse level knows fills what a finer one does not (pull-push, Gortler et al. 1996,
     The Lumigraph). Where nothing is sure, the picture itself.
     """
     if not sure.any():
         return picture.copy()
-    weight = (sure == 255).astype(np.float32)
-    levels: list[tuple[F32, F32]] = [(picture.astype(np.float32) * weight[..., None], weight)]
-    while min(weight.shape) > 1 and len(levels) < 10:
+    # what grows is smooth, so half of the size is enough to begin with
+    colour = _halved(cv2.bitwise_and(picture, picture, mask=sure)).astype(np.float32)
+    weight = (_halved(sure) / 255).astype(np.float32)
+    levels: list[tuple[F32, F32]] = [(colour, weight)]
+    while min(levels[-1][1].shape) > 1 and len(levels) < 10:
         colour, weight = (_halved(each) for each in levels[-1])
         levels.append((colour, weight))
     known: F32 = (levels[-1][0] / np.maximum(levels[-1][1], 1e-6)[..., None]).astype(np.float32)
@@ -60,13 +64,18 @@ def spread(picture: U8, sure: U8) -> U8:
         # a pixel that is partly known is trusted for as much
         share = np.minimum(weight * 2, 1)[..., None]
         known = (colour / np.maximum(weight, 1e-6)[..., None] * share + coarse * (1 - share)).astype(np.float32)
-    grown: U8 = np.rint(known.clip(0, 255)).astype(np.uint8)
+    grown = cv2.resize(_as_bytes(known), sure.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    cv2.copyTo(picture, sure, grown)
     return grown
 
 
-def _halved(values: F32) -> F32:
+def _as_bytes(levels: F32) -> U8:
+    return cv2.convertScaleAbs(np.maximum(levels, 0)).astype(np.uint8, copy=False)
+
+
+def _halved(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     size = (max(1, values.shape[1] // 2), max(1, values.shape[0] // 2))
-    return cv2.resize(values, size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+    return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
 
 
 def cut_out(picture: U8, matte: U8) -> CutOut | None:
@@ -79,8 +88,7 @@ def cut_out(picture: U8, matte: U8) -> CutOut | None:
     sure = cv2.erode(np.where(matte >= _SURE, np.uint8(255), np.uint8(0)), disc)
     if not sure.any():
         sure = np.where(matte >= _SURE, np.uint8(255), np.uint8(0))
-    own = np.where(sure[..., None] == 255, picture, spread(picture, sure.astype(np.uint8)))
-    layer = np.dstack((own, matte)).astype(np.uint8)
+    layer = np.dstack((spread(picture, sure.astype(np.uint8)), matte)).astype(np.uint8)
     below, above = (bool(np.any(each > 127)) for each in (matte[-2:], matte[:2]))
     layer, left = _rounded(layer)
     layer, right = _rounded(layer[:, ::-1])
@@ -119,22 +127,30 @@ def surroundings(picture: U8, matte: U8) -> U8:
     """A picture without its people, BGR: where they are, what is around them is mirrored inwards, or flows in."""
     reach = max(2, round(0.02 * min(matte.shape)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    free = np.where(cv2.dilate(matte, disc) < 8, np.uint8(255), np.uint8(0))
+    grown = np.where(cv2.dilate(matte, disc) >= 8, np.uint8(255), np.uint8(0))
+    # holes in the matte are mostly people, too
+    outlines, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    free = np.full_like(matte, 255)
+    cv2.drawContours(free, outlines, -1, 0, cv2.FILLED)
     if not free.any():
         return np.full_like(picture, 128)
-    empty: U8 = np.where(free[..., None] == 255, picture, spread(picture, free)).astype(np.uint8)
     # of each pixel of a person, the nearest one that is none, and what lies as far behind that
     _, labels = cv2.distanceTransformWithLabels(255 - free, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    rows, columns = np.nonzero(free == 255)
-    nearest = np.zeros((int(labels.max()) + 1, 2), np.int64)
-    nearest[labels[rows, columns]] = np.column_stack((rows, columns))
-    here = np.column_stack(np.nonzero(free == 0))
-    there = 2 * nearest[labels[here[:, 0], here[:, 1]]] - here
-    inside = ((there >= 0) & (there < matte.shape)).all(axis=1)
-    here, there = here[inside], there[inside]
-    known = free[there[:, 0], there[:, 1]] == 255
-    here, there = here[known], there[known]
-    empty[here[:, 0], here[:, 1]] = picture[there[:, 0], there[:, 1]]
+    rows, columns = np.nonzero(free)
+    numbers = labels[rows, columns]
+    behind = []
+    for places in (columns, rows):
+        nearest = np.zeros(int(labels.max()) + 1, np.float32)
+        nearest[numbers] = places
+        behind.append(2 * nearest[labels])
+    height, width = free.shape
+    at_x = behind[0] - np.arange(width, dtype=np.float32)
+    at_y = behind[1] - np.arange(height, dtype=np.float32)[:, None]
+    mirrored, known = (
+        cv2.remap(each, at_x, at_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) for each in (picture, free)
+    )
+    empty = spread(picture, free)
+    cv2.copyTo(mirrored, known, empty)
     return empty
 
 
@@ -213,7 +229,9 @@ def _standing(
     Lengths are in heights of the frame, which is `aspect` wide. What the old picture's edges cut off stays outside.
     """
     x0, y0, x1, y1 = person.box
-    tall, angle, mirrored = y1 - y0, turn(chance), bool(chance.random() < 0.5)
+    # who is cut at a side is hardly turned, since that side goes out of the frame
+    angle = turn(chance) * (0.3 if person.left or person.right else 1)
+    tall, mirrored = y1 - y0, bool(chance.random() < 0.5)
     size = chance.uniform(0.3, 0.8) if behind else chance.uniform(0.45, 1.15)
     # not more than half wider than the frame
     size = min(size, 1.5 * aspect * tall / (x1 - x0))

@@ -51,7 +51,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     size: Size
     epochs: int = 0
     minutes: float = 0.0
-    batch: int = 16
+    batch: int = 8
     rate: float = FROM_SCRATCH
     schedule: Schedule = "cosine"
     freeze: float = 0.0

@@ -11,9 +11,11 @@ What a sample is depends on seed, epoch and its place among the entries alone, n
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -78,6 +80,11 @@ class Samples(Dataset[Sample]):
         self._kept: OrderedDict[int | Path, _Kept] = OrderedDict()
         self._failed: dict[int | Path, VcamError] = {}
         self._bytes = 0
+        self._pooled: tuple[int, npt.NDArray[np.int64]] = -1, np.empty(0, np.int64)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a worker reads its own
+        return {**self.__dict__, "_kept": OrderedDict(), "_bytes": 0}
 
     def set_epoch(self, number: int) -> None:
         """What is taken next belongs to this epoch."""
@@ -107,6 +114,13 @@ class Samples(Dataset[Sample]):
             sample[name] = cv2.cvtColor(sample[name], cv2.COLOR_BGR2RGB)
         return sample
 
+    def __getitems__(self, places: list[tuple[int, int]]) -> list[Sample | VcamError]:
+        """Those of a batch, for PyTorch. What is raised is handed over, since a worker's error loses its words."""
+        try:
+            return [self[place] for place in places]
+        except VcamError as error:
+            return [error]
+
     def _whole(self, kept: _Kept) -> tuple[U8, U8]:
         picture, matte = (_stretched(each, self.shape) for each in (kept.picture, kept.matte))
         return picture, matte
@@ -120,7 +134,7 @@ class Samples(Dataset[Sample]):
             matrix = cropped(chance, (kept.matte.shape[1], kept.matte.shape[0]), self.shape, kept.box)
             picture, matte = (warped(each, matrix, self.shape) for each in (kept.picture, kept.matte))
         else:
-            pool = np.random.default_rng([self.seed, epoch]).permutation(len(self.entries))[:POOL]
+            pool = self._pool(epoch)
             backdrop = out_of_focus(self._room(pool, chance, broken), chance)
             if kind >= 1 - NOBODY or kept.cut_out is None:
                 picture, matte = backdrop, np.zeros(self.shape, np.uint8)
@@ -128,6 +142,12 @@ class Samples(Dataset[Sample]):
                 others = [self._next(int(chance.choice(pool)), broken)[1].cut_out for _ in range(_companions(chance))]
                 picture, matte = peopled(backdrop, kept.cut_out, [each for each in others if each], chance)
         return shaken(picture, matte, chance) if chance.random() < SHAKEN else (picture, matte)
+
+    def _pool(self, epoch: int) -> npt.NDArray[np.int64]:
+        if self._pooled[0] != epoch:
+            places = np.random.default_rng([self.seed, epoch]).permutation(len(self.entries))
+            self._pooled = epoch, places[:POOL]
+        return self._pooled[1]
 
     def _room(self, pool: npt.NDArray[np.int64], chance: Chance, broken: list[tuple[Path, str]]) -> U8:
         kind = chance.random()
@@ -240,17 +260,36 @@ class _Order(Sampler[tuple[int, int]]):
             yield epoch, int(order[place % count])
 
 
+_CURE = "give fewer --workers; in a container, give it more shared memory (--shm-size=1g)"
+
+
 class Loader(DataLoader[Sample]):
     """Batches as the losses take them: float32, on the CPU.
 
     "picture" (N, 3, H, W) RGB 0..1 and "texture" the same, channels last in memory; "matte" and "prior" (N, 1, H, W),
-    0..1; "index" int64 (N). Iterating also fills the samples' `broken`.
+    0..1; "index" int64 (N). Iterating also fills the samples' `broken`. It raises `InputError` if nothing can be read,
+    `VcamError` if a worker is lost.
     """
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         samples = self.dataset
         assert isinstance(samples, Samples)
-        for batch in super().__iter__():
+        batches = super().__iter__()
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except (RuntimeError, OSError, EOFError) as error:
+                # what it had made may be known already, and cannot be fetched from it any more
+                gone = "DataLoader worker" in str(error) or (self.num_workers and not isinstance(error, RuntimeError))
+                if not gone:
+                    raise
+                raise VcamError(
+                    "a process that prepares pictures has ended, mostly for want of memory", _CURE
+                ) from error
+            if isinstance(batch, VcamError):
+                raise batch
             samples.broken.update(batch.pop("broken"))
             yield {name: _as_floats(name, values) for name, values in batch.items()}
 
@@ -278,10 +317,20 @@ def loader(
     return Loader(
         samples, batch, sampler=order or own, drop_last=cuts, collate_fn=_together,
         num_workers=workers, persistent_workers=workers > 0, prefetch_factor=2 if workers else None,
-        worker_init_fn=_quiet,
+        worker_init_fn=_quiet, multiprocessing_context=_processes() if workers else None,
         # of its own: PyTorch would take a number from the chance that dropout comes from
         generator=torch.Generator(),
     )  # fmt: skip
+
+
+def _processes() -> BaseContext:
+    """How workers are begun: by a process that has loaded this module and has no threads.
+
+    A copy of this one might hold locks of threads that it has not: those of a teacher's engine, or of a progress bar.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _quiet(_: int) -> None:
@@ -293,7 +342,10 @@ def _quiet(_: int) -> None:
     torch.set_num_threads(1)
 
 
-def _together(samples: list[Sample]) -> dict[str, Any]:
+def _together(found: list[Sample | VcamError]) -> dict[str, Any] | VcamError:
+    samples = [each for each in found if not isinstance(each, VcamError)]
+    if len(samples) < len(found):
+        return next(each for each in found if isinstance(each, VcamError))
     batch: dict[str, Any] = {
         name: torch.from_numpy(np.stack([_with_channel(each[name]) for each in samples]))
         for name in samples[0]
