@@ -32,6 +32,7 @@ COMMANDS = {
     "devices": "vcam.cli.devices",
     "doctor": "vcam.cli.doctor",
     "loopback": "vcam.cli.loopback",
+    "panel": "vcam.cli.panel",
     "preview": "vcam.cli.look",
     "snapshot": "vcam.cli.look",
     "output": "vcam.cli.outputs",
