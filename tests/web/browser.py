@@ -9,12 +9,15 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
+)
 
 _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -95,7 +98,7 @@ class Browser:
         self._folder = tempfile.TemporaryDirectory(prefix="vcam-chromium-", ignore_cleanup_errors=True)
         command = [CHROMIUM, *_FLAGS, *flags, f"--user-data-dir={self._folder.name}", "about:blank"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._sockets: list[ClientConnection] = []
+        self._pages = ExitStack()
         port_file = Path(self._folder.name, "DevToolsActivePort")
         end = time.monotonic() + 60
         while not (port_file.exists() and "\n" in port_file.read_text()):
@@ -108,16 +111,13 @@ class Browser:
         request = urllib.request.Request(f"http://127.0.0.1:{self._port}/json/new?about:blank", method="PUT")
         with urllib.request.urlopen(request) as answer:
             address = json.load(answer)["webSocketDebuggerUrl"]
-        socket = connect(address, max_size=None, proxy=None)
-        self._sockets.append(socket)
-        return Page(socket)
+        return Page(self._pages.enter_context(connect(address, max_size=None, proxy=None, ping_interval=None)))
 
     def __enter__(self) -> Browser:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for socket in self._sockets:
-            socket.close()
+        self._pages.close()
         self._process.terminate()
         try:
             self._process.wait(10)

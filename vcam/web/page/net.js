@@ -2,7 +2,7 @@
 
 const listeners = new Set();
 export const state = {
-  about: null, status: null, settings: null, learning: null, gone: null, closed: "", errors: {}, undo: [], note: "", history: [],
+  about: null, status: null, settings: null, learning: null, gone: null, closed: false, errors: {}, undo: [], note: "", history: [],
   backgrounds: [],
 };
 
@@ -146,11 +146,11 @@ export function connect() {
       want();
     }
   };
-  socket.onclose = ({ code }) => {
-    change({ closed: code === 4403 || code === 1006 ? "lost" : "lost" });
+  socket.onclose = () => {
+    change({ closed: true });
     setTimeout(connect, 2000);
   };
-  socket.addEventListener("open", () => change({ closed: "" }));
+  socket.addEventListener("open", () => change({ closed: false }));
 }
 
 document.addEventListener("visibilitychange", () => {

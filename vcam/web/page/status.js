@@ -43,7 +43,7 @@ export function Status() {
   const cost = Object.entries(now.cpu_ms ?? {});
   const rows = [
     [W.camera, now.camera.description || now.camera.source], [W.engine, now.segmenter || "-"],
-    [W.size, `${now.size.join(" × ")}, ${now.fps} fps`], [now.watched ? W.watched : W.nobody, now.watched ? W.yes : ""],
+    [W.size, `${now.size.replace("x", " × ")}, ${now.fps} fps`], [now.watched ? W.watched : W.nobody, now.watched ? W.yes : ""],
     [W.latency, now.latency_ms ? `${Math.round(now.latency_ms.p50)} / ${Math.round(now.latency_ms.p99)}` : "-"],
     [W.dropped, now.dropped], [W.memory, Math.round(now.rss_mb)], [W.uptime, duration(now.uptime_s)],
     [W.cost, cost.map(([stage, ms]) => `${stage} ${ms.toFixed(1)}`).join(", ")],

@@ -4,6 +4,7 @@ import { W } from "./words.js";
 import { set, state } from "./net.js";
 
 const label = (key) => {
+  if (W.labels[key]) return W.labels[key];
   const name = key.split(".").pop().replaceAll("_", " ");
   return name[0].toUpperCase() + name.slice(1);
 };
@@ -16,7 +17,7 @@ export function step(minimum, maximum, whole) {
 
 export function Slider({ id, value, minimum, maximum, whole, unit, described, change, disabled }) {
   const shown = typeof value === "number" ? +value.toFixed(2) : value;
-  return html`<span class="slider">
+  return html`<span class="slide">
     <input type="range" id=${id} min=${minimum} max=${maximum} step=${step(minimum, maximum, whole)} value=${value}
       aria-describedby=${described} disabled=${disabled} onInput=${(e) => change(+e.target.value)} />
     <output for=${id}>${shown}${unit ? html` <small>${unit}</small>` : ""}</output></span>`;

@@ -42,6 +42,12 @@ export const W = {
     ["+  −", "blur stronger, weaker"], ["U", "undo"], ["?", "this list"],
   ],
   close: "Close", yes: "on", no: "off",
+  labels: {
+    "matte.edge": "Edge, in or out", "matte.softness": "Soft edge", "matte.temporal": "Steadiness", "matte.refine": "Follow hair",
+    "filters.light_wrap": "Light around me", "filters.decontaminate": "Old colour off the edge", "framing.auto": "Follow me",
+    "framing.zoom": "Closest zoom", "camera.mirror": "Mirror", "camera.rotate": "Turn", "segment.room": "Use what is known of the room",
+    "segment.model": "Network", "background.spec": "Background", "output.size": "Picture size",
+  },
   sections: {
     camera: "Camera", segment: "Finding the person", matte: "Edge", background: "Background", filters: "Filters", overlay: "Overlay",
     framing: "Auto-framing", output: "Output", stream: "Streams", daemon: "Daemon", pause: "Pause",
