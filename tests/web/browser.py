@@ -67,12 +67,10 @@ class Page:
             raise AssertionError(details.get("exception", {}).get("description", details["text"]))
         return found["result"].get("value")
 
-    def wait(self, expression: str, seconds: float = 30.0) -> Any:
-        """Wait until an expression is true; what it is then."""
+    def wait(self, expression: str, seconds: float = 60.0) -> None:
+        """Wait until an expression is true."""
         end = time.monotonic() + seconds
-        while True:
-            if found := self.run(expression):
-                return found
+        while not self.run(f"!!({expression})"):
             if time.monotonic() > end:
                 raise AssertionError(f"never: {expression}; the page has: {self.run('document.body.innerText')[:600]}")
             time.sleep(0.05)

@@ -128,8 +128,8 @@ function App() {
   }, []);
   return html`<div class="page" onDragOver=${(e) => e.preventDefault()} onDrop=${drop}>
     <${Bar} help=${help} />
-    ${state.closed && html`<p class="banner" role="alert">${W.lost}</p>`}
-    ${state.gone && !state.closed && html`<p class="banner" role="alert">${state.gone.error}. ${state.gone.hint}</p>`}
+    ${state.closed && html`<p class="banner bad" role="alert">${W.lost}</p>`}
+    ${state.gone && !state.closed && html`<p class="banner bad" role="alert">${state.gone.error}. ${state.gone.hint}</p>`}
     ${state.note && html`<p class="banner note" role="status">${state.note} <button class="quiet" aria-label=${W.close} onClick=${() => change({ note: "" })}>×</button></p>`}
     <main><${Preview} /><${Tabs} tab=${tab} choose=${choose} /></main>
     <dialog ref=${dialog} aria-label=${W.shortcuts}><h2>${W.shortcuts}</h2>

@@ -114,7 +114,13 @@ export function lookAway() {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ look: false }));
 }
 
+let asked = 0;
+
+// An answer that was lost is asked for again.
+setInterval(() => wanted && performance.now() - asked > 3000 && want(), 1000);
+
 function want() {
+  asked = performance.now();
   if (wanted && socket && socket.readyState === WebSocket.OPEN && document.visibilityState === "visible") {
     socket.send(JSON.stringify({ look: true }));
   }
@@ -127,8 +133,11 @@ export function connect() {
   socket.onmessage = async ({ data }) => {
     if (typeof data !== "string") {
       const bytes = new Uint8Array(data);
-      if (painter) await painter(new Blob([bytes.subarray(1)], { type: "image/jpeg" }), bytes[0] === 1);
-      want();
+      try {
+        if (painter) await painter(new Blob([bytes.subarray(1)], { type: "image/jpeg" }), bytes[0] === 1);
+      } finally {
+        want();
+      }
       return;
     }
     const { event, is } = JSON.parse(data);

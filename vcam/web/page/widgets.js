@@ -12,7 +12,7 @@ const label = (key) => {
 export function step(minimum, maximum, whole) {
   if (whole) return 1;
   const span = maximum - minimum;
-  return span <= 2 ? 0.01 : span <= 20 ? 0.1 : 1;
+  return span <= 2 ? 0.01 : span <= 20 ? 0.1 : Number.isInteger(minimum) ? 1 : 0.5;
 }
 
 export function Slider({ id, value, minimum, maximum, whole, unit, described, change, disabled }) {
