@@ -140,6 +140,7 @@ def test_the_preview_is_what_others_see(page: Page) -> None:
 
 def test_a_click_on_a_background_changes_the_picture(running: Running, page: Page) -> None:
     tab(page, "background")
+    page.wait("document.querySelectorAll('.tile').length > 5")
     page.run("[...document.querySelectorAll('.tile button')].find(b => b.innerText.includes('Colour')).click()")
     running.until("background.spec", "color:#0f766e")
     near(page, (15, 118, 110))
