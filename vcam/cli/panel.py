@@ -12,13 +12,20 @@ from vcam.errors import VcamError
 @click.option("--print", "print_only", is_flag=True, help="Print the link alone, for scripts; open no browser.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="Where to listen; any free port by default.")
 @click.option("--no-start", is_flag=True, help="Start no vcam if none runs.")
+@click.option("--install", is_flag=True, help="Only put the panel into the menu of your desktop.")
+@click.option("--uninstall", is_flag=True, help="Only take it out again.")
 @click.option("--name", default="control", metavar="NAME", help="Which daemon, if it was given a name.")
-def panel(no_open: bool, print_only: bool, port: int, no_start: bool, name: str) -> None:
+def panel(
+    no_open: bool, print_only: bool, port: int, no_start: bool, install: bool, uninstall: bool, name: str
+) -> None:
     """Show the panel in the browser: what others see, backgrounds, looks and every setting.
 
     It speaks to the vcam that runs, and starts one if there is none. Closing it ends nothing. It listens on this
     machine alone, and only the link that is printed opens it. The camera is on while the page can be seen.
     """
+    if install or uninstall:
+        _menu(install)
+        return
     from vcam.control.client import ControlClient
     from vcam.web import talk
     from vcam.web.server import Address, listen, serve, show
@@ -44,3 +51,13 @@ def panel(no_open: bool, print_only: bool, port: int, no_start: bool, name: str)
         click.echo(said, err=True)
 
     serve(name, sock, ready)
+
+
+def _menu(install: bool) -> None:
+    from vcam.web import desktop
+
+    if install:
+        click.echo(desktop.install())
+        return
+    for path in desktop.remove():
+        click.echo(path)
