@@ -22,6 +22,7 @@ from vcam.control.place import make_sockets_folder, socket_path, sockets_folder
 from vcam.control.protocol import METHODS
 from vcam.daemon.base import State
 from vcam.daemon.methods import Control, Origin
+from vcam.daemon.moreoutputs import METHODS as OUTPUT_METHODS
 from vcam.daemon.notify import Notifier
 from vcam.daemon.streams import METHODS as STREAM_METHODS
 from vcam.errors import ConfigError, DeviceError, UsageError, VcamError
@@ -48,7 +49,7 @@ def test_the_reference_names_every_method() -> None:
     reference = (ROOT / "docs/reference/control.md").read_text()
     for method in METHODS:
         assert f"`{method}`" in reference, method
-        assert hasattr(Control, f"_do_{method}") or method in STREAM_METHODS
+        assert hasattr(Control, f"_do_{method}") or method in STREAM_METHODS | OUTPUT_METHODS
 
 
 def test_get_and_set(steered: Steered, client: ControlClient) -> None:
@@ -215,7 +216,7 @@ def test_a_second_daemon_is_told_who_is_there(steered: Steered) -> None:
 def test_the_folder_and_the_lock_are_for_the_owner_alone(steered: Steered) -> None:
     folder = sockets_folder()
     assert {path.name: oct(path.stat().st_mode & 0o777) for path in (folder, *folder.iterdir())} == {
-        "vcam": "0o700", "control.lock": "0o600", "control.sock": "0o600",
+        "vcam": "0o700", "control.lock": "0o600", "control.sock": "0o600", "control.frames": "0o600",
     }  # fmt: skip
 
 

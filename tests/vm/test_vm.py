@@ -45,6 +45,7 @@ GUESTS = {
     "start-0.15.0": ("inside_start.py", "trixie", TWO_LOOPBACKS),
     "jpeg-0.12.7": ("inside_jpeg.py", "bookworm", TWO_LOOPBACKS),
     "jpeg-0.15.0": ("inside_jpeg.py", "trixie", TWO_LOOPBACKS),
+    "preview-0.15.0": ("inside_preview.py", "trixie", []),
     "room-0.15.0": ("inside_room.py", "trixie", []),
     "loopback-0.12.7": ("inside_output.py", "bookworm", []),
     "loopback-0.13.2": ("inside_output.py", "bookworm-backports", TWO_BUFFERS),

@@ -124,7 +124,16 @@ def assignments(context: click.Context, parameter: click.Parameter, typed: str) 
     ]
 
 
+def _running_outputs() -> Iterable[str]:
+    from vcam.control.client import ControlClient
+
+    with suppress(VcamError), ControlClient(timeout=1.0) as daemon:
+        return [output["target"] for output in daemon.call("status")["outputs"] if output["target"]]
+    return ()
+
+
 files = _offer(tuple, files=True)
+running_outputs = _offer(_running_outputs, files=False)
 rooms = _offer(lambda: ("learn",), files=True)
 filters = _offer(_filters, files=False)
 models = setting("segment.model")

@@ -104,6 +104,7 @@ def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> i
     vcam set camera.mirror=true --save
     """
     from vcam.settings import FIELDS, absolute_text, parse_assignments
+    from vcam.settings.saving import save_where_they_count
 
     changes = parse_assignments(assignments)
     # the daemon works in another folder
@@ -115,7 +116,7 @@ def set(assignments: tuple[str, ...], save: bool, name: str, as_json: bool) -> i
         # what the loop may still refuse is not for the next start
         save, wished = save and "stuck" not in result, save
         status = daemon.call("status") if save else {}
-    place = _save(Path(status["config"]), changes, status["profile"]) if save else ""
+    place = save_where_they_count(Path(status["config"]), changes, status["profile"]) if save else ""
     _tell(result, as_json)
     if wished and not as_json:
         click.echo(f"saved in {place}" if save else "vcam: it was not saved", err=not save)
@@ -130,19 +131,6 @@ def _refuse_hidden(changes: dict[str, Any], shown: dict[str, Any]) -> None:
     for key, text in changes.items():
         if "://" in text and text == as_text(key, shown.get(key, "")):
             raise UsageError(f"{key} is shown without what is secret in it", "give the whole of it to save it")
-
-
-def _save(path: Path, changes: dict[str, Any], profile: str) -> str:
-    """Write settings where they count: those that the profile in use has are its own. Where that is, for people."""
-    from vcam.settings import read_profiles, saving
-
-    profiles = read_profiles(path)[1]
-    own = {key: value for key, value in changes.items() if profile in profiles and key in profiles[profile].values}
-    common = {key: value for key, value in changes.items() if key not in own}
-    for part, name in ((own, profile), (common, "")):
-        if part:
-            saving.save(path, part, name)
-    return f"{path} [profiles.{profile}]" if own else str(path)
 
 
 @click.command()

@@ -32,7 +32,7 @@ def status_table(status: dict[str, Any]) -> Table:
     camera = status["camera"]
     row("camera", f"{camera['description']}, {'on' if camera['on'] else 'off'}")
     for output in status["outputs"]:
-        row("output", _output(output))
+        row("output", output_words(output))
     row("picture", f"{status['size']}, background {status['background']}")
     row("network", _network(status))
     if room := status.get("room"):
@@ -55,11 +55,14 @@ def status_table(status: dict[str, Any]) -> Table:
     return table
 
 
-def _output(output: dict[str, Any]) -> str:
+def output_words(output: dict[str, Any]) -> str:
+    """What an output is, and what has become of it."""
     how = "given up" if output["given_up"] else "" if output["open"] else "not there at the moment"
     parts = [str(output["description"]), *([how] if how else [])]
     if output.get("kind") in ("stream", "record"):
         parts += _sent(output)
+    if output.get("kind") == "preview":
+        parts.append(f"{output['viewers']} at it")
     return ", ".join(parts)
 
 

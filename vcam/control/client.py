@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from vcam.control.place import (
@@ -36,22 +37,7 @@ class ControlClient:
 
         Nothing is sent before that is known: requests may hold stream keys and the names of private files.
         """
-        path = socket_path(check_name(name))
-        if not check_sockets_folder():
-            raise _not_running(name)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(timeout)
-        try:
-            self._socket.connect(str(path))
-        except OSError as error:
-            self._socket.close()
-            raise _not_running(name) from error
-        if not peer_is_welcome(self._socket):
-            self._socket.close()
-            raise VcamError(
-                f"who listens at {path} is another user: nothing was said to them",
-                f"find out who it is (sudo ss -xlp src {path}), and remove the socket",
-            )
+        self._socket = connected(name, socket_path(check_name(name)), timeout=timeout)
         self._lines = self._socket.makefile("rb")
         self._number = 0
 
@@ -116,6 +102,27 @@ class ControlClient:
         return _parsed(line)
 
 
+def connected(name: str, path: Path, kind: int = socket.SOCK_STREAM, *, timeout: float | None = None) -> socket.socket:
+    """A connection to one of the sockets of the daemon of that name. Raises as `ControlClient` does."""
+    check_name(name)
+    if not check_sockets_folder():
+        raise _not_running(name)
+    sock = socket.socket(socket.AF_UNIX, kind)
+    sock.settimeout(timeout)
+    try:
+        sock.connect(str(path))
+    except OSError as error:
+        sock.close()
+        raise _not_running(name) from error
+    if not peer_is_welcome(sock):
+        sock.close()
+        raise VcamError(
+            f"who listens at {path} is another user: nothing was said to them",
+            f"find out who it is (sudo ss -xlp src {path}), and remove the socket",
+        )
+    return sock
+
+
 def _parsed(line: bytes) -> dict[str, Any]:
     try:
         message = json.loads(line)
@@ -144,6 +151,8 @@ def _not_running(name: str) -> DeviceError:
     folder = sockets_folder()
     others = sorted(path.stem for path in folder.glob("*.sock")) if check_sockets_folder() else []
     running = [other for other in others if other != name and _answers(other)]
+    if name in others and _answers(name):
+        return DeviceError("this vcam takes no more viewers, or is an older one", "close a preview, or start it anew")
     if running:
         return DeviceError(f"no vcam named {name} is running", f"there is --name {', --name '.join(running)}")
     return DeviceError("vcam is not running", "vcam start" if name == DEFAULT_NAME else f"vcam start --name {name}")

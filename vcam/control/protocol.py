@@ -100,6 +100,13 @@ class RecordParams(Struct, forbid_unknown_fields=True):
     overwrite: bool = False
 
 
+class OutputParams(Struct, forbid_unknown_fields=True):
+    """For `output_add` and `output_remove`; a file that exists is overwritten only if that is said."""
+
+    target: Annotated[Word, Meta(min_length=1)]
+    overwrite: bool = False
+
+
 class LearnParams(Struct, forbid_unknown_fields=True):
     """For `room_learn`: seconds to step out in, and whether what the network calls somebody is the room, too."""
 
@@ -115,6 +122,7 @@ METHODS: dict[str, Any] = {
     "pause": NoParams, "resume": NoParams, "reload": NoParams, "stop": NoParams, "subscribe": EventsParams,
     "version": NoParams,
     "stream_start": StreamParams, "stream_stop": StreamParams, "record_start": RecordParams, "record_stop": NoParams,
+    "output_add": OutputParams, "output_remove": OutputParams,
     "room_learn": LearnParams,
     "room_forget": NoParams,
 }  # fmt: skip

@@ -41,7 +41,7 @@ from vcam.daemon.states import (
     Stalled,
     step,
 )
-from vcam.daemon.targets import make_outputs, refuse_camera_as_output
+from vcam.daemon.targets import make_outputs, refuse_camera_as_output, targets_of
 from vcam.daemon.watchdog import Watchdog, stuck_words
 from vcam.errors import CameraError, CameraStalled, VcamError
 from vcam.frames import Frame, check_size
@@ -81,9 +81,9 @@ class Live:
         refuse_camera_as_output(settings)
         self.settings = settings
         self.keeper = CameraKeeper(camera or make_camera(settings.camera, size, settings.output.fps), clock=clock)
-        self.outlets = Outlets(
-            make_outputs(settings, lambda: self.settings) if outputs is None else outputs, clock=clock
-        )
+        if outputs is None:
+            outputs = make_outputs(settings, lambda: self.settings)
+        self.outlets = Outlets(outputs, targets_of(settings), clock=clock)
         give_cards(self.outlets.outputs)
         self.pipeline: Pipeline | None = None
         self.watched = False

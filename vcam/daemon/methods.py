@@ -29,7 +29,8 @@ from vcam.control.http import HttpServer
 from vcam.control.place import DEFAULT_NAME, NameLock, socket_path
 from vcam.control.protocol import Request, notification
 from vcam.control.server import Client, Server
-from vcam.daemon import streams
+from vcam.control.viewers import Viewers, ViewerServer, viewers_path
+from vcam.daemon import moreoutputs, streams
 from vcam.daemon.base import Life, State
 from vcam.daemon.changes import Change, with_changes
 from vcam.daemon.lesson import Lesson, Progress
@@ -81,16 +82,22 @@ class Control:
         """
         self._life, self._origin, self._name = life, origin, name
         self._profile = origin.profile
-        self._streams = streams.Streams(life)
+        begin_and_end = streams.Streams(life).handle
+        add_and_remove = moreoutputs.MoreOutputs(life).handle
+        self._handlers = dict.fromkeys(streams.METHODS, begin_and_end) | dict.fromkeys(
+            moreoutputs.METHODS, add_and_remove
+        )
         self._terminal = os.isatty(2)
         self._http: HttpServer | None = None
         self._server: Server | None = None
+        self._viewers: ViewerServer | None = None
         # answers that are owed, and since when; for the server's thread
         self._waiting: list[tuple[Future[dict[str, Any]], float]] = []
         self._lock: NameLock | None = None
         try:
             self._lock = NameLock(name)
             self._server = Server(socket_path(name), self._handle, self._tick)
+            self._viewers = ViewerServer(viewers_path(name), self._viewers_came, self._viewers_gone)
         except DeviceError:
             raise
         except (VcamError, OSError) as error:
@@ -105,6 +112,8 @@ class Control:
     def __enter__(self) -> Control:
         if self._server:
             self._server.start()
+        if self._viewers:
+            self._viewers.start()
         if port := self._life.settings.daemon.metrics_port:
             try:
                 self._http = HttpServer(port, self._status)
@@ -117,6 +126,8 @@ class Control:
     def __exit__(self, *exc: object) -> None:
         if self._http:
             self._http.__exit__()
+        if self._viewers:
+            self._viewers.close()
         if self._server:
             self._server.close()
         if self._lock:
@@ -153,8 +164,8 @@ class Control:
         return snapshot(self._life) | more
 
     def _handle(self, client: Client, request: Request, params: Any) -> Any:
-        if request.method in streams.METHODS:
-            return self._patiently(self._streams.handle(request.method, params))
+        if handle := self._handlers.get(request.method):
+            return self._patiently(handle(request.method, params))
         method: Callable[[Client, Any], Any] = getattr(self, f"_do_{request.method}")
         return method(client, params)
 
@@ -176,6 +187,13 @@ class Control:
                 if now - since >= LOOP_PATIENCE:
                     with suppress(InvalidStateError):
                         answer.set_result({"stuck": stuck})
+
+    def _viewers_came(self, viewers: Viewers) -> None:
+        outlets = self._life.outlets
+        self._life.mailbox.post(lambda: outlets.add(viewers))
+
+    def _viewers_gone(self, viewers: Viewers) -> None:
+        self._life.mailbox.post(lambda: self._life.outlets.remove(lambda output: output is viewers))
 
     def _do_version(self, client: Client, params: Any) -> dict[str, Any]:
         return {"version": __version__, "protocol": 1}

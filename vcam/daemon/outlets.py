@@ -34,6 +34,7 @@ class Reporting(Protocol):
 class _Outlet:
     output: Output
     backoff: Backoff
+    target: str = ""
     open: bool = False
     given_up: bool = False
     refusal: str = ""
@@ -41,6 +42,11 @@ class _Outlet:
     @property
     def takes_cards(self) -> bool:
         return self.output.live or isinstance(self.output, ShowsStills)
+
+    @property
+    def counts(self) -> bool:
+        """Whether vcam goes on for its sake: not for a preview."""
+        return not getattr(self.output, "only_looks", False)
 
     def show(self, still: Frame) -> None:
         if isinstance(self.output, ShowsStills):
@@ -56,8 +62,12 @@ class Outlets:
     is given up alone; the others go on.
     """
 
-    def __init__(self, outputs: Sequence[Output], *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._outlets = [_Outlet(output, Backoff(clock=clock)) for output in outputs]
+    def __init__(
+        self, outputs: Sequence[Output], targets: Sequence[str] = (), *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """targets: what the first outputs were named with."""
+        names = [*targets, *("" for _ in outputs)]
+        self._outlets = [_Outlet(output, Backoff(clock=clock), names[at]) for at, output in enumerate(outputs)]
         self._clock = clock
         self._size: Size = (0, 0)
         self._fps = 0.0
@@ -114,6 +124,11 @@ class Outlets:
         return [outlet.output for outlet in self._outlets]
 
     @property
+    def targets(self) -> list[tuple[str, Output]]:
+        """Those that were named with a target, and with which."""
+        return [(outlet.target, outlet.output) for outlet in self._outlets if outlet.target]
+
+    @property
     def unchangeable(self) -> list[str]:
         """Those that cannot go over to another size, for people."""
         return [
@@ -138,10 +153,10 @@ class Outlets:
         """Size and rate of the frames, as `open` was told."""
         return self._size, self._fps
 
-    def add(self, output: Output) -> None:
-        """One more output, which is open; between two frames."""
+    def add(self, output: Output, target: str = "") -> None:
+        """One more output, which is open; between two frames. target: what it was named with, if it was."""
         # a new list: other threads may be going through the old one
-        self._outlets = [*self._outlets, _Outlet(output, Backoff(clock=self._clock), open=True)]
+        self._outlets = [*self._outlets, _Outlet(output, Backoff(clock=self._clock), target, open=True)]
 
     def remove(self, is_meant: Callable[[Output], bool]) -> list[Output]:
         """Take outputs out, between two frames. Returns them, the caller's to close, unless they failed before."""
@@ -222,8 +237,9 @@ class Outlets:
     @property
     def finished(self) -> bool:
         """True once every output has had enough or was given up, or one that ends the run has: a closed window."""
-        return (bool(self._outlets) and all(outlet.given_up for outlet in self._outlets)) or any(
-            outlet.output.finished for outlet in self._outlets
+        counting = [outlet for outlet in self._outlets if outlet.counts]
+        return (bool(counting) and all(outlet.given_up for outlet in counting)) or any(
+            outlet.output.finished for outlet in counting
         )
 
     def watched(self) -> bool:
@@ -241,6 +257,7 @@ class Outlets:
         return [
             {
                 "description": outlet.output.description,
+                "target": outlet.target,
                 "open": outlet.open,
                 "given_up": outlet.given_up,
                 "dropped": getattr(outlet.output, "dropped", 0),

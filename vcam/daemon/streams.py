@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
 import msgspec
 
 from vcam.daemon.base import Life, State
-from vcam.errors import UsageError, VcamError
+from vcam.daemon.beside import begin, end, in_thread
+from vcam.errors import UsageError
 from vcam.folders import expand
 from vcam.output.base import Output
 from vcam.output.encoded.address import parse_address, share_key
@@ -75,9 +75,9 @@ class Streams:
     def handle(self, method: str, params: Any) -> Future[dict[str, Any]]:
         """Carry out one of `METHODS`. The future holds what the client is told, or the error."""
         if method == "stream_start":
-            return self._start(lambda: self._stream(params.url))
+            return begin(self._life, lambda: self._stream(params.url))
         if method == "record_start":
-            return self._start(lambda: self._recording(params.file, params.overwrite))
+            return begin(self._life, lambda: self._recording(params.file, params.overwrite))
         kind: type[Output] = StreamOutput if method == "stream_stop" else RecordOutput
         return self._stop(kind, params.url if method == "stream_stop" else "")
 
@@ -109,29 +109,6 @@ class Streams:
         paused = self._life.state is State.PAUSED
         return RecordOutput(file, settings, cards_first=paused, inputs=lambda: files_read(self._life.settings))
 
-    def _start(self, make: Callable[[], Output]) -> Future[dict[str, Any]]:
-        """Open it in a thread, where a slow disk holds up nobody, and hand it to the loop."""
-
-        def work() -> dict[str, Any]:
-            output = make()
-            outlets = self._life.outlets
-            shape = outlets.shape
-            output.open(*shape)
-
-            def hand_over() -> None:
-                if outlets.shape != shape:
-                    raise VcamError("the size of the picture has changed meanwhile", "try it again")
-                outlets.add(output)
-
-            try:
-                self._life.mailbox.post(hand_over).result()
-            except BaseException:
-                output.abort()
-                raise
-            return {"started": output.description}
-
-        return _in_thread(work)
-
     def _stop(self, kind: type[Output], url: str) -> Future[dict[str, Any]]:
         def work() -> dict[str, Any]:
             wanted = self._meant(url) if url else None
@@ -141,30 +118,6 @@ class Streams:
                     wanted is None or (isinstance(output, StreamOutput) and any(map(output.is_same, wanted)))
                 )
 
-            gone = self._life.mailbox.post(lambda: self._life.outlets.remove(is_meant)).result()
-            if not gone:
-                raise UsageError("there is nothing to stop", "vcam status shows what runs")
-            failure: VcamError | None = None
-            for output in gone:
-                try:
-                    output.close()
-                except VcamError as error:
-                    failure = failure or error
-            if failure:
-                raise failure
-            return {"stopped": [output.description for output in gone]}
+            return {"stopped": end(self._life, is_meant, "vcam status shows what runs")}
 
-        return _in_thread(work)
-
-
-def _in_thread(work: Callable[[], dict[str, Any]]) -> Future[dict[str, Any]]:
-    future: Future[dict[str, Any]] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except Exception as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="vcam-streams", daemon=True).start()
-    return future
+        return in_thread(work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from vcam.daemon.streams import stream_outputs
 from vcam.errors import OutputDeviceError, UsageError
@@ -47,10 +47,13 @@ def targets_of(settings: Settings) -> tuple[str, ...]:
     return targets
 
 
-def refuse_camera_as_output(settings: Settings) -> None:
-    """Raise `UsageError` if vcam would read the device that it writes to."""
+def refuse_camera_as_output(settings: Settings, targets: Iterable[str] | None = None) -> None:
+    """Raise `UsageError` if vcam would read the device that it writes to.
+
+    targets: in place of those of the settings.
+    """
     source = settings.camera.source
-    if any(_same_device(source, target) for target in settings.output.targets):
+    if any(_same_device(source, target) for target in (settings.output.targets if targets is None else targets)):
         raise UsageError(
             f"{source} cannot be camera and output at once",
             "name your real camera with --camera, a virtual one with --output; vcam devices lists them",
@@ -58,12 +61,12 @@ def refuse_camera_as_output(settings: Settings) -> None:
 
 
 def _same_device(source: str, target: str) -> bool:
-    cameras, outputs = _nodes(source), _nodes(target)
+    cameras, outputs = nodes_of(source), nodes_of(target)
     # a part of a name that several devices have says nothing
     return len(cameras) == 1 and cameras == outputs
 
 
-def _nodes(name: str) -> set[str]:
+def nodes_of(name: str) -> set[str]:
     """The nodes that the name of a camera or an output may mean."""
     if name.startswith("/dev/") or name.isdigit():
         return {os.path.realpath(f"/dev/video{name}" if name.isdigit() else name)}

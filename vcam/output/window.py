@@ -62,8 +62,8 @@ class WindowOutput(AlwaysWatched):
     description = "window"
     live = True
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock = time.monotonic, *, caption: str = "vcam") -> None:
+        self._clock, self._caption = clock, caption
         self._introduced = 0.0
         self.finished = False
         self.on_key: Callable[[str], None] | None = None
@@ -98,7 +98,7 @@ class WindowOutput(AlwaysWatched):
             if pygame.display.get_driver() in ("dummy", "offscreen") and "SDL_VIDEODRIVER" not in os.environ:
                 # SDL's last resort when no display answers: a window that nobody can see
                 raise pygame.error("no display answers")
-            pygame.display.set_caption("vcam")
+            pygame.display.set_caption(self._caption)
             screen = pygame.display.get_desktop_sizes()[0]
             pygame.display.set_mode(_window_size(size, screen), pygame.RESIZABLE)
         except pygame.error as error:

@@ -43,6 +43,17 @@ def save(path: Path, changes: Mapping[str, Any], profile: str = "") -> None:
     replace_file(place_to_write(path), text.replace("\n", "\r\n") if windows else text)
 
 
+def save_where_they_count(path: Path, changes: Mapping[str, Any], profile: str = "") -> str:
+    """Write settings as `save` does: those that the profile in use has into it, others above. Where, for people."""
+    profiles = read_profiles(path)[1]
+    own = {key: value for key, value in changes.items() if profile in profiles and key in profiles[profile].values}
+    common = {key: value for key, value in changes.items() if key not in own}
+    for part, name in ((own, profile), (common, "")):
+        if part:
+            save(path, part, name)
+    return f"{path} [profiles.{profile}]" if own else str(path)
+
+
 def _put(text: str, keys: KeyPath, value: Any, path: Path) -> str:
     """The text with one setting changed, added or, for None, taken out."""
     wanted = _with(parse(text, str(path)), keys, value)

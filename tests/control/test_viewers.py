@@ -1,0 +1,199 @@
+"""What others see, seen by a program beside them: at will, at no cost to anybody, and by this user alone."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import socket
+import stat
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from vcam.control import viewers as module
+from vcam.control.place import make_sockets_folder
+from vcam.control.viewers import MOST, NEXT, Viewers, ViewerServer, viewers_path
+from vcam.control.viewing import VcamEnded, Viewer
+from vcam.errors import DeviceError, VcamError
+from vcam.frames import Frame
+from vcam.testing import pattern_frame
+
+SIZE = (64, 48)
+
+
+class Served:
+    """A server, and a loop that shows a picture whenever it is told to."""
+
+    def __init__(self) -> None:
+        make_sockets_folder()
+        self.here = threading.Event()
+        self.left = threading.Event()
+        self.output: Viewers | None = None
+        self.copied = 0
+        self.server = ViewerServer(viewers_path("control"), self._came, self._gone)
+        self.server.start()
+
+    def _came(self, output: Viewers) -> None:
+        self.output = output
+        self.left.clear()
+        self.here.set()
+
+    def _gone(self, output: Viewers) -> None:
+        self.here.clear()
+        self.left.set()
+
+    def show_until(self, asked: Viewer, frame: Frame, *, card: bool = False) -> tuple[Frame, bool]:
+        """Show the frame over and over until the viewer has it."""
+        assert self.here.wait(30)
+        assert self.output is not None
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(asked.next, 30.0)
+            while not coming.done():
+                (self.output.show if card else self.output.write)(frame)
+            shown = coming.result()
+        assert shown is not None
+        return shown.frame, shown.composited
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    served = Served()
+    yield served
+    served.server.close()
+
+
+def test_a_viewer_sees_each_picture_whole_and_is_told_placeholders(served: Served) -> None:
+    with Viewer() as viewer:
+        for seq, card in ((3, False), (4, True)):
+            frame = pattern_frame(SIZE, seq)
+            seen, composited = served.show_until(viewer, frame, card=card)
+            assert composited is not card
+            assert seen.seq == seq
+            for mine, theirs in zip(seen.planes, frame.planes, strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_picture_stays_until_the_next_is_asked_for(served: Served) -> None:
+    with Viewer() as viewer:
+        seen, _ = served.show_until(viewer, pattern_frame(SIZE, 1))
+        before = seen.packed().copy()
+        assert served.output is not None
+        served.output.write(pattern_frame(SIZE, 2))
+        np.testing.assert_array_equal(seen.packed(), before)
+        with pytest.raises(ValueError, match="read-only"):
+            seen.y[0, 0] = 0
+
+
+def test_another_size_comes_in_other_memory(served: Served) -> None:
+    with Viewer() as viewer:
+        served.show_until(viewer, pattern_frame(SIZE))
+        seen, _ = served.show_until(viewer, pattern_frame((96, 32)))
+        assert seen.size == (96, 32)
+
+
+def test_nothing_is_copied_for_who_does_not_ask(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = []
+    monkeypatch.setattr(module, "_share", lambda size: shared.append(size))
+    with Viewer():
+        assert served.here.wait(30)
+        assert served.output is not None
+        for seq in range(5):
+            served.output.write(pattern_frame(SIZE, seq))
+    assert not shared
+    assert served.left.wait(30)
+
+
+def test_one_that_asks_and_never_reads_holds_nobody_up(served: Served) -> None:
+    stuck = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    stuck.connect(str(viewers_path("control")))
+    stuck.setblocking(False)
+    assert served.here.wait(30)
+    assert served.output is not None
+    frame = pattern_frame(SIZE)
+    for _ in range(20_000):
+        try:
+            stuck.send(NEXT)
+        except OSError:
+            break
+        # returns at once, however full the other end is
+        served.output.write(frame)
+        if not served.here.is_set():
+            break
+    stuck.close()
+    assert served.left.wait(30)
+    with Viewer() as viewer:
+        served.show_until(viewer, frame)
+
+
+def test_nonsense_ends_a_connection_and_no_other(served: Served) -> None:
+    with Viewer() as viewer:
+        served.show_until(viewer, pattern_frame(SIZE))
+        for said in (b"", b"more", b"next" * 16, b"\0"):
+            other = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            other.settimeout(30)
+            other.connect(str(viewers_path("control")))
+            other.send(said)
+            assert other.recv(10) == b""
+            other.close()
+        served.show_until(viewer, pattern_frame(SIZE, 1))
+
+
+def test_the_socket_is_for_this_user_alone(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stat.S_IMODE(viewers_path("control").stat().st_mode) == 0o600
+    monkeypatch.setattr(module, "peer_is_welcome", lambda sock: False)
+    with Viewer() as viewer, pytest.raises(VcamEnded):
+        viewer.next(30)
+    assert not served.here.is_set()
+
+
+def test_a_viewer_says_nothing_to_somebody_else(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vcam.control.client.peer_is_welcome", lambda sock: False)
+    with pytest.raises(VcamError, match="another user"):
+        Viewer()
+
+
+def test_so_many_may_look_and_no_more(served: Served) -> None:
+    crowd = [Viewer() for _ in range(MOST)]
+    served.show_until(crowd[-1], pattern_frame(SIZE))
+    with Viewer() as late, pytest.raises(VcamEnded, match="nobody else"):
+        late.next(30)
+    for viewer in crowd:
+        viewer.close()
+    assert served.left.wait(30)
+
+
+def test_nobody_can_write_into_the_memory_or_cut_it_off(served: Served) -> None:
+    with Viewer() as viewer:
+        descriptors: list[int] = []
+        close = os.close
+        with pytest.MonkeyPatch.context() as patch:
+            # the client's own descriptor, which it would close
+            patch.setattr("vcam.control.viewing.os.close", lambda fd: descriptors.append(fd))
+            served.show_until(viewer, pattern_frame(SIZE))
+        # that of the server, in this same process, is among them
+        for fd in descriptors:
+            if not fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC:
+                pytest.fail("a descriptor that programs would inherit")
+            with pytest.raises(OSError, match="not permitted"):
+                os.ftruncate(fd, 0)
+            with pytest.raises(PermissionError):
+                mmap.mmap(fd, 64)
+            close(fd)
+
+
+def test_the_end_of_vcam_is_told(served: Served) -> None:
+    with Viewer() as viewer:
+        served.show_until(viewer, pattern_frame(SIZE))
+        served.server.close()
+        with pytest.raises(VcamEnded, match="has ended"):
+            viewer.next(30)
+    assert not viewers_path("control").exists()
+
+
+def test_without_a_daemon_there_is_nothing_to_see() -> None:
+    with pytest.raises(DeviceError, match="not running"):
+        Viewer()

@@ -1,0 +1,172 @@
+"""`vcam preview`, `vcam snapshot` and `vcam output` at a daemon that runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.daemon.helpers import PERSON, SIZE, Screen, Steered, run
+from vcam.control.client import ControlClient
+from vcam.control.viewing import Viewer
+from vcam.daemon.base import State
+from vcam.errors import DeviceError, OutputDeviceError, UsageError
+from vcam.output.window import WindowOutput
+
+
+def test_a_preview_is_opened_and_closed_at_will_and_what_is_there_stays(steered: Steered) -> None:
+    life, screen = steered.daemon.life, steered.daemon.screen
+    before = len(screen.numbers)
+    for _ in range(20):
+        with Viewer() as viewer:
+            shown = viewer.next(30)
+            assert shown is not None
+            assert shown.frame.y[30, 10] == pytest.approx(PERSON["one"], abs=4)
+            assert {output["kind"] for output in life.outlets.states if "kind" in output} == {"preview"}
+        steered.daemon.until(lambda: len(life.outlets.outputs) == 1)
+    assert life.state is State.LIVE
+    assert steered.daemon.cameras[0].opened == 1
+    # none of the others has missed a frame for it
+    numbers = screen.numbers[before:]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_somebody_who_looks_has_the_camera_on(quick: None, tmp_path: Path) -> None:
+    screen = Screen()
+    screen.watchers = False
+    steered = Steered(tmp_path, screen=screen)
+    with steered.control, steered.daemon as daemon:
+        daemon.until(lambda: daemon.life.state is State.IDLE)
+        with Viewer() as viewer:
+            daemon.until(lambda: (shown := viewer.next(30)) is not None and shown.composited)
+            daemon.until(lambda: daemon.life.state is State.LIVE)
+        daemon.until(lambda: daemon.life.state is State.IDLE)
+
+
+def test_during_a_pause_the_card_is_seen_and_nothing_else(steered: Steered, client: ControlClient) -> None:
+    client.call("pause")
+    with Viewer() as viewer:
+        for _ in range(3):
+            shown = viewer.next(30)
+            assert shown is not None
+            assert not shown.composited
+
+
+def test_a_preview_alone_does_not_keep_vcam_alive(steered: Steered) -> None:
+    with Viewer() as viewer:
+        viewer.next(30)
+        steered.daemon.screen.fail = OSError("not one of vcam's")
+        steered.daemon.screen._enough = 0
+        steered.daemon.thread.join(30)
+        assert not steered.daemon.thread.is_alive()
+
+
+def test_a_snapshot_is_what_others_see(steered: Steered, tmp_path: Path) -> None:
+    file = tmp_path / "me.png"
+    told = run("snapshot", str(file), "--json")
+    assert json.loads(told.output) == {"file": str(file), "size": list(SIZE), "composited": True}
+    picture = cv2.imread(str(file))
+    assert picture is not None
+    # the background of the daemon, where the person is not: #204080
+    assert picture[30, 80].tolist() == pytest.approx([0x80, 0x40, 0x20], abs=6)
+    error = run("snapshot", str(file)).exception
+    assert isinstance(error, UsageError)
+    assert "exists" in error.message
+    assert run("snapshot", str(file), "--overwrite").exception is None
+    for name in ("me.gif", "me", "me.mp4"):
+        assert isinstance(run("snapshot", str(tmp_path / name)).exception, UsageError)
+
+
+def test_a_snapshot_of_a_pause_says_so(steered: Steered, client: ControlClient, tmp_path: Path) -> None:
+    client.call("pause")
+    told = run("snapshot", str(tmp_path / "pause.jpg"))
+    assert "placeholder" in told.output
+    assert (tmp_path / "pause.jpg").exists()
+
+
+def test_without_a_display_the_preview_says_what_to_do_instead(
+    steered: Steered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    error = run("preview").exception
+    assert isinstance(error, OutputDeviceError)
+    assert (error.exit_status, "vcam snapshot" in error.hint) == (69, True)
+
+
+def test_without_a_vcam_there_is_nothing_to_preview(tmp_path: Path) -> None:
+    for words in (["preview"], ["snapshot", str(tmp_path / "x.png")], ["output", "list"], ["output", "add", "null"]):
+        assert isinstance(run(*words).exception, DeviceError)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_the_preview_shows_the_picture_in_a_window_until_it_is_closed(
+    steered: Steered, monkeypatch: pytest.MonkeyPatch, mirror: bool
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setenv("DISPLAY", ":none")
+    seen = []
+
+    def write(window: WindowOutput, frame: object) -> None:
+        seen.append((window.description, frame.y[30, 10], frame.y[30, 85]))  # type: ignore[attr-defined]
+        window.finished = len(seen) >= 3
+
+    monkeypatch.setattr(WindowOutput, "write", write)
+    told = run("preview", *(["--mirror"] if mirror else []))
+    assert told.exception is None
+    left, right = seen[-1][1:]
+    person, place = (right, left) if mirror else (left, right)
+    assert person == pytest.approx(PERSON["one"], abs=4)
+    assert place < 100
+    assert steered.daemon.life.state is State.LIVE
+
+
+def test_the_preview_ends_with_vcam(quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setenv("DISPLAY", ":none")
+    steered = Steered(tmp_path)
+    monkeypatch.setattr(WindowOutput, "write", lambda window, frame: steered.daemon.life.stop())
+
+    def serve() -> None:
+        with steered.control:
+            steered.daemon.thread.join(30)
+
+    serving = threading.Thread(target=serve)
+    with steered.daemon:
+        serving.start()
+        told = run("preview")
+    serving.join(30)
+    assert told.exception is None
+    assert "vcam has ended" in told.output
+
+
+def test_outputs_come_and_go_while_vcam_runs(steered: Steered, tmp_path: Path) -> None:
+    file = tmp_path / "talk.y4m"
+    assert "started" in run("output", "add", str(file)).output
+    listed = json.loads(run("output", "list", "--json").output)
+    assert [each["target"] for each in listed] == ["null", str(file)]
+    steered.daemon.more(20)
+    # by another name of the same file
+    os.symlink(tmp_path, tmp_path / "other")
+    assert "stopped" in run("output", "remove", str(tmp_path / "other" / "talk.y4m")).output
+    assert file.stat().st_size > SIZE[0] * SIZE[1]
+    assert len(steered.daemon.life.outlets.outputs) == 1
+    assert str(file) not in run("output", "list").output
+
+
+def test_what_cannot_be_added_or_removed_is_said_with_its_cure(steered: Steered, tmp_path: Path) -> None:
+    (tmp_path / "here.mkv").write_bytes(b"of value")
+    for words, hint in (
+        (["add", "window"], "preview"), (["add", "-"], "y4m"), (["add", "null"], "list"), (["add", "x.doc"], "use"),
+        (["add", str(tmp_path / "here.mkv")], "overwrite"), (["remove", "/dev/video77"], "list"),
+        (["add", "/dev/video99"], ""),
+    ):  # fmt: skip
+        error = run("output", *words).exception
+        assert error is not None, words
+        assert hint in getattr(error, "hint", ""), words
+    assert (tmp_path / "here.mkv").read_bytes() == b"of value"
+    assert len(steered.daemon.life.outlets.outputs) == 1

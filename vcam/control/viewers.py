@@ -1,0 +1,270 @@
+"""The finished picture for other programs of this user: a preview, a snapshot, whoever wants to see what others see.
+
+A viewer connects to a socket of its own beside the control socket and asks for one picture at a time. The loop copies
+the next one into memory that both share, and says so. So a viewer that is slow or hangs costs nothing, and nothing is
+copied or encoded while nobody asks. As long as there are viewers they are an output among the others; a pause, a lesson
+and a hanging loop are for them what they are for all.
+
+The socket is of the kind SOCK_SEQPACKET. A viewer sends `NEXT`. It gets a JSON object: `size` ([width, height]),
+`composited` (false for a placeholder), `timestamp` and `seq`. With it comes, if the memory is another one than before,
+its descriptor (SCM_RIGHTS): the picture as I420 of limited range, to be mapped for reading. It stays as it is until the
+viewer asks for the next.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import logging
+import mmap
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from vcam.control.place import check_name, peer_is_welcome, sockets_folder
+from vcam.frames import Frame
+from vcam.types import Size
+
+log = logging.getLogger(__name__)
+
+NEXT = b"next"
+"""What a viewer sends for one picture."""
+
+MOST = 8
+"""Viewers at once; further ones are turned away."""
+
+REST = 0.002
+"""Seconds for which the thread rests after each turn: who asks without end must not be felt by the loop."""
+
+_FUTURE_WRITE = 0x10
+"""F_SEAL_FUTURE_WRITE, which Python does not name: nobody else can map the memory for writing. Linux 5.1."""
+
+
+class About(msgspec.Struct, frozen=True):
+    """What is said of a picture."""
+
+    size: tuple[int, int]
+    composited: bool
+    timestamp: float
+    seq: int
+
+
+def viewers_path(name: str) -> Path:
+    """The socket for the viewers of the daemon of that name."""
+    return sockets_folder() / f"{check_name(name)}.frames"
+
+
+class _Viewer:
+    """One connection, and the memory that it shares."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.wants = False
+        self._frame: Frame | None = None
+
+    def give(self, frame: Frame, *, composited: bool) -> None:
+        """Copy a picture and tell of it; never waits. Raises `OSError` if the viewer is not to be had any more."""
+        descriptor = -1
+        if self._frame is None or self._frame.size != frame.size:
+            descriptor, self._frame = _share(frame.size)
+        try:
+            self._frame.copy_from(frame)
+            about = About(frame.size, composited, frame.timestamp, frame.seq)
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))] if descriptor >= 0 else []
+            self.socket.sendmsg([msgspec.json.encode(about)], rights)
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+def _share(size: Size) -> tuple[int, Frame]:
+    """Memory for pictures of a size that others can neither write to nor make smaller, and a frame in it."""
+    count = size[0] * size[1] * 3 // 2
+    descriptor = os.memfd_create("vcam-shown", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(descriptor, count)
+        memory = mmap.mmap(descriptor, count)
+        # what could be cut off would kill this process, not the one that did it
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _FUTURE_WRITE)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, Frame.wrap(np.frombuffer(memory, np.uint8), *size)
+
+
+class Viewers:
+    """All viewers as one output, see `vcam.output.base.Output`; it is there only as long as there are any."""
+
+    description = "preview"
+    live = True
+    finished = False
+    any_thread = True
+    """See `vcam.output.base.Output`."""
+    only_looks = True
+    """Whether vcam goes on does not depend on it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._viewers: list[_Viewer] = []
+
+    def open(self, size: Size, fps: float) -> None:
+        """Nothing is needed: memory comes with the first picture."""
+
+    def resize(self, size: Size) -> None:
+        """As `open`."""
+
+    def watched(self) -> bool:
+        return bool(self._viewers)
+
+    def fileno(self) -> int | None:
+        return None
+
+    def write(self, frame: Frame) -> None:
+        """A finished picture, for those who have asked."""
+        self._give(frame, composited=True)
+
+    def show(self, still: Frame) -> None:
+        """A placeholder; see `vcam.output.base.ShowsStills`."""
+        self._give(still, composited=False)
+
+    def _give(self, frame: Frame, *, composited: bool) -> None:
+        with self._lock:
+            for viewer in self._viewers:
+                if viewer.wants:
+                    viewer.wants = False
+                    try:
+                        viewer.give(frame, composited=composited)
+                    except (OSError, MemoryError, ValueError) as error:
+                        log.info("a viewer is dropped: %s", error)
+                        with contextlib.suppress(OSError):
+                            viewer.socket.shutdown(socket.SHUT_RDWR)
+
+    def status(self) -> dict[str, Any]:
+        """See `vcam.daemon.outlets.Reporting`."""
+        return {"kind": "preview", "viewers": len(self._viewers)}
+
+    def close(self) -> None:
+        """The server lets go of the viewers."""
+
+    def abort(self) -> None:
+        """As `close`."""
+
+    def ask(self, viewer: _Viewer) -> None:
+        """The viewer wants the next picture."""
+        with self._lock:
+            viewer.wants = True
+
+    def change(self, viewers: list[_Viewer]) -> None:
+        """From now on there are these."""
+        with self._lock:
+            self._viewers = viewers
+
+
+class ViewerServer:
+    """Takes viewers in, in a thread of its own that sleeps while there are none."""
+
+    def __init__(self, path: Path, came: Callable[[Viewers], object], gone: Callable[[Viewers], object]) -> None:
+        """came, gone: called in the server's thread with the output, for the first viewer and after the last.
+
+        The caller holds the daemon's name: what lies at `path` is of one that is dead. Raises `OSError`.
+        """
+        self._path, self._came, self._gone = path, came, gone
+        self._output = Viewers()
+        self._viewers: dict[int, _Viewer] = {}
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        path.unlink(missing_ok=True)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            # nobody can connect before `listen`, and by then the mode is right
+            self._listener.bind(str(path))
+            path.chmod(0o600)
+            self._listener.listen(MOST)
+            self._listener.setblocking(False)
+        except BaseException:
+            self._listener.close()
+            os.close(self._wake)
+            raise
+        self._thread = threading.Thread(target=self._run, name="vcam-viewers", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let go of all viewers and remove the socket. May be called twice."""
+        if self._wake < 0:
+            return
+        os.eventfd_write(self._wake, 1)
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+        if not self._thread.is_alive():
+            os.close(self._wake)
+        self._wake = -1
+        self._path.unlink(missing_ok=True)
+
+    def _run(self) -> None:
+        poll, wake = select.poll(), self._wake
+        poll.register(self._listener, select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == wake:
+                    self._end()
+                    return
+                if descriptor == self._listener.fileno():
+                    self._accept(poll)
+                else:
+                    self._read(descriptor, poll)
+            time.sleep(REST)
+
+    def _accept(self, poll: select.poll) -> None:
+        try:
+            sock, _ = self._listener.accept()
+        except OSError as error:
+            log.warning("there cannot be another viewer: %s", error.strerror)
+            time.sleep(0.1)
+            return
+        if len(self._viewers) >= MOST or not peer_is_welcome(sock):
+            sock.close()
+            return
+        sock.setblocking(False)
+        self._viewers[sock.fileno()] = _Viewer(sock)
+        poll.register(sock, select.POLLIN)
+        self._output.change(list(self._viewers.values()))
+        if len(self._viewers) == 1:
+            self._came(self._output)
+
+    def _read(self, descriptor: int, poll: select.poll) -> None:
+        viewer = self._viewers[descriptor]
+        try:
+            asked = viewer.socket.recv(64)
+        except BlockingIOError:
+            return
+        except OSError:
+            asked = b""
+        if asked == NEXT:
+            self._output.ask(viewer)
+            return
+        # it has gone, or speaks of something else
+        poll.unregister(descriptor)
+        del self._viewers[descriptor]
+        self._output.change(list(self._viewers.values()))
+        viewer.socket.close()
+        if not self._viewers:
+            self._gone(self._output)
+
+    def _end(self) -> None:
+        self._output.change([])
+        for viewer in self._viewers.values():
+            viewer.socket.close()
+        self._listener.close()

@@ -1,0 +1,117 @@
+"""The other end of `vcam.control.viewers`: what others see, picture by picture."""
+
+from __future__ import annotations
+
+import array
+import mmap
+import os
+import select
+import socket
+import time
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from vcam.control.client import connected
+from vcam.control.place import DEFAULT_NAME
+from vcam.control.viewers import MOST, NEXT, About, viewers_path
+from vcam.errors import UsageError, VcamError
+from vcam.frames import Frame, check_size
+
+_LONGEST = 4096
+_about = msgspec.json.Decoder(About)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What others are shown: limited range, read only, and valid until the viewer asks for the next.
+
+    composited: a finished picture; else one of vcam's placeholders.
+    """
+
+    frame: Frame
+    composited: bool
+
+
+class Viewer:
+    """Sees what others see; a context manager. Not thread safe. The camera is on as long as there is one.
+
+    with Viewer() as viewer:
+        shown = viewer.next()
+    """
+
+    def __init__(self, name: str = DEFAULT_NAME) -> None:
+        """Connect. Raises `DeviceError` if no daemon of that name runs, `VcamError` if who listens is not this user."""
+        self._socket = connected(name, viewers_path(name), socket.SOCK_SEQPACKET)
+        self._socket.setblocking(False)
+        self._frame: Frame | None = None
+        self._asked = False
+
+    def next(self, timeout: float = 1.0) -> Shown | None:
+        """The next picture, of those that are finished from now on; None if there is none within `timeout` seconds.
+
+        Raises `VcamEnded` when vcam has.
+        """
+        end = time.monotonic() + timeout
+        try:
+            if not self._asked:
+                self._socket.send(NEXT)
+                self._asked = True
+            poll = select.poll()
+            poll.register(self._socket, select.POLLIN)
+            if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+                return None
+            return self._take()
+        except OSError as error:
+            raise self._ended from error
+
+    @property
+    def _ended(self) -> VcamEnded:
+        return VcamEnded(seen=self._frame is not None)
+
+    def _take(self) -> Shown:
+        room = socket.CMSG_SPACE(array.array("i", [0]).itemsize)
+        said, rights, *_ = self._socket.recvmsg(_LONGEST, room, socket.MSG_CMSG_CLOEXEC)
+        if not said:
+            raise self._ended
+        self._asked = False
+        descriptors = array.array("i")
+        for level, kind, data in rights:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+        try:
+            return self._shown(_about.decode(said), descriptors)
+        except (ValueError, UsageError) as error:
+            raise VcamError("vcam has sent what is no picture", "is it of another version? vcam stop, start") from error
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _shown(self, about: About, descriptors: array.array[int]) -> Shown:
+        if descriptors:
+            width, height = check_size(*about.size)
+            memory = mmap.mmap(descriptors[0], width * height * 3 // 2, prot=mmap.PROT_READ)
+            self._frame = Frame.wrap(np.frombuffer(memory, np.uint8), width, height)
+        if self._frame is None or self._frame.size != about.size:
+            raise ValueError("a picture without memory")
+        self._frame.timestamp, self._frame.seq = about.timestamp, about.seq
+        return Shown(self._frame, about.composited)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def __enter__(self) -> Viewer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class VcamEnded(VcamError):
+    """The vcam that was looked at has ended, or lets nobody look any more."""
+
+    def __init__(self, *, seen: bool) -> None:
+        """seen: whether there was a picture before."""
+        nobody = f"vcam lets nobody else look: {MOST} do already, or it has just ended"
+        super().__init__("vcam has ended" if seen else nobody, "vcam status tells what it does")

@@ -1,0 +1,281 @@
+"""What the panel answers: its page, requests of the page, and one socket on which it tells the page what happens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from vcam import __version__
+from vcam.errors import UsageError, VcamError
+from vcam.settings import load
+from vcam.web import gallery, talk
+from vcam.web.described import chain_written, filters_described, settings_described
+from vcam.web.guard import Guard
+from vcam.web.look import Look
+
+_log = logging.getLogger(__name__)
+
+PAGE = Path(__file__).with_name("page")
+
+_LONGEST = 64 << 10
+"""Bytes of a request that is no file."""
+_WAITING = 64
+"""Things to tell a page that reads none; older ones are dropped."""
+
+Answer = Callable[[Any], Any]
+"""What a request does with its JSON; runs in a thread."""
+
+
+def make_app(name: str, token: str, port: int) -> Guard:
+    """The panel for the vcam of that name, for whoever has the token."""
+    panel = _Panel(name)
+    routes = [
+        Route("/", _page),
+        Route("/api/enter", panel.enter, methods=["POST"]),
+        Route("/api/about", panel.about),
+        Route("/api/call", _answering(panel.call), methods=["POST"]),
+        Route("/api/filters", _answering(panel.filters), methods=["POST"]),
+        Route("/api/keep", _answering(lambda _: talk.keep(name)), methods=["POST"]),
+        Route("/api/start", _answering(lambda _: _start(name)), methods=["POST"]),
+        Route("/api/doctor", _answering(lambda _: _doctor()), methods=["POST"]),
+        Route("/api/backgrounds", panel.backgrounds),
+        Route("/api/backgrounds/{file}", panel.add, methods=["PUT"]),
+        Route("/api/backgrounds/{file}", panel.remove, methods=["DELETE"]),
+        Route("/api/small/{file}", panel.small),
+        WebSocketRoute("/api/live", panel.live),
+        Mount("/page", StaticFiles(directory=PAGE)),
+    ]
+    guard = Guard(Starlette(routes=routes), token, port)
+    panel.guard = guard
+    return guard
+
+
+async def _page(request: Request) -> Response:
+    return FileResponse(PAGE / "index.html")
+
+
+def _refused(error: VcamError) -> Response:
+    return JSONResponse(gallery.sentence(error), status_code=400)
+
+
+async def _body(request: Request) -> Any:
+    """A request's JSON. Raises `UsageError` for what is none, or is too long."""
+    data = b""
+    async for piece in request.stream():
+        data += piece
+        if len(data) > _LONGEST:
+            raise UsageError("the request is too long", "send less at once")
+    try:
+        return json.loads(data or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise UsageError("the request is no JSON", "reload the page") from error
+
+
+def _answering(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return JSONResponse(await asyncio.to_thread(answer, await _body(request)))
+        except VcamError as error:
+            return _refused(error)
+
+    return endpoint
+
+
+def _start(name: str) -> dict[str, Any]:
+    talk.start(name)
+    return {}
+
+
+def _doctor() -> list[dict[str, Any]]:
+    from vcam.doctor.examine import examine
+    from vcam.errors import ConfigError
+    from vcam.machine.host import Machine
+    from vcam.machine.inventory import take_inventory
+    from vcam.settings import Settings, config_path
+
+    settings: Settings | ConfigError
+    try:
+        settings = load().settings
+    except ConfigError as error:
+        settings = error
+    return [
+        {"name": found.name, "status": found.status.value, "seen": found.seen, "cure": list(found.cure)}
+        for found in examine(Machine(), settings, config_path(), take_inventory)
+    ]
+
+
+class _Panel:
+    """The vcam that is spoken of."""
+
+    guard: Guard
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def enter(self, request: Request) -> Response:
+        """The token, handed over once, becomes a cookie."""
+        try:
+            given = (await _body(request)).get("token")
+        except (UsageError, AttributeError):
+            given = None
+        if not self.guard.is_token(given):
+            return JSONResponse({"error": "this link is of an earlier panel", "hint": "vcam panel"}, status_code=403)
+        answer = JSONResponse({})
+        answer.set_cookie(self.guard.cookie, str(given), httponly=True, samesite="strict", path="/")
+        return answer
+
+    async def about(self, request: Request) -> Response:
+        return JSONResponse(
+            {
+                "version": __version__,
+                "name": self._name,
+                "settings": settings_described(),
+                "filters": filters_described(),
+            }
+        )
+
+    def call(self, body: Any) -> Any:
+        if not isinstance(body, dict):
+            raise UsageError("the request is no request", "reload the page")
+        return talk.call(self._name, str(body.get("method", "")), body.get("params") or {})
+
+    def filters(self, body: Any) -> Any:
+        if not isinstance(body, dict) or not isinstance(body.get("chain"), list):
+            raise UsageError("the request is no chain of filters", "reload the page")
+        return talk.call(self._name, "set", {"filters.chain": chain_written(body["chain"])})
+
+    async def backgrounds(self, request: Request) -> Response:
+        return JSONResponse(await asyncio.to_thread(gallery.listed))
+
+    async def small(self, request: Request) -> Response:
+        def make() -> bytes:
+            return gallery.small(gallery.path_of(request.path_params["file"]))
+
+        try:
+            return Response(await asyncio.to_thread(make), media_type="image/jpeg")
+        except VcamError as error:
+            return _refused(error)
+
+    async def add(self, request: Request) -> Response:
+        name = request.path_params["file"]
+        try:
+            length = request.headers.get("content-length", "")
+            if length.isdecimal() and int(length) > (most := gallery.most_bytes(name)):
+                raise UsageError(f"{name} is larger than {most >> 20} MB", "make it smaller")
+            with await asyncio.to_thread(gallery.Arriving, name) as arriving:
+                async for piece in request.stream():
+                    await asyncio.to_thread(arriving.add, piece)
+                path = await asyncio.to_thread(arriving.keep)
+        except VcamError as error:
+            return _refused(error)
+        return JSONResponse({"name": path.name, "path": str(path)})
+
+    async def remove(self, request: Request) -> Response:
+        try:
+            await asyncio.to_thread(gallery.remove, request.path_params["file"])
+        except VcamError as error:
+            return _refused(error)
+        return JSONResponse({})
+
+    async def live(self, socket: WebSocket) -> None:
+        """JSON of what happens goes out; `{"look": true}` asks for one picture, `{"look": false}` ends looking."""
+        await socket.accept()
+        page = _Page(socket, self._name)
+        try:
+            await page.serve()
+        finally:
+            await page.close()
+
+
+class _Page:
+    """One page that is open."""
+
+    def __init__(self, socket: WebSocket, name: str) -> None:
+        self._socket, self._name = socket, name
+        self._loop = asyncio.get_running_loop()
+        self._told: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_WAITING)
+        self._over = Event()
+        self._wanted = asyncio.Event()
+        self._hidden = True
+        self._tasks = [
+            asyncio.create_task(self._send()),
+            asyncio.create_task(self._look()),
+            asyncio.create_task(asyncio.to_thread(talk.follow, name, self._tell, self._over)),
+        ]
+
+    async def serve(self) -> None:
+        with suppress(WebSocketDisconnect, ValueError, KeyError, TypeError):
+            while True:
+                asked = json.loads(await self._socket.receive_text())
+                self._hidden = not asked["look"]
+                self._wanted.set()
+
+    async def close(self) -> None:
+        self._over.set()
+        self._hidden = True
+        self._wanted.set()
+        for task in self._tasks[:2]:
+            task.cancel()
+        await asyncio.gather(*self._tasks[:2], return_exceptions=True)
+
+    def _tell(self, event: str, contents: Any) -> None:
+        """From the thread that listens to vcam."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._put, {"event": event, "is": contents})
+
+    def _put(self, message: dict[str, Any]) -> None:
+        if self._told.full():
+            self._told.get_nowait()
+        self._told.put_nowait(message)
+
+    async def _send(self) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError):
+            while True:
+                await self._socket.send_text(json.dumps(await self._told.get()))
+
+    async def _look(self) -> None:
+        look: Look | None = None
+        try:
+            while not self._over.is_set():
+                await self._wanted.wait()
+                self._wanted.clear()
+                if self._hidden:
+                    _close(look)
+                    look = None
+                    continue
+                picture = None
+                try:
+                    if look is None:
+                        look = await asyncio.to_thread(Look, self._name)
+                    picture = await asyncio.to_thread(look.picture)
+                except VcamError:
+                    # `follow` says why; the page asks again
+                    _close(look)
+                    look = None
+                    await asyncio.sleep(0.5)
+                if picture is None:
+                    self._put({"event": "no picture", "is": {}})
+                else:
+                    await self._socket.send_bytes(picture)
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+        finally:
+            _close(look)
+
+
+def _close(look: Look | None) -> None:
+    if look:
+        look.close()

@@ -1,0 +1,166 @@
+"""The panel's side of the control socket: requests of the page, and what the page is told as it happens.
+
+Only methods that change a running vcam are let through. The page never sees a key: `get` and `status` are without.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import IO, Any
+
+from vcam import folders
+from vcam.control.client import ControlClient
+from vcam.errors import UsageError, VcamError
+from vcam.settings import FIELDS, Field, load
+from vcam.settings.loading import read_profiles
+from vcam.settings.saving import save_where_they_count
+from vcam.settings.tree import flatten
+from vcam.web.described import chain_described
+
+METHODS = frozenset({
+    "set", "background", "profile", "pause", "resume", "reload", "stream_start", "stream_stop", "record_start",
+    "record_stop", "room_learn", "room_forget", "stop",
+})  # fmt: skip
+"""What a page may ask for."""
+
+_AGAIN = 1.0
+"""Seconds after which a vcam that was not there is looked for again, and settings are compared."""
+_STARTS = 20.0
+"""Seconds that a vcam may take to begin."""
+
+
+def call(name: str, method: str, params: Any) -> Any:
+    """The result of a method that a page may ask for. Raises `UsageError` for another, and what the daemon answers."""
+    if method not in METHODS:
+        raise UsageError(f"a page may not ask for {method!r}", "use the command line")
+    with ControlClient(name) as vcam:
+        return vcam.call(method, params)
+
+
+def settings(name: str) -> dict[str, Any]:
+    """The values of the running vcam, its filters taken apart, and the profiles there are."""
+    with ControlClient(name) as vcam:
+        values, status = vcam.call("get"), vcam.call("status")
+    return _settings(values, status)
+
+
+def _settings(values: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
+    try:
+        profiles = list(read_profiles(Path(status["config"]))[1])
+    except VcamError:
+        profiles = []
+    return {
+        "values": values,
+        "chain": chain_described(list(values.get("filters.chain") or [])),
+        "profiles": profiles,
+        "profile": status["profile"],
+    }
+
+
+def keep(name: str) -> dict[str, Any]:
+    """Write what was changed since the start into the config file, for good; `saved` has the keys and `place` where.
+
+    What is shown without its secrets is left out: it is whole in the file already, or was given on the command line.
+    """
+    with ControlClient(name) as vcam:
+        values, status = vcam.call("get"), vcam.call("status")
+    path = Path(status["config"])
+    written = flatten(load(profile=status["profile"], environ={}, path=path).settings)
+    changes = {
+        key: value
+        for key, value in values.items()
+        if (field := FIELDS.get(key))
+        and field.live
+        and not (field.secret or field.address)
+        and _differs(value, written[key])
+    }
+    place = save_where_they_count(path, changes, status["profile"]) if changes else str(path)
+    return {"saved": list(changes), "place": place}
+
+
+def _may_be_kept(field: Field) -> bool:
+    return field.live and not (field.secret or field.address)
+
+
+def _differs(value: Any, written: Any) -> bool:
+    return (list(value) if isinstance(value, list | tuple) else value) != (
+        list(written) if isinstance(written, list | tuple) else written
+    )
+
+
+def start(name: str) -> None:
+    """Start a vcam that goes on when the panel has ended. Raises `VcamError` with its last words if it does not begin.
+
+    What it says goes into `start.log` of the state folder.
+    """
+    command = [sys.executable, "-m", "vcam", "start", *([] if name == "control" else ["--name", name])]
+    with _log() as log:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+        )
+        end = time.monotonic() + _STARTS
+        while time.monotonic() < end:
+            if child.poll() is not None:
+                log.seek(0)
+                words = log.read(4096).decode("utf-8", "replace").strip().splitlines()
+                said = words[0].removeprefix("vcam: ") if words else "vcam ended at once"
+                raise VcamError(said, "vcam doctor tells more")
+            try:
+                with ControlClient(name, timeout=2) as vcam:
+                    vcam.call("version")
+                    return
+            except VcamError:
+                time.sleep(0.1)
+    raise VcamError("vcam did not begin", "vcam doctor tells more")
+
+
+def _log() -> IO[bytes]:
+    """Where a vcam that the panel starts may say something; nowhere to be found if there is no state folder."""
+    path = folders.own("state") / "start.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "r+b")
+    except OSError:
+        return tempfile.TemporaryFile(dir=folders.scratch())
+
+
+def follow(name: str, tell: Callable[[str, Any], None], over: Event) -> None:
+    """Tell of everything that happens until `over`: "status", "settings", "state", "learning", and "gone" with why.
+
+    Runs in a thread of its own. A vcam that ends, or is not there yet, is waited for.
+    """
+    while not over.is_set():
+        try:
+            _follow_one(name, tell, over)
+        except VcamError as error:
+            tell("gone", {"error": error.message, "hint": error.hint})
+        except OSError as error:
+            tell("gone", {"error": f"vcam does not answer: {error}", "hint": "vcam status tells whether it runs"})
+        over.wait(_AGAIN)
+
+
+def _follow_one(name: str, tell: Callable[[str, Any], None], over: Event) -> None:
+    known: dict[str, Any] = {}
+    looked = 0.0
+    with ControlClient(name) as listener, ControlClient(name) as asker:
+        listener.call("subscribe", {"events": ["state", "metrics", "learning"]})
+        for event, contents in listener.notifications():
+            if over.is_set():
+                return
+            if event != "metrics":
+                tell(event, contents)
+                continue
+            tell("status", contents)
+            if time.monotonic() - looked >= _AGAIN / 2:
+                looked = time.monotonic()
+                now = _settings(asker.call("get"), contents)
+                if now != known:
+                    known = now
+                    tell("settings", now)
