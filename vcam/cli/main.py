@@ -26,6 +26,7 @@ COMMANDS = {
     "mask": "vcam.cli.files",
     "bench": "vcam.cli.bench",
     "eval": "vcam.cli.eval",
+    "train": "vcam.cli.train",
     "compare": "vcam.cli.compare",
     "filters": "vcam.cli.filters",
     "models": "vcam.cli.models",

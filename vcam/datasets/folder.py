@@ -108,16 +108,17 @@ def read_pair(pair: Pair, size: Size | None = None) -> Iterator[tuple[Frame, U8]
 
 def _picture(pair: Pair, size: Size | None) -> Iterator[tuple[Frame, U8]]:
     picture, turn = read_turned(pair.source)
-    matte = _fitting(pair, picture, turn)
+    matte = fitting_matte(pair, picture, turn)
     wanted = size or (picture.shape[1], picture.shape[0])
-    yield bgr_to_frame(_scaled(picture, wanted)), _scaled(matte, wanted)
+    yield bgr_to_frame(scaled(picture, wanted)), scaled(matte, wanted)
 
 
-def _fitting(pair: Pair, picture: U8, turn: int) -> U8:
+def fitting_matte(pair: Pair, picture: U8, turn: int) -> U8:
     """The matte of an upright picture of the same shape, which EXIF had turned by `turn`; it is not scaled yet.
 
     A matte may have been made of the picture as it is stored, by a program that knows nothing of EXIF. If its shape
-    tells, it is turned as well; where it does not, it is taken to be upright, and that is said.
+    tells, it is turned as well; where it does not, it is taken to be upright, and that is said. Raises as `read_raw`
+    does, and `InputError` for what is no matte, or of another shape.
     """
     raw = read_raw(pair.matte)
     matte = matte_of(pair.matte, raw)
@@ -147,7 +148,8 @@ def _alike(matte: U8, picture: U8) -> bool:
     return bool(abs(wide * height - high * width) <= max(height, width, high, wide))
 
 
-def _scaled(picture: U8, size: Size) -> U8:
+def scaled(picture: U8, size: Size) -> U8:
+    """A picture or matte in another size, (width, height), without aliasing; itself if it has that size."""
     if picture.shape[1::-1] == size:
         return picture
     smaller = size[0] * size[1] < picture.shape[0] * picture.shape[1]

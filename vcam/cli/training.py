@@ -1,0 +1,374 @@
+"""What `vcam train` does: options become a recipe, and what happens becomes a bar, lines and a table."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vcam.cli.main import INTERRUPTED
+from vcam.errors import UsageError, VcamError
+from vcam.printable import few, json_text, printable
+from vcam.signals import stop_on_signals
+
+if TYPE_CHECKING:
+    from vcam.train.recipe import Recipe
+    from vcam.train.session import Outcome
+
+MINUTES = 10.0
+_LOSSES = {"cross-entropy": 1.0, "dice": 1.0}
+_STEP_S = 0.2
+"""Seconds from one line or drawing of steps to the next."""
+
+_LONGER = ("epochs", "minutes", "workers", "patience")
+"""What may be changed when a run goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was given on the command line."""
+
+    data: Path | None
+    out: Path | None
+    preview: Path | None
+    config: Path | None
+    resume: bool
+    as_json: bool
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that were given."""
+        return {name: value for name, value in self.options.items() if value not in (None, ())}
+
+
+def carry_out(wishes: Wishes) -> int:
+    """Train as somebody wishes; the exit status."""
+    check_extra()
+    try:
+        return _carry_out(wishes)
+    except VcamError:
+        # of several processes, the first one speaks
+        if _rank():
+            raise SystemExit(1) from None
+        raise
+
+
+def check_extra() -> None:
+    """Raise `UsageError` without PyTorch or Fabric, with how to get them."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "lightning_fabric") if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"training needs {' and '.join(missing)}, which {'are' if len(missing) > 1 else 'is'} not installed",
+            "pip install 'vcam[train]'; without a GPU by NVIDIA first: "
+            "pip install torch --index-url https://download.pytorch.org/whl/cpu (0.8 GB, not 5.4)",
+        )
+
+
+def _rank() -> int:
+    rank = os.environ.get("RANK", "0")
+    return int(rank) if rank.isdigit() else 0
+
+
+def _carry_out(wishes: Wishes) -> int:
+    recipe = recipe_of(wishes)
+    if wishes.preview:
+        return _preview(recipe, wishes.preview)
+    if wishes.out is None:
+        raise UsageError("a training needs a folder to go into", "--out RUN")
+    from vcam.train.session import Session
+
+    with _shown(wishes, recipe) as tell:
+        session = Session(recipe, wishes.out, resume=wishes.resume, tell=tell)
+        with stop_on_signals(session.stop) as seen:
+            outcome = session.run()
+    if _rank():
+        return 0
+    _report(wishes, outcome)
+    if outcome.ended:
+        return 0
+    return INTERRUPTED if not seen or seen[0] == signal.SIGINT else 128 + seen[0]
+
+
+def recipe_of(wishes: Wishes) -> Recipe:
+    """The recipe that the options come to. Raises `UsageError`, `InputError`."""
+    import msgspec
+
+    from vcam.train import runs
+    from vcam.train.recipe import Recipe, read_recipe
+
+    given = _converted(wishes)
+    if wishes.resume:
+        if wishes.out is None:
+            raise UsageError("which run is to go on?", "--out RUN")
+        if not (wishes.out / runs.LAST).exists():
+            raise UsageError(f"there is nothing in {wishes.out} to go on with", "leave --resume away to begin")
+        recipe = read_recipe(wishes.out / runs.RECIPE)
+        _refuse_changes(recipe, given, wishes.out)
+        given = {name: value for name, value in given.items() if name in _LONGER}
+        if "minutes" in given or "epochs" in given:
+            given = {"minutes": 0.0, "epochs": 0, **given}
+        return msgspec.structs.replace(recipe, **given)
+    if wishes.config:
+        base = msgspec.structs.replace(read_recipe(wishes.config), made={})
+        if "minutes" in given or "epochs" in given:
+            given = {"minutes": 0.0, "epochs": 0, **given}
+        if given.get("network", base.network) != base.network:
+            # what was said of another architecture
+            given = {"size": _kind(given["network"]).size, "options": {"norm": True}, **given}
+        return msgspec.structs.replace(base, **given)
+    if "data" not in given:
+        raise UsageError("which pictures?", "vcam train DATA --network NAME --out RUN")
+    if "network" not in given:
+        raise UsageError("which architecture?", "--network NAME; vcam train list has them")
+    return Recipe(**{**_defaults(given), **given})
+
+
+def _converted(wishes: Wishes) -> dict[str, Any]:
+    """What was given, as the recipe has it."""
+    given = dict(wishes.given)
+    if wishes.data is not None:
+        given["data"] = os.path.abspath(wishes.data)
+    if "network" in given:
+        given["network"] = _kind(given["network"]).name
+    if "size" in given:
+        from vcam.settings import parse_size
+
+        given["size"] = parse_size(given["size"])
+    for name in ("start", "encoder"):
+        if name in given:
+            given[name] = os.path.abspath(given[name])
+    if given.get("backdrops", "none") != "none":
+        from vcam.folders import expand
+
+        given["backdrops"] = os.path.abspath(expand(given["backdrops"]))
+    if "loss" in given:
+        given["losses"] = dict(_loss(words) for words in given.pop("loss"))
+    if "teacher" in given:
+        given["losses"] = {"distillation": 1.0, **given.get("losses", _LOSSES)}
+    if "option" in given:
+        given["options"] = {"norm": True, **dict(_architecture_option(words) for words in given.pop("option"))}
+    if given.get("prior"):
+        given["options"] = {"norm": True, **given.get("options", {}), "channels": 4}
+    if given.get("precision") == "auto":
+        del given["precision"]
+    return given
+
+
+def _kind(name: str) -> Any:
+    """The architecture of that name. Raises `UsageError` with the nearest one."""
+    import difflib
+
+    from vcam.train.nets.registry import ARCHITECTURES, architecture
+
+    if name not in ARCHITECTURES and (close := difflib.get_close_matches(name, ARCHITECTURES, 1, 0.5)):
+        shown = printable(name)
+        raise UsageError(f"there is no architecture {shown}", f"did you mean {close[0]}? vcam train list has all")
+    return architecture(name)
+
+
+def _loss(words: str) -> tuple[str, float]:
+    name, equals, weight = words.partition("=")
+    try:
+        return name, float(weight) if equals else 1.0
+    except ValueError as error:
+        raise UsageError(f"{printable(words)} gives no weight", f"--loss {printable(name)}=0.5") from error
+
+
+def _architecture_option(words: str) -> tuple[str, Any]:
+    name, equals, value = words.partition("=")
+    if not equals or not name.isidentifier():
+        raise UsageError(f"{printable(words)} is no option of an architecture", "--option width=1.0")
+    if value.lower() in ("true", "false"):
+        return name, value.lower() == "true"
+    for number in (int, float):
+        try:
+            return name, number(value)
+        except ValueError:
+            continue
+    return name, value
+
+
+def _defaults(given: dict[str, Any]) -> dict[str, Any]:
+    """What a recipe has where nothing was said, by the network and this machine."""
+    from vcam.train.recipe import FROM_SCRATCH, FROM_WEIGHTS, bf16_is_faster
+
+    kind = _kind(given["network"])
+    workers, threads = shares(os.cpu_count() or 1, int(os.environ.get("LOCAL_WORLD_SIZE", "1") or 1))
+    found: dict[str, Any] = {
+        "size": kind.size,
+        "options": {"norm": True, **({"boundary": True} if _has_boundary(given) else {})},
+        "losses": _LOSSES,
+        "rate": FROM_WEIGHTS if "start" in given else FROM_SCRATCH,
+        "freeze": 1 / 3 if "encoder" in given else 0.0,
+        "patience": 100 if given.get("schedule") == "plateau" else 0,
+        "workers": workers,
+        "threads": threads,
+        "precision": "bf16" if bf16_is_faster(kind.parameters) else "float32",
+    }
+    if "epochs" not in given and "minutes" not in given:
+        found["minutes"] = MINUTES
+    return found
+
+
+def _has_boundary(given: dict[str, Any]) -> bool:
+    return "boundary" in given.get("losses", {}) and given["network"].startswith("portrait-net")
+
+
+def shares(cores: int, processes: int) -> tuple[int, int]:
+    """Workers and threads for each of so many processes: a quarter of the cores make pictures, the others compute."""
+    mine = max(cores // max(processes, 1), 1)
+    workers = max(mine // 4, 1)
+    return workers, max(mine - workers, 1)
+
+
+def _refuse_changes(recipe: Recipe, given: dict[str, Any], out: Path) -> None:
+    changed = [
+        name for name, value in given.items()
+        if name not in _LONGER and value != getattr(recipe, name) and not (name == "data" and value == recipe.data)
+    ]  # fmt: skip
+    if changed:
+        raise UsageError(
+            f"{out} was begun with another {few(changed)}",
+            f"leave it away, or begin anew: --config {shlex.quote(str(out / 'recipe.toml'))} with another --out",
+        )
+
+
+def _preview(recipe: Recipe, path: Path) -> int:
+    from vcam.train.preview import write_preview
+
+    write_preview(path, recipe)
+    click.echo(f"vcam: what the network would be given is in {path}", err=True)
+    return 0
+
+
+# what happens, told
+
+
+@contextmanager
+def _shown(wishes: Wishes, recipe: Recipe) -> Iterator[Any]:
+    quiet = bool(click.get_current_context().find_root().params.get("quiet", False))
+    if _rank():
+        yield lambda kind, figures: None
+    elif wishes.as_json:
+        yield _Lines().tell
+    else:
+        with _Bar(recipe, quiet) as bar:
+            yield bar.tell
+
+
+class _Lines:
+    """One line of JSON for each thing that happens; steps, now and then."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def tell(self, kind: str, figures: dict[str, Any]) -> None:
+        """Write it."""
+        now = time.monotonic()
+        if kind == "step" and now - self._last < _STEP_S:
+            return
+        self._last = now
+        click.echo(json_text({"event": kind, **figures}))
+
+
+class _Bar:
+    """A bar on a terminal; elsewhere, a line for each validation."""
+
+    def __init__(self, recipe: Recipe, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        self._plain = not console.is_terminal and not quiet
+        self._quiet = quiet
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"),
+                   TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))  # fmt: skip
+        # drawn by this thread: another one would take from the cores, and could not be ended by Ctrl-C
+        self._bar = Progress(
+            *columns, console=console, disable=quiet or not console.is_terminal, transient=True, auto_refresh=False,
+            speed_estimate_period=120,
+        )  # fmt: skip
+        self._task = self._bar.add_task(recipe.network, total=1.0, figures="")
+        self._last = 0.0
+        self._miou = ""
+
+    def __enter__(self) -> _Bar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def tell(self, kind: str, figures: dict[str, Any]) -> None:
+        """Show it."""
+        if kind == "note":
+            if not self._quiet:
+                self._bar.console.print(
+                    f"vcam: {printable(figures['words'])}", markup=False, highlight=False, soft_wrap=True
+                )
+            return
+        if kind == "round":
+            self._miou = f", mIoU {100 * figures['val_miou']:.1f} (best {100 * figures['best']:.1f})"
+            if self._plain:
+                words = f"epoch {figures['epoch']:g}: loss {figures['loss']:.4f}{self._miou}, {_speed(figures)}"
+                click.echo(f"vcam: {words}", err=True)
+        now = time.monotonic()
+        if now - self._last >= _STEP_S:
+            self._last = now
+            words = f"loss {figures['loss']:.3f}{self._miou}, {_speed(figures)}"
+            self._bar.update(self._task, completed=figures["done"], figures=words, refresh=True)
+
+
+def _speed(figures: dict[str, Any]) -> str:
+    return f"{figures['per_second']:.0f} pictures a second, {100 * figures['waiting']:.0f} % waiting for them"
+
+
+def _report(wishes: Wishes, outcome: Outcome) -> None:
+    import msgspec
+
+    out = wishes.out
+    assert out is not None
+    where = shlex.quote(str(out))
+    if wishes.as_json:
+        click.echo(json_text({"event": "done", "run": str(out), **msgspec.to_builtins(outcome)}))
+    else:
+        _table(outcome, str(out))
+    if outcome.broken:
+        names = few([Path(path).name for path in outcome.broken])
+        click.echo(f"vcam: {len(outcome.broken)} pictures could not be read and were left out: {names}", err=True)
+    if not outcome.ended:
+        kept = f"the best so far, of epoch {outcome.best_epoch}, is in {out}/best.pt; " if outcome.best else ""
+        click.echo(f"vcam: broken off in epoch {outcome.epochs:.1f}; {kept}go on with\n"
+                   f"  vcam train --out {where} --resume", err=True)  # fmt: skip
+
+
+def _table(outcome: Outcome, out: str) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    table = Table(
+        "what", Column("IoU of the person %", justify="right"), Column("mIoU %", justify="right"),
+        title=f"{printable(out)}, on the pictures for validation",
+    )  # fmt: skip
+    rows = [("the mean of all masks", outcome.baseline), ("the weights it began with", outcome.start),
+            (f"the best, of epoch {outcome.best_epoch}", outcome.best)]  # fmt: skip
+    for what, scores in rows:
+        if scores:
+            table.add_row(what, *(f"{100 * score:.2f}" for score in scores))
+    Console().print(table)
+    if outcome.seconds:
+        minutes = outcome.seconds / 60
+        click.echo(f"vcam: {outcome.epochs:.1f} epochs of {outcome.pictures} pictures in {minutes:.1f} minutes, "
+                   f"{outcome.per_second:.0f} pictures a second, {100 * outcome.waited:.1f} % of the time waiting for "
+                   "them", err=True)  # fmt: skip

@@ -1,0 +1,378 @@
+"""The training itself: step by step, scored from time to time, its state kept so that it goes on where it was."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vcam.errors import EngineError, OutputError, VcamError
+from vcam.printable import few
+from vcam.train import runs
+from vcam.train.fed import Fed
+from vcam.train.losses import Loss
+from vcam.train.processes import agreed, gathered, mean_buffers
+from vcam.train.recipe import Recipe
+from vcam.train.runs import values_of, write_state
+from vcam.train.schedule import Average, Progress, cosine, freeze, warm
+from vcam.train.scoring import Scores, score
+from vcam.train.stream import Held, Stream, names_of
+
+ROUND = 320
+"""A validation comes when an epoch ends that has made so many pictures full since the last one."""
+
+SAVE = 30.0
+"""Seconds after which the state is written again."""
+
+CLIP = 5.0
+"""The longest gradient."""
+
+PLATEAU = 10
+"""Rounds without improvement after which the rate falls, on a plateau."""
+
+DECAY = 0.01
+
+Tell = Callable[[str, dict[str, Any]], None]
+"""Takes what happens: "step", "round", "note", and figures."""
+
+
+class Training:
+    """One training in one process, from a recipe and batches."""
+
+    def __init__(
+        self, recipe: Recipe, folder: Any, net: nn.Module, fabric: Any, stream: Callable[[tuple[int, int]], Stream],
+        held: Held, *, teacher: Any = None, tell: Tell = lambda kind, figures: None,
+    ) -> None:  # fmt: skip
+        """net: raw, with the weights to begin with. stream: makes the batches from (epoch, batch) on."""
+        self.recipe, self.folder, self.raw, self.fabric = recipe, folder, net, fabric
+        self.held, self.teacher, self.tell = held, teacher, tell
+        self._open = stream
+        self.loss = Loss(recipe.losses)
+        self.stopping = False
+        self.epoch = self.batch = self.steps = 0
+        self.seconds = 0.0
+        self.run_seconds, self.run_pictures = 0.0, 0
+        self.micro = 1
+        self.progress = Progress()
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Any] | None = None
+        self._best_is_new = False
+        self._sums: dict[str, float] = {}
+        self._counted = self._told = 0
+        self.fed = Fed(net, recipe.kind).to(fabric.device)
+        net.to(memory_format=torch.channels_last)
+        self.optimizer = self.fabric.setup_optimizers(_optimizer(net, recipe.rate, fabric.device))
+        self.average = Average(net, recipe.average)
+        self._frozen: bool | None = None
+        self.net: Any = None
+
+    # state
+
+    def state(self) -> dict[str, Any]:
+        """All that the rest of the training depends on."""
+        return {
+            "network": self.recipe.network,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "micro": self.micro,
+            "model": self.raw.state_dict(),
+            "average": self.average.state,
+            "average_steps": self.average.steps,
+            "optimizer": self.optimizer.state_dict(),
+            "progress": self.progress.state(),
+            "history": self.history,
+            "sums": self._sums,
+            "counted": self._counted,
+            "chance": gathered(self.fabric, _chance(self.fabric.device)),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state. Raises `KeyError`, `ValueError` or `RuntimeError` for one of something else."""
+        if state["network"] != self.recipe.network:
+            raise ValueError("another network")
+        self.raw.load_state_dict(state["model"])
+        for name, each in state["average"].items():
+            self.average.state[name].copy_(each)
+        self.average.steps = int(state["average_steps"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.batch, self.steps = (int(state[name]) for name in ("epoch", "batch", "steps"))
+        self.seconds, self.micro = float(state["seconds"]), int(state["micro"])
+        self.progress = Progress(**state["progress"])
+        self.history = list(state["history"])
+        self._sums, self._counted = dict(state["sums"]), int(state["counted"])
+        if len(state["chance"]) == self.fabric.world_size:
+            _set_chance(state["chance"][self.fabric.global_rank], self.fabric.device)
+        else:
+            self.tell("note", {"words": "another number of processes than before: the result will be another, too"})
+
+    def save(self, *, final: bool = False) -> None:
+        """Write the best and the whole state. A full disk leaves the last good ones; the next try may succeed.
+
+        final: raise `OutputError` where it could not be written.
+        """
+        state = self.state()
+        if self.fabric.global_rank:
+            return
+        try:
+            if self._best_is_new and self.best is not None:
+                write_state(self.folder / runs.BEST, self.best)
+                self._best_is_new = False
+            write_state(self.folder / runs.LAST, state)
+        except OutputError as error:
+            if final:
+                raise
+            self.tell("note", {"words": f"{error.message}: the one before is kept, and it is tried again later"})
+
+    # time
+
+    def done(self) -> float:
+        """The share of the training that is done, 0..1."""
+        if self.recipe.minutes:
+            return min(self.seconds / (60 * self.recipe.minutes), 1.0)
+        return min((self.epoch * self.stream.steps + self.batch) / (self.recipe.epochs * self.stream.steps), 1.0)
+
+    @property
+    def round(self) -> int:
+        """Epochs from one validation to the next."""
+        return max(math.ceil(ROUND / max(self.stream.steps * self.recipe.batch * self.fabric.world_size, 1)), 1)
+
+    # the loop
+
+    def begin(self) -> None:
+        """Score the weights to begin with: they are the best until something is better."""
+        self.stream = self._open((0, 0))
+        self._validate(0.0)
+
+    def run(self) -> bool:
+        """Train to the end, or until `stopping`; whether the end was reached.
+
+        Raises `EngineError` for a loss that is no number and for too little memory, and what reading pictures and the
+        teacher raise. Whatever it raises, the best so far is on disk.
+        """
+        self.stream = self._open((self.epoch, self.batch))
+        try:
+            return self._run()
+        except VcamError:
+            self._keep_best()
+            raise
+        finally:
+            self.stream.close()
+
+    def _run(self) -> bool:
+        clock = saved = time.monotonic()
+        while True:
+            now = time.monotonic()
+            self.seconds, self.run_seconds, clock = self.seconds + now - clock, self.run_seconds + now - clock, now
+            done, stop, save = agreed(self.fabric, (self.done(), self.stopping, now - saved > SAVE))
+            at_end = done >= 1 or self._is_stuck()
+            if at_end or stop:
+                if at_end and (not self.history or self.history[-1]["steps"] < self.steps):
+                    self._validate(done)
+                self.save(final=True)
+                return bool(at_end)
+            if save:
+                self.save()
+                saved = time.monotonic()
+            self._settle(done)
+            batch = self.stream.next()
+            rate = self._set_rate(done)
+            losses = self._tried(batch)
+            self.steps, self.batch = self.steps + 1, self.batch + 1
+            self._count(losses, len(batch["index"]))
+            self._tell_broken()
+            if self.batch == self.stream.steps:
+                self.epoch, self.batch = self.epoch + 1, 0
+                if self.epoch % self.round == 0:
+                    self._validate(self.done())
+            self.tell("step", {"done": done, "epoch": self.epoch, "rate": rate, **self._speed(), "loss": losses[""]})
+
+    def _is_stuck(self) -> bool:
+        patience = self.recipe.patience
+        return bool(patience and self.history and self.epoch - self.progress.best_epoch >= patience)
+
+    def _settle(self, done: float) -> None:
+        """Freeze or thaw the encoder as it is due."""
+        frozen = done < self.recipe.freeze
+        if frozen != self._frozen:
+            freeze(self.raw, frozen)
+            # gradients are exchanged of what has some: the wrapping is made anew
+            self.net = self.fabric.setup_module(self.fed)
+            if self._frozen:
+                self.tell("note", {"words": f"epoch {self.epoch}: the encoder is trained as well from here on"})
+            self._frozen = frozen
+
+    def _set_rate(self, done: float) -> float:
+        if self.recipe.schedule == "cosine":
+            rate = self.recipe.rate * cosine(done)
+        else:
+            rate = self.recipe.rate * warm(done) * self.progress.factor
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _tried(self, batch: dict[str, Tensor]) -> dict[str, float]:
+        """A step. Where memory does not suffice, the batch is halved, once, and the halves make one step."""
+        try:
+            return self._step(batch)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            whole = len(batch["index"])
+            if self.micro > 1 or whole < 4 or self.fabric.world_size > 1:
+                raise EngineError(
+                    f"there is not enough memory for {max(whole // self.micro, 1)} pictures at once",
+                    f"--batch {max(whole // (2 * self.micro), 2)}, or a smaller --size",
+                ) from error
+        # outside, so that what the failed step held is free
+        self.micro = 2
+        self.optimizer.zero_grad(set_to_none=True)
+        gc.collect()
+        words = f"not enough memory for {whole} pictures at once: halved to {whole // 2}, two halves a step"
+        self.tell("note", {"words": words})
+        return self._tried(batch)
+
+    def _step(self, batch: dict[str, Tensor]) -> dict[str, float]:
+        """One step; the losses by name, and "" for their sum."""
+        batch = {name: each.to(self.fabric.device, non_blocking=True) for name, each in batch.items()}
+        count = len(batch["index"])
+        size = -(-count // self.micro)
+        self.optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, float] = {}
+        for first in range(0, count, size):
+            part = {name: each[first : first + size] for name, each in batch.items()}
+            share = len(part["index"]) / count
+            # the teacher is asked once, and outside of the network's precision
+            told = None if self.teacher is None else self.teacher.probability(part["picture"]).to(self.fabric.device)
+            out = self.net(part["picture"], part.get("prior"))
+            loss, parts = self.loss(self.net, out, part, told)
+            self.fabric.backward(loss * share)
+            for name, value in {**parts, "": float(loss.detach())}.items():
+                sums[name] = sums.get(name, 0.0) + value * share
+        norm = self.fabric.clip_gradients(self.fed, self.optimizer, max_norm=CLIP, error_if_nonfinite=False)
+        if not (math.isfinite(float(norm)) and math.isfinite(sums[""])):
+            raise self._no_number(batch)
+        self.optimizer.step()
+        self.average.update(self.raw)
+        return sums
+
+    def _no_number(self, batch: dict[str, Tensor]) -> EngineError:
+        names = [each for part in gathered(self.fabric, names_of(self.stream.samples, batch)) for each in part]
+        return EngineError(
+            f"the loss is not a number any more, in epoch {self.epoch}, with the pictures {few(names, 40)}",
+            f"look at these pictures, or give a lower --rate than {self.recipe.rate:g}{self._kept()}",
+        )
+
+    def _kept(self) -> str:
+        if self.best is None and not (self.folder / runs.BEST).exists():
+            return ""
+        return f"; the best so far, of epoch {self.progress.best_epoch}, is in {self.folder / runs.BEST}"
+
+    def _keep_best(self) -> None:
+        """Write the best, whatever else has gone wrong."""
+        if self._best_is_new and self.best is not None and not self.fabric.global_rank:
+            try:
+                write_state(self.folder / runs.BEST, self.best)
+                self._best_is_new = False
+            except OutputError as error:
+                self.tell("note", {"words": error.message})
+
+    # figures
+
+    def _tell_broken(self) -> None:
+        broken = self.stream.samples.broken
+        for path in list(broken)[self._told :]:
+            self.tell("note", {"words": f"{broken[path]}: left out, another picture takes its place"})
+        self._told = len(broken)
+
+    def _count(self, losses: dict[str, float], pictures: int) -> None:
+        self.run_pictures += pictures * self.fabric.world_size
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value * pictures
+        self._counted += pictures
+
+    def _speed(self) -> dict[str, float]:
+        seconds = max(self.run_seconds, 1e-9)
+        return {"per_second": self.run_pictures / seconds, "waiting": self.stream.waited.seconds / seconds}
+
+    def _validate(self, done: float) -> None:
+        """Score the averaged weights on the pictures for validation, and keep them if they are the best."""
+        mean_buffers(self.fabric, [each for name, each in self.average.state.items() if _is_buffer(self.raw, name)])
+        scores = self.scored(self.average.state)
+        row: dict[str, Any] = {
+            "epoch": self.epoch + self.batch / self.stream.steps, "steps": self.steps,
+            "seconds": round(self.seconds, 1),
+            "rate": self.optimizer.param_groups[0]["lr"],
+            "loss": self._sums.get("", 0.0) / max(self._counted, 1),
+            **{name: value / self._counted for name, value in self._sums.items() if name},
+            "val_loss": scores.loss, "val_iou": scores.iou, "val_miou": scores.miou,
+        }  # fmt: skip
+        self._sums, self._counted = {}, 0
+        self.history.append(row)
+        plateau = PLATEAU * self.round if self.recipe.schedule == "plateau" else 0
+        if self.progress.note(scores.miou, self.epoch, plateau):
+            kept = {name: each.detach().cpu().clone() for name, each in self.average.state.items()}
+            self.best = self.best_state(kept)
+            self._best_is_new = True
+        self.tell("round", {**row, "done": done, "best": self.progress.best, **self._speed()})
+
+    def best_state(self, model: dict[str, Tensor]) -> dict[str, Any]:
+        """What best.pt holds."""
+        recipe = self.recipe
+        return {
+            "network": recipe.network, "options": dict(recipe.options), "size": list(recipe.size),
+            "prior": recipe.prior, "values": list(values_of(recipe.kind)), "model": model,
+            "epoch": self.progress.best_epoch, "score": self.progress.best,
+        }  # fmt: skip
+
+    def scored(self, model: dict[str, Tensor]) -> Scores:
+        """The scores of these weights on the pictures for validation; the network's own are as before."""
+        before = {name: each.detach().clone() for name, each in self.raw.state_dict().items()}
+        try:
+            self.raw.load_state_dict(model)
+            mine = score(self.fed, self.held, self.fabric.device)
+        finally:
+            self.raw.load_state_dict(before)
+        every = Scores()
+        for each in gathered(self.fabric, mine):
+            every.person.update(each.person)
+            every.mean.update(each.mean)
+            every.losses.update(each.losses)
+        return every
+
+
+def _optimizer(net: nn.Module, rate: float, device: torch.device) -> torch.optim.Optimizer:
+    """AdamW, https://arxiv.org/abs/1711.05101; biases, slopes and norms do not decay."""
+    decaying = [each for each in net.parameters() if each.ndim > 1]
+    others = [each for each in net.parameters() if each.ndim <= 1]
+    groups = [{"params": decaying, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate, fused=device.type in ("cpu", "cuda"))
+
+
+def _is_buffer(net: nn.Module, name: str) -> bool:
+    return name in dict(net.named_buffers())
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    said = str(error)
+    return "can't allocate memory" in said or "not enough memory" in said or "out of memory" in said
+
+
+def _chance(device: torch.device) -> list[Tensor]:
+    """The state of the random numbers that dropout takes."""
+    states = [torch.get_rng_state()]
+    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
+
+
+def _set_chance(states: list[Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states[0])
+    if device.type == "cuda" and len(states) > 1:
+        torch.cuda.set_rng_state(states[1], device)
