@@ -27,8 +27,8 @@ PRECISIONS = {
 class Form:
     """One form. suffix: of the network's file. adds: what its name gets behind that of the run.
 
-    extra: what has to be installed besides PyTorch. tolerance: how far a probability may be from PyTorch's; None where
-    masks are compared instead. in_vcam: whether an engine of vcam's reads it. about: what it is for, and its limits.
+    extra: what has to be installed besides PyTorch. tolerance: how far any probability may be from PyTorch's; None
+    where only the mean of all may not be too far, see `mean_tolerance`. about: what it is for, and its limits.
     """
 
     target: str
@@ -38,7 +38,11 @@ class Form:
     extra: str
     tolerance: float | None
     about: str
-    in_vcam: bool = True
+
+    @property
+    def mean_tolerance(self) -> float:
+        """How far the probabilities of a picture may be from PyTorch's in the mean: further is no rounding."""
+        return 0.02 if self.precision == "weights" else 0.1
 
     @property
     def option(self) -> str:
