@@ -43,6 +43,9 @@ def find_model(name_or_path: str, frame_size: Size, *, still: bool = False) -> M
     word = best_model(frame_size, still=still) if name_or_path == AUTO else name_or_path
     path = folders.expand(word)
     named = "/" not in word and (path.suffix not in (*SUFFIXES, ".toml") or (not path.exists() and _is_known(word)))
+    if named and path.is_dir() and not _is_known(word):
+        # a folder here, such as that of a training
+        named = False
     return load_model(_path_of(word) if named else path)
 
 

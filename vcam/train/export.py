@@ -38,6 +38,8 @@ from vcam.types import F32, U8
 JUDGED = 60
 """Pictures at most whose masks are compared."""
 
+PYTORCH = "pytorch"
+
 Tell = Callable[[str], None]
 """Takes words about what is done now."""
 
@@ -64,8 +66,8 @@ class Wish:
 class Exported:
     """What was made. bytes, plain_bytes: of the network's files, and of the same in float32 as ONNX.
 
-    apart: the largest and the mean difference of a probability from PyTorch's, by runtime. miou: PyTorch's, 0..1, and
-    the file's on its own runtime, over `judged` pictures; None without pictures. ms: CPU milliseconds by runtime.
+    apart: the largest and the mean difference of a probability from PyTorch's, by runtime. miou: over `judged`
+    pictures, 0..1, by runtime, PyTorch's under "pytorch"; empty without pictures. ms: CPU milliseconds by runtime.
     refused: runtimes of vcam's that do not run this form, with the reason.
     """
 
@@ -74,7 +76,7 @@ class Exported:
     bytes: int
     plain_bytes: int
     apart: Mapping[str, tuple[float, float]]
-    miou: tuple[float, float] | None
+    miou: Mapping[str, float]
     judged: int
     ms: Mapping[str, float]
     refused: Mapping[str, str]
@@ -158,8 +160,8 @@ class _Making:
             known = [picture(each, card) for each in (PERSON, ROOM, BLACK)]
             apart = self._compare(finds, [*known, *judge.pictures[:8]])
             ms = {runtime: milliseconds(find, known[0]) for runtime, find in finds.items()}
-            own = next(iter(finds.values()))
-            miou = (self._score(self.find, judge), self._score(own, judge)) if judge.pictures else None
+            every = {PYTORCH: self.find, **finds} if judge.pictures else {}
+            miou = {runtime: self._score(find, judge) for runtime, find in every.items()}
             tolerance = 10 if self.wish.form.tolerance is not None else 20
             card = complete(card, finds, ms, multiplications(model), tolerance)
         size = sum(path.stat().st_size for path in (file, *parts_of(card)))

@@ -6,6 +6,7 @@ Nothing here needs PyTorch.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from vcam.errors import UsageError
 
@@ -51,8 +52,8 @@ class Form:
 
 
 _EDGE_TPU = (
-    "phones, and the Edge TPU after edgetpu_compiler: that maps what comes before the first operator it does not know "
-    "(PReLU, hard-swish), needs fixed sizes, and keeps 8 MB of weights on the chip"
+    "phones, and the Edge TPU after edgetpu_compiler, which leaves all from the first operator that it does not know "
+    "(hard-swish, large enlargements) to the CPU, and keeps some 7 MB of weights on the chip"
 )
 
 FORMS = (
@@ -85,3 +86,18 @@ def form_of(target: str, *, int8: bool = False, float16: bool = False, weights: 
         raise UsageError(f"{words} do not go together", f"with --to {target} one of: {allowed}")
     precision = asked[0] if asked else "float32"
     return next(form for form in FORMS if (form.target, form.precision) == (target, precision))
+
+
+_PACKAGES = {
+    "train": ("torch", "onnx", "onnxscript"),
+    "tflite": ("torch", "onnx", "onnxscript", "litert_torch", "ai_edge_quantizer", "ai_edge_litert"),
+}
+
+
+def check_extra(form: Form) -> None:
+    """Raise `UsageError` where packages for a form are missing, with the command that brings them."""
+    if missing := [name for name in _PACKAGES[form.extra] if find_spec(name) is None]:
+        raise UsageError(
+            f"{form.option} needs {', '.join(missing)}, which {'are' if len(missing) > 1 else 'is'} not installed",
+            f"pip install 'vcam[{form.extra}]'",
+        )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,6 +21,13 @@ from torch import nn
 from vcam.errors import UsageError
 from vcam.train.onnxfile import sample
 from vcam.types import F32
+
+_QUIET = {
+    # the converter's own messages, written by its C++
+    "TF_CPP_MIN_LOG_LEVEL": "3", "GLOG_minloglevel": "3",
+    # litert-torch brings the packages of model hubs along, which are not to ask for anything
+    "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1",
+}  # fmt: skip
 
 
 def to_tflite(net: nn.Module, precision: str, pictures: Sequence[F32] = ()) -> bytes:
@@ -47,7 +55,21 @@ def to_tflite(net: nn.Module, precision: str, pictures: Sequence[F32] = ()) -> b
             given = [{signature[1]: np.ascontiguousarray(each.transpose(0, 2, 3, 1))} for each in pictures]
             ranges = maker.calibrate({signature[0]: given}, num_threads=1)
         result = maker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
-        return bytes(result.quantized_model)
+        return _with_old_numbers(bytes(result.quantized_model))
+
+
+def _with_old_numbers(data: bytes) -> bytes:
+    """The same file with the numbers of its operators in the field for old readers as well.
+
+    The quantiser leaves it at 0 for those that it adds. OpenVINO goes by that field for all numbers up to 127, and so
+    would take each for an addition.
+    """
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
+    for code in model.operatorCodes:
+        code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def _signatures(data: bytes) -> list[tuple[str, str]]:
@@ -61,11 +83,19 @@ def _signatures(data: bytes) -> list[tuple[str, str]]:
 def _recipe(precision: str) -> Any:
     from ai_edge_quantizer import algorithm_manager, qtyping, recipe, recipe_manager
 
-    if precision == "int8":
-        return recipe.static_wi8_ai8()
     if precision == "weights":
         return recipe.weight_only_wi8_afp32()
     manager = recipe_manager.RecipeManager()
+    if precision == "int8":
+        every = qtyping.TFLOperationName
+        manager.add_static_config(
+            regex=".*", operation_name=every.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8
+        )  # fmt: skip
+        for port in (every.INPUT, every.OUTPUT):
+            manager.add_quantization_config(
+                regex=".*", operation_name=port, algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE
+            )
+        return manager.get_quantization_recipe()
     half = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
     manager.add_quantization_config(
         regex=".*",
@@ -80,12 +110,16 @@ def _recipe(precision: str) -> Any:
 
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
-    """Without their progress, which goes to standard output and the log."""
+    """Without their progress, on every channel that it takes, and without a word to anybody else."""
+    os.environ.update(_QUIET)
     root = logging.getLogger()
     before = root.level
+    unheard = io.StringIO()
     try:
         root.setLevel(logging.ERROR)
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        with (
+            contextlib.redirect_stdout(unheard), contextlib.redirect_stderr(unheard), warnings.catch_warnings()
+        ):  # fmt: skip
             warnings.simplefilter("ignore")
             yield
     finally:
