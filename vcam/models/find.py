@@ -37,8 +37,8 @@ def find_model(name_or_path: str, frame_size: Size, *, still: bool = False) -> M
     """The card of a model, its network's checksum verified.
 
     name_or_path: `auto` (the best for frames of `frame_size`, see `best_model`), the name of a model in one of the
-    folders, or the path of a network, of its card, or of a folder with one, such as a training leaves behind. Raises `UsageError` if there is no such model or file,
-    `ModelError` if card or network are unusable.
+    folders, or the path of a network, of its card, or of a folder with one, such as a training leaves behind. Raises
+    `UsageError` if there is no such model or file, `ModelError` if card or network are unusable.
     """
     word = best_model(frame_size, still=still) if name_or_path == AUTO else name_or_path
     path = folders.expand(word)

@@ -18,18 +18,16 @@ import torch
 from vcam import folders, silent
 from vcam.errors import ModelError, OutputError, UsageError
 from vcam.files import write_error
-from vcam.infer.base import Picture
 from vcam.models.cards import ModelCard, read_card
 from vcam.models.parts import parts_of
 from vcam.models.store import is_name, name_like, put_into
 from vcam.printable import printable
-from vcam.segment.known import BLACK, PERSON, ROOM, picture
 from vcam.train.exportcard import complete, write_card
 from vcam.train.forms import Form
 from vcam.train.nets.layers import probability
 from vcam.train.nets.registry import Architecture, architecture
 from vcam.train.onnxfile import multiplications, ready, to_onnx
-from vcam.train.pictures import Chosen, chosen, described, mean_iou, scaled, to_learn_and_judge
+from vcam.train.pictures import Chosen, chosen, described, known_pictures, mean_iou, scaled, to_learn_and_judge
 from vcam.train.quantise import CALIBRATION, with_float16, with_int8, with_int8_weights
 from vcam.train.runs import BEST, Run, load_run
 from vcam.train.trial import Finds, milliseconds, runtimes
@@ -157,7 +155,7 @@ class _Making:
         )  # fmt: skip
         self.tell("running it")
         with runtimes(self.wish.form, card, self.scratch / "cache") as (finds, refused):
-            known = [picture(each, card) for each in (PERSON, ROOM, BLACK)]
+            known = known_pictures(self.kind, self.way)
             apart = self._compare(finds, [*known, *judge.pictures[:8]])
             ms = {runtime: milliseconds(find, known[0]) for runtime, find in finds.items()}
             every = {PYTORCH: self.find, **finds} if judge.pictures else {}
@@ -181,9 +179,12 @@ class _Making:
         self.net = tuned(self.net, self.kind, self.way, entries, self.wish.minutes, self.tell)
 
     def _write(self, model: Any, file: Path, learn: Chosen) -> None:
-        form, given = self.wish.form, [scaled(each, self.way) for each in learn.with_masks_before(self.find)]
+        form, given = self.wish.form, []
         if form.precision == "int8":
             self.tell(f"finding the ranges of {len(learn.pictures)} pictures")
+            # every engine is tried with what is known, so that has to be within the ranges, too
+            seen = Chosen([*known_pictures(self.kind, self.way), *learn.pictures])
+            given = [scaled(each, self.way) for each in seen.with_masks_before(self.find)]
         if form.target == "tflite":
             from vcam.train.tflitefile import to_tflite
 

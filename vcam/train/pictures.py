@@ -11,6 +11,7 @@ import numpy as np
 from vcam.datasets.store import Entry, open_dataset
 from vcam.errors import InputError
 from vcam.infer.base import Picture
+from vcam.segment.known import PERSON, PICTURES, shown_as
 from vcam.train.nets.registry import Architecture
 from vcam.train.samples import Samples
 from vcam.types import F32, U8, Size
@@ -26,8 +27,14 @@ def described(kind: Architecture, size: Size, channels: int) -> Picture:
 
 def scaled(picture: U8, way: Picture) -> F32:
     """A picture as its network takes it: uint8 (height, width, channels) to float32 (1, channels, height, width)."""
-    values = (picture.astype(np.float32) - np.float32(way.mean)) / np.float32(way.scale)
+    values = (picture.astype(np.float32) - np.array(way.mean, np.float32)) / np.array(way.scale, np.float32)
     return np.ascontiguousarray(values.transpose(2, 0, 1)[np.newaxis])
+
+
+def known_pictures(kind: Architecture, way: Picture) -> list[U8]:
+    """The pictures that every engine is tried with, as the network takes them, the one of a person first."""
+    names = sorted(PICTURES, key=lambda name: name != PERSON)
+    return [shown_as(name, way.size, way.channels, kind.order) for name in names]
 
 
 @dataclass(slots=True)

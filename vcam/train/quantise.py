@@ -105,7 +105,7 @@ def with_int8(model: Any, pictures: Sequence[F32]) -> Any:
     except ImportError as error:
         raise UsageError(f"networks cannot be quantised: {error}", "pip install 'vcam[train]'") from error
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+    class Reader(quantization.CalibrationDataReader):
         def __init__(self) -> None:
             self._left = iter(pictures)
 

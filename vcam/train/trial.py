@@ -59,7 +59,7 @@ def _litert(card: ModelCard) -> Finds:
     interpreter = Interpreter(model_path=str(card.file_path), num_threads=1)
     interpreter.allocate_tensors()
     (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    mean, scale = np.float32(card.input.mean), np.float32(card.input.scale)
+    mean, scale = np.array(card.input.mean, np.float32), np.array(card.input.scale, np.float32)
     width, height = card.output.size
 
     def find(picture: U8) -> F32:
