@@ -118,8 +118,8 @@ def picture(name: str, net: Any, words: str) -> str:
             before = TOP + ROW * sizes.index(found[number - 1].size) + BOX // 2
             at = left[number - 1] + wide[number - 1]
             parts.append(_line(f"M{at},{before} H{at + GAP // 2} V{y + BOX // 2} H{x}"))
-        for other in sorted(block.skips):
-            parts.append(_line(f"M{left[other] + wide[other]},{y + 8} H{x}", "#c2703d", " stroke-dasharray='4 3'"))
+        ends = [left[other] + wide[other] for other in sorted(block.skips)]
+        parts += [_line(f"M{end},{y + 8} H{x}", "#c2703d", " stroke-dasharray='4 3'") for end in ends]
         kind = "same" if number == deepest else "down" if number < deepest else "up"
         place = f"x='{x}' y='{y}' width='{wide[number]}' height='{BOX}' rx='4'"
         told = f"<title>{block.parameters:,} parameters</title>"

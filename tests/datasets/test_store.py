@@ -223,7 +223,7 @@ def test_what_cannot_be_read_is_named(tmp_path, part) -> None:
 def test_a_matte_of_another_shape_is_named(tmp_path) -> None:
     lay(tmp_path, "a", size=(40, 60))
     cv2.imwrite(str(tmp_path / "mask/a.png"), np.zeros((40, 40), np.uint8))
-    with pytest.raises(InputError, match="40x40, which is not the shape of a.jpg, 60x40"):
+    with pytest.raises(InputError, match=r"40x40, which is not the shape of a\.jpg, 60x40"):
         read_entry(open_dataset(tmp_path).entries[0])
     # a smaller matte of the same shape is enlarged
     cv2.imwrite(str(tmp_path / "mask/a.png"), np.full((20, 30), 255, np.uint8))

@@ -11,7 +11,7 @@ import pytest
 from docs import house
 from docs.house import FLOORS, imported, level, modules, room
 
-HEAVY = {"openvino", "onnxruntime", "pygame", "PIL", "pyvirtualcam", "torch"}
+HEAVY = {"openvino", "onnxruntime", "pygame", "PIL", "pyvirtualcam", "torch", "lightning_fabric"}
 """Packages that cost time or libraries to import; only what needs them does so, when it does."""
 
 MAX_LINES = 450
@@ -72,7 +72,7 @@ def test_heavy_packages_are_imported_only_where_they_are_used(module: str) -> No
 def test_pytorch_is_for_the_training_room_alone_and_that_room_is_imported_late(module: str) -> None:
     if room(module) == "train":
         return
-    assert not {name for name in imported(modules()[module]) if name.split(".")[0] == "torch"}
+    assert not {name for name in imported(modules()[module]) if name.split(".")[0] in ("torch", "lightning_fabric")}
     assert not {name for name in imported(modules()[module], late=False) if name.startswith("vcam.train")}
 
 

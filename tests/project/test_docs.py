@@ -13,6 +13,7 @@ import pytest
 from tests.places import ROOT
 from vcam.cli.main import cli
 from vcam.cli.reference import RENEW, write
+from vcam.cli.train import TrainGroup
 from vcam.compose.filters.registry import KINDS
 from vcam.settings.saving import problems
 
@@ -55,6 +56,10 @@ def complain(words: list[str]) -> str:
     while True:
         name, *words = words
         command = None if name.isupper() else group.get_command(context, name)
+        if command is None and isinstance(group, TrainGroup):
+            # what is no command's name is the training's first word
+            name, command, words = "fit", group.own, [name, *words]
+            break
         if command is None:
             return "" if name.isupper() else f"there is no command {name}"
         if not isinstance(command, click.Group) or not words or words[0] == "--help":

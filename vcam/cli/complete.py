@@ -56,6 +56,18 @@ def _profiles() -> Iterable[str]:
     return ()
 
 
+def _importers() -> Iterable[str]:
+    from vcam.datasets.importers.registry import AUTO, IMPORTERS
+
+    return (AUTO, *IMPORTERS)
+
+
+def _findings() -> Iterable[str]:
+    from vcam.datasets.check import KINDS
+
+    return KINDS
+
+
 _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "": tuple, "filters": _filters, "formats": _formats, "models": _models,
 }  # fmt: skip
@@ -110,4 +122,6 @@ files = _offer(tuple, files=True)
 rooms = _offer(lambda: ("learn",), files=True)
 filters = _offer(_filters, files=False)
 models = setting("segment.model")
+importers = _offer(_importers, files=False)
+findings = _offer(_findings, files=False)
 profiles = _offer(_profiles, files=False)

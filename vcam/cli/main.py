@@ -30,6 +30,7 @@ COMMANDS = {
     "compare": "vcam.cli.compare",
     "filters": "vcam.cli.filters",
     "models": "vcam.cli.models",
+    "dataset": "vcam.cli.dataset",
     "devices": "vcam.cli.devices",
     "doctor": "vcam.cli.doctor",
     "loopback": "vcam.cli.loopback",

@@ -42,6 +42,11 @@ class TrainGroup(HelpfulGroup):
     Help, reference and completion show its options as the group's own.
     """
 
+    @property
+    def own(self) -> click.Command:
+        """The command that the group is as well."""
+        return self.commands["fit"]
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = [word for word in args[:1] if word in ctx.help_option_names or word in self.commands]
         return super().parse_args(ctx, ["fit", *args] if args and not own else args)
@@ -51,7 +56,7 @@ class TrainGroup(HelpfulGroup):
         return [*pieces, "|", "COMMAND", "[ARGS]..."]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        self.commands["fit"].format_options(click.Context(self.commands["fit"], parent=ctx.parent), formatter)
+        self.own.format_options(click.Context(self.own, parent=ctx.parent), formatter)
         self.format_commands(ctx, formatter)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -59,7 +64,7 @@ class TrainGroup(HelpfulGroup):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         if incomplete.startswith("-"):
-            return self.commands["fit"].shell_complete(ctx, incomplete)
+            return self.own.shell_complete(ctx, incomplete)
         found = super().shell_complete(ctx, incomplete)
         # what is no command is the data
         return found or [CompletionItem(incomplete, type="file")]
@@ -89,7 +94,7 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
 @_option("--epochs", type=click.IntRange(1), metavar="N", help="Train for so many passes through the pictures.")
 @_option("--minutes", type=click.FloatRange(0, min_open=True), metavar="N",
          help="Train for so long.  [default: 10, unless --epochs is given]")  # fmt: skip
-@_option("--batch", type=click.IntRange(2), metavar="N", help="Pictures a step, of each process.  [default: 16]")
+@_option("--batch", type=click.IntRange(2), metavar="N", help="Pictures a step, of each process.  [default: 8]")
 @_option("--rate", type=float, metavar="NUMBER",
          help="Rate of learning.  [default: 0.002; 0.0003 with --from]")  # fmt: skip
 @_option("--schedule", type=click.Choice(["cosine", "plateau"]),

@@ -104,16 +104,15 @@ def recipe_of(wishes: Wishes) -> Recipe:
     """The recipe that the options come to. Raises `UsageError`, `InputError`."""
     import msgspec
 
-    from vcam.train import runs
-    from vcam.train.recipe import Recipe, read_recipe
+    from vcam.train.recipe import LAST, RECIPE, Recipe, read_recipe
 
     given = _converted(wishes)
     if wishes.resume:
         if wishes.out is None:
             raise UsageError("which run is to go on?", "--out RUN")
-        if not (wishes.out / runs.LAST).exists():
+        if not (wishes.out / LAST).exists():
             raise UsageError(f"there is nothing in {wishes.out} to go on with", "leave --resume away to begin")
-        recipe = read_recipe(wishes.out / runs.RECIPE)
+        recipe = read_recipe(wishes.out / RECIPE)
         _refuse_changes(recipe, given, wishes.out)
         given = {name: value for name, value in given.items() if name in _LONGER}
         if "minutes" in given or "epochs" in given:
@@ -346,7 +345,8 @@ def _report(wishes: Wishes, outcome: Outcome) -> None:
         _table(outcome, str(out))
     if outcome.broken:
         names = few([Path(path).name for path in outcome.broken])
-        click.echo(f"vcam: {len(outcome.broken)} pictures could not be read and were left out: {names}", err=True)
+        what = "picture" if len(outcome.broken) == 1 else "pictures"
+        click.echo(f"vcam: {len(outcome.broken)} {what} left out, which cannot be read: {names}", err=True)
     if not outcome.ended:
         kept = f"the best so far, of epoch {outcome.best_epoch}, is in {out}/best.pt; " if outcome.best else ""
         click.echo(f"vcam: broken off in epoch {outcome.epochs:.1f}; {kept}go on with\n"

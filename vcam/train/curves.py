@@ -81,7 +81,7 @@ def _panel(
     bottom, top, step = _nice(bottom, top)
     image = Image.new("RGB", (_WIDE * _SCALE, _HIGH * _SCALE), _PAPER)
     draw = ImageDraw.Draw(image)
-    x0, x1, y0, y1 = _LEFT, _WIDE - _GAP, 44, _HIGH - 44
+    x0, x1, y0, y1 = _LEFT, _WIDE - _GAP, 56, _HIGH - 44
     last = max(along, default=1.0) or 1.0
 
     def place(x: float, y: float) -> tuple[float, float]:
@@ -99,6 +99,7 @@ def _panel(
         if (value := number * stride) <= last:
             _text(draw, (place(value, bottom)[0] / _SCALE, y1 + 14), f"{value:g}", 12, _FAINT, "mm")
     _text(draw, ((x0 + x1) / 2, y1 + 32), "epochs", 12, _FAINT, "mm")
+    beside = float(x0)
     for number, line in enumerate(lines):
         colour = _COLOURS[number % len(_COLOURS)]
         values = list(line.values)
@@ -111,20 +112,23 @@ def _panel(
         else:
             for x, y in points:
                 draw.ellipse((x - 5, y - 5, x + 5, y + 5), colour)
-        _text(draw, (x1 - 6, y0 + 14 + 17 * number if low is not None else y1 - 14 - 17 * number),
-              line.name, 12, colour, "rm")  # fmt: skip
-    small: U8 = cv2.resize(np.asarray(image), (_WIDE, _HIGH), interpolation=cv2.INTER_AREA)
-    return small
+        _text(draw, (beside, 36), line.name, 12, colour)
+        beside += draw.textlength(line.name, font=_font(12)) / _SCALE + 18
+    small = cv2.resize(np.asarray(image), (_WIDE, _HIGH), interpolation=cv2.INTER_AREA)
+    return small.astype(np.uint8, copy=False)
 
 
 def _text(
     draw: ImageDraw.ImageDraw, at: tuple[float, float], words: str, size: int, colour: tuple[int, int, int],
     anchor: str = "lm",
 ) -> None:  # fmt: skip
+    draw.text((at[0] * _SCALE, at[1] * _SCALE), words, fill=colour, font=_font(size), anchor=anchor)
+
+
+def _font(size: int) -> Any:
     from PIL import ImageFont
 
-    font = ImageFont.load_default(size * _SCALE)
-    draw.text((at[0] * _SCALE, at[1] * _SCALE), words, fill=colour, font=font, anchor=anchor)
+    return ImageFont.load_default(size * _SCALE)
 
 
 def _nice(low: float, high: float) -> tuple[float, float, float]:

@@ -56,7 +56,7 @@ class Training:
         self.stopping = False
         self.epoch = self.batch = self.steps = 0
         self.seconds = 0.0
-        self.run_seconds, self.run_pictures = 0.0, 0
+        self.run_pictures, self._began = 0, math.nan
         self.micro = 1
         self.progress = Progress()
         self.history: list[dict[str, Any]] = []
@@ -141,7 +141,8 @@ class Training:
     @property
     def round(self) -> int:
         """Epochs from one validation to the next."""
-        return max(math.ceil(ROUND / max(self.stream.steps * self.recipe.batch * self.fabric.world_size, 1)), 1)
+        pictures = self.stream.steps * self.recipe.batch * int(self.fabric.world_size)
+        return max(math.ceil(ROUND / max(pictures, 1)), 1)
 
     # the loop
 
@@ -166,12 +167,14 @@ class Training:
             self.stream.close()
 
     def _run(self) -> bool:
-        clock = saved = time.monotonic()
+        clock = saved = self._began = time.monotonic()
         while True:
             now = time.monotonic()
-            self.seconds, self.run_seconds, clock = self.seconds + now - clock, self.run_seconds + now - clock, now
-            done, stop, save = agreed(self.fabric, (self.done(), self.stopping, now - saved > SAVE))
+            self.seconds, clock = self.seconds + now - clock, now
+            done, stop, save = agreed(self.fabric, (self.done(), self.stopping, self._is_due(now, saved)))
             at_end = done >= 1 or self._is_stuck()
+            if at_end and saved == self._began and self.history:
+                self.tell("note", {"words": "it was at its end already: --epochs or --minutes makes it longer"})
             if at_end or stop:
                 if at_end and (not self.history or self.history[-1]["steps"] < self.steps):
                     self._validate(done)
@@ -191,7 +194,11 @@ class Training:
                 self.epoch, self.batch = self.epoch + 1, 0
                 if self.epoch % self.round == 0:
                     self._validate(self.done())
-            self.tell("step", {"done": done, "epoch": self.epoch, "rate": rate, **self._speed(), "loss": losses[""]})
+            self.tell("step", {"done": done, "epoch": self.epoch, "rate": rate, **self.speed(), "loss": losses[""]})
+
+    def _is_due(self, now: float, saved: float) -> bool:
+        """Whether the state is to be written: after the first validation at once, then from time to time."""
+        return now - saved > SAVE or (self._best_is_new and not (self.folder / runs.LAST).exists())
 
     def _is_stuck(self) -> bool:
         patience = self.recipe.patience
@@ -297,8 +304,11 @@ class Training:
             self._sums[name] = self._sums.get(name, 0.0) + value * pictures
         self._counted += pictures
 
-    def _speed(self) -> dict[str, float]:
-        seconds = max(self.run_seconds, 1e-9)
+    def speed(self) -> dict[str, float]:
+        """Pictures a second since it was begun or resumed, and the share of that time spent on waiting for them."""
+        if math.isnan(self._began):
+            return {"per_second": 0.0, "waiting": 0.0}
+        seconds = max(time.monotonic() - self._began, 1e-9)
         return {"per_second": self.run_pictures / seconds, "waiting": self.stream.waited.seconds / seconds}
 
     def _validate(self, done: float) -> None:
@@ -320,14 +330,14 @@ class Training:
             kept = {name: each.detach().cpu().clone() for name, each in self.average.state.items()}
             self.best = self.best_state(kept)
             self._best_is_new = True
-        self.tell("round", {**row, "done": done, "best": self.progress.best, **self._speed()})
+        self.tell("round", {**row, "done": done, "best": self.progress.best, **self.speed()})
 
     def best_state(self, model: dict[str, Tensor]) -> dict[str, Any]:
         """What best.pt holds."""
         recipe = self.recipe
         return {
             "network": recipe.network, "options": dict(recipe.options), "size": list(recipe.size),
-            "prior": recipe.prior, "values": list(values_of(recipe.kind)), "model": model,
+            "prior": int(self.raw.channels) == 4, "values": list(values_of(recipe.kind)), "model": model,
             "epoch": self.progress.best_epoch, "score": self.progress.best,
         }  # fmt: skip
 

@@ -19,6 +19,9 @@ from vcam.printable import printable
 from vcam.train.nets.registry import Architecture, architecture
 from vcam.types import Size
 
+RECIPE, LAST = "recipe.toml", "last.pt"
+"""The files of a run that are needed to go on with it."""
+
 Precision: TypeAlias = Literal["float32", "bf16"]
 """bf16: the same exponents in 16 bits, where the processor multiplies them faster; weights stay float32."""
 
@@ -48,7 +51,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     size: Size
     epochs: int = 0
     minutes: float = 0.0
-    batch: int = 16
+    batch: int = 8
     rate: float = FROM_SCRATCH
     schedule: Schedule = "cosine"
     freeze: float = 0.0

@@ -25,9 +25,11 @@ from vcam.errors import ModelError, UsageError
 from vcam.files import no_file, write_whole
 from vcam.printable import printable
 from vcam.train.nets.registry import Architecture, architecture
+from vcam.train.recipe import LAST as LAST
+from vcam.train.recipe import RECIPE as RECIPE
 from vcam.types import Size
 
-RECIPE, BEST, LAST, RESULT = "recipe.toml", "best.pt", "last.pt", "result.json"
+BEST, RESULT = "best.pt", "result.json"
 CURVES_CSV, CURVES, WORST = "curves.csv", "curves.png", "worst.png"
 
 _DAMAGE = (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError, TypeError, KeyError)
@@ -35,19 +37,25 @@ _DAMAGE = (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, V
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A trained network.
+    """A trained network, the best of a run's folder.
 
     net: in eval mode, logits as its architecture gives them. options: what it was built with. size: width, height.
     prior: whether it takes the mask of the frame before as a fourth channel, 0..1. values: what the network is given
     for black and for white, in its first channel.
     """
 
+    folder: Path
     net: nn.Module
     network: str
-    options: dict[str, Any]
+    options: Mapping[str, Any]
     size: Size
     prior: bool
     values: tuple[float, float]
+
+    @property
+    def kind(self) -> Architecture:
+        """The architecture, which says how pictures are scaled."""
+        return architecture(self.network)
 
 
 def values_of(kind: Architecture) -> tuple[float, float]:
@@ -68,7 +76,7 @@ def load_run(folder: Path) -> Run:
         low, high = held["values"]
         net = architecture(network).build(**{**options, "size": size})
         net.load_state_dict(held["model"])
-        return Run(net.eval(), network, options, size, bool(held["prior"]), (float(low), float(high)))
+        return Run(folder, net.eval(), network, options, size, bool(held["prior"]), (float(low), float(high)))
     except UsageError as error:
         raise ModelError(f"{path}: {error.message}", error.hint) from error
     except (*_DAMAGE, AttributeError, IndexError) as error:
@@ -103,3 +111,12 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
     held = io.BytesIO()
     torch.save(dict(state), held)
     write_whole(path, lambda working: working.write_bytes(held.getbuffer()), lasting=True)
+
+
+def save_best(folder: Path, run: Run) -> None:
+    """Write a network as a run's best. Raises `OutputError`, and then the one that was there stays."""
+    held = {
+        "network": run.network, "options": dict(run.options), "size": list(run.size), "prior": run.prior,
+        "values": list(run.values), "model": run.net.state_dict(),
+    }  # fmt: skip
+    write_state(folder / BEST, held)

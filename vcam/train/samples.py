@@ -11,19 +11,27 @@ What a sample is depends on seed, epoch and its place among the entries alone, n
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
+from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from vcam.datasets.folder import scaled
 from vcam.datasets.store import Entry, read_entry
-from vcam.errors import InputError
+from vcam.errors import InputError, UsageError, VcamError
+from vcam.images import read_turned
+from vcam.train.augment import Chance, before, cropped, filmed, shaken, warped
+from vcam.train.backdrops import CutOut, cut_out, made_up, out_of_focus, over, peopled, room, surroundings
 from vcam.types import U8
 
 SPARE = 1.25
@@ -31,7 +39,15 @@ SPARE = 1.25
 KEPT = 768 << 20
 """Bytes of decoded pictures that are kept, over all workers."""
 
-Sample = dict[str, Any]
+POOL = 96
+"""Pictures of an epoch that others are taken from, people and surroundings: so few that they stay in memory."""
+
+AS_THEY_ARE, NOBODY, SHAKEN = 0.35, 0.06, 0.06
+"""Shares of the samples: people where they were photographed, rooms without people, motion blur."""
+MADE_UP = 0.25
+"""Of the rooms that people are set into: pictures of nothing but chance."""
+
+Sample: TypeAlias = dict[str, Any]
 """uint8 arrays "picture" (h, w, 3) RGB, "matte" (h, w), "prior" (h, w), "texture" (h, w, 3); "index"; "broken"."""
 
 
@@ -60,8 +76,15 @@ class Samples(Dataset[Sample]):
         """Files that could not be used, with the reason; filled while batches are taken."""
         self.share = 1
         """How many processes keep pictures beside each other."""
-        self._kept: OrderedDict[int, tuple[U8, U8]] = OrderedDict()
+        self._side = round(max(shape) * SPARE)
+        self._kept: OrderedDict[int | Path, _Kept] = OrderedDict()
+        self._failed: dict[int | Path, VcamError] = {}
         self._bytes = 0
+        self._pooled: tuple[int, npt.NDArray[np.int64]] = -1, np.empty(0, np.int64)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a worker reads its own
+        return {**self.__dict__, "_kept": OrderedDict(), "_bytes": 0}
 
     def set_epoch(self, number: int) -> None:
         """What is taken next belongs to this epoch."""
@@ -76,40 +99,146 @@ class Samples(Dataset[Sample]):
         Raises `InputError` if all are broken.
         """
         epoch, index = place if isinstance(place, tuple) else (self.epoch, place)
+        chance = np.random.default_rng([self.seed, epoch, index])
         broken: list[tuple[Path, str]] = []
-        for step in range(len(self.entries)):
-            other = (index + step) % len(self.entries)
-            try:
-                picture, matte = self._read(other)
-            except InputError as error:
-                broken.append((self.entries[other].picture, error.message))
-                continue
-            chance = np.random.default_rng([self.seed, epoch, index])
-            return {**self._made(picture, matte, chance), "index": other, "broken": broken}
-        raise InputError("none of the pictures can be read", broken[0][1])
-
-    def _made(self, picture: U8, matte: U8, chance: np.random.Generator) -> Sample:
-        height, width = self.shape
-        small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-        alpha = cv2.resize(matte, (width, height), interpolation=cv2.INTER_AREA)
-        sample: Sample = {"picture": cv2.cvtColor(small, cv2.COLOR_BGR2RGB), "matte": alpha}
+        found, kept = self._next(index, broken)
+        picture, matte = self._scene(kept, epoch, chance, broken) if self.augment else self._whole(kept)
+        sample: Sample = {"picture": picture, "matte": matte, "index": found, "broken": broken}
         if self.prior:
-            sample["prior"] = alpha if chance.random() > 1 / 3 else np.zeros_like(alpha)
+            sample["prior"] = before(matte, chance)
         if self.texture:
-            sample["texture"] = sample["picture"]
+            sample["texture"] = filmed(picture, chance)
+        elif self.augment:
+            sample["picture"] = filmed(picture, chance)
+        for name in {"picture", "texture"} & set(sample):
+            sample[name] = cv2.cvtColor(sample[name], cv2.COLOR_BGR2RGB)
         return sample
 
-    def _read(self, index: int) -> tuple[U8, U8]:
-        """An entry at the size in which it is kept; raises `InputError`."""
-        if index in self._kept:
-            self._kept.move_to_end(index)
-            return self._kept[index]
-        pair = read_entry(self.entries[index], round(max(self.shape) * SPARE))
-        self._kept[index] = pair
-        self._bytes += sum(each.nbytes for each in pair)
+    def __getitems__(self, places: list[tuple[int, int]]) -> list[Sample | VcamError]:
+        """Those of a batch, for PyTorch. What is raised is handed over, since a worker's error loses its words."""
+        try:
+            return [self[place] for place in places]
+        except VcamError as error:
+            return [error]
+
+    def _whole(self, kept: _Kept) -> tuple[U8, U8]:
+        picture, matte = (_stretched(each, self.shape) for each in (kept.picture, kept.matte))
+        return picture, matte
+
+    def _scene(
+        self, kept: _Kept, epoch: int, chance: Chance, broken: list[tuple[Path, str]]
+    ) -> tuple[U8, U8]:  # fmt: skip
+        """The people of a picture, or nobody, where they are or in another room."""
+        kind = chance.random()
+        if self.backdrops == [] or kind < AS_THEY_ARE or (kind < 1 - NOBODY and kept.cut_out is None):
+            matrix = cropped(chance, (kept.matte.shape[1], kept.matte.shape[0]), self.shape, kept.box)
+            picture, matte = (warped(each, matrix, self.shape) for each in (kept.picture, kept.matte))
+        else:
+            pool = self._pool(epoch)
+            backdrop = out_of_focus(self._room(pool, chance, broken), chance)
+            if kind >= 1 - NOBODY or kept.cut_out is None:
+                picture, matte = backdrop, np.zeros(self.shape, np.uint8)
+            else:
+                others = [self._next(int(chance.choice(pool)), broken)[1].cut_out for _ in range(_companions(chance))]
+                picture, matte = peopled(backdrop, kept.cut_out, [each for each in others if each], chance)
+        return shaken(picture, matte, chance) if chance.random() < SHAKEN else (picture, matte)
+
+    def _pool(self, epoch: int) -> npt.NDArray[np.int64]:
+        if self._pooled[0] != epoch:
+            places = np.random.default_rng([self.seed, epoch]).permutation(len(self.entries))
+            self._pooled = epoch, places[:POOL]
+        return self._pooled[1]
+
+    def _room(self, pool: npt.NDArray[np.int64], chance: Chance, broken: list[tuple[Path, str]]) -> U8:
+        kind = chance.random()
+        if kind < MADE_UP:
+            return made_up(chance, self.shape)
+        if self.backdrops and kind < 0.85:
+            path = self.backdrops[int(chance.integers(len(self.backdrops)))]
+            try:
+                return room(chance, self._backdrop(path), self.shape)
+            except (InputError, UsageError) as error:
+                broken.append((path, error.message))
+                return made_up(chance, self.shape)
+        return room(chance, self._next(int(chance.choice(pool)), broken)[1].surroundings, self.shape)
+
+    def _next(self, index: int, broken: list[tuple[Path, str]]) -> tuple[int, _Kept]:
+        """The first entry from a place on that can be read, and its place; the others are written down."""
+        for step in range(len(self.entries)):
+            other = (index + step) % len(self.entries)
+            entry = self.entries[other]
+            try:
+                return other, self._keeping(other, partial(self._pair, entry))
+            except InputError as error:
+                broken.append((entry.picture, error.message))
+        raise InputError("none of the pictures can be read", broken[0][1])
+
+    def _pair(self, entry: Entry) -> _Kept:
+        return _Kept(*read_entry(entry, self._side))
+
+    def _backdrop(self, path: Path) -> U8:
+        """Raises `InputError` or `UsageError`."""
+
+        def read() -> _Kept:
+            picture, _ = read_turned(path, self._side)
+            scale = min(1.0, self._side / min(picture.shape[:2]))
+            size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+            return _Kept(scaled(picture, size), np.zeros((1, 1), np.uint8))
+
+        return self._keeping(path, read).picture
+
+    def _keeping(self, key: int | Path, read: Callable[[], _Kept]) -> _Kept:
+        """What is kept under a key, or else read and kept; what is broken is not tried again."""
+        if key in self._failed:
+            raise self._failed[key]
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        try:
+            found = read()
+        except (InputError, UsageError) as error:
+            self._failed[key] = error
+            raise
+        self._kept[key] = found
+        self._bytes += found.bytes
         while self._bytes > KEPT // self.share and len(self._kept) > 1:
-            self._bytes -= sum(each.nbytes for each in self._kept.popitem(last=False)[1])
-        return pair
+            self._bytes -= self._kept.popitem(last=False)[1].bytes
+        return found
+
+
+def _companions(chance: Chance) -> int:
+    """How many more people there are: none in three of four rooms."""
+    return int(chance.choice((0, 1, 2), p=(0.75, 0.19, 0.06)))
+
+
+def _stretched(picture: U8, shape: tuple[int, int]) -> U8:
+    """A picture or matte at (height, width), without aliasing."""
+    larger = picture.shape[0] > shape[0] or picture.shape[1] > shape[1]
+    way = cv2.INTER_AREA if larger else cv2.INTER_LINEAR
+    return cv2.resize(picture, shape[::-1], interpolation=way).astype(np.uint8, copy=False)
+
+
+class _Kept:
+    """A picture with its matte, and what is made of the two when it is first asked for."""
+
+    def __init__(self, picture: U8, matte: U8) -> None:
+        self.picture, self.matte = picture, matte
+        self.bytes = picture.nbytes * 4
+        """About what it takes with all that is made of it."""
+
+    @cached_property
+    def box(self) -> tuple[int, int, int, int] | None:
+        """Of the people: x0, y0, x1, y1; None if there are none."""
+        x, y, width, height = cv2.boundingRect(np.where(self.matte > 127, np.uint8(255), np.uint8(0)))
+        return (x, y, x + width, y + height) if width else None
+
+    @cached_property
+    def cut_out(self) -> CutOut | None:
+        return cut_out(self.picture, self.matte)
+
+    @cached_property
+    def surroundings(self) -> U8:
+        return surroundings(self.picture, self.matte)
 
 
 class _Order(Sampler[tuple[int, int]]):
@@ -131,17 +260,36 @@ class _Order(Sampler[tuple[int, int]]):
             yield epoch, int(order[place % count])
 
 
+_CURE = "give fewer --workers; in a container, give it more shared memory (--shm-size=1g)"
+
+
 class Loader(DataLoader[Sample]):
     """Batches as the losses take them: float32, on the CPU.
 
     "picture" (N, 3, H, W) RGB 0..1 and "texture" the same, channels last in memory; "matte" and "prior" (N, 1, H, W),
-    0..1; "index" int64 (N). Iterating also fills the samples' `broken`.
+    0..1; "index" int64 (N). Iterating also fills the samples' `broken`. It raises `InputError` if nothing can be read,
+    `VcamError` if a worker is lost.
     """
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         samples = self.dataset
         assert isinstance(samples, Samples)
-        for batch in super().__iter__():
+        batches = super().__iter__()
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except (RuntimeError, OSError, EOFError) as error:
+                # what it had made may be known already, and cannot be fetched from it any more
+                gone = "DataLoader worker" in str(error) or (self.num_workers and not isinstance(error, RuntimeError))
+                if not gone:
+                    raise
+                raise VcamError(
+                    "a process that prepares pictures has ended, mostly for want of memory", _CURE
+                ) from error
+            if isinstance(batch, VcamError):
+                raise batch
             samples.broken.update(batch.pop("broken"))
             yield {name: _as_floats(name, values) for name, values in batch.items()}
 
@@ -169,8 +317,20 @@ def loader(
     return Loader(
         samples, batch, sampler=order or own, drop_last=cuts, collate_fn=_together,
         num_workers=workers, persistent_workers=workers > 0, prefetch_factor=2 if workers else None,
-        worker_init_fn=_quiet,
+        worker_init_fn=_quiet, multiprocessing_context=_processes() if workers else None,
+        # of its own: PyTorch would take a number from the chance that dropout comes from
+        generator=torch.Generator(),
     )  # fmt: skip
+
+
+def _processes() -> BaseContext:
+    """How workers are begun: by a process that has loaded this module and has no threads.
+
+    A copy of this one might hold locks of threads that it has not: those of a teacher's engine, or of a progress bar.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _quiet(_: int) -> None:
@@ -182,7 +342,10 @@ def _quiet(_: int) -> None:
     torch.set_num_threads(1)
 
 
-def _together(samples: list[Sample]) -> dict[str, Any]:
+def _together(found: list[Sample | VcamError]) -> dict[str, Any] | VcamError:
+    samples = [each for each in found if not isinstance(each, VcamError)]
+    if len(samples) < len(found):
+        return next(each for each in found if isinstance(each, VcamError))
     batch: dict[str, Any] = {
         name: torch.from_numpy(np.stack([_with_channel(each[name]) for each in samples]))
         for name in samples[0]
@@ -195,3 +358,23 @@ def _together(samples: list[Sample]) -> dict[str, Any]:
 
 def _with_channel(values: U8) -> U8:
     return values if values.ndim == 3 else values[..., np.newaxis]
+
+
+def contact(samples: Samples, count: int) -> U8:
+    """The first samples of this epoch beside each other, BGR (height, width, 3), for people to look at.
+
+    Each is a column: the picture, the picture over green by its matte, and prior and texture-enhanced form where there
+    are some. Raises `InputError` if no picture can be read.
+    """
+    shown = [samples[number % len(samples)] for number in range(max(1, count))]
+    columns = []
+    for sample in shown:
+        picture, matte = (sample[name] for name in ("picture", "matte"))
+        tiles = [picture, over(np.full_like(picture, (0, 177, 64)), picture, matte)]
+        tiles += [np.repeat(sample["prior"][..., None], 3, axis=2)] if "prior" in sample else []
+        tiles += [sample["texture"]] if "texture" in sample else []
+        columns.append(cv2.copyMakeBorder(np.concatenate(tiles), 2, 6, 2, 2, cv2.BORDER_CONSTANT, value=(255,) * 3))
+    across = max(1, min(len(columns), 2400 // columns[0].shape[1]))
+    columns += [np.full_like(columns[0], 255)] * (-len(columns) % across)
+    rows = [np.concatenate(columns[first : first + across], axis=1) for first in range(0, len(columns), across)]
+    return cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)

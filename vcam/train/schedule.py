@@ -64,10 +64,13 @@ class Average:
         self.keep, self.steps = keep, 0
         self.state = {name: each.detach().clone() for name, each in net.state_dict().items()}
 
-    @torch.no_grad()
     def update(self, net: nn.Module) -> None:
         """Take the weights of a step."""
         self.steps += 1
+        with torch.no_grad():
+            self._take(net)
+
+    def _take(self, net: nn.Module) -> None:
         keep = min(self.keep, (1 + self.steps) / (10 + self.steps))
         mine: list[Tensor] = []
         theirs: list[Tensor] = []

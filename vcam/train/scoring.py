@@ -64,7 +64,6 @@ def _average(values: dict[int, float]) -> float:
     return float(np.mean([values[place] for place in sorted(values)])) if values else 0.0
 
 
-@torch.no_grad()
 def score(net: nn.Module, batches: Iterable[dict[str, Tensor]], device: Any = "cpu") -> Scores:
     """The scores of a network that takes pictures (N, 3, H, W), RGB 0..1, and the mask before; its mode is kept."""
     training = {each: each.training for each in net.modules()}
@@ -72,15 +71,22 @@ def score(net: nn.Module, batches: Iterable[dict[str, Tensor]], device: Any = "c
     try:
         net.eval()
         for batch in batches:
-            prior = batch.get("prior")
-            picture = batch["picture"].to(device)
-            logit = person_logit(net(picture, None if prior is None else prior.to(device))).cpu()
+            logit = logit_of(net, batch, device)
             losses = nn.functional.binary_cross_entropy_with_logits(logit, batch["matte"], reduction="none")
             scores.add(batch["index"], logit >= 0, batch["matte"], losses.flatten(1).mean(1))
     finally:
         for each, mode in training.items():
             each.training = mode
     return scores
+
+
+def logit_of(net: nn.Module, batch: dict[str, Tensor], device: Any) -> Tensor:
+    """The person's logit, float32 (N, 1, H, W) on the CPU, of a batch's pictures."""
+    prior = batch.get("prior")
+    with torch.no_grad():
+        out = net(batch["picture"].to(device), None if prior is None else prior.to(device))
+        logit: Tensor = person_logit(out).cpu()
+    return logit
 
 
 def mean_mask(mattes: Iterable[Tensor]) -> Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,12 @@ from vcam.datasets.store import Dataset, Entry, open_dataset
 from vcam.errors import InputError, ModelError, UsageError
 from vcam.files import write_error, write_whole
 from vcam.images import pictures_in
+from vcam.printable import printable
 from vcam.train import runs
 from vcam.train.curves import write_csv, write_curves
 from vcam.train.fed import Fed
 from vcam.train.loop import Tell, Training
-from vcam.train.losses import Loss
+from vcam.train.losses import Loss, person_logit
 from vcam.train.norms import calibrate
 from vcam.train.processes import open_fabric
 from vcam.train.recipe import Recipe, versions, write_recipe
@@ -78,23 +81,17 @@ class Session:
                 f"{folder} exists already", f"--resume goes on with it; else give another name than {folder}"
             )
         data = open_dataset(Path(recipe.data))
-        train, val = _parts(data)
-        shape = (recipe.size[1], recipe.size[0])
-        prior = _has_prior(recipe) or "prior" in loss.needs
-        self.train = Samples(
-            train, shape, augment=recipe.augment, backdrops=_backdrops(recipe), prior=prior,
-            texture="texture" in loss.needs, seed=recipe.seed,
-        )  # fmt: skip
-        self.val = Samples(val, shape, augment=False, backdrops=[], prior=prior, texture=False, seed=recipe.seed)
+        self.train, self.val = samples_of(recipe, data, loss)
+        train, val = self.train.entries, self.val.entries
         self.fabric = open_fabric(recipe)
         rank, world = self.fabric.global_rank, self.fabric.world_size
-        self.mean = self._looked_at(train, shape)
+        self.mean = self._looked_at(train, self.train.shape)
         torch.manual_seed(recipe.seed)
         net = _built(recipe)
         if not resume:
             _begin_with(recipe, net, self.train)
         torch.manual_seed(recipe.seed + 1 + rank)
-        teacher = _teacher(recipe)
+        self.teacher = _teacher(recipe, net)
         self.held = Held(self.val, recipe.batch, recipe.workers, rank=rank, world=world)
         # no batch is larger than what there is
         batch = max(min(recipe.batch, len(train) // world), 1)
@@ -103,7 +100,7 @@ class Session:
             return Stream(self.train, batch, recipe.workers, rank=rank, world=world, start=start)
 
         self.training = Training(
-            recipe, folder, net, self.fabric, stream, self.held, teacher=teacher, tell=tell
+            recipe, folder, net, self.fabric, stream, self.held, teacher=self.teacher, tell=tell
         )  # fmt: skip
         self.fabric.barrier()
         made = {**versions(), "pictures": f"{len(train)} to train, {len(val)} to validate", "set": _digest(data)}
@@ -151,20 +148,30 @@ class Session:
             training.begin()
         try:
             ended = training.run()
+            speed = training.speed()
         finally:
             self._write_curves()
-        return self._finish(ended)
+            if self.teacher is not None:
+                self.teacher.close()
+        # the others look for what the first one has written
+        self.fabric.barrier()
+        outcome = self._finish(ended, speed)
+        self.fabric.barrier()
+        return outcome
 
     def _write_curves(self) -> None:
         history = self.training.history
         if self.fabric.global_rank or not history:
             return
-        nothing = baseline(self.mean, self.held)
+        nothing = self._baseline()
         write_csv(self.folder / runs.CURVES_CSV, history)
         title = f"{self.recipe.network} {self.recipe.size[0]}x{self.recipe.size[1]}"
         write_curves(self.folder / runs.CURVES, history, nothing.miou, title)
 
-    def _finish(self, ended: bool) -> Outcome:
+    def _baseline(self) -> Scores:
+        return baseline(self.mean, Held(self.val, self.recipe.batch, 0))
+
+    def _finish(self, ended: bool, speed: dict[str, float]) -> Outcome:
         training = self.training
         scores: Scores | None = None
         if (self.folder / runs.BEST).exists():
@@ -173,16 +180,15 @@ class Session:
             if self.fabric.global_rank == 0:
                 training.raw.load_state_dict(kept["model"])
                 write_worst(self.folder / runs.WORST, training.fed, self.val, scores, self.fabric.device)
-        nothing = baseline(self.mean, Held(self.val, self.recipe.batch, 0))
+        nothing = self._baseline()
         first = training.history[0] if training.history and not training.history[0]["steps"] else None
-        seconds = max(training.run_seconds, 1e-9)
         outcome = Outcome(
             ended, training.epoch + training.batch / training.stream.steps, training.progress.best_epoch,
             len(self.train), (nothing.iou, nothing.miou),
             (first["val_iou"], first["val_miou"]) if first else None,
             (scores.iou, scores.miou) if scores else None,
             {str(path): why for path, why in {**self.train.broken, **self.val.broken}.items()},
-            training.seconds, training.stream.waited.seconds / seconds, training.run_pictures / seconds,
+            training.seconds, speed["waiting"], speed["per_second"],
         )  # fmt: skip
         if self.fabric.global_rank == 0:
             text = json.dumps(msgspec.to_builtins(outcome), indent=2)
@@ -206,6 +212,20 @@ def _parts(data: Dataset) -> tuple[list[Entry], list[Entry]]:
     return train, val
 
 
+def samples_of(recipe: Recipe, data: Dataset, loss: Loss) -> tuple[Samples, Samples]:
+    """To train with, and to validate with: those as they are. Raises `InputError` where either is missing."""
+    train, val = _parts(data)
+    shape = (recipe.size[1], recipe.size[0])
+    prior = _has_prior(recipe) or "prior" in loss.needs
+    return (
+        Samples(
+            train, shape, augment=recipe.augment, backdrops=_backdrops(recipe), prior=prior,
+            texture="texture" in loss.needs, seed=recipe.seed,
+        ),
+        Samples(val, shape, augment=False, backdrops=[], prior=prior, texture=False, seed=recipe.seed),
+    )  # fmt: skip
+
+
 def _has_prior(recipe: Recipe) -> bool:
     return recipe.prior or recipe.kind.channels == 4
 
@@ -215,7 +235,11 @@ def _built(recipe: Recipe) -> nn.Module:
     try:
         net: nn.Module = recipe.kind.build(**{**recipe.options, "size": recipe.size})
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{recipe.network} cannot be built: {error}", "leave --option away") from error
+        own = signature(type(recipe.kind.build()).__init__).parameters
+        names = [name for name in own if name not in ("self", "size")]
+        raise UsageError(
+            f"{recipe.network} cannot be built: {printable(str(error))}", f"its options are {', '.join(names)}"
+        ) from error
     return net
 
 
@@ -239,12 +263,27 @@ def _begin_with(recipe: Recipe, net: nn.Module, samples: Samples) -> None:
         calibrate(net, fed.given(batch["picture"], batch.get("prior")))
 
 
-def _teacher(recipe: Recipe) -> Any:
+class _AsItBegan:
+    """What the network said before it was trained on, for who learns from it."""
+
+    def __init__(self, net: nn.Module, recipe: Recipe) -> None:
+        self._fed = Fed(copy.deepcopy(net).eval(), recipe.kind)
+
+    def probability(self, picture: torch.Tensor) -> torch.Tensor:
+        """(N, 3, H, W), RGB 0..1, to (N, 1, H, W), 0..1."""
+        with torch.no_grad():
+            found: torch.Tensor = person_logit(self._fed.to(picture.device)(picture)).sigmoid()
+        return found
+
+
+def _teacher(recipe: Recipe, net: nn.Module) -> Any:
+    """The teacher, mixed with the network's own first answers where it knew something; None without one."""
     if not recipe.teacher:
         return None
-    from vcam.train.teacher import Teacher
+    from vcam.train.teacher import Blended, Teacher
 
-    return Teacher(recipe.teacher)
+    teacher = Teacher(recipe.teacher)
+    return Blended(teacher, _AsItBegan(net, recipe)) if recipe.start else teacher
 
 
 def _backdrops(recipe: Recipe) -> list[Path] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from vcam.images import write_image
 from vcam.printable import printable
-from vcam.train.losses import person_logit
 from vcam.train.samples import Samples
-from vcam.train.scoring import Scores
+from vcam.train.scoring import Scores, logit_of
 from vcam.types import U8
 
 COUNT = 20
@@ -31,7 +30,6 @@ def write_worst(path: Path, net: nn.Module, samples: Samples, scores: Scores, de
     write_image(path, sheet([(samples.entries[place].name, scores.mean[place], *found[place]) for place in places]))
 
 
-@torch.no_grad()
 def _found(
     net: nn.Module, samples: Samples, places: Iterable[int], device: torch.device
 ) -> Iterable[tuple[int, tuple[U8, U8, U8]]]:
@@ -41,45 +39,54 @@ def _found(
     net.eval()
     for place, batch in zip(places, loader(samples, 1, 0, shuffle=False, order=[(0, each) for each in places]),
                             strict=True):  # fmt: skip
-        picture, prior = batch["picture"], batch.get("prior")
-        logit = person_logit(net(picture.to(device), None if prior is None else prior.to(device))).cpu()
-        yield place, (_bytes(picture[0]), _mask(batch["matte"] >= 0.5), _mask(logit >= 0))
+        logit = logit_of(net, batch, device)
+        yield place, (_bytes(batch["picture"][0]), _mask(batch["matte"] >= 0.5), _mask(logit >= 0))
 
 
 def _bytes(picture: Tensor) -> U8:
-    return (picture.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    shown: U8 = (picture.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    return shown
 
 
 def _mask(found: Tensor) -> U8:
-    return found[0, 0].to(torch.uint8).mul(255).numpy()
+    mask: U8 = found[0, 0].to(torch.uint8).mul(255).numpy()
+    return mask
 
 
 def sheet(cells: Iterable[tuple[str, float, U8, U8, U8]]) -> U8:
     """BGR uint8 of names, scores 0..1, RGB pictures, true masks and found masks, as many to a row as fit."""
-    drawn = [_cell(*each) for each in cells]
-    if not drawn:
-        return np.full((_HEAD, _SIDE, 3), _BACK, np.uint8)
-    high, wide = drawn[0].shape[:2]
-    rows = -(-len(drawn) // _COLUMNS)
+    words = "the worst of validation, mIoU in percent; red: a person that is missed, blue: taken for a person"
+    return tiled(words, [_cell(*each) for each in cells])
+
+
+def tiled(words: str, cells: Sequence[U8]) -> U8:
+    """A sheet, BGR, of RGB pictures of one size under a line of words."""
+    high, wide = cells[0].shape[:2] if cells else (0, 2 * _SIDE)
+    rows = -(-len(cells) // _COLUMNS)
     legend = _HEAD + _GAP
     page = np.full((legend + rows * (high + _GAP) + _GAP, _COLUMNS * (wide + _GAP) + _GAP, 3), _BACK, np.uint8)
-    words = "the worst of validation, mIoU in percent; red: a person that is missed, blue: taken for a person"
     page[_GAP // 2 : _GAP // 2 + _HEAD, _GAP : page.shape[1] - _GAP] = _words(words, page.shape[1] - 2 * _GAP)
-    for number, cell in enumerate(drawn):
+    for number, cell in enumerate(cells):
         top, left = legend + (number // _COLUMNS) * (high + _GAP), _GAP + (number % _COLUMNS) * (wide + _GAP)
         page[top : top + high, left : left + wide] = cell
     return np.ascontiguousarray(page[..., ::-1])
 
 
 def _cell(name: str, score: float, picture: U8, true: U8, found: U8) -> U8:
-    height, width = picture.shape[:2]
-    size = (_SIDE, max(1, round(_SIDE * height / width)))
     tinted = picture.astype(np.float32) * 0.6
     for wrong, colour in (((true > 0) & (found == 0), MISSED), ((true == 0) & (found > 0), EXTRA)):
-        tinted[wrong] = 0.4 * tinted[wrong] + 0.6 * np.float32(colour)
-    pair = [cv2.resize(each.astype(np.uint8), size, interpolation=cv2.INTER_AREA) for each in (picture, tinted)]
-    shown = np.hstack(pair)
-    return np.vstack([_words(f"{100 * score:.1f}  {printable(name)}", shown.shape[1]), shown])
+        tinted[wrong] = 0.4 * tinted[wrong] + 0.6 * np.array(colour, np.float32)
+    return shown_pair(f"{100 * score:.1f}  {name}", picture, tinted.astype(np.uint8))
+
+
+def shown_pair(words: str, *pictures: U8) -> U8:
+    """RGB pictures of one shape beside each other, under a line of words."""
+    height, width = pictures[0].shape[:2]
+    size = (_SIDE, max(1, round(_SIDE * height / width)))
+    gap = np.full((size[1], 2, 3), _BACK, np.uint8)
+    resized = [cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in pictures]
+    shown = np.hstack([part for each in resized for part in (each, gap)][:-1])
+    return np.vstack([_words(printable(words), shown.shape[1]), shown]).astype(np.uint8, copy=False)
 
 
 def _words(words: str, wide: int) -> U8:

@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import json
+import os
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
+pytest.importorskip("lightning_fabric", reason="needs pip install 'vcam[train]'")
+
+from tests.train.sets import make_set, recipe
+from vcam.errors import EngineError, InputError, ModelError, OutputError, UsageError
+from vcam.train import loop, runs
+from vcam.train.recipe import read_recipe
+from vcam.train.runs import load_run, read_state
+from vcam.train.session import Session
+
+pytestmark = pytest.mark.long
+
+
+class Killed(BaseException):
+    """Ends a training as SIGKILL does: nothing is written any more."""
+
+
+def train(folder, made, **options):
+    return Session(made, folder, **options).run()
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture
+def data(tmp_path):
+    return make_set(tmp_path / "data")
+
+
+def test_a_training_leaves_all_that_is_needed_to_use_it_and_to_do_it_again(tmp_path, data):
+    told = []
+    made = recipe(data, network="selfie", epochs=30, rate=0.01, average=0.5, augment=False)
+    outcome = Session(made, tmp_path / "run", tell=lambda kind, figures: told.append((kind, figures))).run()
+    assert outcome.ended
+    assert outcome.best is not None
+    # it has learnt what shapes are
+    assert outcome.best[1] > outcome.baseline[1] + 0.1
+    run = load_run(tmp_path / "run")
+    assert (run.network, run.size, run.prior, run.values) == ("selfie", (64, 64), False, (0.0, 1.0))
+    assert not run.net.training
+    state = read_state(tmp_path / "run" / runs.BEST)
+    assert set(state) >= {"network", "options", "size", "prior", "values", "model"}
+    again = read_recipe(tmp_path / "run" / runs.RECIPE)
+    assert again.made["torch"] == torch.__version__
+    assert again.made["pictures"] == "9 to train, 3 to validate"
+    lines = (tmp_path / "run" / runs.CURVES_CSV).read_text().splitlines()
+    assert len(lines) == 1 + len([kind for kind, _ in told if kind == "round"])
+    assert lines[0].startswith("epoch,steps,seconds,rate,loss,cross-entropy,val_loss,val_iou,val_miou")
+    for name in (runs.CURVES, runs.WORST):
+        assert cv2.imread(str(tmp_path / "run" / name)) is not None
+    result = json.loads((tmp_path / "run" / runs.RESULT).read_text())
+    assert result["best"] == list(outcome.best)
+    second = Session(again, tmp_path / "second").run()
+    assert second.best == outcome.best
+    assert same(state["model"], read_state(tmp_path / "second" / runs.BEST)["model"])
+
+
+@pytest.mark.parametrize("kill_at", [1, 3, 4])
+def test_a_killed_training_goes_on_to_the_same_weights_as_one_that_was_not(tmp_path, data, monkeypatch, kill_at):
+    monkeypatch.setattr(loop, "ROUND", 8)
+    whole = tmp_path / "whole"
+    train(whole, recipe(data, freeze=0.4))
+    monkeypatch.setattr(loop, "SAVE", 0.0)
+    steps = 0
+
+    def tell(kind, figures):
+        nonlocal steps
+        steps += kind == "step"
+        if steps > kill_at:
+            raise Killed
+
+    broken = tmp_path / "broken"
+    with pytest.raises(Killed):
+        train(broken, recipe(data, freeze=0.4), tell=tell)
+    assert read_state(broken / runs.LAST)["steps"] == kill_at
+    # what happens meanwhile in a program is of no account
+    torch.manual_seed(99)
+    outcome = train(broken, read_recipe(broken / runs.RECIPE), resume=True)
+    assert outcome.ended
+    one, other = read_state(whole / runs.LAST), read_state(broken / runs.LAST)
+    for name in ("model", "average"):
+        assert same(one[name], other[name]), name
+    assert one["steps"] == other["steps"] == 6
+    assert [row["val_miou"] for row in one["history"]] == [row["val_miou"] for row in other["history"]]
+    assert same(read_state(whole / runs.BEST)["model"], read_state(broken / runs.BEST)["model"])
+
+
+def test_workers_make_the_same_pictures_as_none(tmp_path, data):
+    train(tmp_path / "none", recipe(data, epochs=1))
+    train(tmp_path / "two", recipe(data, epochs=1, workers=2))
+    assert same(*(read_state(tmp_path / name / runs.LAST)["model"] for name in ("none", "two")))
+
+
+def test_ctrl_c_keeps_the_best_and_the_rest_of_the_training(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(loop, "ROUND", 8)
+    sessions = []
+
+    def tell(kind, figures):
+        if kind == "round":
+            sessions[0].stop()
+
+    sessions.append(Session(recipe(data), tmp_path / "run", tell=tell))
+    outcome = sessions[0].run()
+    assert not outcome.ended
+    assert outcome.epochs == 1
+    assert outcome.best is not None
+    assert Session(recipe(data), tmp_path / "run", resume=True).run().epochs == 3
+
+
+def test_a_loss_that_is_no_number_names_the_pictures_and_keeps_the_best(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(loop, "ROUND", 8)
+    session = Session(recipe(data), tmp_path / "run")
+    losses = session.training.loss
+
+    def broken(net, out, batch, teacher=None):
+        loss, parts = losses(net, out, batch, teacher)
+        return (loss * float("nan"), parts) if session.training.epoch == 2 else (loss, parts)
+
+    session.training.loss = broken
+    with pytest.raises(
+        EngineError, match=r"not a number any more, in epoch 2, with the pictures p\d\d, p\d\d"
+    ) as caught:
+        session.run()
+    assert "lower --rate than 0.002" in caught.value.hint
+    assert str(tmp_path / "run" / runs.BEST) in caught.value.hint
+    assert load_run(tmp_path / "run").network == "mobile-unet-v3-half"
+    assert (tmp_path / "run" / runs.CURVES_CSV).exists()
+
+
+def test_too_little_memory_halves_the_batch_once_and_says_so(tmp_path, data, monkeypatch):
+    told = []
+    session = Session(recipe(data), tmp_path / "run", tell=lambda kind, figures: told.append((kind, figures)))
+    step, most = session.training._step, 3
+    monkeypatch.setattr(session.training, "_step", lambda batch: _with_memory(step, session.training, batch, most))
+    assert session.run().ended
+    notes = [figures["words"] for kind, figures in told if kind == "note"]
+    assert notes == ["not enough memory for 4 pictures at once: halved to 2, two halves a step"]
+    assert read_state(tmp_path / "run" / runs.LAST)["micro"] == 2
+    session = Session(recipe(data), tmp_path / "other")
+    step, most = session.training._step, 1
+    monkeypatch.setattr(session.training, "_step", lambda batch: _with_memory(step, session.training, batch, most))
+    with pytest.raises(EngineError, match="not enough memory for 2 pictures at once") as caught:
+        session.run()
+    assert "--batch 2" in caught.value.hint
+
+
+def _with_memory(step, training, batch, most):
+    if len(batch["index"]) // training.micro > most:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory")
+    return step(batch)
+
+
+def test_halves_of_a_batch_come_to_the_same_gradients(tmp_path, data):
+    nets = []
+    for micro in (1, 2):
+        session = Session(
+            recipe(data, network="selfie", options={"norm": False}, losses={"cross-entropy": 1.0}, epochs=1),
+            tmp_path / str(micro),
+        )
+        session.training.micro = micro
+        session.run()
+        nets.append(read_state(tmp_path / str(micro) / runs.LAST)["model"])
+    assert all(torch.allclose(nets[0][name], nets[1][name], atol=1e-5) for name in nets[0])
+
+
+def test_a_full_disk_leaves_the_last_good_state_and_is_told(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(loop, "SAVE", 0.0)
+    monkeypatch.setattr(loop, "ROUND", 8)
+    told = []
+    write, full = loop.write_state, []
+
+    def fails(path, state):
+        if full:
+            raise OutputError(f"cannot write {path}: No space left on device", "free some space")
+        write(path, state)
+
+    def tell(kind, figures):
+        told.append((kind, figures))
+        if kind == "step" and figures["epoch"] == 1 and not full:
+            full.append(read_state(tmp_path / "run" / runs.LAST)["steps"])
+
+    monkeypatch.setattr(loop, "write_state", fails)
+    with pytest.raises(OutputError, match="No space left"):
+        train(tmp_path / "run", recipe(data), tell=tell)
+    assert any("the one before is kept" in figures["words"] for kind, figures in told if kind == "note")
+    assert read_state(tmp_path / "run" / runs.LAST)["steps"] == full[0]
+    monkeypatch.setattr(loop, "write_state", write)
+    assert Session(recipe(data), tmp_path / "run", resume=True).run().ended
+
+
+def test_a_picture_that_breaks_while_it_trains_is_named_left_out_and_counted(tmp_path, data):
+    told = []
+    path = next(iter(sorted((data / "img").glob("*.jpg"))))
+    session = Session(recipe(data, epochs=9), tmp_path / "run", tell=lambda kind, figures: told.append((kind, figures)))
+    train_names = {entry.name for entry in session.train.entries}
+    path = data / "img" / f"{min(train_names)}.jpg"
+
+    def tell(kind, figures):
+        told.append((kind, figures))
+        if kind == "step" and figures["epoch"] == 7 and not cut:
+            cut.append(path.stat().st_size)
+            os.truncate(path, cut[0] // 3)
+            # what was decoded is kept in memory, until there is no more room
+            session.train._kept.clear()
+
+    cut: list[int] = []
+    session.training.tell = tell
+    outcome = session.run()
+    assert list(outcome.broken) == [str(path)]
+    notes = [figures["words"] for kind, figures in told if kind == "note"]
+    assert len(notes) == 1
+    assert str(path) in notes[0]
+    assert "left out" in notes[0]
+
+
+def test_data_that_nothing_can_be_learnt_from_is_refused_before_a_folder_is_made(tmp_path, data):
+    def refused(folder, match, kind=InputError):
+        with pytest.raises(kind, match=match) as caught:
+            Session(recipe(folder), tmp_path / "run")
+        assert caught.value.hint
+        assert not (tmp_path / "run").exists()
+
+    (tmp_path / "empty").mkdir()
+    refused(tmp_path / "empty", "no pictures with mattes")
+    refused(tmp_path / "nowhere", "there is no folder", UsageError)
+    refused(make_set(tmp_path / "one", 1), "one picture")
+    black = make_set(tmp_path / "black")
+    for path in (black / "mask").iterdir():
+        cv2.imwrite(str(path), np.zeros((64, 64), np.uint8))
+    refused(black, "nobody in any of the 9 masks")
+    white = make_set(tmp_path / "white")
+    for path in (white / "mask").iterdir():
+        cv2.imwrite(str(path), np.full((64, 64), 255, np.uint8))
+    refused(white, "no background in any of the 9 masks")
+
+
+def test_what_cannot_be_meant_is_refused_with_a_cure(tmp_path, data):
+    def refused(match, hint, kind=UsageError, **changes):
+        with pytest.raises(kind, match=match) as caught:
+            Session(recipe(data, **changes), tmp_path / "run")
+        assert hint in caught.value.hint
+        assert not (tmp_path / "run").exists()
+
+    refused("no architecture unet", "choose selfie", network="unet")
+    refused("no loss dicee", "dice", losses={"dicee": 1.0})
+    refused("at 100x64", "multiples of 32", size=(100, 64))
+    refused("epochs or minutes", "--epochs", epochs=0)
+    refused("epochs or minutes", "--epochs", minutes=1.0)
+    refused("rate cannot be nan", "give", rate=float("nan"))
+    refused("unexpected keyword argument 'wdith'", "width", options={"wdith": 2})
+    refused("no folder", "--backdrops", backdrops=str(tmp_path / "nothing"))
+    refused("there is no file", "check", start=str(tmp_path / "nothing.pt"))
+    refused("teacher", "--teacher", losses={"distillation": 1.0})
+    refused("there is no model", "known", losses={"distillation": 1.0}, teacher="nonesuch")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    with pytest.raises(UsageError, match="exists already") as caught:
+        Session(recipe(data), tmp_path / "taken")
+    assert "--resume" in caught.value.hint
+
+
+def test_a_state_of_another_network_and_a_damaged_one_are_refused(tmp_path, data):
+    train(tmp_path / "run", recipe(data, epochs=1))
+    with pytest.raises(ModelError, match="another training"):
+        Session(recipe(data, network="selfie"), tmp_path / "run", resume=True)
+    path = tmp_path / "run" / runs.LAST
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(ModelError, match="damaged"):
+        Session(recipe(data), tmp_path / "run", resume=True)
+    os.truncate(tmp_path / "run" / runs.BEST, 1000)
+    with pytest.raises(ModelError, match="damaged"):
+        load_run(tmp_path / "run")
+
+
+def test_weights_to_begin_with_are_scored_first_and_stay_the_best_if_nothing_is_better(tmp_path, data):
+    train(tmp_path / "first", recipe(data, network="selfie", epochs=8, rate=0.01, average=0.5))
+    made = recipe(data, network="selfie", epochs=1, rate=1.0, start=str(tmp_path / "first" / runs.BEST))
+    outcome = train(tmp_path / "second", made)
+    before = json.loads((tmp_path / "first" / runs.RESULT).read_text())["best"]
+    assert outcome.start == pytest.approx(before, abs=1e-6)
+    assert outcome.best is not None
+    assert outcome.best[1] >= outcome.start[1]
+
+
+def test_every_kind_of_loss_trains_with_a_prior_and_a_teacher(tmp_path, data):
+    losses = dict.fromkeys(
+        ("cross-entropy", "dice", "focal", "boundary", "consistency", "temporal", "distillation"), 1.0
+    )
+    made = recipe(
+        data, network="portrait-net-video", options={"norm": True, "boundary": True}, epochs=1, losses=losses,
+        teacher="selfie-general", schedule="plateau",
+    )  # fmt: skip
+    outcome = train(tmp_path / "run", made)
+    assert outcome.ended
+    assert load_run(tmp_path / "run").prior
+    row = read_state(tmp_path / "run" / runs.LAST)["history"][-1]
+    assert set(losses) <= set(row)
+    assert all(np.isfinite(row[name]) for name in losses)

@@ -1,0 +1,1 @@
+"""Sources of pictures with mattes, one format a file, and the table of them in `registry`."""
