@@ -12,7 +12,6 @@ from vcam.cli import complete
 from vcam.cli.options import Named
 from vcam.errors import UsageError
 from vcam.printable import json_text, printable
-from vcam.train import forms
 
 if TYPE_CHECKING:
     from vcam.train.export import Exported
@@ -22,7 +21,7 @@ MINUTES = 5.0
 
 @click.command()
 @click.argument("run", type=Named(), required=False)
-@click.option("--to", "target", metavar="|".join(forms.TARGETS), help="What to make; --list says what each is for.")
+@click.option("--to", "target", metavar="onnx|openvino|tflite", help="What to make; --list says what each is for.")
 @click.option("--int8", "int8", type=Named(), metavar="DATA", shell_complete=complete.files,
               help="All of it in 8 bits, its ranges found out on the pictures of this data set.")  # fmt: skip
 @click.option("--float16", is_flag=True, help="Weights in 16 bits.")
@@ -57,6 +56,8 @@ def export(
     vcam train export --list
     vcam start --model runs/mine
     """
+    from vcam.train import forms
+
     if listed:
         _list(as_json)
         return 0
@@ -91,6 +92,8 @@ def export(
 def _list(as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Column, Table
+
+    from vcam.train import forms
 
     if as_json:
         rows = [

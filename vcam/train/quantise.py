@@ -99,13 +99,14 @@ def with_int8(model: Any, pictures: Sequence[F32]) -> Any:
     """
     import onnx
 
-    silent.onnxruntime()
     try:
-        from onnxruntime import quantization
+        quantization = silent.onnxruntime_quantization()
     except ImportError as error:
         raise UsageError(f"networks cannot be quantised: {error}", "pip install 'vcam[train]'") from error
 
-    class Reader(quantization.CalibrationDataReader):
+    base: Any = quantization.CalibrationDataReader
+
+    class Reader(base):
         def __init__(self) -> None:
             self._left = iter(pictures)
 

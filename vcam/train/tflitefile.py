@@ -1,6 +1,6 @@
 """A network of PyTorch's as TFLite, by Google's own converter and quantiser: litert-torch and ai-edge-quantizer.
 
-They weigh 1.4 GB besides PyTorch, and so have an extra of their own, `vcam[tflite]`. Pictures are laid out NHWC, as
+They weigh 1.2 GB besides PyTorch, and so have an extra of their own, `vcam[tflite]`. Pictures are laid out NHWC, as
 TFLite has them. What is made has floats as input and output in every form; where all is quantised, QUANTIZE and
 DEQUANTIZE are its first and last operators.
 """
