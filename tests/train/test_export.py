@@ -22,7 +22,7 @@ from vcam.train.export import Wish, export
 from vcam.train.forms import form_of
 from vcam.train.nets.layers import probability
 from vcam.train.nets.registry import architecture
-from vcam.train.onnxfile import multiplications, ready, to_onnx
+from vcam.train.onnxfile import multiplications, ready, to_onnx, without_mask
 from vcam.train.quantise import with_float16, with_int8_weights
 from vcam.train.runs import values_of, write_state
 
@@ -155,6 +155,16 @@ def test_the_mask_before_is_in_the_card(tmp_path):
     assert card.input.scale[3] == 255
     assert card.remembers
     assert "ok" in try_engines(card).values()
+
+
+def test_a_mask_that_nothing_was_learnt_of_is_not_asked_for():
+    """Four channels, trained without the mask before: the fourth was always empty."""
+    net = architecture("portrait-net-video").build(size=(32, 32), width=0.35).eval()
+    picture = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        expected = net(torch.cat([picture, torch.zeros(1, 1, 32, 32)], 1))
+        assert torch.allclose(without_mask(net)(picture), expected, atol=1e-6)
+    assert net.channels == 4
 
 
 @pytest.mark.engine

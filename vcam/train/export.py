@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from vcam.train.exportcard import complete, write_card
 from vcam.train.forms import Form
 from vcam.train.nets.layers import probability
 from vcam.train.nets.registry import Architecture, architecture
-from vcam.train.onnxfile import multiplications, ready, to_onnx
+from vcam.train.onnxfile import multiplications, ready, to_onnx, without_mask
 from vcam.train.pictures import Chosen, chosen, described, known_pictures, mean_iou, scaled, to_learn_and_judge
 from vcam.train.quantise import CALIBRATION, with_float16, with_int8, with_int8_weights
 from vcam.train.runs import BEST, Run, load_run
@@ -84,15 +84,17 @@ class Exported:
 def export(wish: Wish, tell: Tell = lambda words: None) -> Exported:
     """Make it. Raises `UsageError`, `InputError`, `ModelError` or `OutputError`; then nothing has changed."""
     run = load_run(wish.run)
+    if not run.prior and run.net.channels == 4:
+        run = replace(run, net=without_mask(run.net))
     kind = architecture(run.network)
     folder, name = _place(wish)
-    made = None
+    aside = Path(folders.scratch(), name)
     try:
-        with tempfile.TemporaryDirectory(prefix="vcam-", dir=folders.scratch()) as scratch:
+        with tempfile.TemporaryDirectory(prefix="vcam-", dir=aside.parent) as scratch:
             made = _Making(wish, run, kind, Path(scratch), tell).make(name)
             _put(folder, made.card, name, wish.overwrite)
     except OSError as error:
-        raise write_error(folder / name, error) from error
+        raise write_error(aside, error) from error
     return Exported(**{**_fields(made), "card": read_card(folder / f"{name}.toml")})
 
 
@@ -121,9 +123,11 @@ def _put(folder: Path, card: ModelCard, name: str, overwrite: bool) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         put_into(folder, card, name, replace=overwrite)
-    except BaseException:
+    except BaseException as error:
         if new and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+        if isinstance(error, OSError):
+            raise write_error(folder / name, error) from error
         raise
 
 

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from vcam.errors import UsageError
+from vcam.errors import ModelError, UsageError
+from vcam.printable import printable
 from vcam.train.nets.layers import ConvBlock, WithProbability
 from vcam.train.norms import folded
 
@@ -50,6 +51,18 @@ def ready(net: nn.Module) -> nn.Module:
     return WithProbability(twin).eval()
 
 
+def without_mask(net: nn.Module) -> nn.Module:
+    """A copy of a network with four channels, trained with an empty fourth: it has three, and computes the same.
+
+    Else vcam would give it masks, of which it has learnt nothing.
+    """
+    twin = copy.deepcopy(net)
+    first = next(each for each in twin.modules() if isinstance(each, nn.Conv2d))
+    first.weight = nn.Parameter(first.weight.detach()[:, :3].clone())
+    first.in_channels, twin.channels = 3, 3
+    return twin
+
+
 def sample(net: nn.Module) -> torch.Tensor:
     """A black picture for a network, (1, C, H, W)."""
     width, height = net.size
@@ -59,7 +72,7 @@ def sample(net: nn.Module) -> torch.Tensor:
 def to_onnx(net: nn.Module, name: str) -> Any:
     """A network as `ready` gives it as an ONNX model: "picture" (1, C, H, W) in, "probability" (1, 1, H, W) out.
 
-    Raises `UsageError` if the exporter's packages are missing.
+    Raises `UsageError` if the exporter's packages are missing, `ModelError` if it fails.
     """
     try:
         import onnx
@@ -67,10 +80,14 @@ def to_onnx(net: nn.Module, name: str) -> Any:
     except ImportError as error:
         raise UsageError(f"networks cannot be exported: {error}", "pip install 'vcam[train]'") from error
     with _silenced():
-        program = torch.onnx.export(
-            copy.deepcopy(net), (sample(net.net),), dynamo=True, verbose=False, opset_version=OPSET,
-            input_names=[PICTURE], output_names=[PROBABILITY], external_data=False,
-        )  # fmt: skip
+        try:
+            program = torch.onnx.export(
+                copy.deepcopy(net), (sample(net.net),), dynamo=True, verbose=False, opset_version=OPSET,
+                input_names=[PICTURE], output_names=[PROBABILITY], external_data=False,
+            )  # fmt: skip
+        except RuntimeError as error:
+            told = printable(str(error).strip().partition("\n")[0])
+            raise ModelError(f"PyTorch cannot write {name} as ONNX: {told}", "another version of it may") from error
         model = onnx.load_model_from_string(program.model_proto.SerializeToString())
     _cut_off(model.graph)
     _forget(model)

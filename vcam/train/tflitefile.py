@@ -115,12 +115,18 @@ def _silenced() -> Iterator[None]:
     root = logging.getLogger()
     before = root.level
     unheard = io.StringIO()
+    # their C++ writes past Python's streams
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         root.setLevel(logging.ERROR)
+        os.dup2(nowhere, 2)
         with (
             contextlib.redirect_stdout(unheard), contextlib.redirect_stderr(unheard), warnings.catch_warnings()
         ):  # fmt: skip
             warnings.simplefilter("ignore")
             yield
     finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
         root.setLevel(before)
