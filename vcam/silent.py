@@ -31,6 +31,14 @@ def onnxruntime() -> Any:
     return package
 
 
+def onnxruntime_quantization() -> Any:
+    """Its part that quantises networks, which needs the package onnx as well. Raises as `onnxruntime` does."""
+    onnxruntime()
+    from onnxruntime import quantization
+
+    return quantization
+
+
 def openvino() -> Any:
     """The package openvino. Raises `ImportError` or `OSError` where it is missing or broken.
 

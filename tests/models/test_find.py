@@ -82,3 +82,29 @@ def test_the_file_with_the_weights_of_a_network_leads_to_its_card(model):
     weights = model[0].with_suffix(".bin")
     weights.write_bytes(b"")
     assert find_model(str(weights), (640, 480)).path == model[1]
+
+
+def test_a_folder_stands_for_its_one_model_or_the_one_of_its_name(model, tmp_path, monkeypatch):
+    folder = tmp_path / "runs" / "mine"
+    folder.mkdir(parents=True)
+    # settings that are no card, as a training leaves them
+    (folder / "recipe.toml").write_text("network = 'selfie'")
+    with pytest.raises(UsageError, match="is a folder without a model"):
+        find_model(str(folder), (640, 480))
+    (folder / "best.pt").touch()
+    with pytest.raises(UsageError) as caught:
+        find_model(str(folder), (640, 480))
+    assert caught.value.hint == f"vcam train export {folder} --to onnx"
+    network, card = model
+    for name in ("other", "mine"):
+        (folder / f"{name}.onnx").write_bytes(network.read_bytes())
+        text = card.read_text("utf-8").replace(f'file = "{network.name}"', f'file = "{name}.onnx"')
+        (folder / f"{name}.toml").write_text(text, "utf-8")
+        assert find_model(str(folder), (640, 480)).name == name
+    # a bare word is a folder here where no model has that name
+    monkeypatch.chdir(folder.parent)
+    assert find_model("mine", (640, 480)).name == "mine"
+    (folder / "mine.toml").rename(folder / "third.toml")
+    (folder / "mine.onnx").rename(folder / "third.onnx")
+    with pytest.raises(UsageError, match=r"several models: other\.toml, third\.toml"):
+        find_model(str(folder), (640, 480))

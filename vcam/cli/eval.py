@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from vcam.cli import complete
 from vcam.cli.main import report
-from vcam.cli.options import OF_A_CAMERA, Named, load_settings, room_option, settings_options
+from vcam.cli.options import OF_A_CAMERA, Named, load_settings, overwrite_option, room_option, settings_options
 from vcam.errors import VcamError
 from vcam.printable import json_text
 
@@ -27,13 +28,21 @@ HEADINGS = {**COLUMNS, "recognised": "room seen %"}
 @click.option("--size", default="", metavar="WxH", help="Scale pictures and videos to this size first.")
 @click.option("--plain", is_flag=True, help="Score the network's output alone, scaled up bilinearly, to compare with.")
 @room_option
+@click.option("--model", "models", multiple=True, metavar="NAME|PATH", shell_complete=complete.setting("segment.model"),
+              help="A network, by its name, its path or the folder of its training; several are compared.")  # fmt: skip
+@click.option("--html", "page", type=Named(), metavar="FILE", shell_complete=complete.files,
+              help="Write a page with the pictures, and the mattes of each network.")  # fmt: skip
+@overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
-@settings_options("segment", "matte", but=OF_A_CAMERA)
+@settings_options("segment", "matte", but=(*OF_A_CAMERA, "segment.model"))
 def eval(
     folder: Path,
     size: str,
     plain: bool,
     room: str | None,
+    models: tuple[str, ...],
+    page: Path | None,
+    overwrite: bool,
     as_json: bool,
     profile: str,
     assignments: tuple[str, ...],
@@ -48,6 +57,8 @@ def eval(
     on the right side of it. MAD: mean difference of the mattes. Flicker: how differently they change from frame to
     frame. Lag: frames by which the matte comes late.
 
+    With several --model the networks stand side by side, the worst pictures first; --html writes a page that shows all.
+
     With --room each figure is there twice, without and with what is known of the room; the frames that it was learnt
     from are in neither.
 
@@ -56,6 +67,7 @@ def eval(
     vcam eval portraits/ --plain          the network alone, to compare with
     vcam eval clips/ --temporal 0 --json
     vcam eval clips/ --room learn         clips that begin with the empty room
+    vcam eval portraits/ --model runs/mine --model selfie-general --html look.html
     """
     from vcam.datasets.folder import find_pairs
     from vcam.errors import UsageError
@@ -64,16 +76,25 @@ def eval(
     from vcam.measure import evaluate
     from vcam.settings import parse_size
 
+    if len(models) == 1:
+        options["segment__model"] = models[0]
     settings = load_settings(options, profile, assignments).settings
     scaled = check_size(*parse_size(size), what="--size") if size else None
     if plain and room is not None:
         raise UsageError("--plain scores the network alone, without any room", "leave --plain or --room away")
+    many = len(models) > 1 or page is not None
+    if many and room is not None:
+        raise UsageError("--room goes with one network, and no page", "leave --room, or --html and the others, away")
     source = None if room is None else RoomSource.parse(room)
     found = find_pairs(folder)
     if found.alone:
         names = ", ".join(path.name for path in found.alone[:3]) + (", ..." if len(found.alone) > 3 else "")
         click.echo(f"vcam: {len(found.alone)} without a matte left out: {names}", err=True)
     pairs = found.pairs
+    if many:
+        from vcam.cli.evalmany import Wishes, carry_out
+
+        return carry_out(Wishes(folder, pairs, settings, models, scaled, plain, page, overwrite, as_json), _progress)
     if source and source.learns:
         pairs = [pair for pair in pairs if pair.video]
         if not pairs:

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 from vcam.cli import complete
 from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import Named
+from vcam.cli.train_export import export
 from vcam.printable import json_text
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ def train(**_: Any) -> None:
 
 
 train.add_command(fit)
+train.add_command(export)
 
 
 @train.command("list")

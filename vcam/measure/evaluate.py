@@ -36,8 +36,15 @@ def open_scored(settings: Settings, size: Size, *, still: bool = False, plain: b
     return open_matting(settings, size, still=still)
 
 
+Watch = Callable[[Frame, U8, U8], None]
+"""Takes a frame, the matte that was found and the true one, both uint8 (height, width)."""
+
+
 def score(
-    clip: Iterable[tuple[Frame, U8]], matting: Matting, progress: Callable[[int], None] = lambda done: None
+    clip: Iterable[tuple[Frame, U8]],
+    matting: Matting,
+    progress: Callable[[int], None] = lambda done: None,
+    watch: Watch = lambda frame, found, true: None,
 ) -> Scores:
     """The scores of a matting on one clip, or one picture; it is reset before. `progress` is told each frame."""
     matting.reset()
@@ -45,7 +52,9 @@ def score(
     for done, (frame, true) in enumerate(clip, 1):
         height, width = true.shape
         # frames of odd pictures are padded
-        meter.add(matting.picture(frame)[:height, :width], true)
+        found = matting.picture(frame)[:height, :width]
+        meter.add(found, true)
+        watch(frame, found, true)
         progress(done)
     return meter.scores
 
@@ -106,15 +115,17 @@ class Evaluation:
     """Works off the pairs of a folder, keeping the network loaded between pictures; a context manager."""
 
     def __init__(
-        self, settings: Settings, *, size: Size | None = None, plain: bool = False, room: RoomSource | None = None
-    ) -> None:
+        self, settings: Settings, *, size: Size | None = None, plain: bool = False, room: RoomSource | None = None,
+        watch: Watch = lambda frame, found, true: None,
+    ) -> None:  # fmt: skip
         """size: what pictures and videos are scaled to first, None for their own size. plain: as for `open_scored`.
 
         room: what is known of the rooms; scores are then those without and with it. Raises `UsageError` for settings
-        that have no use for it.
+        that have no use for it. watch: is shown every frame that is scored, but for those with a room.
         """
         if room:
             check(settings)
+        self._watch = watch
         self._settings, self._size, self._plain, self._room = settings, size, plain, room
         self._stills: Matting | None = None
         self._network = ""
@@ -132,7 +143,9 @@ class Evaluation:
         try:
             if self._room:
                 return self._both(pair, matting, self._room, lambda done: progress(done, count))
-            return Item(pair, score(read_pair(pair, self._size), matting, lambda done: progress(done, count)))
+            return Item(pair, score(
+                read_pair(pair, self._size), matting, lambda done: progress(done, count), self._watch
+            ))  # fmt: skip
         finally:
             if pair.video:
                 matting.close()

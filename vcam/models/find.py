@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import shlex
 from pathlib import Path
 
 from vcam import folders
@@ -13,6 +14,7 @@ from vcam.errors import ModelError, UsageError
 from vcam.files import no_file
 from vcam.models.cards import SUFFIXES, ModelCard, read_card
 from vcam.models.parts import parts_of
+from vcam.printable import printable
 from vcam.types import Size
 
 AUTO = "auto"
@@ -35,17 +37,25 @@ def find_model(name_or_path: str, frame_size: Size, *, still: bool = False) -> M
     """The card of a model, its network's checksum verified.
 
     name_or_path: `auto` (the best for frames of `frame_size`, see `best_model`), the name of a model in one of the
-    folders, or the path of a network or of its card. Raises `UsageError` if there is no such model or file,
-    `ModelError` if card or network are unusable.
+    folders, or the path of a network, of its card, or of a folder with one, such as a training leaves behind. Raises
+    `UsageError` if there is no such model or file, `ModelError` if card or network are unusable.
     """
     word = best_model(frame_size, still=still) if name_or_path == AUTO else name_or_path
     path = folders.expand(word)
     named = "/" not in word and (path.suffix not in (*SUFFIXES, ".toml") or (not path.exists() and _is_known(word)))
+    if named and path.is_dir() and not _is_known(word):
+        # a folder here, such as that of a training
+        named = False
     return load_model(_path_of(word) if named else path)
 
 
 def load_model(path: Path) -> ModelCard:
-    """The card of the model at a path, which is that of the network or of its card; raises as `find_model` does."""
+    """The card of the model at a path, which is that of the network, of its card, or of a folder with one.
+
+    Raises as `find_model` does.
+    """
+    if os.path.isdir(path):
+        path = _card_of(path)
     if not os.path.exists(path):
         raise UsageError(f"there is no model file {path}", "check the path; vcam models list shows known names")
     if other := no_file(path):
@@ -60,6 +70,24 @@ def load_model(path: Path) -> ModelCard:
         )
     verify(card)
     return card
+
+
+def _card_of(folder: Path) -> Path:
+    """The card in a folder: that of its own name, or the only one. Raises `UsageError`."""
+    folder = folder.absolute()
+    # other files of settings have no network of their name beside them
+    cards = [card for card in _cards_in(folder) if any(card.with_suffix(suffix).exists() for suffix in SUFFIXES)]
+    own = next((card for card in cards if card.stem == folder.name), None)
+    if own or len(cards) == 1:
+        return own or cards[0]
+    if cards:
+        names = ", ".join(printable(card.name) for card in cards[:6]) + (", ..." if len(cards) > 6 else "")
+        raise UsageError(f"{folder} holds several models: {names}", f"give one of them, such as {cards[0]}")
+    if (folder / "best.pt").exists():
+        raise UsageError(
+            f"{folder} holds a training, and no model yet", f"vcam train export {shlex.quote(str(folder))} --to onnx"
+        )
+    raise UsageError(f"{folder} is a folder without a model", "give the path of a network or of its card")
 
 
 def _is_known(name: str) -> bool:

@@ -50,12 +50,17 @@ def add(source: str, name: str = "", *, replace: bool = False, check: Check = la
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"there can be no folder {folder}: {error.strerror}", "check its permissions") from error
-    _store(card, name, folder, replace)
+    put_into(folder, card, name, replace=replace)
     return read_card(folder / f"{name}.toml")
 
 
-def _store(card: ModelCard, name: str, folder: Path, replace: bool) -> None:
-    """Copy card and files under a name: all of them first, and only then is anything put in the place of another."""
+def put_into(folder: Path, card: ModelCard, name: str, *, replace: bool) -> None:
+    """Copy card and files into a folder that is there, under a name: all of them first, and only then is anything put
+    in the place of another.
+
+    Raises `UsageError` where that would replace a file that may not be, `OutputError` if they cannot be written; then
+    nothing has changed.
+    """
     document = tomlkit.parse(card.path.read_text(encoding="utf-8-sig"))
     document["file"] = f"{name}{card.file_path.suffix}"
     document.pop("parts", None)
@@ -135,8 +140,8 @@ _RESERVED = (AUTO, "none", "default")
 
 def check_name(name: str, replace: bool) -> None:
     """Raise `UsageError` unless a network may be kept under that name."""
-    if not _is_name(name):
-        raise UsageError(f"{name!r} is no name for a model", f"give another one: --name {_name_like(name)}")
+    if not is_name(name):
+        raise UsageError(f"{name!r} is no name for a model", f"give another one: --name {name_like(name)}")
     shipped = {path.stem.casefold() for path in data_folder("models").glob("*.toml")}
     if name.casefold() in shipped:
         raise UsageError(f"{name} is a model of vcam itself", "give another name: --name my-network")
@@ -150,7 +155,7 @@ def check_name(name: str, replace: bool) -> None:
         raise UsageError(f"there is a model {twin} already, which differs in capitals only", "--name another name")
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
     """Whether a model can be called so: in a command, in a file's name, and never taken for a path or a word."""
     return (
         bool(name)
@@ -165,13 +170,13 @@ def _is_name(name: str) -> bool:
     )
 
 
-def _name_like(name: str) -> str:
+def name_like(name: str) -> str:
     """A name that will do, as like to another as may be."""
     stem = name.rpartition("/")[2]
     while stem.lower().endswith((*SUFFIXES, ".toml")):
         stem = stem.rpartition(".")[0]
     like = re.sub(r"[^A-Za-z0-9._+-]+", "-", stem).strip("-._+")[:40]
-    return like if _is_name(like) else "my-network"
+    return like if is_name(like) else "my-network"
 
 
 def pull(

@@ -9,6 +9,7 @@ wrong for the next. `vcam.segment.answers` writes them into cards.
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from vcam.infer.choices import engine_choices
 from vcam.infer.runner import Ask, Trial, open_engine
 from vcam.models.cards import Grid, ModelCard
 from vcam.segment.heads import Head
-from vcam.types import F32, U8
+from vcam.types import F32, U8, Size
 
 BLACK, PERSON, ROOM = "black", "person", "room"
 PICTURES = (BLACK, PERSON, ROOM)
@@ -39,11 +40,16 @@ EMPTY = 0.25
 
 def picture(name: str, card: ModelCard) -> U8:
     """A known picture as the card's network takes it: uint8 (height, width, channels)."""
-    width, height = card.input.size
-    shown = np.zeros((height, width, card.input.depth), np.uint8)
+    return shown_as(name, card.input.size, card.input.depth, card.input.channels)
+
+
+def shown_as(name: str, size: Size, depth: int, order: Literal["RGB", "BGR"]) -> U8:
+    """A known picture of `size` with so many channels, of which a fourth is empty: uint8 (height, width, depth)."""
+    width, height = size
+    shown = np.zeros((height, width, depth), np.uint8)
     if name != BLACK:
         small = cv2.resize(_stored(name), (width, height), interpolation=cv2.INTER_LINEAR)
-        shown[..., :3] = small if card.input.channels == "BGR" else small[..., ::-1]
+        shown[..., :3] = small if order == "BGR" else small[..., ::-1]
     return shown
 
 

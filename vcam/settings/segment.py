@@ -23,7 +23,8 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "AUTO"
     model: Annotated[
         str,
-        setting("auto (by the shape of the picture), a model's name, or the path of a network with its card.",
+        setting("auto (by the shape of the picture), a model's name, or the path of a network with its card, or of "
+              "the folder of a training.",
               live=True, option="--model", metavar="NAME|PATH", words=("auto",), names="models", paths=Paths.LOOKS,
                 suffixes=(".onnx", ".tflite", ".pb", ".xml", ".pdmodel", ".toml"), min_length=1),
     ] = "auto"  # fmt: skip
