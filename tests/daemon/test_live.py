@@ -9,7 +9,8 @@ import pytest
 
 from tests.daemon.helpers import SETTINGS, SIZE, Daemon
 from vcam.daemon.base import State
-from vcam.errors import CameraError, CameraStalled, ModelError, OutputDeviceError, OutputError
+from vcam.daemon.live import Live
+from vcam.errors import CameraError, CameraStalled, ModelError, OutputDeviceError, OutputError, UsageError
 from vcam.frames import Frame
 from vcam.settings import Settings
 from vcam.testing import FakeCamera, FakeSegmenter, pattern_frame
@@ -270,3 +271,8 @@ def test_whatever_a_frame_raises_the_placeholder_says_so() -> None:
         said = "unexpected ZeroDivisionError: a bug (vcam --debug start)"
         daemon.until(lambda: (State.DEGRADED, said) in daemon.told)
         daemon.until(lambda: daemon.life.state is State.LIVE)
+
+
+def test_a_filter_that_cannot_be_is_found_before_anything_is_opened() -> None:
+    with pytest.raises(UsageError, match="vignette"):
+        Live(SETTINGS.replace(filters__chain=("vignette:strength=9",)), outputs=[])

@@ -21,8 +21,9 @@ from vcam.control.client import ControlClient
 from vcam.control.place import make_sockets_folder, socket_path, sockets_folder
 from vcam.control.protocol import METHODS
 from vcam.daemon.base import State
-from vcam.daemon.methods import Control, Origin
+from vcam.daemon.methods import Control
 from vcam.daemon.notify import Notifier
+from vcam.daemon.origin import Origin
 from vcam.daemon.streams import METHODS as STREAM_METHODS
 from vcam.errors import ConfigError, DeviceError, UsageError, VcamError
 
@@ -42,6 +43,13 @@ def test_status_tells_what_people_ask(steered: Steered, client: ControlClient) -
     reference = (ROOT / "docs/reference/control.md").read_text()
     for key in status:
         assert f"`{key}`" in reference, key
+
+
+def test_the_state_names_the_camera_that_was_set_last(steered: Steered, client: ControlClient) -> None:
+    client.call("set", {"camera.source": "two"})
+    steered.daemon.until(lambda: client.call("status")["cause"] == "camera two")
+    assert (State.LIVE, "camera two") in steered.daemon.told
+    assert steered.daemon.life.words == "live: camera two"
 
 
 def test_the_reference_names_every_method() -> None:
@@ -115,7 +123,7 @@ def test_a_profile_goes_before_what_vcam_was_started_with_and_is_left_again(
     client.call("set", {"matte.softness": 0.9})
     client.call("profile", {"name": "work"})
     now = client.call("get")
-    assert (now["background.spec"], now["matte.edge"], now["matte.softness"]) == ("color:#c02020", 7.0, 0.5)
+    assert (now["background.spec"], now["matte.edge"], now["matte.softness"]) == ("color:#c02020", 7.0, 0.9)
     assert client.call("status")["profile"] == "work"
     client.call("reload")
     assert client.call("get", {"key": "matte.edge"}) == {"matte.edge": 7.0}

@@ -19,8 +19,10 @@ from vcam.control.http import prometheus_text
 from vcam.daemon.announcer import Announcer
 from vcam.daemon.base import State
 from vcam.daemon.logs import LineFormatter
-from vcam.daemon.methods import Control, Origin
+from vcam.daemon.methods import Control
 from vcam.daemon.notify import Notifier
+from vcam.daemon.origin import Origin
+from vcam.daemon.outlets import Outlets
 from vcam.daemon.states import Phase
 from vcam.errors import CameraError, UsageError, VcamError
 from vcam.printable import encodable, shown_name
@@ -140,7 +142,7 @@ def test_an_observer_that_raises_is_told_of_once_and_changes_nothing(caplog: pyt
     def broken(state: State, cause: str) -> None:
         raise ValueError("broken observer")
 
-    announcer = Announcer(Notifier({}), [broken, lambda state, cause: told.append(state)])
+    announcer = Announcer(Notifier({}), [broken, lambda state, cause: told.append(state)], Outlets([]))
     for state in (State.WAITING, State.LIVE, State.IDLE):
         announcer.entered(State.STARTING, Phase(state, "", 0.0))
     assert told == [State.WAITING, State.LIVE, State.IDLE]

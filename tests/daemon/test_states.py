@@ -93,11 +93,12 @@ TABLE: dict[str, tuple[Phase, Event, Step]] = {
     # frames
     "the first frame makes it live": (
         WAITING, Came("the camera"), Step(entered(State.LIVE, "the camera"), NOTHING)),
-    "further ones change nothing": (LIVE, Came("another"), Step(LIVE, NOTHING)),
-    "a frame ends a stall": (replace(LIVE, stalled_since=NOW - 1), Came("the camera"), Step(LIVE, NOTHING)),
+    "further ones change nothing": (LIVE, Came("before"), Step(LIVE, NOTHING)),
+    "one of another camera names that": (LIVE, Came("another"), Step(replace(LIVE, cause="another"), NOTHING)),
+    "a frame ends a stall": (replace(LIVE, stalled_since=NOW - 1), Came("before"), Step(LIVE, NOTHING)),
     "a complete frame ends a fault": (
         DEGRADED, Came("the camera"), Step(entered(State.LIVE, "the camera"), NOTHING)),
-    "a frame without the person is a hiccup": (LIVE, Came("the camera", FAILING - 1, HOT), Step(LIVE, NOTHING)),
+    "a frame without the person is a hiccup": (LIVE, Came("before", FAILING - 1, HOT), Step(LIVE, NOTHING)),
     "and no reason not to be live": (
         WAITING, Came("the camera", 1, HOT), Step(entered(State.LIVE, "the camera"), NOTHING)),
     "many of them in a row are a fault": (

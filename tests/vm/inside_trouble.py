@@ -97,7 +97,7 @@ def test_with_wait_camera_and_virtual_camera_may_come_late():
     unload()
     with Daemon("--wait", ready=False) as daemon:
         daemon.wait_for("waiting for virtual camera")
-        daemon.wait_for("starting -> idle")
+        daemon.wait_for("vcam is ready, and waits")
         load()
         daemon.wait_for("is taken up", 10)
         with Reader() as reader:
@@ -186,7 +186,7 @@ def test_a_camera_whose_driver_fails_is_opened_again(button):
     with Daemon() as daemon, Reader() as reader:
         reader.until_composited()
         set_control(button)
-        daemon.wait_for("-> degraded")
+        daemon.wait_for("you cannot be shown")
         if button == "disconnect":
             reader.until_placeholder()
             # vivid plays unplugged until it is plugged in again

@@ -251,6 +251,9 @@ def _came(phase: Phase, frame: Came, now: float) -> Phase:
         return phase
     if frame.failed >= FAILING:
         return phase.entered(State.DEGRADED, f"the person cannot be shown: {frame.error}", now)
+    if phase.state is State.LIVE:
+        # the camera may be another one since
+        return phase if phase.cause == frame.camera else replace(phase, cause=frame.camera)
     if frame.error is None or phase.state is not State.DEGRADED:
         return phase.entered(State.LIVE, frame.camera, now)
     return phase
