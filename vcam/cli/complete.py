@@ -88,21 +88,20 @@ def keys(context: click.Context, parameter: click.Parameter, typed: str) -> list
 
 
 def assignments(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-    """KEY=VALUE, for settings that may change while vcam runs: the key, and after it what the setting offers."""
+    """KEY=VALUE: the key, and after it what the setting offers. As an argument, of a vcam that runs, only settings that
+    may change then."""
     from vcam.settings import FIELDS
+
+    live = isinstance(parameter, click.Argument)
 
     key, equals, value = typed.partition("=")
     if equals:
         found = _values(FIELDS[key], value) if key in FIELDS else []
         return [item if item.type == "file" else CompletionItem(f"{key}={item.value}") for item in found]
-    # bash parts words at the sign: KEY, =, VALUE
-    before = [word for word in context.params.get(parameter.name or "") or () if word != "="]
-    if before and before[-1] in FIELDS:
-        return _values(FIELDS[before[-1]], typed)
     return [
         CompletionItem(f"{key}=", help=field.help)
         for key, field in FIELDS.items()
-        if field.live and key.startswith(typed)
+        if (field.live or not live) and key.startswith(typed)
     ]
 
 

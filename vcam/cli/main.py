@@ -142,6 +142,10 @@ def main() -> NoReturn:
     end_in_order()
     try:
         guard_streams()
+        if "_VCAM_COMPLETE" in os.environ:
+            from vcam.cli import shells
+
+            shells.register()
         result = cli.main(arguments, prog_name="vcam", standalone_mode=False)
         status = result if isinstance(result, int) else 0
     except click.exceptions.Exit as end:
