@@ -29,6 +29,7 @@ CASES = {
     "vcam start --filter vign": ("vignette", "vignette", False),
     "vcam resu": ("resume", "resume", False),
 }
+FISH = shutil.which("fish") or ""
 TOOL = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m vcam "$@"\n'
 
 
@@ -106,7 +107,7 @@ done
 
 
 @pytest.mark.process
-@pytest.mark.skipif(not shutil.which("fish"), reason="no fish: apt install fish")
+@pytest.mark.skipif(not FISH, reason="no fish: apt install fish")
 def test_fish_offers_settings_and_files(tool: Path) -> None:
     script = (
         source("fish")
@@ -116,7 +117,7 @@ for line in "vcam start --set=matte.ed" "vcam start --set overlay.front=lo"
 end
 """
     )
-    said = subprocess.run([shutil.which("fish") or "", "-c", script], capture_output=True, text=True, cwd=tool).stdout
+    said = subprocess.run([FISH, "-c", script], capture_output=True, text=True, cwd=tool).stdout
     assert said.split() == ["--set=matte.edge=", "overlay.front=logo.png"]
 
 

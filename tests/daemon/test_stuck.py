@@ -16,7 +16,7 @@ import pytest
 from tests.daemon.helpers import SIZE, Daemon, LuminousCamera, Screen, bright, run
 from vcam.compose.placeholder import placeholder
 from vcam.control.client import ControlClient
-from vcam.control.http import prometheus_text
+from vcam.control.metrics import prometheus_text
 from vcam.daemon.base import State
 from vcam.daemon.methods import Control
 from vcam.daemon.origin import Origin

@@ -56,6 +56,14 @@ def _profiles() -> Iterable[str]:
     return ()
 
 
+def _streams() -> Iterable[str]:
+    from vcam.control.client import ControlClient
+
+    with suppress(VcamError), ControlClient(timeout=1.0) as client:
+        return [output["name"] for output in client.call("status")["outputs"] if output.get("kind") == "stream"]
+    return ()
+
+
 _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "": tuple, "filters": _filters, "formats": _formats, "models": _models,
 }  # fmt: skip
@@ -110,3 +118,4 @@ rooms = _offer(lambda: ("learn",), files=True)
 filters = _offer(_filters, files=False)
 models = setting("segment.model")
 profiles = _offer(_profiles, files=False)
+streams = _offer(_streams, files=False)

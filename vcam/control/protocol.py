@@ -88,9 +88,16 @@ class EventsParams(Struct, forbid_unknown_fields=True):
 
 
 class StreamParams(Struct, forbid_unknown_fields=True):
-    """For `stream_start` and `stream_stop`; stopping without a URL stops all streams."""
+    """For `stream_start`: the URL, with a name before it or without: `main=rtmp://...`."""
 
     url: Word = ""
+
+
+class StopParams(Struct, forbid_unknown_fields=True):
+    """For `stream_stop`: the stream's name or its URL; without either all streams."""
+
+    url: Word = ""
+    name: Word = ""
 
 
 class RecordParams(Struct, forbid_unknown_fields=True):
@@ -114,7 +121,7 @@ METHODS: dict[str, Any] = {
     "status": NoParams, "get": KeyParams, "set": Changes, "background": SpecParams, "profile": NameParams,
     "pause": NoParams, "resume": NoParams, "reload": NoParams, "stop": NoParams, "subscribe": EventsParams,
     "version": NoParams,
-    "stream_start": StreamParams, "stream_stop": StreamParams, "record_start": RecordParams, "record_stop": NoParams,
+    "stream_start": StreamParams, "stream_stop": StopParams, "record_start": RecordParams, "record_stop": NoParams,
     "room_learn": LearnParams,
     "room_forget": NoParams,
 }  # fmt: skip

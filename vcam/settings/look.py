@@ -73,7 +73,7 @@ class FramingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     auto: Annotated[
         bool, setting("Pan and zoom so that whoever is there is well placed.", live=True, option="--auto-frame")
     ] = False
-    zoom: Annotated[float, setting("The closest that is zoomed in.", live=True, unit="times", ge=1, le=4)] = 1.8
+    zoom: Annotated[float, setting("Maximum zoom.", live=True, unit="times", ge=1, le=4)] = 1.8
     margin: Annotated[
         float,
         setting("Room round the person, as a share of the picture.", live=True, ge=0, le=0.45),
@@ -83,6 +83,4 @@ class FramingSettings(Struct, frozen=True, forbid_unknown_fields=True):
         setting("How far the person may move before the picture follows, as a share of the picture.",
                 live=True, ge=0, le=0.5),
     ] = 0.08  # fmt: skip
-    speed: Annotated[
-        float, setting("The fastest that it moves.", live=True, unit="pictures a second", ge=0.02, le=2)
-    ] = 0.25
+    speed: Annotated[float, setting("Maximum speed.", live=True, unit="pictures a second", ge=0.02, le=2)] = 0.25

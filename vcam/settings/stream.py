@@ -14,8 +14,8 @@ class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     rtmp: Annotated[
         tuple[str, ...],
-        setting("Send the picture to this server: rtmp, rtmps, srt, rtsp or udp URL; may be repeated.",
-                option="--rtmp", metavar="URL", secret=True),
+        setting("Send the picture to this server: rtmp, rtmps, srt, rtsp or udp URL, a name before it if you like: "
+                "main=rtmp://...; may be repeated.", option="--rtmp", metavar="[NAME=]URL", secret=True),
     ] = ()  # fmt: skip
     record: Annotated[
         str,
@@ -44,7 +44,7 @@ class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "auto"
     tls: Annotated[
         str,
-        setting("Whose certificates rtmps believes: system, any (do not check), or a file of certificates.",
+        setting("Which certificates rtmps trusts: those of the system, any (nothing is checked), or those in a file.",
               live=True, words=("system", "any"), paths=Paths.ALWAYS, min_length=1),
     ] = "system"  # fmt: skip
     codec: Annotated[Literal["h264", "hevc", "av1"], setting("What recordings are encoded as.", live=True)] = "h264"

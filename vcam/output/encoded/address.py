@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from vcam.errors import UsageError
-from vcam.secrets import redact
+from vcam.secrets import redact, split_name
 
 _MUXERS = {"rtmp": "flv", "rtmps": "flv", "srt": "mpegts", "rtsp": "rtsp", "udp": "mpegts"}
 
@@ -43,6 +43,7 @@ def share_key(urls: Sequence[str], key: str) -> list[str]:
     one of two parts, which may be an application of two parts. A key that stands in a URL already is for that one.
     Raises `UsageError` if several may be meant.
     """
+    urls = [split_name(url)[1] for url in urls]
     lacking = [_lacks_name(url, key) for url in urls]
     stands_there = any(_ends_with(url.strip(), key) for url in urls)
     wanted = True if stands_there or True in lacking else None
@@ -82,9 +83,10 @@ def parse_address(url: str, key: str = "") -> Address:
     `rtmp://host/app/instance` and `key` mean the name `key` in the application `app/instance`. A URL of more parts has
     its name already, unless a slash at its end says that it has none. So has one that ends with the key.
 
-    Raises `UsageError`, whose text never holds the key.
+    The name of a stream before its URL, `main=rtmp://...`, is left out. Raises `UsageError`, whose text never holds the
+    key.
     """
-    url = url.strip()
+    url = split_name(url.strip())[1]
     scheme = url.partition("://")[0].lower()
     if "://" not in url or scheme not in _MUXERS:
         what = f"{scheme}:// is nothing that vcam can send to" if "://" in url else "that is no URL of a stream"
