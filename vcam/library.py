@@ -42,11 +42,7 @@ class Segmenter:
         picture: uint8 (height, width, 3), BGR as OpenCV reads it, of any size. Raises `UsageError` for another kind of
         array, `EngineError` if no engine can do it.
         """
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise UsageError(
-                f"a picture cannot be {picture.dtype} {picture.shape}", "give uint8 (height, width, 3), BGR"
-            )
-        frame = bgr_to_frame(picture)
+        frame = bgr_to_frame(_checked(picture))
         self._seq += 1
         frame.seq = self._seq
         height, width = picture.shape[:2]
@@ -54,8 +50,11 @@ class Segmenter:
         return self._matting.picture(frame)[:height, :width]
 
     def probability(self, picture: U8) -> F32:
-        """What the network itself says, float32 0..1 at the network's size, an array of its own."""
-        frame = bgr_to_frame(picture)
+        """What the network itself says, float32 0..1 at the network's size, an array of its own.
+
+        picture: as for `matte`; raises as that does.
+        """
+        frame = bgr_to_frame(_checked(picture))
         self._begin()
         seen = self._matting.look(frame)
         whole = np.empty_like(seen.probability)
@@ -75,3 +74,19 @@ class Segmenter:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _checked(picture: object) -> U8:
+    """An array that is a picture. Raises `UsageError` for all else."""
+    if picture is None:
+        raise UsageError(
+            "there is no picture: None was given", "cv2.imread gives None for a file that is not there or not readable"
+        )
+    kind = "give uint8 (height, width, 3), BGR"
+    if not isinstance(picture, np.ndarray):
+        raise UsageError(f"a picture cannot be of the type {type(picture).__name__}", kind)
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise UsageError(f"a picture cannot be {picture.dtype} {picture.shape}", kind)
+    if not picture.size:
+        raise UsageError(f"the picture is empty: {picture.shape}", kind)
+    return picture
