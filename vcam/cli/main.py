@@ -48,6 +48,7 @@ COMMANDS = {
     "stop": "vcam.cli.control",
     "watch": "vcam.cli.control",
     "completion": "vcam.cli.completion",
+    "uninstall": "vcam.cli.uninstall",
 }
 """Where each command is defined; a module is imported only for a command of its own."""
 
