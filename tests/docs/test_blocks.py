@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -60,19 +61,16 @@ def test_shells_understand_the_blocks_of_commands(page: Path) -> None:
     assert done.stderr == ""
 
 
-MADE_FIRST = ("mkdir -p ", "install -D")
-"""How a folder that need not be there is made."""
-
-
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_no_command_writes_into_a_folder_that_need_not_be_there(page: Path) -> None:
     """Into one of the home folder: below it a new account has hardly any."""
     made: set[str] = set()
     for line in lines(page.read_text("utf-8")):
-        words = line.split()
-        made |= {word for word in words if line.startswith("mkdir -p ") and word.startswith("~/")}
+        words = re.split(r"(?:^|\s)#", line)[0].split()
+        made |= {word for word in words if "mkdir -p " in line and word.startswith("~/")}
         targets = [words[at + 1] for at, word in enumerate(words[:-1]) if word == ">"]
-        targets += words[-1:] if words[:1] in (["install"], ["cp"]) and "-D" not in line.split("#")[0] else []
+        # its -D makes the folder
+        targets += words[-1:] if words[:1] in (["install"], ["cp"]) and "-D" not in words else []
         for target in targets:
             folder = target.rpartition("/")[0]
             assert not folder.startswith("~/") or folder in made, line
