@@ -39,7 +39,7 @@ def test_list_shows_a_broken_card_with_its_error_among_the_others(own_folders):
     (own_folders / "mine.toml").write_text("title = 3")
     result = _run("list", "--json")
     assert result.exit_code == 0
-    assert "title = 3 will not do" in json.loads(result.stdout)[2]["error"]
+    assert "title = 3 is not valid" in json.loads(result.stdout)[2]["error"]
     assert "mine" in _run("list").stdout
 
 

@@ -34,10 +34,10 @@ def said(outputs: list[Output], caplog: pytest.LogCaptureFixture) -> list[str]:
 @pytest.mark.parametrize(
     ("outputs", "first"),
     [
-        ([Camera("vcam")], 'vcam is ready: choose the camera "vcam" in your call'),
+        ([Camera("vcam")], 'ready: choose the camera "vcam" in your call'),
         ([Camera("vcam"), RecordingOutput(), Camera("two")], '"vcam" or "two" in your call'),
-        ([Camera("")], "vcam is ready, and waits for the virtual camera"),
-        ([RecordingOutput()], "vcam is ready: the picture goes to recording"),
+        ([Camera("")], "ready, and waiting for the virtual camera"),
+        ([RecordingOutput()], "ready: the picture goes to recording"),
         ([], "the picture goes to nothing yet"),
     ],
 )

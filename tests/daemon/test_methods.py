@@ -181,7 +181,7 @@ def test_what_needs_a_new_start_after_a_reload_is_in_the_log(
 ) -> None:
     steered.config.write_text("[output]\nfps = 15\n")
     steered.control.reload()
-    steered.daemon.until(lambda: "these take effect after a new start: output.fps" in caplog.text)
+    steered.daemon.until(lambda: "these take effect after a restart: output.fps" in caplog.text)
 
 
 def test_subscribers_hear_of_states_and_figures(steered: Steered, client: ControlClient) -> None:
@@ -193,14 +193,14 @@ def test_subscribers_hear_of_states_and_figures(steered: Steered, client: Contro
         heard.setdefault(event, contents)
         if len(heard) == 2:
             break
-    assert heard["state"] == {"state": "paused", "cause": "asked to"}
+    assert heard["state"] == {"state": "paused", "cause": "on request"}
     assert heard["metrics"]["state"] == "paused"
 
 
 def test_pause_and_resume(steered: Steered, client: ControlClient) -> None:
     client.call("pause")
     assert client.call("status")["state"] == "paused"
-    assert client.call("status")["cause"] == "asked to"
+    assert client.call("status")["cause"] == "on request"
     assert not client.call("status")["camera"]["on"]
     client.call("resume")
     steered.daemon.until(lambda: steered.daemon.life.state is State.LIVE)

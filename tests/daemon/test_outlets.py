@@ -52,7 +52,7 @@ def test_a_window_is_closed_and_the_others_go_on(caplog: pytest.LogCaptureFixtur
     assert (window.numbers, window.closed, len(camera.frames)) == ([0, 1], 1, 4)
     assert not outlets.finished
     assert [record.message for record in caplog.records] == [
-        "recording is closed; the picture goes on to recording (vcam stop ends it)"
+        "recording is closed; vcam goes on for recording; vcam stop ends it"
     ]
     assert len(outlets.states) == 1
 

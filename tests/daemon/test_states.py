@@ -129,14 +129,14 @@ TABLE: dict[str, tuple[Phase, Event, Step]] = {
         replace(LIVE, stalled_since=NOW - 1), Lost(GONE), Step(LIVE, CARD, lost=GONE, forget=True)),
     # what people want
     "a pause switches the camera off whoever watches": (
-        LIVE, Asked.PAUSE, Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE, forget=True)),
+        LIVE, Asked.PAUSE, Step(entered(State.PAUSED, "on request", paused=True), CARD, RELEASE, forget=True)),
     "a pause while the camera is tried again": (
-        DEGRADED, Asked.PAUSE, Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE, forget=True)),
+        DEGRADED, Asked.PAUSE, Step(entered(State.PAUSED, "on request", paused=True), CARD, RELEASE, forget=True)),
     "a pause ends a stall, so that one after it is bridged anew": (
         replace(LIVE, stalled_since=NOW - 1), Asked.PAUSE,
-        Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE, forget=True)),
+        Step(entered(State.PAUSED, "on request", paused=True), CARD, RELEASE, forget=True)),
     "a pause while it is idle": (
-        IDLE, Asked.PAUSE, Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE)),
+        IDLE, Asked.PAUSE, Step(entered(State.PAUSED, "on request", paused=True), CARD, RELEASE)),
     "a pause in a pause": (
         replace(PAUSED, paused=True), Asked.PAUSE, Step(replace(PAUSED, paused=True), CARD, RELEASE)),
     "a pause lasts": (
@@ -182,7 +182,7 @@ TABLE: dict[str, tuple[Phase, Event, Step]] = {
         LEARNING, look(wanted=False, error=BUSY),
         Step(entered(State.IDLE, "nobody watches", unwatched_since=NOW), CARD, RELEASE, forget=True)),
     "a pause ends it": (
-        LEARNING, Asked.PAUSE, Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE, forget=True)),
+        LEARNING, Asked.PAUSE, Step(entered(State.PAUSED, "on request", paused=True), CARD, RELEASE, forget=True)),
     "a pause that was over before does not": (LEARNING, Asked.RESUME, Step(LEARNING, CARD)),
     "what comes after it is no state of its own": (
         LEARNING, Asked.LEARNT, Step(entered(State.WAITING, "the room has been looked at"), CARD, forget=True)),

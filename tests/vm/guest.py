@@ -82,7 +82,7 @@ class Daemon:
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
         if ready:
-            self.wait_for("vcam is ready")
+            self.wait_for(r"vcam: ready[:,]")
 
     def _listen(self):
         for line in self.process.stderr:

@@ -97,7 +97,7 @@ def test_with_wait_camera_and_virtual_camera_may_come_late():
     unload()
     with Daemon("--wait", ready=False) as daemon:
         daemon.wait_for("waiting for virtual camera")
-        daemon.wait_for("vcam is ready, and waits")
+        daemon.wait_for("ready, and waiting")
         load()
         daemon.wait_for("is taken up", 10)
         with Reader() as reader:

@@ -129,7 +129,7 @@ def _refuse_hidden(changes: dict[str, Any], shown: dict[str, Any]) -> None:
 
     for key, text in changes.items():
         if "://" in text and text == as_text(key, shown.get(key, "")):
-            raise UsageError(f"{key} is shown without what is secret in it", "give the whole of it to save it")
+            raise UsageError(f"{key} is shown without its secret parts", "give the complete value to save it")
 
 
 def _save(path: Path, changes: dict[str, Any], profile: str) -> str:
@@ -166,7 +166,7 @@ def profile(profile_name: str, name: str, as_json: bool) -> int:
 
 
 @click.command()
-@click.option("--toggle", is_flag=True, help="If it is paused already, end the pause: for a single key.")
+@click.option("--toggle", is_flag=True, help="End the pause if it is paused already: one key for both.")
 @_common
 def pause(toggle: bool, name: str, as_json: bool) -> int:
     """Switch the camera off and show a placeholder, whoever watches."""
@@ -240,7 +240,7 @@ def _tell(result: dict[str, Any], as_json: bool) -> None:
     for key, value in result.get("changed", {}).items():
         click.echo(printable(f"{key} = {as_text(key, value)}"))
     if any(key.startswith("stream.") for key in result.get("changed", ())):
-        click.echo("vcam: this counts for streams and recordings that begin from now on", err=True)
+        click.echo("vcam: this applies to streams and recordings that start from now on", err=True)
     if restart := result.get("restart"):
         names = printable(", ".join(restart))
         click.echo(f"vcam: these take effect after vcam stop and vcam start: {names}", err=True)

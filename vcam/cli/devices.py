@@ -170,10 +170,11 @@ def _virtual_table(entry: VirtualEntry) -> RenderableType:
     table = _facts(entry.node.card or "(no name)", entry.node.path)
     if entry.problem:
         return table  # type: ignore[no-any-return]
-    table.add_row("fed by", _people(entry.producers) or ("a program you may not see" if entry.fed else "nobody"))
+    hidden = "a program that is not visible to you"
+    table.add_row("fed by", _people(entry.producers) or (hidden if entry.fed else "nobody"))
     readers = _people(entry.readers)
     if not readers:
-        readers = {True: "a program you may not see", False: "nobody", None: _nobody()}[entry.read]
+        readers = {True: hidden, False: "nobody", None: _nobody()}[entry.read]
     table.add_row("read by", readers)
     if entry.others:
         table.add_row("open in", _people(entry.others))
@@ -186,7 +187,7 @@ def _virtual_table(entry: VirtualEntry) -> RenderableType:
 
 def _nobody() -> str:
     # only root sees what all processes have open
-    return "nobody that you may see" if os.geteuid() else "nobody"
+    return "no users visible to you" if os.geteuid() else "nobody"
 
 
 def _people(users: tuple[Holder, ...]) -> str:

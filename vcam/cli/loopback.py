@@ -23,7 +23,7 @@ def loopback() -> None:
 @loopback.command()
 @click.option("--devices", type=click.IntRange(1, 8), default=1, show_default=True, help="How many. Since v4l2loopback "
               "0.13 each serves one program.")  # fmt: skip
-@click.option("--label", default="vcam", show_default=True, help="Their name; the second gets a 2 behind it.")
+@click.option("--label", default="vcam", show_default=True, help='Their name; the second is called "vcam 2".')
 @click.option(
     "--number", type=click.IntRange(0, 255), metavar="N", help="The N of the first /dev/videoN. [default: 20]"
 )

@@ -101,7 +101,7 @@ class LazyGroup(HelpfulGroup):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="vcam", message="%(prog)s %(version)s")
-@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages; also taken behind a command.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
 def cli(debug: bool, quiet: bool) -> None:
     """The virtual camera that Linux deserves: your webcam with another background, for every call.
@@ -211,7 +211,9 @@ def _report_unexpected(error: Exception) -> int:
     if isinstance(error, PermissionError) and isinstance(error.filename, str):
         # a folder on the way to a file that somebody named, most likely
         where = shlex.quote(os.path.dirname(error.filename) or ".")
-        return report(VcamError(f"{error.filename}: {error.strerror}", f"may you look into its folder? ls -ld {where}"))
+        return report(
+            VcamError(f"{error.filename}: {error.strerror}", f"are you allowed to open its folder? ls -ld {where}")
+        )
     said = printable(str(error), _LINES)
     click.echo(f"vcam: unexpected {type(error).__name__}: {said}\n  vcam --debug ... shows where", err=True)
     return 1

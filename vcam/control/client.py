@@ -49,7 +49,7 @@ class ControlClient:
         if not peer_is_welcome(self._socket):
             self._socket.close()
             raise VcamError(
-                f"who listens at {path} is another user: nothing was said to them",
+                f"{path} belongs to another user: nothing was sent to it",
                 f"find out who it is (sudo ss -xlp src {path}), and remove the socket",
             )
         self._lines = self._socket.makefile("rb")
@@ -127,7 +127,9 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 
 def _strange() -> VcamError:
-    return VcamError("vcam has sent what is no answer", "is it of another version? vcam stop, then vcam start")
+    return VcamError(
+        "vcam sent an answer that cannot be understood", "is it of another version? vcam stop, then vcam start"
+    )
 
 
 def _error(error: dict[str, Any]) -> VcamError:

@@ -168,10 +168,10 @@ def _decode(decoder: msgspec.json.Decoder[T], text: bytes, unfit: int) -> T:
         ) from (error)
     except msgspec.ValidationError as error:
         if unfit == INVALID_REQUEST and text.lstrip().startswith(b"["):
-            raise RpcError(unfit, "several requests in one message are not taken", "send each on a line") from error
+            raise RpcError(unfit, "a message may hold one request only", "send each on a line") from error
         raise RpcError(unfit, f"the message does not fit: {error}", "docs/reference/control.md has the form") from error
     except msgspec.DecodeError as error:
-        raise RpcError(PARSE_ERROR, f"the message is no JSON: {error}", "send one JSON object a line") from error
+        raise RpcError(PARSE_ERROR, f"the message is not JSON: {error}", "send one JSON object a line") from error
 
 
 def id_in(line: bytes) -> Id:

@@ -21,7 +21,7 @@ WORDS = {
     State.DEGRADED: "you cannot be shown: {}",
     State.PAUSED: "paused: the camera is off",
     State.LEARNING: "learning the empty room: the others see a placeholder",
-    State.STOPPING: "vcam ends: {}",
+    State.STOPPING: "ending: {}",
 }
 """What is logged of each state; its cause stands in the braces."""
 
@@ -30,10 +30,10 @@ def ready_words(outlets: Outlets) -> str:
     """The first words for whoever has started vcam: what to choose in a call, or where else the picture goes."""
     cameras = [f'"{output.camera_name}"' for output in outlets.outputs if isinstance(output, OffersCamera)]
     if named := [name for name in cameras if name != '""']:
-        return f"vcam is ready: choose the camera {' or '.join(named)} in your call"
+        return f"ready: choose the camera {' or '.join(named)} in your call"
     if cameras:
-        return "vcam is ready, and waits for the virtual camera"
-    return f"vcam is ready: the picture goes to {outlets.description or 'nothing yet'}"
+        return "ready, and waiting for the virtual camera"
+    return f"ready: the picture goes to {outlets.description or 'nothing yet'}"
 
 
 class Announcer:

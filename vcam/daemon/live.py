@@ -129,7 +129,7 @@ class Live:
             with Watchdog(self.outlets, self._announcer, lambda: self.stuck, lambda: self._phase):
                 self._serve(loading, frames)
             self.monitor.ended()
-            self._take(Ended("asked to" if self._stopping else "done"))
+            self._take(Ended("on request" if self._stopping else "done"))
             pipeline = loading.result()
         except BaseException:
             self.outlets.abort()

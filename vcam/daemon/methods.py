@@ -303,4 +303,4 @@ def _report_reload(done: Future[Change]) -> None:
     if error := done.exception():
         log.error("the old settings stay: %s", error)
     elif done.result().restart:
-        log.warning("these take effect after a new start: %s", ", ".join(done.result().restart))
+        log.warning("these take effect after a restart: %s", ", ".join(done.result().restart))

@@ -203,7 +203,7 @@ class Outlets:
         """Its consumer wants no more, and others do: it is closed and let go."""
         self._outlets = [other for other in self._outlets if other is not outlet]
         name = outlet.output.description
-        log.info("%s is closed; the picture goes on to %s (vcam stop ends it)", name, self.description)
+        log.info("%s is closed; vcam goes on for %s; vcam stop ends it", name, self.description)
         outlet.output.close()
 
     def _reopen(self, outlet: _Outlet) -> bool:

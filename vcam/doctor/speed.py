@@ -103,7 +103,7 @@ def check_loops(machine: Machine, inventory: Inventory) -> Iterator[Finding]:
             "compiled loops",
             "they were not built when vcam was installed, for want of a compiler: every frame costs more CPU",
             machine.install("compiler"),
-            "then once more, in the folder of vcam: pipx install --force .",
+            "then, in the folder of vcam: pipx install --force .",
         )
 
 

@@ -242,7 +242,7 @@ def _explain(path: Path, table: dict[str, Any], message: str) -> ModelError:
             hint = allowed.__metadata__[0].description if get_origin(allowed) is Annotated else "it is a table"
             return ModelError(f"{path}: {name} is missing", f"{found[1]}: {hint}")
         return ModelError(f"{path}: there is no key {name}", _keys_of(kind))
-    return ModelError(f"{path}: {name} = {value!r} will not do", hint)
+    return ModelError(f"{path}: {name} = {value!r} is not valid", hint)
 
 
 def _keys_of(kind: type[Struct]) -> str:
@@ -262,7 +262,7 @@ def _check(card: ModelCard) -> None:
         numbers += [("cost", tuple(value for value in found if value is not None))]
     for key, values in numbers:
         if not all(math.isfinite(value) for value in values):
-            raise ModelError(f"{card.path}: {key} holds what is no number", "nan and inf will not do")
+            raise ModelError(f"{card.path}: {key} holds something that is not a number", "nan and inf are not valid")
     if 0 in card.input.scale:
         raise ModelError(f"{card.path}: input.scale holds a 0", "values are divided by it: use 1 for none")
     if card.input.previous_mask and card.input.size != card.output.size:
@@ -272,12 +272,12 @@ def _check(card: ModelCard) -> None:
     fixed = _CHANNELS.get(card.output.form)
     if fixed and card.output.channels not in (0, fixed):
         raise ModelError(
-            f"{card.path}: output.channels = {card.output.channels} will not do",
+            f"{card.path}: output.channels = {card.output.channels} is not valid",
             f"the form {card.output.form} has {fixed}",
         )
     if card.output.depth > 1 and card.output.person >= card.output.depth:
         raise ModelError(
-            f"{card.path}: output.person = {card.output.person} will not do",
+            f"{card.path}: output.person = {card.output.person} is not valid",
             f"from 0 to {card.output.depth - 1}",
         )
     if len({answer is None for answer in (card.known.black, card.known.room, card.known.person)}) > 1:
@@ -291,6 +291,6 @@ def _check(card: ModelCard) -> None:
             elements *= side
         if not state.shape or elements > 1 << 26:
             raise ModelError(
-                f"{card.path}: the shape {list(state.shape)} of state {state.input} will not do",
+                f"{card.path}: the shape {list(state.shape)} of state {state.input} is not valid",
                 "the tensor's sides, each 1 or more, 67 million values at most",
             )

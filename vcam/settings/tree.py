@@ -128,7 +128,7 @@ def _convert(field: Field, value: Any, layer: Layer) -> Any:
         return getattr(msgspec.convert({name: value}, kind, strict=False), name)
     except msgspec.ValidationError as error:
         raise layer.error(
-            f"{layer.said(field.key)}{field.key} = {_unfit(field, value)} will not do", _allowed(field, str(error))
+            f"{layer.said(field.key)}{field.key} = {_unfit(field, value)} is not valid", _allowed(field, str(error))
         ) from error
 
 

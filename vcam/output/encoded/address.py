@@ -89,7 +89,11 @@ def parse_address(url: str, key: str = "") -> Address:
     url = split_name(url.strip())[1]
     scheme = url.partition("://")[0].lower()
     if "://" not in url or scheme not in _MUXERS:
-        what = f"{scheme}:// is nothing that vcam can send to" if "://" in url else "that is no URL of a stream"
+        what = (
+            f"{scheme}:// is not a kind of server that vcam can send to"
+            if "://" in url
+            else "this is not the URL of a stream"
+        )
         raise UsageError(f"{what}: {redact(url)}", f"use {', '.join(SCHEMES)}, for example {_EXAMPLE}")
     if any(character.isspace() or not character.isprintable() for character in url):
         raise UsageError(f"there is a blank or a control character in {redact(url)}", "write it as %20")
@@ -97,7 +101,7 @@ def parse_address(url: str, key: str = "") -> Address:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(f"the host or the port of {redact(url)} will not do", "ports go from 1 to 65535") from error
+        raise UsageError(f"the host or the port of {redact(url)} is not valid", "ports go from 1 to 65535") from error
     if not host:
         raise UsageError(f"{redact(url)} names no host", f"for example {_EXAMPLE}")
     if port == 0 or (port is None and scheme in _NEEDS_PORT):

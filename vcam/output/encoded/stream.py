@@ -230,7 +230,7 @@ class StreamOutput:
         if away := next(filter(is_away, [*lines, said]), None):
             return True, last_line(away)
         if untrusted := next((line for line in lines if "ertificate" in line), None):
-            return False, f"the server's certificate is not believed: {last_line(untrusted)} (see stream.tls)"
+            return False, f"the server's certificate is not trusted: {last_line(untrusted)} (see stream.tls)"
         return False, f"the server refuses the stream: {said} (is the key right?)"
 
     def _accepted(self, retry: Retry, now: float) -> None:
