@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from vcam.errors import UsageError
 from vcam.images import bgr_to_frame, place_map
 from vcam.matte.factory import make_matte
 from vcam.matting import Matting, open_network
@@ -42,7 +41,7 @@ class Segmenter:
         picture: uint8 (height, width, 3), BGR as OpenCV reads it, of any size. Raises `UsageError` for another kind of
         array, `EngineError` if no engine can do it.
         """
-        frame = bgr_to_frame(_checked(picture))
+        frame = bgr_to_frame(picture)
         self._seq += 1
         frame.seq = self._seq
         height, width = picture.shape[:2]
@@ -54,7 +53,7 @@ class Segmenter:
 
         picture: as for `matte`; raises as that does.
         """
-        frame = bgr_to_frame(_checked(picture))
+        frame = bgr_to_frame(picture)
         self._begin()
         seen = self._matting.look(frame)
         whole = np.empty_like(seen.probability)
@@ -74,19 +73,3 @@ class Segmenter:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def _checked(picture: object) -> U8:
-    """An array that is a picture. Raises `UsageError` for all else."""
-    if picture is None:
-        raise UsageError(
-            "there is no picture: None was given", "cv2.imread gives None for a file that is not there or not readable"
-        )
-    kind = "give uint8 (height, width, 3), BGR"
-    if not isinstance(picture, np.ndarray):
-        raise UsageError(f"a picture cannot be of the type {type(picture).__name__}", kind)
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise UsageError(f"a picture cannot be {picture.dtype} {picture.shape}", kind)
-    if not picture.size:
-        raise UsageError(f"the picture is empty: {picture.shape}", kind)
-    return picture

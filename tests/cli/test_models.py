@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -211,3 +212,9 @@ def test_pull_says_what_went_wrong_and_keeps_nothing(address, code, word, served
 def test_pull_of_what_is_here_fetches_nothing(own_folders):
     assert status("pull", "selfie-general")[0] == 0
     assert list(own_folders.iterdir()) == []
+
+
+def test_a_checksum_is_shown_whole_however_narrow_the_terminal_is() -> None:
+    shown = CliRunner().invoke(models, ["show", "selfie-landscape"], env={"COLUMNS": "40"}).stdout
+    (line,) = [line for line in shown.splitlines() if "sha256" in line]
+    assert re.search(r"  [0-9a-f]{64}$", line)

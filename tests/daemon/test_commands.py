@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tests.daemon.helpers import CONFIG, PERSON, Steered, run
 from vcam.cli.main import cli
-from vcam.cli.statusview import status_table
+from vcam.cli.statusview import cure, status_table
 from vcam.control.client import ControlClient
 from vcam.errors import DeviceError, UsageError
 
@@ -198,3 +198,13 @@ def test_a_profile_that_cannot_be_had_changes_nothing(steered: Steered) -> None:
     assert "no profile 'none'" in str(run("profile", "none").exception)
     assert run("profile", "work").exception is None
     assert steered.settings["matte.softness"] == 0.9
+
+
+def test_what_to_do_about_the_last_error_is_one_line_however_narrow_the_terminal_is(
+    steered: Steered, client: ControlClient
+) -> None:
+    hint = "sudo usermod -aG video $USER, then log out and in again, which takes but a moment"
+    error = {"message": "you may not open the camera", "hint": hint, "age_s": 3.0}
+    status = client.call("status") | {"last_error": error}
+    assert cure(status) == f"  try: {hint}"
+    assert cure(status | {"last_error": None}) == cure(status | {"last_error": error | {"hint": ""}}) == ""

@@ -50,9 +50,11 @@ def status(name: str, as_json: bool, watch: bool) -> int:
         return 0
     from rich.console import Console
 
-    from vcam.cli.statusview import status_table
+    from vcam.cli.statusview import cure, status_table
 
     Console().print(status_table(found))
+    if hint := cure(found):
+        click.echo(hint)
     return 0
 
 
@@ -64,13 +66,17 @@ def _watch_status(name: str, as_json: bool) -> int:
             for _, found in daemon.notifications():
                 click.echo(json_text(found))
             return 0
+        from rich.console import Group
         from rich.live import Live
 
-        from vcam.cli.statusview import status_table
+        from vcam.cli.statusview import cure, status_table
 
-        with Live(status_table(found), auto_refresh=False) as view:
+        def shown(status: dict[str, Any]) -> Group:
+            return Group(status_table(status), *filter(None, [cure(status)]))
+
+        with Live(shown(found), auto_refresh=False) as view:
             for _, found in daemon.notifications():
-                view.update(status_table(found), refresh=True)
+                view.update(shown(found), refresh=True)
     return 0
 
 

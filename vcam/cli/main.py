@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import sys
+import traceback
 from itertools import pairwise
 from typing import NoReturn
 
@@ -162,7 +163,7 @@ def main() -> NoReturn:
         status = 0
     except VcamError as error:
         if debug:
-            raise
+            traceback.print_exc()
         status = report(error)
     except (ImportError, MemoryError) as error:
         if debug:
