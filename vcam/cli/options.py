@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Write over a file that exists. Never over one that is read."
+    "--overwrite", is_flag=True, help="Overwrite a file that exists; never one that vcam reads."
 )
 
 

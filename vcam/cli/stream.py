@@ -70,7 +70,7 @@ def record() -> None:
 
 @record.command("start")
 @click.argument("file", shell_complete=complete.setting("stream.record"))
-@click.option("--overwrite", is_flag=True, help="Record over a file that exists.")
+@click.option("--overwrite", is_flag=True, help="Overwrite a file that exists.")
 @daemon_options
 def record_start(file: str, overwrite: bool, name: str, as_json: bool) -> int:
     """Begin to record into FILE: .mkv, .mp4, .mov, or a folder."""

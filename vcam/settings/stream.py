@@ -50,12 +50,12 @@ class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
     codec: Annotated[Literal["h264", "hevc", "av1"], setting("What recordings are encoded as.", live=True)] = "h264"
     overwrite: Annotated[
         bool,
-        setting("Write over a file that exists: a recording, or the file of an output. Never over one that is read.",
+        setting("Overwrite a file that exists: a recording, or the file of an output. Never one that vcam reads.",
                 live=True, option="--overwrite"),
     ] = False  # fmt: skip
     split: Annotated[
         str,
-        setting("Begin a new file after so much: 30s, 10min, 1h, 500MB, 2GB; empty for never.",
+        setting("Begin a new file after this time or size: 30s, 10min, 1h, 500MB, 2GB; empty for never.",
               live=True, pattern=r"^(\d{1,6}(\.\d+)?(s|min|h|MB|GB))?$"),
     ] = ""  # fmt: skip
     keep_free: Annotated[
