@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,8 @@ import pytest
 from tests.docs.pages import PAGES, block_commands, commands, name_of
 from tests.docs.parse import complain
 from tests.places import ROOT
+from vcam.settings import FIELDS
+from vcam.settings.tree import SECTIONS
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +75,28 @@ def test_python_is_not_taken_for_commands() -> None:
 @pytest.mark.parametrize(("page", "least"), [("README.md", 10), ("docs/guide.md", 35), ("docs/streaming.md", 10)])
 def test_the_pages_do_show_commands(page: str, least: int) -> None:
     assert len(list(block_commands((ROOT / page).read_text("utf-8")))) >= least
+
+
+KEY = re.compile(r"(?<![\w./{])(?:" + "|".join(SECTIONS) + r")\.[a-z_]+(?![\w.(/])")
+SOURCES = [
+    path
+    for path in sorted((ROOT / "vcam").rglob("*.py"))
+    # cards of models have sections of their own
+    if not {"models", "infer", "train"} & set(path.relative_to(ROOT / "vcam").parts)
+]
+SUFFIXES = {".toml", ".py", ".jpg", ".png", ".mp4", ".mkv", ".md"}
+
+
+def said(path: Path) -> Iterator[str]:
+    """The texts of a source that are no docstrings: messages and their cures among them."""
+    tree = ast.parse(path.read_text("utf-8"))
+    apart = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in apart:
+            yield node.value
+
+
+def test_every_setting_that_a_message_names_exists() -> None:
+    named = {(key, path.name) for path in SOURCES for text in said(path) if " " in text for key in KEY.findall(text)}
+    assert len(named) > 20
+    assert [found for found in sorted(named) if found[0] not in FIELDS and Path(found[0]).suffix not in SUFFIXES] == []
