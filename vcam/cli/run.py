@@ -39,6 +39,7 @@ def start(frames: int | None, name: str, profile: str, assignments: tuple[str, .
     settings = load_settings(options, profile, assignments).settings
     from vcam.control.place import check_name
     from vcam.daemon import logs
+    from vcam.daemon.checks import check_words
     from vcam.daemon.live import Live
     from vcam.daemon.methods import Control
     from vcam.daemon.notify import Notifier
@@ -48,6 +49,8 @@ def start(frames: int | None, name: str, profile: str, assignments: tuple[str, .
 
     hide_keys(settings)
     check_name(name)
+    # now, and not after the camera has gone on
+    check_words(settings)
     logs.set_up()
     log = logging.getLogger("vcam")
     if log.getEffectiveLevel() == logging.WARNING:
