@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from vcam.batch import Batch, Job, plan
-from vcam.errors import InputError
+from vcam.errors import InputError, UsageError
 from vcam.settings import Settings
 
 
@@ -69,3 +69,16 @@ def test_what_lies_beside_pictures_is_left_out_and_empty_files_are_said(tmp_path
     (source / "a.png").unlink()
     with pytest.raises(InputError, match="no pictures"):
         plan(source, tmp_path / "out", mattes=False)
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.PNG", "film.mp4", "film.y4m"])
+def test_a_folder_does_not_become_one_that_is_called_as_a_file(name: str, tmp_path: Path) -> None:
+    source = pictures(tmp_path / "portraits", one_jpg="JPEG")
+    with pytest.raises(UsageError, match="is the name of a file") as caught:
+        plan(source, tmp_path / name, mattes=False)
+    assert str((tmp_path / name).with_suffix("")) in str(caught.value.hint)
+    assert not (tmp_path / name).exists()
+    # one that somebody has made so is meant so
+    (tmp_path / name).mkdir()
+    assert plan(source, tmp_path / name, mattes=False)[0].target == tmp_path / name / "one.jpg"
+    assert plan(source, tmp_path / "v1.0", mattes=False)[0].target == tmp_path / "v1.0" / "one.jpg"

@@ -11,6 +11,7 @@ import pytest
 import vcam
 from tests.places import ROOT
 from vcam.errors import UsageError
+from vcam.images import bgr_to_frame
 
 PAGE = ROOT / "docs/library.md"
 EXAMPLES = re.findall(r"^## (.+?)$.*?^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
@@ -57,6 +58,11 @@ def test_the_segmenter_takes_pictures_of_any_size_and_refuses_what_is_no_picture
     with vcam.Segmenter() as segmenter:
         assert segmenter.matte(np.zeros((61, 93, 3), np.uint8)).shape == (61, 93)
         assert segmenter.probability(np.zeros((61, 93, 3), np.uint8)).dtype == np.float32
-        for wrong in (np.zeros((61, 93), np.uint8), np.zeros((61, 93, 3), np.float32)):
-            with pytest.raises(UsageError, match="BGR"):
-                segmenter.matte(wrong)
+        empty = np.zeros((0, 93, 3), np.uint8)
+        for wrong in (np.zeros((61, 93), np.uint8), np.zeros((61, 93, 3), np.float32), empty, [[0]], "portrait.jpg"):
+            for ask in (segmenter.matte, segmenter.probability, bgr_to_frame):
+                with pytest.raises(UsageError, match="BGR"):
+                    ask(wrong)  # type: ignore[arg-type]
+        for ask in (segmenter.matte, segmenter.probability, bgr_to_frame):
+            with pytest.raises(UsageError, match="imread gives None"):
+                ask(None)  # type: ignore[arg-type]

@@ -113,6 +113,11 @@ def _check_all(jobs: Sequence[Job], rule: Overwriting) -> None:
 def _plan_folder(source: Path, target: Path, mattes: bool, rule: Overwriting) -> list[Job]:
     if os.path.lexists(target) and not os.path.isdir(target):
         raise UsageError(f"{source} is a folder, so {target} must be one too", "give the name of a folder")
+    if not os.path.lexists(target) and target.suffix.lower() in (*IMAGE_SUFFIXES, *OUTPUT_SUFFIXES):
+        raise UsageError(
+            f"{source} is a folder, and {target} is the name of a file",
+            f"give the name of a folder, such as {target.with_suffix('')}",
+        )
     pictures = _pictures(source)
     if not pictures:
         raise InputError(f"there are no pictures in {source}", f"vcam reads {_some(PICTURE_SUFFIXES)}")

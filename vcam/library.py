@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from vcam.errors import UsageError
 from vcam.images import bgr_to_frame, place_map
 from vcam.matte.factory import make_matte
 from vcam.matting import Matting, open_network
@@ -42,10 +41,6 @@ class Segmenter:
         picture: uint8 (height, width, 3), BGR as OpenCV reads it, of any size. Raises `UsageError` for another kind of
         array, `EngineError` if no engine can do it.
         """
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise UsageError(
-                f"a picture cannot be {picture.dtype} {picture.shape}", "give uint8 (height, width, 3), BGR"
-            )
         frame = bgr_to_frame(picture)
         self._seq += 1
         frame.seq = self._seq
@@ -54,7 +49,10 @@ class Segmenter:
         return self._matting.picture(frame)[:height, :width]
 
     def probability(self, picture: U8) -> F32:
-        """What the network itself says, float32 0..1 at the network's size, an array of its own."""
+        """What the network itself says, float32 0..1 at the network's size, an array of its own.
+
+        picture: as for `matte`; raises as that does.
+        """
         frame = bgr_to_frame(picture)
         self._begin()
         seen = self._matting.look(frame)

@@ -24,11 +24,23 @@ _URL_IN_TEXT = re.compile(r"\b(?:rtmp[a-z]*|rtsps?|srt|udp|https?)://[^\s'\"]+")
 _SHORTEST = 3
 
 
+_NAMED = re.compile(r"\s*([A-Za-z0-9][\w.-]{0,31})=(?=[A-Za-z][A-Za-z0-9+.-]*://)", re.ASCII)
+
+
+def split_name(url: str) -> tuple[str, str]:
+    """The name that a stream was given, and its URL: of `main=rtmp://host/live/key` both, of other words no name."""
+    found = _NAMED.match(url)
+    return (found[1], url[found.end() :]) if found else ("", url)
+
+
 def redact(url: str) -> str:
-    """A URL for people: `rtmp://host/LiveApp/name?token=1` becomes `rtmp://host/LiveApp/***`.
+    """A URL for people: `rtmp://host/LiveApp/name?token=1` becomes `rtmp://host/LiveApp/***`. A name before it stays.
 
     What is no URL may be a key that was pasted in the wrong place: nothing of it is shown.
     """
+    name, url = split_name(url)
+    if name:
+        return f"{name}={redact(url)}"
     found = _URL.match(url)
     if not found:
         return HIDDEN

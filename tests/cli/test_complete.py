@@ -27,10 +27,12 @@ from tests.cli.helpers import offered
         (("set", "segment.backend=op"), ["segment.backend=openvino"]),
         (("set", "overlay.front=lo"), ["<file>"]),
         (("set", "matte.egde=3"), []),
-        # bash takes the sign for a word of its own
-        (("set", "overlay.front", "=", "lo"), ["<file>"]),
-        (("set", "segment.device", "="), ["AUTO", "CPU", "GPU", "NPU", "VPU"]),
-        (("set", "matte.edge", "=", "3", "matte.soft"), ["matte.softness="]),
+        (("start", "--set", "matte.ed"), ["matte.edge="]),
+        (("start", "--set", "output.fp"), ["output.fps="]),
+        (
+            ("start", "--set=segment.device="),
+            [f"segment.device={word}" for word in ("AUTO", "CPU", "GPU", "NPU", "VPU")],
+        ),
         (("record", "start", "ta"), ["<file>"]),
         (("get", "matte.ed"), ["matte.edge"]),
     ],

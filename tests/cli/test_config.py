@@ -121,7 +121,7 @@ def test_check_names_every_mistake_with_file_line_key_and_cure(run: Run, file: P
     other.write_text("[matte]\nedge = 99\n[profiles.work.output]\nfsp = 30\n")
     said = run("check", str(other))
     assert said.status == 78
-    assert f"vcam: {other}, line 2: matte.edge = 99 will not do\n  try: a number from -30 to 30" in said.err
+    assert f"vcam: {other}, line 2: matte.edge = 99 is not valid\n  try: a number from -30 to 30" in said.err
     assert f"{other} [profiles.work], line 4: there is no setting 'output.fsp'" in said.err
     assert "did you mean output.fps?" in said.err
     assert run("check").status == 0

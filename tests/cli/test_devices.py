@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.doctor.helpers import node, webcam
+from tests.doctor.helpers import loopback, node, webcam
 from vcam.cli.devices import devices
 from vcam.machine import inventory
 from vcam.machine.inventory import CameraEntry, Inventory, Offer
@@ -25,9 +25,10 @@ OFFERS = tuple(
 def shown(monkeypatch):
     """What the command prints of these cameras."""
 
-    def run(*cameras, options=()):
-        monkeypatch.setattr(inventory, "take_inventory", lambda *_: Inventory(cameras))
-        return CliRunner().invoke(devices, list(options), env={"COLUMNS": "160"}, catch_exceptions=False).stdout
+    def run(*cameras, options=(), virtual=(), columns=160):
+        monkeypatch.setattr(inventory, "take_inventory", lambda *_: Inventory(cameras, virtual))
+        environ = {"COLUMNS": str(columns)}
+        return CliRunner().invoke(devices, list(options), env=environ, catch_exceptions=False).stdout
 
     return run
 
@@ -62,3 +63,15 @@ def test_of_two_alike_the_port_is_shown(shown):
     assert "by-path" not in shown(entries[0])
     assert "by port      /dev/v4l/by-path/pci-usb-0:2" in shown(*entries)
     assert json.loads(shown(entries[0], options=["--json"]))["cameras"][0]["by_path"] == str(links[0][1])
+
+
+def test_commands_stand_on_one_line_however_narrow_the_terminal_is(shown):
+    offers = tuple(Offer(code, (1280, 720), (30.0,), False) for code in ("H264",))
+    said = shown(replace(webcam(offers=offers), chosen=None), columns=40)
+    (line,) = [line for line in said.splitlines() if "ffmpeg -f v4l2" in line]
+    assert line.endswith("ffmpeg -f v4l2 -input_format h264 -i /dev/video0 -pix_fmt yuv420p -f v4l2 /dev/videoN")
+    cure = "you may not open /dev/video0: sudo usermod -aG video mona, then log out and in again"
+    assert any(line.endswith(cure) for line in shown(webcam(problem=cure), columns=40).splitlines())
+    said = shown(virtual=(loopback(problem=cure),), columns=40)
+    assert any(line.endswith(cure) for line in said.splitlines())
+    assert "/dev/video20" in said

@@ -176,6 +176,9 @@ def test_a_wrong_variable_is_called_by_its_name() -> None:
 def test_debug_shows_the_traceback_that_people_are_spared(words: tuple[str, ...], tmp_path: Path) -> None:
     done = vcam(*words, cwd=tmp_path)
     assert "Traceback" in done.stderr
+    # and the rest is as without it
+    assert done.returncode == 2
+    assert "vcam: there is no file missing.mp4" in done.stderr
 
 
 @pytest.mark.engine

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -39,7 +40,7 @@ def test_list_shows_a_broken_card_with_its_error_among_the_others(own_folders):
     (own_folders / "mine.toml").write_text("title = 3")
     result = _run("list", "--json")
     assert result.exit_code == 0
-    assert "title = 3 will not do" in json.loads(result.stdout)[2]["error"]
+    assert "title = 3 is not valid" in json.loads(result.stdout)[2]["error"]
     assert "mine" in _run("list").stdout
 
 
@@ -235,3 +236,9 @@ def test_pull_offers_the_names_of_the_catalogue():
     from vcam.cli import complete
 
     assert [item.value for item in complete.catalogue(None, None, "selfie-m")] == ["selfie-multiclass"]
+
+
+def test_a_checksum_is_shown_whole_however_narrow_the_terminal_is() -> None:
+    shown = CliRunner().invoke(models, ["show", "selfie-landscape"], env={"COLUMNS": "40"}).stdout
+    (line,) = [line for line in shown.splitlines() if "sha256" in line]
+    assert re.search(r"  [0-9a-f]{64}$", line)

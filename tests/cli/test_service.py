@@ -83,6 +83,7 @@ def test_a_service_starts_in_another_folder_and_without_this_shells_variables(se
     picture = here / "beach 100% $HOME.png"
     shutil.copy(ROOT / "docs/images/before-after.jpg", picture)
     (here / "blur").mkdir()
+    shutil.copy(ROOT / "docs/images/before-after.jpg", here / "logo.png")
     environ = {"VCAM_CONFIG": "my.toml", "VCAM_MATTE_EDGE": "4", "VCAM_OTHER": "x"}
     (here / "my.toml").write_text("")
     words = ["--background", picture.name, "--output", "film.mkv", "--front", "logo.png"]
@@ -108,6 +109,12 @@ def test_a_service_starts_in_another_folder_and_without_this_shells_variables(se
         (["--size", "1281x720"], 2, "even"),
         (["--output", "-"], 2, "no standard output"),
         (["--profile", "work"], 2, "no profile"),
+        (["--filter", "nonsense"], 2, "no filter 'nonsense'"),
+        (["--filter", "vignette:strength=9"], 2, "vignette"),
+        (["--front", "missing.png"], 2, "missing.png"),
+        (["--model", "no-such"], 2, "no-such"),
+        (["--rtmp", "http://host/live/x"], 2, "vcam can send to"),
+        (["--output", "film.xyz"], 2, "film.xyz"),
     ],
 )
 def test_what_would_keep_it_from_starting_is_told_before_anything_is_written(
@@ -151,6 +158,58 @@ def test_a_service_that_does_not_start_is_an_error_that_names_the_logs(session: 
     session.answer('case "$*" in *restart*) echo "Job for vcam.service failed." >&2; exit 1 ;; esac')
     done = session.vcam("install")
     assert done.returncode == 1
+    assert "vcam service logs" in done.stderr
+
+
+def states(session: Session, *shown: str) -> None:
+    """What systemctl shows of the service from one look to the next; the last for ever."""
+    script = session.bin / "systemctl"
+    looks = session.home / "looks"
+    looks.write_text("0")
+    cases = "\n".join(f"    {number}) printf '{text}' ;;" for number, text in enumerate(shown[:-1]))
+    script.write_text(
+        f"""#!/bin/sh
+echo "$*" >> {session.log}
+case "$*" in
+  *property=Version*) echo 252 ;;
+  *' show '*)
+    number=$(cat {looks}); echo $((number + 1)) > {looks}
+    case $number in
+{cases}
+    *) printf '{shown[-1]}' ;;
+    esac ;;
+esac
+"""
+    )
+
+
+STARTING = "ActiveState=active\\nSubState=running\\nStatusText=starting: loading the network\\n"
+IDLE = "ActiveState=active\\nSubState=running\\nStatusText=idle: nobody watches\\n"
+
+
+def test_install_waits_until_a_picture_was_shown(session: Session) -> None:
+    states(session, STARTING, STARTING, IDLE)
+    done = session.vcam("install")
+    assert done.returncode == 0, done.stderr
+    assert "has shown its picture: idle: nobody watches" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "dead",
+    [
+        "ActiveState=activating\\nSubState=auto-restart\\nStatusText=\\nExecMainStatus=1\\n",
+        "ActiveState=failed\\nSubState=failed\\nStatusText=\\nExecMainStatus=1\\n",
+    ],
+)
+def test_install_says_what_a_service_died_of(dead: str, session: Session) -> None:
+    states(session, STARTING, dead)
+    journal = session.bin / "journalctl"
+    journal.write_text("#!/bin/sh\necho 'vcam[7]: the disk is full'\n")
+    journal.chmod(0o755)
+    done = session.vcam("install")
+    assert done.returncode == 1
+    assert "exit status 1" in done.stderr
+    assert "the disk is full" in done.stderr
     assert "vcam service logs" in done.stderr
 
 

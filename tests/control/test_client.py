@@ -106,7 +106,7 @@ def test_a_link_in_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
 
 def test_nothing_is_said_to_another_user_who_listens(liar: Liar, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vcam.control.client.peer_is_welcome", lambda sock: False)
-    with pytest.raises(VcamError, match="another user: nothing was said to them"):
+    with pytest.raises(VcamError, match="another user: nothing was sent to it"):
         ControlClient()
     assert liar.heard == b""
 

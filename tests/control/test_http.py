@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import socket
 import time
 import urllib.error
@@ -12,15 +13,28 @@ from typing import Any
 
 import pytest
 
-from vcam.control.http import MAX_VISITORS, HttpServer, prometheus_text
+from vcam.control.http import MAX_VISITORS, HttpServer
+from vcam.control.metrics import SENDING, STATES, prometheus_text
+from vcam.daemon.base import State
 from vcam.errors import UsageError
+from vcam.output.encoded.stream import StreamState
 
 STATUS: dict[str, Any] = {
-    "state": "live", "watched": True, "camera": {"source": "one", "on": False},
-    "fps_in": 30.0, "fps_out": 29.5, "cpu_percent": 12.0, "rss_mb": 140.0, "threads": 5, "uptime_s": 7.5,
+    "version": "0.1.0", "state": "live", "watched": True, "camera": {"source": "one", "on": False},
+    "fps_in": 30.0, "fps_out": 29.5, "cpu_percent": 12.0, "rss_mb": 140.3, "threads": 5, "uptime_s": 7.5,
     "frame_age_s": 0.25, "frames": 100, "dropped": 3, "repeated": 2, "without_person": 1, "skipped": 0,
-    "cpu_ms": {"read": 1.5, "segment": 2.25}, "latency_ms": {"p50": 5.5},
+    "cpu_ms": {"read": 1.5, "segment": 2.25}, "latency_ms": {"p50": 5.5, "p99": 7.0},
     "room": {"known": 0.75, "agreement": 0.98},
+    "outputs": [{"description": 'camera "x"', "open": True, "dropped": 0}],
+}  # fmt: skip
+STREAM = {
+    "description": "stream main to rtmp://host/live/***", "open": True, "kind": "stream", "name": "main",
+    "state": "streaming", "connections": 2, "dropped": 4,
+}  # fmt: skip
+SENT = {"frames": 90, "doubled": 1, "left_out": 2, "bitrate_kbit": 2800, "sent_kb": 350}
+RECORD = {
+    "description": "recording", "open": False, "kind": "record", "name": "", "state": "recording", "dropped": 1,
+    "written_kb": 12,
 }  # fmt: skip
 
 
@@ -33,22 +47,60 @@ def samples(text: str) -> dict[str, float]:
 def test_every_figure_has_its_name_its_kind_and_its_value() -> None:
     text = prometheus_text(STATUS)
     assert samples(text) == {
-        "vcam_fps_in": 30.0, "vcam_fps_out": 29.5, "vcam_cpu_percent": 12.0, "vcam_rss_mb": 140.0, "vcam_threads": 5,
-        "vcam_uptime_s": 7.5, "vcam_frame_age_s": 0.25,
-        "vcam_frames_total": 100, "vcam_dropped_total": 3, "vcam_repeated_total": 2,
-        "vcam_without_person_total": 1, "vcam_skipped_total": 0, "vcam_watched": 1, "vcam_camera_on": 0,
-        "vcam_room_known": 0.75, "vcam_room_agreement": 0.98,
-        'vcam_state{state="live"}': 1, 'vcam_cpu_ms{stage="read"}': 1.5, 'vcam_cpu_ms{stage="segment"}': 2.25,
-        'vcam_latency_ms{quantile="p50"}': 5.5,
+        'vcam_build_info{version="0.1.0"}': 1,
+        "vcam_camera_frames_per_second": 30.0, "vcam_output_frames_per_second": 29.5, "vcam_cpu_ratio": 0.12,
+        "vcam_resident_memory_bytes": 140_300_000, "vcam_threads": 5, "vcam_uptime_seconds": 7.5,
+        "vcam_frame_age_seconds": 0.25, "vcam_frames_total": 100, "vcam_dropped_frames_total": 3,
+        "vcam_repeated_frames_total": 2, "vcam_personless_frames_total": 1, "vcam_skipped_frames_total": 0,
+        "vcam_watched": 1, "vcam_camera_on": 0, "vcam_room_known_ratio": 0.75, "vcam_room_agreement_ratio": 0.98,
+        **{f'vcam_state{{state="{state}"}}': int(state == "live") for state in STATES},
+        'vcam_frame_cpu_seconds{stage="read"}': 0.0015, 'vcam_frame_cpu_seconds{stage="segment"}': 0.00225,
+        'vcam_latency_seconds{quantile="0.5"}': 0.0055, 'vcam_latency_seconds{quantile="0.99"}': 0.007,
+        'vcam_output_open{output="camera \\"x\\""}': 1,
     }  # fmt: skip
-    for name in {sample.partition("{")[0] for sample in samples(text)}:
-        kind = "counter" if name.endswith("_total") else "gauge"
-        assert f"# TYPE {name} {kind}\n" in text
-        assert f"# HELP {name} " in text
     assert text.endswith("\n")
     unknown = prometheus_text(STATUS | {"room": {"known": 0.0, "agreement": None}})
     assert "vcam_room_agreement" not in unknown
-    assert samples(unknown)["vcam_room_known"] == 0
+    assert samples(unknown)["vcam_room_known_ratio"] == 0
+
+
+def test_streams_and_recordings_have_their_figures_by_name_and_without_their_keys() -> None:
+    waiting = STREAM | {"name": "other", "state": "waiting"}
+    outputs = [*STATUS["outputs"], STREAM | SENT, waiting, RECORD]
+    found = samples(prometheus_text(STATUS | {"outputs": outputs}))
+    assert {name: value for name, value in found.items() if 'stream="main"' in name} == {
+        **{f'vcam_stream_state{{stream="main",state="{state}"}}': int(state == "streaming") for state in SENDING},
+        'vcam_stream_bytes_per_second{stream="main"}': 350_000, 'vcam_stream_connections_total{stream="main"}': 2,
+        'vcam_stream_dropped_frames_total{stream="main"}': 4, 'vcam_stream_frames_total{stream="main"}': 90,
+        'vcam_stream_sent_bytes_total{stream="main"}': 350_000, 'vcam_stream_doubled_frames_total{stream="main"}': 1,
+        'vcam_stream_left_out_frames_total{stream="main"}': 2,
+    }  # fmt: skip
+    # a server that is away is sent nothing
+    assert 'vcam_stream_frames_total{stream="other"}' not in found
+    assert found['vcam_stream_state{stream="other",state="waiting"}'] == 1
+    assert found["vcam_recording_written_bytes_total"] == 12_000
+    assert found['vcam_output_open{output="recording"}'] == 0
+
+
+def test_the_names_keep_prometheus_rules() -> None:
+    text = prometheus_text(STATUS | {"outputs": [STREAM | SENT, RECORD]})
+    kinds = dict(line.split()[2:] for line in text.splitlines() if line.startswith("# TYPE"))
+    names = {sample.partition("{")[0] for sample in samples(text)}
+    assert names == set(kinds)
+    for name, kind in kinds.items():
+        assert re.fullmatch(r"vcam(_[a-z]+)+", name)
+        assert name.endswith("_total") == (kind == "counter"), name
+        # base units, in full; the label of quantiles is for summaries alone, and holds a number
+        assert not re.search(r"_(s|ms|mb|kb|kbit|percent|pct|fps|milliseconds|megabytes)(_|$)", name)
+        assert (f"{name}{{quantile=" in text) == (kind == "summary")
+        assert text.count(f"# TYPE {name} ") == text.count(f"# HELP {name} ") == 1
+    for quantile in re.findall(r'quantile="([^"]*)"', text):
+        assert 0 <= float(quantile) <= 1
+
+
+def test_the_states_are_those_that_there_are() -> None:
+    assert set(STATES) == {state.value for state in State}
+    assert set(SENDING) == {state.value for state in StreamState}
 
 
 def test_figures_are_served_to_this_machine_alone() -> None:

@@ -20,8 +20,9 @@ from vcam.compose.composer import PlateComposer
 from vcam.daemon.base import State
 from vcam.daemon.changes import Parts
 from vcam.daemon.live import Live
-from vcam.daemon.methods import Control, Origin
+from vcam.daemon.methods import Control
 from vcam.daemon.notify import Notifier
+from vcam.daemon.origin import Origin
 from vcam.errors import CameraError, ModelError, VcamError
 from vcam.frames import Frame
 from vcam.matte.factory import make_matte

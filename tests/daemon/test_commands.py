@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tests.daemon.helpers import CONFIG, PERSON, Steered, run
 from vcam.cli.main import cli
-from vcam.cli.statusview import status_table
+from vcam.cli.statusview import cure, status_table
 from vcam.control.client import ControlClient
 from vcam.errors import DeviceError, UsageError
 
@@ -92,7 +92,7 @@ def test_the_commands_speak_to_people_and_to_scripts(steered: Steered, monkeypat
     assert json.loads(run("pause", "--json").output) == {}
     assert "paused" in run("status").output
     assert run("resume").output == ""
-    assert run("profile", "work").output.splitlines()[0] == "camera.mirror = false"
+    assert run("profile", "work").output.splitlines()[0] == "matte.edge = 7.0"
     assert run("set", "matte.edge=99").exception.exit_status == 2
 
 
@@ -148,3 +148,63 @@ def test_keys_backgrounds_and_profiles_complete(tmp_path: Path, monkeypatch: pyt
     assert words("get", "output.f") == ["output.fps"]
     assert words("background", "bl") == ["blur", "blur:"]
     assert words("profile", "") == ["work"]
+
+
+@pytest.mark.parametrize("words", [("get", "nope"), ("set", "nope=1")])
+def test_an_unknown_setting_is_named_without_the_name_of_a_command(words: tuple[str, ...], steered: Steered) -> None:
+    error = run(*words).exception
+    assert isinstance(error, UsageError)
+    assert error.message == "there is no setting 'nope'"
+
+
+def test_a_value_that_does_not_fit_is_named_without_the_name_of_a_command(steered: Steered) -> None:
+    error = run("set", "matte.edge=99").exception
+    assert isinstance(error, UsageError)
+    assert error.message.startswith("matte.edge = ")
+
+
+def test_a_change_lasts_over_profiles_but_for_what_they_set(steered: Steered) -> None:
+    run("set", "matte.softness=0.9", "matte.edge=5")
+    run("profile", "work")
+    assert (steered.settings["matte.softness"], steered.settings["matte.edge"]) == (0.9, 7.0)
+    # what was changed under the profile counts for all, too
+    run("set", "camera.mirror=true")
+    run("profile")
+    assert (steered.settings["matte.edge"], steered.settings["camera.mirror"]) == (5.0, True)
+    assert steered.settings["background.spec"] == "color:#204080"
+    run("set", "matte.softness=0.5")
+    run("profile", "work")
+    run("profile")
+    assert steered.settings["matte.softness"] == 0.5
+    run("reload")
+    assert (steered.settings["matte.edge"], steered.settings["camera.mirror"]) == (2.0, False)
+    run("profile", "work")
+    run("profile")
+    assert (steered.settings["matte.edge"], steered.settings["camera.mirror"]) == (2.0, False)
+
+
+def test_what_was_saved_into_a_profile_or_edited_meanwhile_is_no_change_of_the_daemon(steered: Steered) -> None:
+    run("profile", "work")
+    run("set", "background.spec=green", "--save")
+    run("profile")
+    assert steered.settings["background.spec"] == "color:#204080"
+    steered.config.write_text(steered.config.read_text().replace("softness = 0.5", "softness = 0.7"))
+    run("profile", "work")
+    assert (steered.settings["background.spec"], steered.settings["matte.softness"]) == ("green", 0.7)
+
+
+def test_a_profile_that_cannot_be_had_changes_nothing(steered: Steered) -> None:
+    run("set", "matte.softness=0.9")
+    assert "no profile 'none'" in str(run("profile", "none").exception)
+    assert run("profile", "work").exception is None
+    assert steered.settings["matte.softness"] == 0.9
+
+
+def test_what_to_do_about_the_last_error_is_one_line_however_narrow_the_terminal_is(
+    steered: Steered, client: ControlClient
+) -> None:
+    hint = "sudo usermod -aG video $USER, then log out and in again, which takes but a moment"
+    error = {"message": "you may not open the camera", "hint": hint, "age_s": 3.0}
+    status = client.call("status") | {"last_error": error}
+    assert cure(status) == f"  try: {hint}"
+    assert cure(status | {"last_error": None}) == cure(status | {"last_error": error | {"hint": ""}}) == ""

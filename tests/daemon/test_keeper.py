@@ -249,3 +249,15 @@ def test_another_one_takes_its_place(keeper: CameraKeeper, camera: Obstinate) ->
     assert keeper.camera is other
     assert keeper.error is None
     until(keeper, lambda: camera.closed == 1)
+
+
+def test_another_camera_is_told_of_and_the_same_one_turned_is_not(
+    keeper: CameraKeeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    same, other = FakeCamera([]), FakeCamera([])
+    same.description, other.description = keeper.camera.description, "another"
+    with caplog.at_level("INFO"):
+        keeper.exchange(same, on=False)
+        assert caplog.text == ""
+        keeper.exchange(other, on=False)
+    assert [record.message for record in caplog.records] == ["another camera: another"]

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from tests.daemon.helpers import SETTINGS, SIZE, Daemon
+from vcam.cli import run
 from vcam.daemon.base import State
-from vcam.errors import CameraError, CameraStalled, ModelError, OutputDeviceError, OutputError
+from vcam.daemon.live import Live
+from vcam.errors import CameraError, CameraStalled, ModelError, OutputDeviceError, OutputError, UsageError
 from vcam.frames import Frame
 from vcam.settings import Settings
-from vcam.testing import FakeCamera, FakeSegmenter, pattern_frame
+from vcam.testing import FakeCamera, FakeSegmenter, RecordingOutput, pattern_frame
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -270,3 +272,30 @@ def test_whatever_a_frame_raises_the_placeholder_says_so() -> None:
         said = "unexpected ZeroDivisionError: a bug (vcam --debug start)"
         daemon.until(lambda: (State.DEGRADED, said) in daemon.told)
         daemon.until(lambda: daemon.life.state is State.LIVE)
+
+
+def test_a_filter_that_cannot_be_is_found_before_anything_is_opened() -> None:
+    with pytest.raises(UsageError, match="vignette"):
+        Live(SETTINGS.replace(filters__chain=("vignette:strength=9",)), outputs=[])
+
+
+def test_whoever_closes_the_window_of_the_demo_ends_it_and_that_of_a_call_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[bool] = []
+
+    class Brief(Live):
+        def __init__(self, settings: Settings, *, together: bool = False) -> None:
+            given.append(together)
+            window, other = RecordingOutput(enough=2), RecordingOutput(enough=4)
+            super().__init__(settings, outputs=[window, other], together=together)
+            self.window, self.other = window, other
+
+    monkeypatch.setattr("vcam.daemon.live.Live", Brief)
+    settings = SETTINGS.replace(camera__source="demo", background__spec="none")
+    run._play(settings, None)
+    assert given == [True]
+    for together, frames in ((True, 2), (False, 4)):
+        life = Brief(settings, together=together)
+        life.run()
+        assert (len(life.window.numbers), len(life.other.numbers)) == (2, frames)

@@ -21,9 +21,10 @@ from vcam.control.client import ControlClient
 from vcam.control.place import make_sockets_folder, socket_path, sockets_folder
 from vcam.control.protocol import METHODS
 from vcam.daemon.base import State
-from vcam.daemon.methods import Control, Origin
+from vcam.daemon.methods import Control
 from vcam.daemon.moreoutputs import METHODS as OUTPUT_METHODS
 from vcam.daemon.notify import Notifier
+from vcam.daemon.origin import Origin
 from vcam.daemon.streams import METHODS as STREAM_METHODS
 from vcam.errors import ConfigError, DeviceError, UsageError, VcamError
 
@@ -43,6 +44,13 @@ def test_status_tells_what_people_ask(steered: Steered, client: ControlClient) -
     reference = (ROOT / "docs/reference/control.md").read_text()
     for key in status:
         assert f"`{key}`" in reference, key
+
+
+def test_the_state_names_the_camera_that_was_set_last(steered: Steered, client: ControlClient) -> None:
+    client.call("set", {"camera.source": "two"})
+    steered.daemon.until(lambda: client.call("status")["cause"] == "camera two")
+    assert (State.LIVE, "camera two") in steered.daemon.told
+    assert steered.daemon.life.words == "live: camera two"
 
 
 def test_the_reference_names_every_method() -> None:
@@ -116,7 +124,7 @@ def test_a_profile_goes_before_what_vcam_was_started_with_and_is_left_again(
     client.call("set", {"matte.softness": 0.9})
     client.call("profile", {"name": "work"})
     now = client.call("get")
-    assert (now["background.spec"], now["matte.edge"], now["matte.softness"]) == ("color:#c02020", 7.0, 0.5)
+    assert (now["background.spec"], now["matte.edge"], now["matte.softness"]) == ("color:#c02020", 7.0, 0.9)
     assert client.call("status")["profile"] == "work"
     client.call("reload")
     assert client.call("get", {"key": "matte.edge"}) == {"matte.edge": 7.0}
@@ -174,7 +182,7 @@ def test_what_needs_a_new_start_after_a_reload_is_in_the_log(
 ) -> None:
     steered.config.write_text("[output]\nfps = 15\n")
     steered.control.reload()
-    steered.daemon.until(lambda: "these take effect after a new start: output.fps" in caplog.text)
+    steered.daemon.until(lambda: "these take effect after a restart: output.fps" in caplog.text)
 
 
 def test_subscribers_hear_of_states_and_figures(steered: Steered, client: ControlClient) -> None:
@@ -186,14 +194,14 @@ def test_subscribers_hear_of_states_and_figures(steered: Steered, client: Contro
         heard.setdefault(event, contents)
         if len(heard) == 2:
             break
-    assert heard["state"] == {"state": "paused", "cause": "asked to"}
+    assert heard["state"] == {"state": "paused", "cause": "on request"}
     assert heard["metrics"]["state"] == "paused"
 
 
 def test_pause_and_resume(steered: Steered, client: ControlClient) -> None:
     client.call("pause")
     assert client.call("status")["state"] == "paused"
-    assert client.call("status")["cause"] == "asked to"
+    assert client.call("status")["cause"] == "on request"
     assert not client.call("status")["camera"]["on"]
     client.call("resume")
     steered.daemon.until(lambda: steered.daemon.life.state is State.LIVE)

@@ -15,12 +15,14 @@ import pytest
 from tests.daemon.helpers import SETTINGS, SIZE, Daemon, LuminousCamera, Steered, run
 from vcam.compose.placeholder import placeholder
 from vcam.control.client import ControlClient
-from vcam.control.http import prometheus_text
+from vcam.control.metrics import prometheus_text
 from vcam.daemon.announcer import Announcer
 from vcam.daemon.base import State
 from vcam.daemon.logs import LineFormatter
-from vcam.daemon.methods import Control, Origin
+from vcam.daemon.methods import Control
 from vcam.daemon.notify import Notifier
+from vcam.daemon.origin import Origin
+from vcam.daemon.outlets import Outlets
 from vcam.daemon.states import Phase
 from vcam.errors import CameraError, UsageError, VcamError
 from vcam.printable import encodable, shown_name
@@ -140,7 +142,7 @@ def test_an_observer_that_raises_is_told_of_once_and_changes_nothing(caplog: pyt
     def broken(state: State, cause: str) -> None:
         raise ValueError("broken observer")
 
-    announcer = Announcer(Notifier({}), [broken, lambda state, cause: told.append(state)])
+    announcer = Announcer(Notifier({}), [broken, lambda state, cause: told.append(state)], Outlets([]))
     for state in (State.WAITING, State.LIVE, State.IDLE):
         announcer.entered(State.STARTING, Phase(state, "", 0.0))
     assert told == [State.WAITING, State.LIVE, State.IDLE]
@@ -174,8 +176,9 @@ def test_a_card_of_any_words_is_drawn_soon() -> None:
 
 def test_figures_are_served_whatever_the_names_are() -> None:
     labels = {'sta"ge\\\n\udce4': 1.0}
-    lines = "\n".join(line for line in prometheus_text({**_STATUS, "cpu_ms": labels}).splitlines() if "cpu_ms{" in line)
-    assert lines == r'vcam_cpu_ms{stage="sta\"ge\\\\x0a\\xe4"} 1.0'
+    text = prometheus_text({**_STATUS, "version": "1", "outputs": [], "cpu_ms": labels})
+    lines = "\n".join(line for line in text.splitlines() if "cpu_seconds{" in line)
+    assert lines == r'vcam_frame_cpu_seconds{stage="sta\"ge\\\\x0a\\xe4"} 0.001'
 
 
 _STATUS: dict[str, Any] = {

@@ -42,6 +42,42 @@ def test_a_file_that_fails_is_given_up_alone_and_its_error_is_raised_at_the_end(
         outlets.close()
 
 
+def test_a_window_is_closed_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    window, camera = RecordingOutput(enough=2), Screen()
+    outlets = Outlets([window, camera], clock=FakeClock())
+    outlets.open(SIZE, 30)
+    with caplog.at_level("INFO"):
+        for number in range(4):
+            outlets.write(pattern_frame(SIZE, number))
+    assert (window.numbers, window.closed, len(camera.frames)) == ([0, 1], 1, 4)
+    assert not outlets.finished
+    assert [record.message for record in caplog.records] == [
+        "recording is closed; vcam goes on for recording; vcam stop ends it"
+    ]
+    assert len(outlets.states) == 1
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_the_last_window_ends_the_run_and_one_that_belongs_to_the_others_does_too(together: bool) -> None:
+    window, file = RecordingOutput(enough=1), RecordingOutput()
+    outlets = Outlets([window, file] if together else [window], together=together)
+    outlets.open(SIZE, 30)
+    outlets.write(pattern_frame(SIZE))
+    assert outlets.finished
+
+
+def test_a_window_that_is_closed_beside_one_that_was_given_up_ends_the_run() -> None:
+    window, file = RecordingOutput(enough=2), RecordingOutput()
+    outlets = Outlets([window, file], clock=FakeClock())
+    outlets.open(SIZE, 30)
+    file.fail = OutputError("the disk is full")
+    outlets.write(pattern_frame(SIZE))
+    outlets.write(pattern_frame(SIZE))
+    assert outlets.finished
+    with pytest.raises(OutputError, match="disk is full"):
+        outlets.close()
+
+
 def test_files_get_no_placeholder() -> None:
     file, screen = RecordingOutput(), Screen()
     outlets = Outlets([file, screen])

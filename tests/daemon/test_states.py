@@ -93,11 +93,12 @@ TABLE: dict[str, tuple[Phase, Event, Step]] = {
     # frames
     "the first frame makes it live": (
         WAITING, Came("the camera"), Step(entered(State.LIVE, "the camera"), NOTHING)),
-    "further ones change nothing": (LIVE, Came("another"), Step(LIVE, NOTHING)),
-    "a frame ends a stall": (replace(LIVE, stalled_since=NOW - 1), Came("the camera"), Step(LIVE, NOTHING)),
+    "further ones change nothing": (LIVE, Came("before"), Step(LIVE, NOTHING)),
+    "one of another camera names that": (LIVE, Came("another"), Step(replace(LIVE, cause="another"), NOTHING)),
+    "a frame ends a stall": (replace(LIVE, stalled_since=NOW - 1), Came("before"), Step(LIVE, NOTHING)),
     "a complete frame ends a fault": (
         DEGRADED, Came("the camera"), Step(entered(State.LIVE, "the camera"), NOTHING)),
-    "a frame without the person is a hiccup": (LIVE, Came("the camera", FAILING - 1, HOT), Step(LIVE, NOTHING)),
+    "a frame without the person is a hiccup": (LIVE, Came("before", FAILING - 1, HOT), Step(LIVE, NOTHING)),
     "and no reason not to be live": (
         WAITING, Came("the camera", 1, HOT), Step(entered(State.LIVE, "the camera"), NOTHING)),
     "many of them in a row are a fault": (
@@ -128,14 +129,14 @@ TABLE: dict[str, tuple[Phase, Event, Step]] = {
         replace(LIVE, stalled_since=NOW - 1), Lost(GONE), Step(LIVE, CARD, lost=GONE, forget=True)),
     # what people want
     "a pause switches the camera off whoever watches": (
-        LIVE, Asked.PAUSE, Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE, forget=True)),
+        LIVE, Asked.PAUSE, Step(entered(State.PAUSED, "on request", paused=True), CARD, RELEASE, forget=True)),
     "a pause while the camera is tried again": (
-        DEGRADED, Asked.PAUSE, Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE, forget=True)),
+        DEGRADED, Asked.PAUSE, Step(entered(State.PAUSED, "on request", paused=True), CARD, RELEASE, forget=True)),
     "a pause ends a stall, so that one after it is bridged anew": (
         replace(LIVE, stalled_since=NOW - 1), Asked.PAUSE,
-        Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE, forget=True)),
+        Step(entered(State.PAUSED, "on request", paused=True), CARD, RELEASE, forget=True)),
     "a pause while it is idle": (
-        IDLE, Asked.PAUSE, Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE)),
+        IDLE, Asked.PAUSE, Step(entered(State.PAUSED, "on request", paused=True), CARD, RELEASE)),
     "a pause in a pause": (
         replace(PAUSED, paused=True), Asked.PAUSE, Step(replace(PAUSED, paused=True), CARD, RELEASE)),
     "a pause lasts": (
@@ -181,7 +182,7 @@ TABLE: dict[str, tuple[Phase, Event, Step]] = {
         LEARNING, look(wanted=False, error=BUSY),
         Step(entered(State.IDLE, "nobody watches", unwatched_since=NOW), CARD, RELEASE, forget=True)),
     "a pause ends it": (
-        LEARNING, Asked.PAUSE, Step(entered(State.PAUSED, "asked to", paused=True), CARD, RELEASE, forget=True)),
+        LEARNING, Asked.PAUSE, Step(entered(State.PAUSED, "on request", paused=True), CARD, RELEASE, forget=True)),
     "a pause that was over before does not": (LEARNING, Asked.RESUME, Step(LEARNING, CARD)),
     "what comes after it is no state of its own": (
         LEARNING, Asked.LEARNT, Step(entered(State.WAITING, "the room has been looked at"), CARD, forget=True)),

@@ -12,14 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.helpers import offered
+from tests.daemon.helpers import Steered, run
 from tests.media.films import has_sound
 from tests.output.encoded.helpers import Nginx, pull, until
+from vcam.control.client import ControlClient
 from vcam.daemon import streams
 from vcam.daemon.streams import hide_keys, stream_key, stream_outputs
 from vcam.errors import UsageError
 from vcam.media.probe import probe
 from vcam.output.encoded.stream import StreamOutput
 from vcam.settings import Settings
+from vcam.settings.shown import without_secrets
 
 SIZE = (320, 180)
 
@@ -31,7 +35,7 @@ def test_the_key_comes_from_a_file_or_else_the_environment(tmp_path: Path) -> No
     assert stream_key(Settings(), {"VCAM_RTMP_KEY": "from-environment"}) == "from-environment"
     settings = Settings().replace(stream__key_file=str(path), stream__rtmp=("rtmp://host/live2",))
     assert stream_key(settings, {"VCAM_RTMP_KEY": "from-environment"}) == "from-file"
-    assert stream_outputs(settings)[0].description == "stream to rtmp://host/live2/***"
+    assert stream_outputs(settings)[0].description == "stream host to rtmp://host/live2/***"
 
 
 def test_a_key_that_no_stream_needs_is_told_of(
@@ -61,6 +65,61 @@ def test_keys_are_hidden_whether_or_not_one_is_given_apart(monkeypatch: pytest.M
 def test_the_same_stream_twice_is_a_mistake() -> None:
     with pytest.raises(UsageError, match="twice"):
         stream_outputs(Settings().replace(stream__rtmp=("rtmp://h/a/b", "rtmp://h/a/b")))
+
+
+def named(*urls: str) -> list[str]:
+    outputs = stream_outputs(Settings().replace(stream__rtmp=urls))
+    return [output.name for output in outputs if isinstance(output, StreamOutput)]
+
+
+def test_streams_have_names_that_are_no_secrets() -> None:
+    assert named("rtmp://Host:99/live/KEY", "rtmp://host/live/OTHER", "srt://[::1]:9?streamid=KEY") == [
+        "host", "host-2", "::1",
+    ]  # fmt: skip
+    assert named("rtmp://host/live/KEY", "host=rtmp://host/live/OTHER") == ["host-2", "host"]
+    assert named("main=rtmps://h/app/KEY?x=1", "second=rtmp://h/app/KEY") == ["main", "second"]
+    with pytest.raises(UsageError, match="'main' already"):
+        named("main=rtmp://h/a/KEY", "main=rtmp://h/a/OTHER")
+    with pytest.raises(UsageError, match="twice"):
+        named("main=rtmp://h/a/KEY", "rtmp://h/a/KEY")
+
+
+def test_a_name_is_no_part_of_the_address_and_stays_where_the_key_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings().replace(stream__rtmp=("main=rtmp://host/live/SECRET",))
+    (output,) = stream_outputs(settings)
+    assert isinstance(output, StreamOutput)
+    assert (output.url, output.status()["name"]) == ("rtmp://host/live/***", "main")
+    assert output.is_same(StreamOutput("rtmp://host/live/SECRET"))
+    assert without_secrets({"stream.rtmp": settings.stream.rtmp}) == {"stream.rtmp": ("main=rtmp://host/live/***",)}
+    hidden: set[str] = set()
+    monkeypatch.setattr(streams, "hide_arguments", hidden.update)
+    hide_keys(settings)
+    assert "SECRET" in hidden
+    # the key that was given apart, for one that has a name
+    monkeypatch.setenv("VCAM_RTMP_KEY", "key-of-mine")
+    (output,) = stream_outputs(Settings().replace(stream__rtmp=("main=rtmp://host/live/",)))
+    assert isinstance(output, StreamOutput)
+    assert output.is_same(StreamOutput("rtmp://host/live/key-of-mine"))
+
+
+def test_a_stream_is_ended_by_its_name(steered: Steered, client: ControlClient) -> None:
+    for url in ("main=rtmp://127.0.0.1:1/live/KEY", "rtmp://127.0.0.1:1/live/OTHER", "rtmp://127.0.0.1:1/live/THIRD"):
+        assert "KEY" not in str(client.call("stream_start", {"url": url}))
+    assert _streams(client) == ["main", "127.0.0.1", "127.0.0.1-2"]
+    assert offered("stream", "stop", "m") == ["main"]
+    assert "stream main to rtmp://127.0.0.1:1/live/***" in run("stream", "stop", "main").output
+    error = run("stream", "stop", "main").exception
+    assert (error.message, error.hint) == ("there is no stream 'main'", "there is 127.0.0.1, 127.0.0.1-2")
+    assert "vcam stream stop 127.0.0.1 ends" in run("stream", "start", "rtmp://127.0.0.1:1/live/OTHER").exception.hint
+    run("stream", "stop", "rtmp://127.0.0.1:1/live/OTHER")
+    assert _streams(client) == ["127.0.0.1-2"]
+    run("stream", "stop")
+    assert _streams(client) == []
+    assert "nothing to stop" in run("stream", "stop", "main").exception.message
+
+
+def _streams(client: ControlClient) -> list[str]:
+    return [output["name"] for output in client.call("status")["outputs"] if output.get("kind") == "stream"]
 
 
 class Started:

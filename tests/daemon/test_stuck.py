@@ -16,9 +16,10 @@ import pytest
 from tests.daemon.helpers import SIZE, Daemon, LuminousCamera, Screen, bright, run
 from vcam.compose.placeholder import placeholder
 from vcam.control.client import ControlClient
-from vcam.control.http import prometheus_text
+from vcam.control.metrics import prometheus_text
 from vcam.daemon.base import State
-from vcam.daemon.methods import Control, Origin
+from vcam.daemon.methods import Control
+from vcam.daemon.origin import Origin
 from vcam.daemon.outlets import Outlets
 from vcam.errors import UsageError
 from vcam.frames import Frame
@@ -233,7 +234,7 @@ def test_changes_that_wait_behind_each_other_are_answered_and_a_mistake_is_told(
         assert "stuck" in client.call("set", {"matte.edge": "too far"})
         assert time.monotonic() - begun < 20
         network.go.set()
-        stuck.until(lambda: "asked for while the loop hung: set: matte.edge" in caplog.text)
+        stuck.until(lambda: "asked for while the loop hung: matte.edge" in caplog.text)
     assert stuck.life.settings.matte.edge == 5
 
 

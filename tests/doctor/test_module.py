@@ -74,7 +74,13 @@ def test_an_old_module_is_a_warning_with_the_newer_package(world):
     world.write("/sys/module/v4l2loopback/version", "")
     seen, cure = world.only()
     assert "older than 0.13" in seen
-    assert cure == ("sudo apt install -t bookworm-backports v4l2loopback-dkms",)
+    # a stock system does not know that source
+    assert "'deb http://deb.debian.org/debian bookworm-backports main'" in cure[0]
+    assert cure[1:3] == ("sudo apt update", "sudo apt install -t bookworm-backports v4l2loopback-dkms")
+    world.write("/etc/apt/sources.list.d/mine.list", "deb http://deb.debian.org/debian bookworm-backports main contrib")
+    assert world.only()[1][0] == "sudo apt install -t bookworm-backports v4l2loopback-dkms"
+    world.write("/etc/apt/sources.list.d/mine.list", "# deb http://deb.debian.org/debian bookworm-backports main")
+    assert "sudo tee" in world.only()[1][0]
 
 
 def test_a_module_that_was_renewed_but_not_loaded_anew_is_noticed(world):

@@ -42,9 +42,15 @@ def test_a_missing_jpeg_library_is_a_warning(world):
     assert world.only()[1] == ("sudo apt install libturbojpeg",)
 
 
-def test_loops_that_were_not_compiled_are_a_warning(world):
+def test_loops_that_were_not_compiled_are_a_warning(world, monkeypatch):
+    monkeypatch.delenv("VCAM_NATIVE", raising=False)
     world.has(compiled=False)
-    assert world.only()[1] == ("sudo apt install gcc libc6-dev", "then install vcam anew")
+    seen, cure = world.only()
+    assert "for want of a compiler" in seen
+    assert cure[0] == "sudo apt install gcc libc6-dev"
+    assert "pipx install --force ." in cure[1]
+    monkeypatch.setenv("VCAM_NATIVE", "0")
+    assert world.only()[1] == ("unset VCAM_NATIVE",)
 
 
 CPU = "/sys/devices/system/cpu/cpu0/cpufreq"

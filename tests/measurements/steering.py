@@ -26,7 +26,8 @@ from vcam.control.client import ControlClient
 from vcam.control.place import socket_path
 from vcam.daemon.changes import Parts
 from vcam.daemon.live import Live
-from vcam.daemon.methods import Control, Origin
+from vcam.daemon.methods import Control
+from vcam.daemon.origin import Origin
 from vcam.frames import Frame, PixelFormat
 from vcam.measure.bench import demo_frames
 from vcam.output.null import MemoryOutput

@@ -143,7 +143,7 @@ def card_of(file: str) -> bytes:
 def test_a_card_names_a_file_beside_it_and_nothing_else(file: str, tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_bytes(card_of(file))
-    with pytest.raises(ModelError, match=r"file = .* will not do"):
+    with pytest.raises(ModelError, match=r"file = .* is not valid"):
         read_card(path)
 
 

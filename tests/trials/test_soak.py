@@ -26,7 +26,8 @@ from vcam.compose.composer import PlateComposer
 from vcam.control.client import ControlClient
 from vcam.daemon.changes import Parts
 from vcam.daemon.live import Live
-from vcam.daemon.methods import Control, Origin
+from vcam.daemon.methods import Control
+from vcam.daemon.origin import Origin
 from vcam.errors import VcamError
 from vcam.frames import Frame, PixelFormat
 from vcam.matte.factory import make_matte

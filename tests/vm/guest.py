@@ -19,6 +19,7 @@ import pytest
 
 from tests.vm.shown import assert_safe, is_composited, is_placeholder, is_torn
 from vcam.control.client import ControlClient
+from vcam.daemon import announcer
 from vcam.frames import Frame
 from vcam.media.ffmpeg import find_ffmpeg
 from vcam.v4l2 import device
@@ -33,6 +34,8 @@ START = (
     "from vcam.daemon import logs, states; logs.ALLOWED = 10**9; states.LINGER = 0.4; "
     "from vcam.cli.main import main; main()"
 )
+STATES = {words.partition("{")[0]: state.value for state, words in announcer.WORDS.items()}
+"""The states by the words that are logged of them."""
 FULL = os.environ.get("VCAM_VM_FULL") == "1"
 PATIENCE = 3.0 if FULL else 15.0
 
@@ -79,7 +82,7 @@ class Daemon:
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
         if ready:
-            self.wait_for("starting -> ")
+            self.wait_for(r"vcam: ready[:,]")
 
     def _listen(self):
         for line in self.process.stderr:
@@ -100,9 +103,8 @@ class Daemon:
     @property
     def state(self):
         """The last state that it logged."""
-        return next(
-            (found[1] for _, line in reversed(list(self.lines)) if (found := re.search(r" -> (\w+):", line))), ""
-        )
+        lines = [line.removeprefix("vcam: ") for _, line in reversed(list(self.lines))]
+        return next((state for line in lines for words, state in STATES.items() if line.startswith(words)), "")
 
     def wait_until(self, state, seconds=15.0):
         """Wait for a state of its loop: idle, waiting, live or degraded."""

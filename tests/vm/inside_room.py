@@ -72,7 +72,8 @@ def test_who_reads_sees_placeholders_until_it_is_done_and_then_the_picture_again
     assert out.startswith("done: ")
     report(f"the bars as a room: {out.strip()}")
     began, ended = (
-        next(at for at, line in daemon.lines if text in line) for text in ("-> learning:", "learning -> waiting:")
+        next(at for at, line in daemon.lines if text in line)
+        for text in ("learning the empty room", "waiting for the camera: the room")
     )
     # what the driver had in its queue may come a moment later
     meanwhile = [placeholder for at, placeholder, _ in watcher.frames if began + 0.5 < at < ended]
@@ -89,9 +90,9 @@ def test_who_reads_sees_placeholders_until_it_is_done_and_then_the_picture_again
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_command_that_goes_ends_it(daemon, how):
     with Watcher() as watcher:
-        times = daemon.count("-> learning:")
+        times = daemon.count("learning the empty room")
         process = learn(daemon, "--wait", "60")
-        daemon.wait_for("-> learning:", times=times + 1)
+        daemon.wait_for("learning the empty room", times=times + 1)
         process.send_signal(how)
         gone = time.monotonic()
         process.communicate(timeout=20)

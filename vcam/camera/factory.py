@@ -58,7 +58,7 @@ def _refuse_half_address(source: str) -> None:
     """Raise `UsageError` for an address that lacks a slash or its scheme, before it is looked for as a file: what would
     be said of the file would show the password."""
     if is_half_address(source) and not os.path.exists(source):
-        raise UsageError("the camera's address is not whole", "write scheme, two slashes and host: rtsp://host/path")
+        raise UsageError("the camera's address is incomplete", "write scheme, two slashes and host: rtsp://host/path")
 
 
 def _names_a_file(source: str, path: Path) -> bool:

@@ -139,7 +139,7 @@ def _checked(url: str) -> str:
     """The address as ffmpeg wants it, its scheme in small letters."""
     scheme, rest = address_parts(url)
     if not scheme or not rest.strip("/"):
-        raise UsageError(f"{show_address(url)} is no address of a camera", "for example rtsp://host/path")
+        raise UsageError(f"{show_address(url)} is not the address of a camera", "for example rtsp://host/path")
     if _CONTROL.search(url):
         raise UsageError(f"there is a control character in {show_address(url)}", "remove it, or write it as %0A")
     return f"{scheme}:{rest}"

@@ -74,6 +74,14 @@ def _findings() -> Iterable[str]:
     return KINDS
 
 
+def _streams() -> Iterable[str]:
+    from vcam.control.client import ControlClient
+
+    with suppress(VcamError), ControlClient(timeout=1.0) as client:
+        return [output["name"] for output in client.call("status")["outputs"] if output.get("kind") == "stream"]
+    return ()
+
+
 _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "": tuple, "filters": _filters, "formats": _formats, "models": _models,
 }  # fmt: skip
@@ -106,21 +114,20 @@ def keys(context: click.Context, parameter: click.Parameter, typed: str) -> list
 
 
 def assignments(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-    """KEY=VALUE, for settings that may change while vcam runs: the key, and after it what the setting offers."""
+    """KEY=VALUE: the key, and after it what the setting offers. As an argument, of a vcam that runs, only settings that
+    may change then."""
     from vcam.settings import FIELDS
+
+    live = isinstance(parameter, click.Argument)
 
     key, equals, value = typed.partition("=")
     if equals:
         found = _values(FIELDS[key], value) if key in FIELDS else []
         return [item if item.type == "file" else CompletionItem(f"{key}={item.value}") for item in found]
-    # bash parts words at the sign: KEY, =, VALUE
-    before = [word for word in context.params.get(parameter.name or "") or () if word != "="]
-    if before and before[-1] in FIELDS:
-        return _values(FIELDS[before[-1]], typed)
     return [
         CompletionItem(f"{key}=", help=field.help)
         for key, field in FIELDS.items()
-        if field.live and key.startswith(typed)
+        if (field.live or not live) and key.startswith(typed)
     ]
 
 
@@ -141,3 +148,4 @@ catalogue = _offer(_catalogue, files=False)
 importers = _offer(_importers, files=False)
 findings = _offer(_findings, files=False)
 profiles = _offer(_profiles, files=False)
+streams = _offer(_streams, files=False)

@@ -50,9 +50,11 @@ def status(name: str, as_json: bool, watch: bool) -> int:
         return 0
     from rich.console import Console
 
-    from vcam.cli.statusview import status_table
+    from vcam.cli.statusview import cure, status_table
 
     Console().print(status_table(found))
+    if hint := cure(found):
+        click.echo(hint)
     return 0
 
 
@@ -64,13 +66,17 @@ def _watch_status(name: str, as_json: bool) -> int:
             for _, found in daemon.notifications():
                 click.echo(json_text(found))
             return 0
+        from rich.console import Group
         from rich.live import Live
 
-        from vcam.cli.statusview import status_table
+        from vcam.cli.statusview import cure, status_table
 
-        with Live(status_table(found), auto_refresh=False) as view:
+        def shown(status: dict[str, Any]) -> Group:
+            return Group(status_table(status), *filter(None, [cure(status)]))
+
+        with Live(shown(found), auto_refresh=False) as view:
             for _, found in daemon.notifications():
-                view.update(status_table(found), refresh=True)
+                view.update(shown(found), refresh=True)
     return 0
 
 
@@ -130,7 +136,7 @@ def _refuse_hidden(changes: dict[str, Any], shown: dict[str, Any]) -> None:
 
     for key, text in changes.items():
         if "://" in text and text == as_text(key, shown.get(key, "")):
-            raise UsageError(f"{key} is shown without what is secret in it", "give the whole of it to save it")
+            raise UsageError(f"{key} is shown without its secret parts", "give the complete value to save it")
 
 
 @click.command()
@@ -154,7 +160,7 @@ def profile(profile_name: str, name: str, as_json: bool) -> int:
 
 
 @click.command()
-@click.option("--toggle", is_flag=True, help="If it is paused already, end the pause: for a single key.")
+@click.option("--toggle", is_flag=True, help="End the pause if it is paused already: one key for both.")
 @_common
 def pause(toggle: bool, name: str, as_json: bool) -> int:
     """Switch the camera off and show a placeholder, whoever watches."""
@@ -228,7 +234,7 @@ def _tell(result: dict[str, Any], as_json: bool) -> None:
     for key, value in result.get("changed", {}).items():
         click.echo(printable(f"{key} = {as_text(key, value)}"))
     if any(key.startswith("stream.") for key in result.get("changed", ())):
-        click.echo("vcam: this counts for streams and recordings that begin from now on", err=True)
+        click.echo("vcam: this applies to streams and recordings that start from now on", err=True)
     if restart := result.get("restart"):
         names = printable(", ".join(restart))
         click.echo(f"vcam: these take effect after vcam stop and vcam start: {names}", err=True)

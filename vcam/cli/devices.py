@@ -10,10 +10,10 @@ import click
 
 from vcam.cli.options import load_settings, settings_options
 from vcam.errors import CameraError, VcamError
-from vcam.printable import few, json_text
+from vcam.printable import few, json_text, printable
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from vcam.machine.inventory import CameraEntry, EngineEntry, Inventory, VirtualEntry
     from vcam.v4l2.controls import Control
@@ -58,6 +58,7 @@ def _show(found: Inventory) -> None:
         if not entry.node.unreadable:
             twin = any(other is not entry and other.node.card == entry.node.card for other in found.cameras)
             console.print(_camera_table(entry, twin))
+            _print_problems(console, *_camera_problems(entry))
     for table in _unreadable_tables(found.cameras):
         console.print(table)
     if not found.cameras:
@@ -66,10 +67,29 @@ def _show(found: Inventory) -> None:
     console.print(f"\n[bold]Virtual cameras[/]{version}")
     for virtual in found.virtual:
         console.print(_virtual_table(virtual))
+        _print_problems(console, virtual.problem)
     if not found.virtual:
         console.print("  none; vcam loopback setup makes one")
     console.print("\n[bold]Inference[/]")
     console.print(_engine_table(found.engines))
+
+
+def _print_problems(console: Console, *problems: str) -> None:
+    """What is wrong and what to do, each on one line whatever the terminal's width: commands in it are to be copied."""
+    from rich.text import Text
+
+    for problem in filter(None, problems):
+        console.print(Text.assemble("  ", ("problem   ", "dim"), "   ", (printable(problem), "red")), soft_wrap=True)
+
+
+def _camera_problems(entry: CameraEntry) -> Iterable[str]:
+    yield entry.problem
+    if entry.offers and not entry.chosen:
+        from vcam.camera.unreadable import refusal
+
+        why = refusal(entry.node.card, str(entry.node.path), (offer.code for offer in entry.offers))
+        yield why.message
+        yield why.hint
 
 
 def _facts(title: str, path: object) -> Any:
@@ -100,8 +120,6 @@ def _camera_table(entry: CameraEntry, twin: bool) -> RenderableType:
     if entry.node.port_name and (twin or not entry.node.stable_name):
         table.add_row("by port", str(entry.node.port_name))
     table.add_row("used by", _people(entry.users) or _nobody())
-    if entry.problem:
-        table.add_row("problem", Text(entry.problem, "red"))
     if entry.lacks:
         table.add_row("input", Text(f"no {entry.lacks}: is what is plugged in there switched on?", "yellow"))
     label = "modes"
@@ -110,12 +128,6 @@ def _camera_table(entry: CameraEntry, twin: bool) -> RenderableType:
         label = ""
     if entry.chosen:
         table.add_row("vcam takes", Text(f"-> {entry.chosen}", "green"))
-    elif entry.offers:
-        from vcam.camera.unreadable import refusal
-
-        why = refusal(entry.node.card, str(entry.node.path), (offer.code for offer in entry.offers))
-        table.add_row("problem", Text(why.message, "red"))
-        table.add_row("", Text(why.hint))
     if entry.passed_over and (entry.chosen or not entry.offers):
         table.add_row("not auto", f"it {entry.passed_over}")
     return table  # type: ignore[no-any-return]
@@ -157,12 +169,12 @@ def _virtual_table(entry: VirtualEntry) -> RenderableType:
 
     table = _facts(entry.node.card or "(no name)", entry.node.path)
     if entry.problem:
-        table.add_row("problem", Text(entry.problem, "red"))
         return table  # type: ignore[no-any-return]
-    table.add_row("fed by", _people(entry.producers) or ("a program you may not see" if entry.fed else "nobody"))
+    hidden = "a program that is not visible to you"
+    table.add_row("fed by", _people(entry.producers) or (hidden if entry.fed else "nobody"))
     readers = _people(entry.readers)
     if not readers:
-        readers = {True: "a program you may not see", False: "nobody", None: _nobody()}[entry.read]
+        readers = {True: hidden, False: "nobody", None: _nobody()}[entry.read]
     table.add_row("read by", readers)
     if entry.others:
         table.add_row("open in", _people(entry.others))
@@ -175,7 +187,7 @@ def _virtual_table(entry: VirtualEntry) -> RenderableType:
 
 def _nobody() -> str:
     # only root sees what all processes have open
-    return "nobody that you may see" if os.geteuid() else "nobody"
+    return "no users visible to you" if os.geteuid() else "nobody"
 
 
 def _people(users: tuple[Holder, ...]) -> str:

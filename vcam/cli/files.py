@@ -45,9 +45,9 @@ def apply(
     Size, frame rate, duration and sound are kept. OUTPUT's suffix decides the format; for a folder OUTPUT is a folder.
 
     \b
-    vcam apply talk.mp4 beach.mp4 --background beach.jpg
+    vcam apply talk.mp4 talk-at-the-beach.mp4 --background beach.jpg
     vcam apply portraits/ blurred/
-    vcam apply talk.mp4 beach.mp4 --room empty.jpg     the camera stood still, and this is its empty room
+    vcam apply talk.mp4 blurred.mp4 --room empty.jpg   the camera stood still, and this is its empty room
     """
     return _run(input, output, load_settings(options, profile, assignments).settings, overwrite, room, mattes=False)
 

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vcam.cli.asking import dry_run_option, go_on, yes_option
 from vcam.cli.main import HelpfulGroup
 
 if TYPE_CHECKING:
     from vcam.machine.host import Machine
     from vcam.machine.loopback import Plan
-
-_dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-_yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 
 @click.group(cls=HelpfulGroup)
@@ -25,13 +23,13 @@ def loopback() -> None:
 @loopback.command()
 @click.option("--devices", type=click.IntRange(1, 8), default=1, show_default=True, help="How many. Since v4l2loopback "
               "0.13 each serves one program.")  # fmt: skip
-@click.option("--label", default="vcam", show_default=True, help="Their name; the second gets a 2 behind it.")
+@click.option("--label", default="vcam", show_default=True, help='Their name; the second is called "vcam 2".')
 @click.option(
     "--number", type=click.IntRange(0, 255), metavar="N", help="The N of the first /dev/videoN. [default: 20]"
 )
 @click.option("--undo", is_flag=True, help="Remove what this command has written and loaded.")
-@_yes
-@_dry_run
+@yes_option
+@dry_run_option
 def setup(devices: int, label: str, number: int | None, undo: bool, yes: bool, dry_run: bool) -> int:
     """Make virtual cameras that are there after every start of the machine.
 
@@ -65,8 +63,8 @@ def add(label: str, number: int | None) -> None:
 @loopback.command()
 @click.argument("device", required=False)
 @click.option("--all", "everything", is_flag=True, help="Undo vcam loopback setup.")
-@_yes
-@_dry_run
+@yes_option
+@dry_run_option
 def remove(device: str | None, everything: bool, yes: bool, dry_run: bool) -> int:
     """Remove DEVICE: a path, a number or part of a label."""
     if everything == (device is not None):
@@ -127,8 +125,7 @@ def _do(machine: Machine, plan: Plan, nothing: str, *, yes: bool, dry_run: bool)
         click.echo("\nThe script, for a shell of root:\n", err=True)
         click.echo(plan.script, nl=False)
         return 0
-    if not yes:
-        click.confirm("Go on?", default=True, abort=True, err=True)
+    go_on(yes)
     carry_out(machine, plan)
     click.echo("done; vcam doctor checks it", err=True)
     return 0

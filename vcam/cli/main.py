@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import sys
+import traceback
 from itertools import pairwise
 from typing import NoReturn
 
@@ -54,6 +55,7 @@ COMMANDS = {
     "stop": "vcam.cli.control",
     "watch": "vcam.cli.control",
     "completion": "vcam.cli.completion",
+    "uninstall": "vcam.cli.uninstall",
 }
 """Where each command is defined; a module is imported only for a command of its own."""
 
@@ -106,7 +108,7 @@ class LazyGroup(HelpfulGroup):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="vcam", message="%(prog)s %(version)s")
-@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages; also taken behind a command.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
 def cli(debug: bool, quiet: bool) -> None:
     """The virtual camera that Linux deserves: your webcam with another background, for every call.
@@ -148,6 +150,10 @@ def main() -> NoReturn:
     end_in_order()
     try:
         guard_streams()
+        if "_VCAM_COMPLETE" in os.environ:
+            from vcam.cli import shells
+
+            shells.register()
         result = cli.main(arguments, prog_name="vcam", standalone_mode=False)
         status = result if isinstance(result, int) else 0
     except click.exceptions.Exit as end:
@@ -163,7 +169,7 @@ def main() -> NoReturn:
         status = 0
     except VcamError as error:
         if debug:
-            raise
+            traceback.print_exc()
         status = report(error)
     except (ImportError, MemoryError) as error:
         if debug:
@@ -212,7 +218,9 @@ def _report_unexpected(error: Exception) -> int:
     if isinstance(error, PermissionError) and isinstance(error.filename, str):
         # a folder on the way to a file that somebody named, most likely
         where = shlex.quote(os.path.dirname(error.filename) or ".")
-        return report(VcamError(f"{error.filename}: {error.strerror}", f"may you look into its folder? ls -ld {where}"))
+        return report(
+            VcamError(f"{error.filename}: {error.strerror}", f"are you allowed to open its folder? ls -ld {where}")
+        )
     said = printable(str(error), _LINES)
     click.echo(f"vcam: unexpected {type(error).__name__}: {said}\n  vcam --debug ... shows where", err=True)
     return 1

@@ -164,7 +164,6 @@ def show(name: str, as_json: bool) -> None:
     """Show the card of NAME: a model's name, a path, or auto."""
     import msgspec
     from rich.console import Console
-    from rich.table import Column, Table
     from rich.text import Text
 
     from vcam.models.find import find_model
@@ -174,10 +173,13 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json_text(values, indent=2))
         return
-    table = Table(Column(style="bold", no_wrap=True), Column(overflow="fold"), show_header=False, box=None)
-    for key, value in _flat(values):
-        table.add_row(printable(key), Text(printable(value)))
-    Console().print(table)
+    rows = _flat(values)
+    width = max(len(printable(key)) for key, _ in rows)
+    console = Console(highlight=False)
+    for key, value in rows:
+        # whole, whatever the terminal's width: checksums and addresses are there to be copied
+        line = Text.assemble((f"{printable(key):<{width}}", "bold"), f"  {printable(value)}")
+        console.print(line, soft_wrap=True)
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

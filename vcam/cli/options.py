@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Write over a file that exists. Never over one that is read."
+    "--overwrite", is_flag=True, help="Overwrite a file that exists; never one that vcam reads."
 )
 
 
@@ -73,7 +73,12 @@ def settings_options(
                 shell_complete=complete.profiles,
             )(command)  # fmt: skip
         command = click.option(
-            "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Set anything else, as matte.edge=3."
+            "--set",
+            "assignments",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Set anything else, as matte.edge=3.",
+            shell_complete=complete.assignments,
         )(command)
         for field in reversed(fields):
             command = _option(field, defaults.get(field.key, field.default))(command)

@@ -39,14 +39,18 @@ def start(frames: int | None, name: str, profile: str, assignments: tuple[str, .
     settings = load_settings(options, profile, assignments).settings
     from vcam.control.place import check_name
     from vcam.daemon import logs
+    from vcam.daemon.checks import check_words
     from vcam.daemon.live import Live
-    from vcam.daemon.methods import Control, Origin
+    from vcam.daemon.methods import Control
     from vcam.daemon.notify import Notifier
+    from vcam.daemon.origin import Origin
     from vcam.daemon.streams import hide_keys
     from vcam.signals import on_signals, stop_on_signals
 
     hide_keys(settings)
     check_name(name)
+    # now, and not after the camera has gone on
+    check_words(settings)
     logs.set_up()
     log = logging.getLogger("vcam")
     if log.getEffectiveLevel() == logging.WARNING:
@@ -125,6 +129,7 @@ def _play(settings: Settings, frames: int | None) -> Timings:
     from vcam.daemon.live import Live
     from vcam.signals import stop_on_signals
 
-    live = Live(settings)
+    # whoever closes the window has seen enough
+    live = Live(settings, together=True)
     with stop_on_signals(live.stop):
         return live.run(frames).timings

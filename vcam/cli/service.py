@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import load_settings, settings_options
 from vcam.daemon.unit import NAME, program, render, unit_path
 from vcam.errors import UsageError, VcamError
-from vcam.printable import json_text
-from vcam.settings import FIELDS, Settings, absolute, absolute_text, parse_assignments, parse_size
+from vcam.printable import json_text, printable
+from vcam.settings import FIELDS, Settings, absolute, absolute_text, parse_assignments
 
 _LINGER = "log in on the machine itself, or let your services run without that: sudo loginctl enable-linger $USER"
 
@@ -34,14 +35,19 @@ def service() -> None:
 def install(start_now: bool, profile: str, assignments: tuple[str, ...], **options: Any) -> None:
     """Install the service, with the options that `vcam start` would get.
 
-    Once more with other options changes them.
+    Once more with other options changes them. The options are checked first, and vcam waits until the service has shown
+    its picture.
 
     \b
     vcam service install
     vcam service install --background ~/Pictures/beach.jpg --profile work
     """
+    from vcam.daemon.checks import check_settings
+
     settings = load_settings(options, profile, assignments).settings
-    _check(settings)
+    if "-" in settings.output.targets:
+        raise UsageError("a service has no standard output to write to", "--output auto, a device, or a file")
+    check_settings(settings)
     version = _version()
     words = list(_given(click.get_current_context()))
     if not any(word in ("--wait", "--no-wait") for word in words):
@@ -59,17 +65,6 @@ def install(start_now: bool, profile: str, assignments: tuple[str, ...], **optio
         _start()
     else:
         click.echo(f"it starts at the next login, or now by: systemctl --user start {NAME}", err=True)
-
-
-def _check(settings: Settings) -> None:
-    """Raise now what would keep the service from starting later, where nobody sees it."""
-    from vcam.compose.backgrounds.factory import parse_background
-    from vcam.frames import check_size
-
-    check_size(*parse_size(settings.output.size), "the output")
-    if "-" in settings.output.targets:
-        raise UsageError("a service has no standard output to write to", "--output auto, a device, or a file")
-    parse_background(settings.background.spec, settings.background)
 
 
 def _given(ctx: click.Context) -> Iterator[str]:
@@ -103,28 +98,59 @@ def _environment() -> dict[str, str]:
 
 
 def _start() -> None:
+    """Start it and wait until it has shown a picture. Raises `VcamError` with its last words if it dies before."""
     try:
         _systemctl("restart", NAME)
     except VcamError as error:
+        _last_words()
         raise VcamError(f"the service does not start: {_state()['StatusText'] or error.message}", _LOGS) from error
-    click.echo(f"vcam is running: {_state()['StatusText'] or 'started'}", err=True)
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        state = _state()
+        if state.get("ActiveState") in ("failed", "inactive") or state.get("SubState") == "auto-restart":
+            _last_words()
+            status = state.get("ExecMainStatus", "")
+            raise VcamError(f"the service has ended again, with exit status {status}", _LOGS)
+        said = state.get("StatusText", "")
+        if state.get("ActiveState") == "active" and said and not said.startswith(_STARTING):
+            click.echo(f"the service runs, and has shown its picture: {said}", err=True)
+            return
+        time.sleep(_LOOK)
+    click.echo(f"the service is still starting: {_state().get('StatusText', '')}; vcam service status", err=True)
 
 
+def _last_words() -> None:
+    """Show what the service said last, where there is a journal."""
+    if shutil.which("journalctl"):
+        words = ["journalctl", "--user", "--unit", NAME, "--lines", "8", "--no-hostname", "--no-pager"]
+        said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+        click.echo(printable(said.rstrip(), "\n\t"), err=True)
+
+
+_PATIENCE = 60.0
+"""Seconds in which a service shows its first picture; systemd's own patience."""
+
+_LOOK = 0.2
+_STARTING = "starting"
 _LOGS = "vcam service logs says why"
 
 
 @service.command()
 def uninstall() -> None:
-    """Stop the service and remove it."""
-    path = unit_path()
-    if not path.exists():
+    """Stop the service and remove it. vcam uninstall removes everything else as well."""
+    if not unit_path().exists():
         click.echo("the service is not installed", err=True)
         return
     _version()
+    remove()
+    click.echo(f"removed {unit_path()}", err=True)
+
+
+def remove() -> None:
+    """Stop the service and remove its unit."""
     _systemctl("disable", "--now", NAME)
-    path.unlink(missing_ok=True)
+    unit_path().unlink(missing_ok=True)
     _systemctl("daemon-reload")
-    click.echo(f"removed {path}", err=True)
 
 
 @service.command()
@@ -176,7 +202,7 @@ def logs(follow: bool, lines: int) -> int:
 
 
 def _state() -> dict[str, str]:
-    wanted = "ActiveState,UnitFileState,StatusText,MainPID,NRestarts,Result,ExecMainStatus"
+    wanted = "ActiveState,SubState,UnitFileState,StatusText,MainPID,NRestarts,Result,ExecMainStatus"
     shown = _systemctl("show", NAME, f"--property={wanted}")
     pairs = (line.partition("=") for line in shown.splitlines())
     return {name: value for name, _, value in pairs}

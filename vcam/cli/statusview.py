@@ -50,9 +50,13 @@ def status_table(status: dict[str, Any]) -> Table:
     row("process", f"{status['pid']}, vcam {status['version']}, up {_span(status['uptime_s'])}{profile}")
     if error := status["last_error"]:
         row("last error", Text(f"{error['message']}, {_span(error['age_s'])} ago", "red"))
-        if error["hint"]:
-            row("  try", error["hint"])
     return table
+
+
+def cure(status: dict[str, Any]) -> str:
+    """What to do about the last error; empty for nothing. No part of the table, which would break a command in it."""
+    error = status["last_error"]
+    return printable(f"  try: {error['hint']}") if error and error["hint"] else ""
 
 
 def output_words(output: dict[str, Any]) -> str:

@@ -20,18 +20,19 @@ def stream() -> None:
 
     \b
     vcam stream start rtmp://localhost/LiveApp/name
-    vcam stream stop
+    vcam stream start second=rtmp://localhost/LiveApp/other
+    vcam stream stop second
     """
 
 
 @stream.command("start")
-@click.argument("url")
+@click.argument("url", metavar="[NAME=]URL")
 @daemon_options
 def stream_start(url: str, name: str, as_json: bool) -> int:
     """Begin to send to URL: rtmp, rtmps, srt, rtsp or udp.
 
     A URL that ends with the application is completed with the key that vcam was started with. vcam status shows whether
-    the server takes the picture.
+    the server takes the picture, and by which name vcam stream stop ends it: NAME, or else the server's.
     """
     from vcam.secrets import hide_arguments
 
@@ -41,14 +42,19 @@ def stream_start(url: str, name: str, as_json: bool) -> int:
 
 
 @stream.command("stop")
-@click.argument("url", required=False, default="")
+@click.argument("which", metavar="[NAME]", required=False, default="", shell_complete=complete.streams)
 @daemon_options
-def stream_stop(url: str, name: str, as_json: bool) -> int:
-    """Stop sending to URL, or all sending."""
+def stream_stop(which: str, name: str, as_json: bool) -> int:
+    """End the stream NAME, or all streams.
+
+    vcam status shows the names. In place of one, the URL is taken as well.
+    """
+    if "://" not in which:
+        return _tell(name, as_json, "stream_stop", {"name": which} if which else {})
     from vcam.secrets import hide_arguments
 
-    hide_arguments([url])
-    return _tell(name, as_json, "stream_stop", {"url": url})
+    hide_arguments([which])
+    return _tell(name, as_json, "stream_stop", {"url": which})
 
 
 @click.group(cls=HelpfulGroup)
@@ -64,7 +70,7 @@ def record() -> None:
 
 @record.command("start")
 @click.argument("file", shell_complete=complete.setting("stream.record"))
-@click.option("--overwrite", is_flag=True, help="Record over a file that exists.")
+@click.option("--overwrite", is_flag=True, help="Overwrite a file that exists.")
 @daemon_options
 def record_start(file: str, overwrite: bool, name: str, as_json: bool) -> int:
     """Begin to record into FILE: .mkv, .mp4, .mov, or a folder."""

@@ -117,7 +117,7 @@ def connected(name: str, path: Path, kind: int = socket.SOCK_STREAM, *, timeout:
     if not peer_is_welcome(sock):
         sock.close()
         raise VcamError(
-            f"who listens at {path} is another user: nothing was said to them",
+            f"{path} belongs to another user: nothing was sent to it",
             f"find out who it is (sudo ss -xlp src {path}), and remove the socket",
         )
     return sock
@@ -134,7 +134,9 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 
 def _strange() -> VcamError:
-    return VcamError("vcam has sent what is no answer", "is it of another version? vcam stop, then vcam start")
+    return VcamError(
+        "vcam sent an answer that cannot be understood", "is it of another version? vcam stop, then vcam start"
+    )
 
 
 def _error(error: dict[str, Any]) -> VcamError:

@@ -9,13 +9,14 @@ import logging
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from vcam.control.metrics import prometheus_text
 from vcam.errors import UsageError
-from vcam.printable import ERRORS, printable
+from vcam.printable import ERRORS
 
 log = logging.getLogger(__name__)
 
@@ -27,64 +28,6 @@ PATIENCE = 2.0
 
 _NAMES = ("localhost", "127.0.0.1", "[::1]")
 """Of this machine, as `Host` may have them."""
-
-_GAUGES = {
-    "fps_in": "Frames a second that the camera sends",
-    "fps_out": "Frames a second that leave vcam",
-    "cpu_percent": "Share of a core that the process takes",
-    "rss_mb": "Resident memory in megabytes",
-    "threads": "Threads of the process",
-    "uptime_s": "Seconds since the start",
-}
-_COUNTERS = {
-    "frames": "Frames composited",
-    "dropped": "Frames of the camera that were damaged or came too late to be shown",
-    "repeated": "Frames shown again because the camera sent none",
-    "without_person": "Frames shown without any person because no matte could be made",
-    "skipped": "Frames for which the network was not asked because nothing had moved",
-}
-
-
-def prometheus_text(status: dict[str, Any]) -> str:
-    """The figures in Prometheus' text format 0.0.4, from what the method `status` tells."""
-    return "\n".join(_lines(status)) + "\n"
-
-
-def _lines(status: dict[str, Any]) -> Iterator[str]:
-    for key, help_ in _GAUGES.items():
-        yield from _metric(f"vcam_{key}", help_, "gauge", status[key])
-    for key, help_ in _COUNTERS.items():
-        yield from _metric(f"vcam_{key}_total", help_, "counter", status[key])
-    if (age := status.get("frame_age_s")) is not None:
-        yield from _metric("vcam_frame_age_s", "Seconds since the last picture was shown", "gauge", age)
-    if (agreement := status["room"]["agreement"]) is not None:
-        yield from _metric("vcam_room_agreement", "How much what is known of the room agrees", "gauge", agreement)
-    yield from _metric("vcam_room_known", "Share of the room that is known", "gauge", status["room"]["known"])
-    yield from _metric("vcam_watched", "Whether somebody reads the virtual camera", "gauge", int(status["watched"]))
-    yield from _metric("vcam_camera_on", "Whether the camera is on", "gauge", int(status["camera"]["on"]))
-    yield "# HELP vcam_state What vcam does: 1 for the state it is in"
-    yield "# TYPE vcam_state gauge"
-    yield f'vcam_state{{state="{_label(status["state"])}"}} 1'
-    yield from _family("vcam_cpu_ms", "CPU milliseconds per frame", "stage", status["cpu_ms"])
-    yield from _family("vcam_latency_ms", "Milliseconds from capture to delivery", "quantile", status["latency_ms"])
-
-
-def _metric(name: str, help_: str, kind: str, value: float) -> Iterator[str]:
-    yield f"# HELP {name} {help_}"
-    yield f"# TYPE {name} {kind}"
-    yield f"{name} {value}"
-
-
-def _family(name: str, help_: str, label: str, values: dict[str, float]) -> Iterator[str]:
-    yield f"# HELP {name} {help_}"
-    yield f"# TYPE {name} gauge"
-    for key, value in values.items():
-        yield f'{name}{{{label}="{_label(key)}"}} {value}'
-
-
-def _label(text: str) -> str:
-    """A label's value in the text format."""
-    return printable(text).replace("\\", r"\\").replace('"', r"\"")
 
 
 class _Server(ThreadingHTTPServer):

@@ -65,12 +65,12 @@ def check_sockets_folder() -> bool:
         raise VcamError(f"{path} cannot be looked at: {error.strerror}", "set XDG_RUNTIME_DIR") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise VcamError(
-            f"{path} is not a folder of your own: nothing is said to whoever listens there",
+            f"{path} is not a folder of your own: nothing is sent to it",
             f"find out whose it is (ls -ld {path}) and remove it, or set XDG_RUNTIME_DIR",
         )
     if stat.S_IMODE(found.st_mode) & 0o077:
         raise VcamError(
-            f"others may use {path}: nothing is said to whoever listens there",
+            f"others may use {path}: nothing is sent to it",
             f"chmod 700 {path}, and vcam start once more",
         )
     return True

@@ -88,9 +88,16 @@ class EventsParams(Struct, forbid_unknown_fields=True):
 
 
 class StreamParams(Struct, forbid_unknown_fields=True):
-    """For `stream_start` and `stream_stop`; stopping without a URL stops all streams."""
+    """For `stream_start`: the URL, with a name before it or without: `main=rtmp://...`."""
 
     url: Word = ""
+
+
+class StopParams(Struct, forbid_unknown_fields=True):
+    """For `stream_stop`: the stream's name or its URL; without either all streams."""
+
+    url: Word = ""
+    name: Word = ""
 
 
 class RecordParams(Struct, forbid_unknown_fields=True):
@@ -121,7 +128,7 @@ METHODS: dict[str, Any] = {
     "status": NoParams, "get": KeyParams, "set": Changes, "background": SpecParams, "profile": NameParams,
     "pause": NoParams, "resume": NoParams, "reload": NoParams, "stop": NoParams, "subscribe": EventsParams,
     "version": NoParams,
-    "stream_start": StreamParams, "stream_stop": StreamParams, "record_start": RecordParams, "record_stop": NoParams,
+    "stream_start": StreamParams, "stream_stop": StopParams, "record_start": RecordParams, "record_stop": NoParams,
     "output_add": OutputParams, "output_remove": OutputParams,
     "room_learn": LearnParams,
     "room_forget": NoParams,
@@ -169,10 +176,10 @@ def _decode(decoder: msgspec.json.Decoder[T], text: bytes, unfit: int) -> T:
         ) from (error)
     except msgspec.ValidationError as error:
         if unfit == INVALID_REQUEST and text.lstrip().startswith(b"["):
-            raise RpcError(unfit, "several requests in one message are not taken", "send each on a line") from error
+            raise RpcError(unfit, "a message may hold one request only", "send each on a line") from error
         raise RpcError(unfit, f"the message does not fit: {error}", "docs/reference/control.md has the form") from error
     except msgspec.DecodeError as error:
-        raise RpcError(PARSE_ERROR, f"the message is no JSON: {error}", "send one JSON object a line") from error
+        raise RpcError(PARSE_ERROR, f"the message is not JSON: {error}", "send one JSON object a line") from error
 
 
 def id_in(line: bytes) -> Id:

@@ -108,7 +108,7 @@ class Change:
     restart: tuple[str, ...] = ()
 
 
-def with_changes(settings: Settings, changes: Mapping[str, Any], origin: str = "set") -> Settings:
+def with_changes(settings: Settings, changes: Mapping[str, Any], origin: str = "") -> Settings:
     """Settings with some of them changed, by key. Raises `UsageError`, as at the start of vcam."""
     return build([Layer("settings", flatten(settings)), Layer(origin, changes)]).settings
 

@@ -98,7 +98,9 @@ class CameraKeeper:
 
     def exchange(self, camera: Camera, *, on: bool) -> None:
         """Keep another camera from now on, which is open already or not; the old one is let go."""
-        log.info("another camera: %s", camera.description)
+        if camera.description != self.camera.description:
+            # the same one may only be turned, while it is off
+            log.info("another camera: %s", camera.description)
         # behind whatever the worker still does with it
         self._worker.submit(self.camera.close)
         self._opening = None

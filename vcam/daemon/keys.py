@@ -105,7 +105,7 @@ def _toggle_skip(settings: Settings) -> Settings:
 
 
 def words_of(key: str, value: object) -> str:
-    """A setting that a key has changed, as one says it."""
+    """A setting that a key has changed, in words."""
     if key == "filters.chain" and isinstance(value, tuple):
         return f"filters: {', '.join(value)}" if value else "no filters"
     if key == "background.spec":

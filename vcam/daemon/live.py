@@ -16,6 +16,7 @@ from concurrent.futures import Future
 
 from vcam.camera.base import Camera
 from vcam.camera.factory import make_camera
+from vcam.compose.filters.registry import parse_filters
 from vcam.daemon.announcer import Announcer
 from vcam.daemon.base import Observer, State
 from vcam.daemon.cards import Cards
@@ -74,16 +75,21 @@ class Live:
         open_pipeline: Callable[[Settings, Camera, Size, list[Output]], Pipeline] = open_pipeline,
         parts: Parts | None = None,
         notifier: Notifier | None = None,
+        together: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Builds camera and outputs and touches neither. Raises `UsageError` for what cannot be meant."""
+        """Builds camera and outputs and touches neither. Raises `UsageError` for what cannot be meant.
+
+        together: the first output that has had enough, such as a window that is closed, ends this life.
+        """
         size = check_size(*parse_size(settings.output.size), "the output")
         refuse_camera_as_output(settings)
+        parse_filters(settings.filters.chain)
         self.settings = settings
         self.keeper = CameraKeeper(camera or make_camera(settings.camera, size, settings.output.fps), clock=clock)
         if outputs is None:
             outputs = make_outputs(settings, lambda: self.settings)
-        self.outlets = Outlets(outputs, targets_of(settings), clock=clock)
+        self.outlets = Outlets(outputs, targets_of(settings), together=together, clock=clock)
         give_cards(self.outlets.outputs)
         self.pipeline: Pipeline | None = None
         self.watched = False
@@ -93,7 +99,7 @@ class Live:
         self.notifier = notifier or Notifier({})
         self.observers: list[Observer] = []
         listen(self.outlets.outputs, self.changer.change, settings.background.spec)
-        self._announcer = Announcer(self.notifier, self.observers)
+        self._announcer = Announcer(self.notifier, self.observers, self.outlets)
         self._clock = clock
         self._open_pipeline = open_pipeline
         self._phase = Phase(State.STARTING, "", clock())
@@ -121,7 +127,7 @@ class Live:
             with Watchdog(self.outlets, self._announcer, lambda: self.stuck, lambda: self._phase):
                 self._serve(loading, frames)
             self.monitor.ended()
-            self._take(Ended("asked to" if self._stopping else "done"))
+            self._take(Ended("on request" if self._stopping else "done"))
             pipeline = loading.result()
         except BaseException:
             self.outlets.abort()
@@ -358,6 +364,8 @@ class Live:
         before, self._phase = self._phase, then.phase
         if then.phase.state is not before.state:
             self._announcer.entered(before.state, then.phase)
+        elif then.phase.cause != before.cause:
+            self._announcer.otherwise(then.phase)
         if self._lesson and not then.phase.learning:
             self._drop_lesson(_what_ended_it(event))
         return then.picture

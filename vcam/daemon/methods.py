@@ -17,11 +17,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from vcam import __version__
@@ -34,42 +32,17 @@ from vcam.daemon import moreoutputs, streams
 from vcam.daemon.base import Life, State
 from vcam.daemon.changes import Change, with_changes
 from vcam.daemon.lesson import Lesson, Progress
+from vcam.daemon.origin import LiveChanges, Origin
 from vcam.daemon.status import snapshot
-from vcam.errors import DeviceError, UsageError, VcamError
+from vcam.errors import DeviceError, VcamError
 from vcam.printable import json_text
-from vcam.settings import Settings, config_path, find_field, flatten, load, read_config
+from vcam.settings import Settings, find_field, flatten
 from vcam.settings.shown import as_meant, without_secrets
 
 log = logging.getLogger(__name__)
 
 LOOP_PATIENCE = 0.8
 """Seconds that a request waits for the loop before it is answered that this hangs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where the settings of this daemon came from when it was started, so that they can be read again."""
-
-    options: Mapping[str, Any] = field(default_factory=dict)
-    assignments: Sequence[str] = ()
-    profile: str = field(default_factory=lambda: os.environ.get("VCAM_PROFILE", ""))
-    path: Path = field(default_factory=config_path)
-
-    def read(self, profile: str = "") -> Settings:
-        """The settings as at the start, with the config file as it is now.
-
-        What `profile` says goes before everything else then: somebody has just asked for it. Raises as `load` does.
-        """
-        if not profile or profile == self.profile:
-            return load(self.options, assignments=self.assignments, profile=self.profile, path=self.path).settings
-        layer = read_config(self.path, profile)[-1]
-        # without the profile of the start, which the other one replaces
-        environ = {name: value for name, value in os.environ.items() if name != "VCAM_PROFILE"}
-        bare = load(self.options, assignments=self.assignments, environ=environ, path=self.path).settings
-        try:
-            return with_changes(bare, layer.values, layer.origin)
-        except UsageError as error:
-            raise layer.error(error.message, error.hint) from error
 
 
 class Control:
@@ -81,7 +54,7 @@ class Control:
         Without a place for the socket the daemon does its work all the same, with a warning.
         """
         self._life, self._origin, self._name = life, origin, name
-        self._profile = origin.profile
+        self._changes = LiveChanges(origin, life.settings)
         begin_and_end = streams.Streams(life).handle
         add_and_remove = moreoutputs.MoreOutputs(life).handle
         self._handlers = dict.fromkeys(streams.METHODS, begin_and_end) | dict.fromkeys(
@@ -136,13 +109,14 @@ class Control:
     def reload(self) -> Future[Change]:
         """Read the config file again. What is broken is logged, and the old settings stay."""
         self._life.notifier.reloading()
-        done = self._life.changer.change(lambda current: self._origin.read(self._profile), strict=False)
+        done = self._life.changer.change(self._changes.forget, strict=False)
         done.add_done_callback(self._reloaded)
         return done
 
     def _reloaded(self, done: Future[Change]) -> None:
         _report_reload(done)
         error = None if done.cancelled() else done.exception()
+        self._changes.settle(done)
         self._life.notifier.ready(f"{self._life.words}; the old settings stay: {error}" if error else self._life.words)
 
     def dump(self) -> None:
@@ -160,7 +134,7 @@ class Control:
             self._life.mailbox.post(self.reload)
 
     def _status(self) -> dict[str, Any]:
-        more = {"name": self._name, "profile": self._profile, "config": str(self._origin.path)}
+        more = {"name": self._name, "profile": self._changes.profile, "config": str(self._origin.path)}
         return snapshot(self._life) | more
 
     def _handle(self, client: Client, request: Request, params: Any) -> Any:
@@ -222,15 +196,9 @@ class Control:
         return self._patiently(done)
 
     def _do_profile(self, client: Client, params: Any) -> Future[dict[str, Any]]:
-        def wish(current: Settings) -> Settings:
-            return self._origin.read(params.name)
-
-        done = self._life.changer.change(wish, strict=False)
-        done.add_done_callback(lambda future: None if future.exception() else self._took_profile(params.name))
+        done = self._life.changer.change(lambda current: self._changes.go_over(current, params.name), strict=False)
+        done.add_done_callback(self._changes.settle)
         return self._patiently(done)
-
-    def _took_profile(self, name: str) -> None:
-        self._profile = name
 
     def _do_pause(self, client: Client, params: Any) -> Future[dict[str, Any]]:
         return self._soon(self._life.pause())
@@ -353,4 +321,4 @@ def _report_reload(done: Future[Change]) -> None:
     if error := done.exception():
         log.error("the old settings stay: %s", error)
     elif done.result().restart:
-        log.warning("these take effect after a new start: %s", ", ".join(done.result().restart))
+        log.warning("these take effect after a restart: %s", ", ".join(done.result().restart))

@@ -59,13 +59,21 @@ class Outlets:
     """Fans frames out; itself an `Output`.
 
     A device that goes away is taken up again when it is back. An output that failed for good, as a file on a full disk,
-    is given up alone; the others go on.
+    is given up alone; the others go on. So they do when one has had enough: a window is closed, a pipe's reader ends.
     """
 
     def __init__(
-        self, outputs: Sequence[Output], targets: Sequence[str] = (), *, clock: Callable[[], float] = time.monotonic
+        self,
+        outputs: Sequence[Output],
+        targets: Sequence[str] = (),
+        *,
+        together: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """targets: what the first outputs were named with."""
+        """targets: what the first outputs were named with. together: one that has had enough, such as a window that is
+        closed, ends all of them.
+        """
+        self._together = together
         names = [*targets, *("" for _ in outputs)]
         self._outlets = [_Outlet(output, Backoff(clock=clock), names[at]) for at, output in enumerate(outputs)]
         self._clock = clock
@@ -205,8 +213,17 @@ class Outlets:
                     continue
                 try:
                     (outlet.show if placeholder else outlet.output.write)(frame)
+                    if outlet.output.finished and not self.finished:
+                        self._leave(outlet)
                 except VcamError as error:
                     self._lost(outlet, error)
+
+    def _leave(self, outlet: _Outlet) -> None:
+        """Its consumer wants no more, and others do: it is closed and let go."""
+        self._outlets = [other for other in self._outlets if other is not outlet]
+        name = outlet.output.description
+        log.info("%s is closed; vcam goes on for %s; vcam stop ends it", name, self.description)
+        outlet.output.close()
 
     def _reopen(self, outlet: _Outlet) -> bool:
         if not outlet.backoff.due:
@@ -236,11 +253,11 @@ class Outlets:
 
     @property
     def finished(self) -> bool:
-        """True once every output has had enough or was given up, or one that ends the run has: a closed window."""
+        """True once every output has had enough or was given up."""
         counting = [outlet for outlet in self._outlets if outlet.counts]
-        return (bool(counting) and all(outlet.given_up for outlet in counting)) or any(
-            outlet.output.finished for outlet in counting
-        )
+        if self._together and any(outlet.output.finished for outlet in counting):
+            return True
+        return bool(counting) and all(outlet.given_up or outlet.output.finished for outlet in counting)
 
     def watched(self) -> bool:
         """Whether anybody takes the picture. A device that is away counts as unwatched."""

@@ -183,10 +183,10 @@ def step(phase: Phase, event: Event, now: float) -> Step:
         case Lost():
             return _lost(phase, event.error)
         case Asked.PAUSE:
-            return _rest(replace(phase, paused=True, learning=False), State.PAUSED, "asked to", now)
+            return _rest(replace(phase, paused=True, learning=False), State.PAUSED, "on request", now)
         case Asked.LEARN:
             if phase.paused:
-                return _rest(phase, State.PAUSED, "asked to", now)
+                return _rest(phase, State.PAUSED, "on request", now)
             phase = replace(phase, learning=True, stalled_since=None)
             return Step(phase.entered(State.LEARNING, LEARNS, now), Picture.CARD, CameraAction.OPEN, forget=True)
         case Asked.LEARNT:
@@ -204,7 +204,7 @@ def step(phase: Phase, event: Event, now: float) -> Step:
 def _look(phase: Phase, seen: Look, now: float) -> Step:
     phase = _watched(phase, seen.wanted, now)
     if phase.paused:
-        return _rest(phase, State.PAUSED, "asked to", now)
+        return _rest(phase, State.PAUSED, "on request", now)
     if phase.learning:
         if seen.camera_on or seen.camera_error is None:
             ready = seen.camera_on and seen.loaded
@@ -251,6 +251,9 @@ def _came(phase: Phase, frame: Came, now: float) -> Phase:
         return phase
     if frame.failed >= FAILING:
         return phase.entered(State.DEGRADED, f"the person cannot be shown: {frame.error}", now)
+    if phase.state is State.LIVE:
+        # the camera may be another one since
+        return phase if phase.cause == frame.camera else replace(phase, cause=frame.camera)
     if frame.error is None or phase.state is not State.DEGRADED:
         return phase.entered(State.LIVE, frame.camera, now)
     return phase

@@ -18,7 +18,7 @@ from vcam.output.base import Output
 from vcam.output.encoded.address import parse_address, share_key
 from vcam.output.encoded.record import RecordOutput
 from vcam.output.encoded.stream import StreamOutput
-from vcam.secrets import hide_arguments, read_key
+from vcam.secrets import hide_arguments, read_key, split_name
 from vcam.settings import Settings, files_read
 
 log = logging.getLogger(__name__)
@@ -39,13 +39,18 @@ def stream_key(settings: Settings, environ: Mapping[str, str] = os.environ) -> s
 def stream_outputs(settings: Settings) -> list[Output]:
     """What the section `stream` asks for. Raises `UsageError`."""
     urls = settings.stream.rtmp
-    if len(set(urls)) < len(urls):
+    if len({split_name(url)[1] for url in urls}) < len(urls):
         raise UsageError("the same stream is given twice", "name each URL once")
     key = stream_key(settings) if urls else ""
     keys = share_key(urls, key)
     if key and not any(keys) and not any(key.strip() in url for url in urls):
         log.warning("the stream key is not used: each URL ends with a name of its own")
-    outputs: list[Output] = [StreamOutput(url, settings.stream, key=key) for url, key in zip(urls, keys, strict=True)]
+    outputs: list[Output] = []
+    # those with a name first: it is theirs
+    names = [name for name, _ in map(split_name, urls) if name]
+    for url, own in zip(urls, keys, strict=True):
+        taken = set(names) - {split_name(url)[0]} | {other.name for other in outputs if isinstance(other, StreamOutput)}
+        outputs.append(StreamOutput(url, settings.stream, key=own, others=taken))
     if settings.stream.record:
         record = expand(settings.stream.record)
         outputs.append(RecordOutput(record, settings.stream, inputs=lambda: files_read(settings)))
@@ -79,16 +84,22 @@ class Streams:
         if method == "record_start":
             return begin(self._life, lambda: self._recording(params.file, params.overwrite))
         kind: type[Output] = StreamOutput if method == "stream_stop" else RecordOutput
-        return self._stop(kind, params.url if method == "stream_stop" else "")
+        if method == "stream_stop":
+            return self._stop(kind, params.url, params.name)
+        return self._stop(kind)
 
     def _stream(self, url: str) -> StreamOutput:
         settings = self._life.settings
         others = [other for other in settings.stream.rtmp if other != url]
         *_, key = share_key([*others, url], stream_key(settings))
-        output = StreamOutput(url, settings.stream, key=key)
-        if any(isinstance(other, StreamOutput) and other.is_same(output) for other in self._life.outlets.outputs):
-            raise UsageError(f"{output.url} gets the stream already", "vcam stream stop ends it")
+        running = self._running()
+        output = StreamOutput(url, settings.stream, key=key, others={other.name for other in running})
+        if same := next((other for other in running if other.is_same(output)), None):
+            raise UsageError(f"{output.url} gets the stream already", f"vcam stream stop {same.name} ends it")
         return output
+
+    def _running(self) -> list[StreamOutput]:
+        return [output for output in self._life.outlets.outputs if isinstance(output, StreamOutput)]
 
     def _meant(self, url: str) -> list[StreamOutput]:
         """What a URL may mean: with a name of its own, or with the key that was given apart. Raises `UsageError`."""
@@ -109,15 +120,21 @@ class Streams:
         paused = self._life.state is State.PAUSED
         return RecordOutput(file, settings, cards_first=paused, inputs=lambda: files_read(self._life.settings))
 
-    def _stop(self, kind: type[Output], url: str) -> Future[dict[str, Any]]:
+    def _stop(self, kind: type[Output], url: str = "", name: str = "") -> Future[dict[str, Any]]:
         def work() -> dict[str, Any]:
-            wanted = self._meant(url) if url else None
+            wanted = self._meant(url) if url else []
 
             def is_meant(output: Output) -> bool:
-                return isinstance(output, kind) and (
-                    wanted is None or (isinstance(output, StreamOutput) and any(map(output.is_same, wanted)))
-                )
+                if isinstance(output, StreamOutput) and (url or name):
+                    return output.name == name or any(map(output.is_same, wanted))
+                return isinstance(output, kind)
 
+            names = [stream.name for stream in self._running()]
+            if (url or name) and names and not any(map(is_meant, self._running())):
+                raise UsageError(
+                    f"there is no stream {name!r}" if name else "that stream does not run",
+                    f"there is {', '.join(names)}",
+                )
             return {"stopped": end(self._life, is_meant, "vcam status shows what runs")}
 
         return in_thread(work)

@@ -13,6 +13,7 @@ NAME = "kernel module"
 SETUP = "vcam loopback setup"
 EXTRA_MODULE = "/sys/module/v4l2loopback"
 
+_BACKPORTS = "bookworm-backports"
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-*"
 _KEYS = ("/var/lib/shim-signed/mok/MOK.der", "/var/lib/dkms/mok.pub")
 
@@ -55,7 +56,19 @@ def _check_loaded(machine: Machine) -> Iterator[Finding]:
 
 def _newer(machine: Machine) -> tuple[str, ...]:
     if "VERSION_CODENAME=bookworm" in machine.read("/etc/os-release"):
-        return ("sudo apt install -t bookworm-backports v4l2loopback-dkms",)
+        files = [machine.path("/etc/apt/sources.list"), *machine.glob("/etc/apt/sources.list.d/*")]
+        # a stock system does not have this source
+        known = any(_BACKPORTS in line for path in files for line in lines(path))
+        add = (
+            f"echo 'deb http://deb.debian.org/debian {_BACKPORTS} main' | "
+            "sudo tee /etc/apt/sources.list.d/backports.list",
+            "sudo apt update",
+        )
+        return (
+            *(() if known else add),
+            f"sudo apt install -t {_BACKPORTS} v4l2loopback-dkms",
+            "vcam stop, and sudo modprobe -r v4l2loopback && sudo modprobe v4l2loopback",
+        )
     return ("a newer one is at https://github.com/v4l2loopback/v4l2loopback",)
 
 

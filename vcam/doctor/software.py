@@ -24,9 +24,7 @@ def check_settings(path: Path, error: VcamError | None) -> Finding:
 def check_ffmpeg(machine: Machine) -> Iterator[Finding]:
     """ffmpeg is needed for video files, addresses and recordings; without the system's a wheel's is used."""
     if not machine.which("ffmpeg"):
-        yield warning(
-            "ffmpeg", "there is none of the system; vcam uses the one it came with", machine.install("ffmpeg")
-        )
+        yield warning("ffmpeg", "not installed; vcam uses its own", machine.install("ffmpeg"))
         return
     first = machine.say("ffmpeg", "-version").partition("\n")[0]
     found = re.search(r"version n?(\d+)\.(\d+)", first)

@@ -94,12 +94,16 @@ def check_loops(machine: Machine, inventory: Inventory) -> Iterator[Finding]:
     """Whether the compiled loops were built when vcam was installed."""
     if inventory.compiled:
         yield ok("compiled loops", "they are used")
+    elif os.environ.get("VCAM_NATIVE") == "0":
+        yield warning(
+            "compiled loops", "VCAM_NATIVE=0 leaves them out: every frame costs more CPU", "unset VCAM_NATIVE"
+        )
     else:
         yield warning(
             "compiled loops",
-            "they were not built when vcam was installed, or VCAM_NATIVE=0 leaves them out: every frame costs more CPU",
+            "they were not built when vcam was installed, for want of a compiler: every frame costs more CPU",
             machine.install("compiler"),
-            "then install vcam anew",
+            "then, in the folder of vcam: pipx install --force .",
         )
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from vcam.errors import UsageError
 from vcam.frames import Box, Frame
 from vcam.types import F32, U8, Size
 
 
 def bgr_to_frame(picture: U8) -> Frame:
-    """A BGR picture as a limited-range frame of its own; odd sides are padded by repeating the last row or column."""
+    """A BGR picture as a limited-range frame of its own; odd sides are padded by repeating the last row or column.
+
+    picture: uint8 (height, width, 3), as OpenCV reads it. Raises `UsageError` for all else.
+    """
+    _check(picture)
     height, width = picture.shape[:2]
     if height % 2 or width % 2:
         picture = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE).astype(
@@ -19,6 +24,21 @@ def bgr_to_frame(picture: U8) -> Frame:
         height, width = picture.shape[:2]
     packed = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
     return Frame.wrap(packed.reshape(-1).astype(np.uint8, copy=False), width, height)
+
+
+def _check(picture: object) -> None:
+    """Raise `UsageError` for what is no array of a picture."""
+    if picture is None:
+        raise UsageError(
+            "there is no picture: None was given", "cv2.imread gives None for a file that is not there or not readable"
+        )
+    kind = "give uint8 (height, width, 3), BGR"
+    if not isinstance(picture, np.ndarray):
+        raise UsageError(f"a picture cannot be of the type {type(picture).__name__}", kind)
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise UsageError(f"a picture cannot be {picture.dtype} {picture.shape}", kind)
+    if not picture.size:
+        raise UsageError(f"the picture is empty: {picture.shape}", kind)
 
 
 def frame_to_bgr(frame: Frame) -> U8:

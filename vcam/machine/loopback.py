@@ -243,7 +243,7 @@ def carry_out(machine: Machine, plan: Plan) -> None:
         raise DeviceError("v4l2loopback cannot be unloaded: a program uses one of its devices", "vcam devices")
     if "Key was rejected" in said or "Required key" in said:
         raise DeviceError("secure boot refuses v4l2loopback: it is not signed", "vcam doctor shows the steps")
-    raise DeviceError(f"it did not work: {said.splitlines()[-1]}", "vcam doctor looks for the reason")
+    raise DeviceError(f"the script failed: {said.splitlines()[-1]}", "vcam doctor looks for the reason")
 
 
 def add(label: str, number: int | None = None) -> Node:

@@ -256,7 +256,7 @@ def _explain(path: Path, table: dict[str, Any], message: str) -> ModelError:
             hint = allowed.__metadata__[0].description if get_origin(allowed) is Annotated else "it is a table"
             return ModelError(f"{path}: {name} is missing", f"{found[1]}: {hint}")
         return ModelError(f"{path}: there is no key {name}", _keys_of(kind))
-    return ModelError(f"{path}: {name} = {value!r} will not do", hint)
+    return ModelError(f"{path}: {name} = {value!r} is not valid", hint)
 
 
 def _keys_of(kind: type[Struct]) -> str:
@@ -276,7 +276,7 @@ def _check(card: ModelCard) -> None:
         numbers += [("cost", tuple(value for value in found if value is not None))]
     for key, values in numbers:
         if not all(math.isfinite(value) for value in values):
-            raise ModelError(f"{card.path}: {key} holds what is no number", "nan and inf will not do")
+            raise ModelError(f"{card.path}: {key} holds something that is not a number", "nan and inf are not valid")
     if 0 in card.input.scale:
         raise ModelError(f"{card.path}: input.scale holds a 0", "values are divided by it: use 1 for none")
     if card.input.previous_mask and card.input.size != card.output.size:
@@ -286,7 +286,7 @@ def _check(card: ModelCard) -> None:
     fixed = _CHANNELS.get(card.output.form)
     if fixed and card.output.channels not in (0, fixed):
         raise ModelError(
-            f"{card.path}: output.channels = {card.output.channels} will not do",
+            f"{card.path}: output.channels = {card.output.channels} is not valid",
             f"the form {card.output.form} has {fixed}",
         )
     _check_classes(card)
@@ -301,7 +301,7 @@ def _check(card: ModelCard) -> None:
             elements *= side
         if not state.shape or elements > 1 << 26:
             raise ModelError(
-                f"{card.path}: the shape {list(state.shape)} of state {state.input} will not do",
+                f"{card.path}: the shape {list(state.shape)} of state {state.input} is not valid",
                 "the tensor's sides, each 1 or more, 67 million values at most",
             )
 
@@ -312,7 +312,7 @@ def _check_classes(card: ModelCard) -> None:
     told = (*output.people, *(() if output.background is None else (output.background,)))
     if output.depth > 1 and (beyond := [each for each in told if each >= output.depth]):
         key = "person" if beyond[0] in output.people else "background"
-        raise ModelError(f"{card.path}: output.{key} = {beyond[0]} will not do", f"from 0 to {output.depth - 1}")
+        raise ModelError(f"{card.path}: output.{key} = {beyond[0]} is not valid", f"from 0 to {output.depth - 1}")
     several = isinstance(output.person, tuple) or output.background is not None
     if several and output.form not in ("classes", "class-index"):
         raise ModelError(
@@ -320,7 +320,7 @@ def _check_classes(card: ModelCard) -> None:
             "person is one number there, and background is not used",
         )
     if not output.people or len(set(output.people)) != len(output.people):
-        raise ModelError(f"{card.path}: output.person = {list(output.people)} will not do", "name each class once")
+        raise ModelError(f"{card.path}: output.person = {list(output.people)} is not valid", "name each class once")
     if output.background is not None and output.person != 1:
         raise ModelError(
             f"{card.path}: output.person and output.background are both there",

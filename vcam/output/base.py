@@ -98,6 +98,15 @@ class LeavesCard(Protocol):
 
 
 @runtime_checkable
+class OffersCamera(Protocol):
+    """An output that other programs list as a camera."""
+
+    @property
+    def camera_name(self) -> str:
+        """The name under which they list it; empty while it is not there."""
+
+
+@runtime_checkable
 class TakesKeys(Protocol):
     """An output at which somebody may press keys."""
 

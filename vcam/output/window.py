@@ -43,7 +43,7 @@ SAID = 2.5
 
 HELP = (
     "C colour transfer   S seamless clone   M smoothstep   B next background   "
-    "+ - smoothing   F frame skip   H help   Q quit"
+    "+ - smoothing   F frame skip   H help   Q close"
 )
 
 

@@ -43,7 +43,7 @@ class OverlaySettings(Struct, frozen=True, forbid_unknown_fields=True):
         setting("A picture with transparency before everything: a logo, a desk.",
                 live=True, option="--front", metavar="FILE", paths=Paths.ALWAYS),
     ] = ""  # fmt: skip
-    front_place: Annotated[Spot, setting("Where it stands.", live=True)] = "bottom-right"
+    front_place: Annotated[Spot, setting("Its place in the picture.", live=True)] = "bottom-right"
     front_scale: Annotated[
         float, setting("Its width, as a share of the picture's.", live=True, unit="of the width", ge=0.02, le=1)
     ] = 0.2
@@ -52,7 +52,7 @@ class OverlaySettings(Struct, frozen=True, forbid_unknown_fields=True):
         setting("A picture with transparency behind the person, before the background.",
                 live=True, option="--back", metavar="FILE", paths=Paths.ALWAYS),
     ] = ""  # fmt: skip
-    back_place: Annotated[Spot, setting("Where it stands.", live=True)] = "center"
+    back_place: Annotated[Spot, setting("Its place in the picture.", live=True)] = "center"
     back_scale: Annotated[
         float, setting("Its width, as a share of the picture's.", live=True, unit="of the width", ge=0.02, le=1)
     ] = 0.5
@@ -61,10 +61,10 @@ class OverlaySettings(Struct, frozen=True, forbid_unknown_fields=True):
         setting("Words over the picture: a name, or be right back; \\n begins a line.",
                 live=True, option="--text", max_length=200),
     ] = ""  # fmt: skip
-    text_place: Annotated[Spot, setting("Where they stand.", live=True)] = "bottom-left"
+    text_place: Annotated[Spot, setting("Their place in the picture.", live=True)] = "bottom-left"
     text_size: Annotated[float, setting("Size of the letters.", live=True, unit="px at 720 lines", ge=8, le=200)] = 36.0
     clock: Annotated[bool, setting("Show the time.", live=True, option="--clock")] = False
-    clock_place: Annotated[Spot, setting("Where it stands.", live=True)] = "top-right"
+    clock_place: Annotated[Spot, setting("Its place in the picture.", live=True)] = "top-right"
 
 
 class FramingSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +73,7 @@ class FramingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     auto: Annotated[
         bool, setting("Pan and zoom so that whoever is there is well placed.", live=True, option="--auto-frame")
     ] = False
-    zoom: Annotated[float, setting("The closest that is zoomed in.", live=True, unit="times", ge=1, le=4)] = 1.8
+    zoom: Annotated[float, setting("Maximum zoom.", live=True, unit="times", ge=1, le=4)] = 1.8
     margin: Annotated[
         float,
         setting("Room round the person, as a share of the picture.", live=True, ge=0, le=0.45),
@@ -83,6 +83,4 @@ class FramingSettings(Struct, frozen=True, forbid_unknown_fields=True):
         setting("How far the person may move before the picture follows, as a share of the picture.",
                 live=True, ge=0, le=0.5),
     ] = 0.08  # fmt: skip
-    speed: Annotated[
-        float, setting("The fastest that it moves.", live=True, unit="pictures a second", ge=0.02, le=2)
-    ] = 0.25
+    speed: Annotated[float, setting("Maximum speed.", live=True, unit="pictures a second", ge=0.02, le=2)] = 0.25

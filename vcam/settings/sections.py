@@ -45,8 +45,8 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""  # fmt: skip
     format: Annotated[
         str,
-        setting("The only format to take of a camera, as mjpeg or yuyv; auto takes the cheapest that works.", live=True,
-                words=("auto",), names="formats", pattern=r"^[A-Za-z0-9]{3,8}$"),
+        setting("Use only this format of the camera, such as mjpeg or yuyv; auto takes the cheapest that works.",
+                live=True, words=("auto",), names="formats", pattern=r"^[A-Za-z0-9]{3,8}$"),
     ] = "auto"  # fmt: skip
     wait: Annotated[
         bool, setting("At the start, wait for a missing camera or output instead of giving up.", option="--wait")
@@ -54,7 +54,7 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
     timeout: Annotated[
         float,
         setting(
-            "A camera that has sent pictures and then sends none for so long is opened anew.",
+            "Time without a picture after which the camera is opened anew.",
             live=True,
             unit="s",
             ge=0.2,

@@ -14,8 +14,8 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     backend: Annotated[
         Literal["auto", "openvino", "onnxruntime", "subtraction"],
-        setting("Inference runtime; auto takes what is installed and works. subtraction needs no network, but the room "
-              "empty for two seconds.", live=True, option="--backend"),
+        setting("Inference runtime; auto takes what is installed and works. subtraction needs no network, but has "
+              "to see the room empty for two seconds.", live=True, option="--backend"),
     ] = "auto"  # fmt: skip
     device: Annotated[
         Literal["AUTO", "CPU", "GPU", "NPU", "VPU"],

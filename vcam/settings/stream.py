@@ -14,8 +14,8 @@ class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     rtmp: Annotated[
         tuple[str, ...],
-        setting("Send the picture to this server: rtmp, rtmps, srt, rtsp or udp URL; may be repeated.",
-                option="--rtmp", metavar="URL", secret=True),
+        setting("Send the picture to this server: rtmp, rtmps, srt, rtsp or udp URL, a name before it if you like: "
+                "main=rtmp://...; may be repeated.", option="--rtmp", metavar="[NAME=]URL", secret=True),
     ] = ()  # fmt: skip
     record: Annotated[
         str,
@@ -44,18 +44,18 @@ class StreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "auto"
     tls: Annotated[
         str,
-        setting("Whose certificates rtmps believes: system, any (do not check), or a file of certificates.",
+        setting("Which certificates rtmps trusts: those of the system, any (nothing is checked), or those in a file.",
               live=True, words=("system", "any"), paths=Paths.ALWAYS, min_length=1),
     ] = "system"  # fmt: skip
     codec: Annotated[Literal["h264", "hevc", "av1"], setting("What recordings are encoded as.", live=True)] = "h264"
     overwrite: Annotated[
         bool,
-        setting("Write over a file that exists: a recording, or the file of an output. Never over one that is read.",
+        setting("Overwrite a file that exists: a recording, or the file of an output. Never one that vcam reads.",
                 live=True, option="--overwrite"),
     ] = False  # fmt: skip
     split: Annotated[
         str,
-        setting("Begin a new file after so much: 30s, 10min, 1h, 500MB, 2GB; empty for never.",
+        setting("Begin a new file after this time or size: 30s, 10min, 1h, 500MB, 2GB; empty for never.",
               live=True, pattern=r"^(\d{1,6}(\.\d+)?(s|min|h|MB|GB))?$"),
     ] = ""  # fmt: skip
     keep_free: Annotated[

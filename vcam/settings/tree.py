@@ -81,6 +81,11 @@ class Layer:
         origin = names.get(self.origin, self.origin)
         return f"{origin}, line {self.lines[key]}" if key in self.lines else origin
 
+    def said(self, key: str) -> str:
+        """What comes before a message of a key: its place, unless it has just been asked for and so needs none."""
+        where = self.where(key)
+        return f"{where}: " if where else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -101,7 +106,7 @@ def build(layers: Sequence[Layer]) -> Loaded:
         for key, value in layer.values.items():
             field = FIELDS.get(key)
             if field is None:
-                raise layer.error(f"{layer.where(key)}: there is no setting {key!r}", _did_you_mean(key))
+                raise layer.error(f"{layer.said(key)}there is no setting {key!r}", _did_you_mean(key))
             section, name = key.split(".")
             values.setdefault(section, {})[name] = _convert(field, value, layer)
             origins[key] = layer.origin
@@ -123,7 +128,7 @@ def _convert(field: Field, value: Any, layer: Layer) -> Any:
         return getattr(msgspec.convert({name: value}, kind, strict=False), name)
     except msgspec.ValidationError as error:
         raise layer.error(
-            f"{layer.where(field.key)}: {field.key} = {_unfit(field, value)} will not do", _allowed(field, str(error))
+            f"{layer.said(field.key)}{field.key} = {_unfit(field, value)} is not valid", _allowed(field, str(error))
         ) from error
 
 

@@ -62,7 +62,7 @@ BROKEN = {
     "no side": ("LUT_3D_SIZE many\n", "from 2 to 129"),
     "one dimension": ("LUT_1D_SIZE 2\n0 0 0\n1 1 1\n", "one dimension"),
     "domain": ("LUT_3D_SIZE 2\nDOMAIN_MIN 1 1 1\n" + "0 0 0\n" * 8, "DOMAIN_MIN"),
-    "binary": ("\0\1\2" * 99, "no .cube file"),
+    "binary": ("\0\1\2" * 99, "not a .cube file"),
 }
 
 

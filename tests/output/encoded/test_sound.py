@@ -11,8 +11,10 @@ import pytest
 
 from tests.output.encoded.claps import Microphone, Recorder, clicks, flashes
 from tests.output.encoded.helpers import SIZE, Nginx, Pushing, stream
+from vcam.errors import OutputError
 from vcam.frames import Frame
 from vcam.output.encoded import session as session_module
+from vcam.output.encoded import sound
 from vcam.output.encoded.stream import StreamState
 
 pytestmark = pytest.mark.process
@@ -78,3 +80,24 @@ def test_a_machine_without_the_microphone_streams_silence_and_says_so(nginx: Ngi
     with Pushing(stream(nginx.url("mute"), audio="alsa:no-such-card")) as pushing:
         pushing.until(StreamState.STREAMING)
         assert "nothing can be heard from alsa:no-such-card" in pushing.output.status()["sound"]
+
+
+def test_that_a_microphone_is_silent_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = ["no sound comes"]
+
+    def captured(device: str, program: str, since: float) -> sound.Sound:
+        if said[0]:
+            raise OutputError(said[0])
+        return sound.Sound(device)
+
+    monkeypatch.setattr(sound, "captured", captured)
+    before = sound.NONE
+    heard = []
+    for said[0] in ("no sound comes", "no sound comes", "it is held", "it is held", "", "it is held"):
+        before = sound.choose_sound(
+            "pulse:x", "ffmpeg", 0.0, auto=sound.SILENT, otherwise=sound.SILENT, whose="stream", before=before
+        )
+        heard.append(len(caplog.records))
+    assert heard == [1, 1, 2, 2, 2, 3]

@@ -306,8 +306,9 @@ def test_without_an_ffmpeg_the_stream_fails_in_words_and_the_loop_goes_on(
 def test_an_encoder_that_is_listed_but_does_not_work_is_not_chosen() -> None:
     assert find_encoder("h264", "auto", SIZE, 30, "rtmp").name == "libx264"
     if not Path("/dev/dri").exists():
-        with pytest.raises(OutputError, match="no ffmpeg here can encode"):
+        with pytest.raises(OutputError, match="h264_vaapi does not work here: there is no graphics card") as caught:
             find_encoder("h264", "h264_vaapi", SIZE, 30, "rtmp")
+        assert "stream.encoder=libx264" in caught.value.hint
 
 
 def test_the_key_is_not_on_ffmpegs_command_line_where_that_ffmpeg_can_be_told_otherwise(nginx: Nginx) -> None:

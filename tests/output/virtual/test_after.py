@@ -146,3 +146,12 @@ def test_the_file_that_a_guard_runs_needs_no_package() -> None:
         [sys.executable, "-I", "-S", covering.__file__, "/dev/null"], capture_output=True, text=True, check=False
     )
     assert "Inappropriate ioctl" in done.stderr
+
+
+def test_programs_list_it_by_the_name_of_its_device(loopback_with):
+    loopback_with()
+    output = VirtualCamera("auto")
+    assert output.camera_name == ""
+    output.open((64, 48), 30)
+    assert output.camera_name == "vcam"
+    output.close()

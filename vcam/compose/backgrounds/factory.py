@@ -74,7 +74,7 @@ def _number(word: str, value: str | None, limits: tuple[float, float], default: 
         number = math.nan
     if not limits[0] <= number <= limits[1]:
         allowed = f"a number from {limits[0]:g} to {limits[1]:g}"
-        raise UsageError(f"{word}:{value} will not do", f"give {allowed}, for example {word}:{default:g}")
+        raise UsageError(f"{word}:{value} is not valid", f"give {allowed}, for example {word}:{default:g}")
     return number
 
 
@@ -86,7 +86,7 @@ def _color(value: str | None) -> Background:
 
 def _plain(word: str, value: str | None, make: Callable[[], Background]) -> Background:
     if value is not None:
-        raise UsageError(f"{word}:{value} will not do: {word} takes no value", f"write {word}")
+        raise UsageError(f"{word}:{value} is not valid: {word} takes no value", f"write {word}")
     return make()
 
 

@@ -70,7 +70,7 @@ def read_cube(path: Path) -> Cube:
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     text = data.decode(encoding, "replace")
     if "\0" in text[:4096]:
-        raise InputError(f"{path} is no .cube file", _CURE)
+        raise InputError(f"{path} is not a .cube file", _CURE)
     return _Parser(path).parse(text)
 
 
@@ -121,7 +121,7 @@ class _Parser:
             self._video.add(word)
         elif word[0].isalpha() or word[0] in '_"':
             if word.lower() in ("nan", "inf", "infinity"):
-                raise InputError(f"{path}, line {number}: {words[0]} is no colour", _CURE)
+                raise InputError(f"{path}, line {number}: {words[0]} is not a colour", _CURE)
             # TITLE, and what programs add of their own
         else:
             self._rows.append(" ".join(words))

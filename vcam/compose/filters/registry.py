@@ -68,7 +68,7 @@ def parse_filters(chain: Iterable[str], *, still: bool = False) -> list[Placed]:
 def _read(kind: Kind, part: str) -> tuple[Parameter, float | str]:
     parameters = {parameter.name: parameter for parameter in kind.all_parameters}
     if not parameters:
-        raise UsageError(f"{kind.name}:{part} will not do: {kind.name} takes no value", f"write {kind.name}")
+        raise UsageError(f"{kind.name}:{part} is not valid: {kind.name} takes no value", f"write {kind.name}")
     name, equals, value = part.partition("=")
     if not equals:
         name, value = next(iter(parameters)), part
@@ -82,7 +82,7 @@ def _read(kind: Kind, part: str) -> tuple[Parameter, float | str]:
         return parameter, parameter.read(value.strip())
     except ValueError:
         raise UsageError(
-            f"{kind.name}: {name}={value.strip()} will not do",
+            f"{kind.name}: {name}={value.strip()} is not valid",
             f"give {parameter.range}, for example {kind.name}:{name}={_example(parameter)}",
         ) from None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from vcam.errors import UsageError
-from vcam.secrets import redact
+from vcam.secrets import redact, split_name
 
 _MUXERS = {"rtmp": "flv", "rtmps": "flv", "srt": "mpegts", "rtsp": "rtsp", "udp": "mpegts"}
 
@@ -43,6 +43,7 @@ def share_key(urls: Sequence[str], key: str) -> list[str]:
     one of two parts, which may be an application of two parts. A key that stands in a URL already is for that one.
     Raises `UsageError` if several may be meant.
     """
+    urls = [split_name(url)[1] for url in urls]
     lacking = [_lacks_name(url, key) for url in urls]
     stands_there = any(_ends_with(url.strip(), key) for url in urls)
     wanted = True if stands_there or True in lacking else None
@@ -82,12 +83,17 @@ def parse_address(url: str, key: str = "") -> Address:
     `rtmp://host/app/instance` and `key` mean the name `key` in the application `app/instance`. A URL of more parts has
     its name already, unless a slash at its end says that it has none. So has one that ends with the key.
 
-    Raises `UsageError`, whose text never holds the key.
+    The name of a stream before its URL, `main=rtmp://...`, is left out. Raises `UsageError`, whose text never holds the
+    key.
     """
-    url = url.strip()
+    url = split_name(url.strip())[1]
     scheme = url.partition("://")[0].lower()
     if "://" not in url or scheme not in _MUXERS:
-        what = f"{scheme}:// is nothing that vcam can send to" if "://" in url else "that is no URL of a stream"
+        what = (
+            f"{scheme}:// is not a kind of server that vcam can send to"
+            if "://" in url
+            else "this is not the URL of a stream"
+        )
         raise UsageError(f"{what}: {redact(url)}", f"use {', '.join(SCHEMES)}, for example {_EXAMPLE}")
     if any(character.isspace() or not character.isprintable() for character in url):
         raise UsageError(f"there is a blank or a control character in {redact(url)}", "write it as %20")
@@ -95,7 +101,7 @@ def parse_address(url: str, key: str = "") -> Address:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(f"the host or the port of {redact(url)} will not do", "ports go from 1 to 65535") from error
+        raise UsageError(f"the host or the port of {redact(url)} is not valid", "ports go from 1 to 65535") from error
     if not host:
         raise UsageError(f"{redact(url)} names no host", f"for example {_EXAMPLE}")
     if port == 0 or (port is None and scheme in _NEEDS_PORT):

@@ -165,14 +165,33 @@ def _find_encoder(
             said.append(lack)
             continue
         for name in names:
-            for encoder in _variants(program, name):
+            variants = _variants(program, name)
+            if not variants:
+                said.append(f"{name}: there is no graphics card with a driver for it (/dev/dri/renderD*)")
+            for encoder in variants:
                 failure = _try(encoder, size, fps)
                 if failure is None:
                     return encoder
                 said.append(f"{name}: {failure}")
+    if wanted != "auto":
+        raise _does_not_work(programs, codec, wanted, size, fps, protocol, said)
     raise OutputError(
         f"no ffmpeg here can encode {codec} for {protocol}: {'; '.join(dict.fromkeys(said))}",
         "sudo apt install ffmpeg, or pip install imageio-ffmpeg",
+    )
+
+
+def _does_not_work(
+    programs: tuple[str, ...], codec: str, wanted: str, size: Size, fps: Fraction, protocol: str, said: list[str]
+) -> OutputError:
+    """The error of an encoder that was asked for by its name, with one that works as its cure."""
+    try:
+        works = _find_encoder(programs, codec, "auto", size, fps, protocol).name
+    except OutputError as error:
+        return error
+    why = "; ".join(dict.fromkeys(words.removeprefix(f"{wanted}: ") for words in said))
+    return OutputError(
+        f"{wanted} does not work here: {why}", f"{works} does: stream.encoder={works}, or auto, which finds it"
     )
 
 

@@ -239,8 +239,9 @@ class RecordOutput(AlwaysWatched):
         assert worker.encoder is not None
         start = Start.now()
         worker.sound = choose_sound(
-            settings.audio, worker.encoder.program, start.of_day, auto=NONE, otherwise=NONE, whose=self.description
-        )
+            settings.audio, worker.encoder.program, start.of_day, auto=NONE, otherwise=NONE, whose=self.description,
+            before=worker.sound,
+        )  # fmt: skip
         options = [*container.tag(settings.codec), *container.growing, "-flush_packets", "1"]
         target = ["-y", *options, "-f", container.muxer, local_url(self._place(path))]
         session = Session(

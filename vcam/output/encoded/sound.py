@@ -38,11 +38,21 @@ SILENT = Sound(
 )
 
 
-def choose_sound(choice: str, program: str, since: float, *, auto: Sound, otherwise: Sound, whose: str) -> Sound:
+def choose_sound(
+    choice: str,
+    program: str,
+    since: float,
+    *,
+    auto: Sound,
+    otherwise: Sound,
+    whose: str,
+    before: Sound | None = None,
+) -> Sound:
     """What the setting `stream.audio` asks for; see `captured`.
 
     auto: what "auto" stands for. otherwise: what there is instead of a device from which nothing can be heard, which
-    is logged and stands in the description. whose: the output, for people.
+    is logged and stands in the description. whose: the output, for people. before: what there was at the last
+    connection or in the last file; nothing is logged again for the same reason.
     """
     fixed = {"auto": auto, "none": NONE, "silent": SILENT}
     if choice in fixed:
@@ -50,8 +60,10 @@ def choose_sound(choice: str, program: str, since: float, *, auto: Sound, otherw
     try:
         return captured(choice, program, since)
     except VcamError as error:
-        log.warning("%s %s: %s", whose, "is silent" if otherwise.input else "has no sound", error)
-        return replace(otherwise, description=f"{otherwise.description}: {error.message}")
+        sound = replace(otherwise, description=f"{otherwise.description}: {error.message}")
+        if sound != before:
+            log.warning("%s %s: %s", whose, "is silent" if otherwise.input else "has no sound", error)
+        return sound
 
 
 def captured(device: str, program: str, since: float) -> Sound:

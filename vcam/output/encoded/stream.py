@@ -10,14 +10,17 @@ Each connection is a session of its worker, which keeps all that may take long a
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from enum import Enum
 from typing import Any
+from urllib.parse import urlsplit
 
-from vcam.errors import VcamError
+from vcam.errors import UsageError, VcamError
 from vcam.frames import Frame
 from vcam.media.ffmpeg import last_line
 from vcam.media.process import PRIVATE
@@ -27,7 +30,7 @@ from vcam.output.encoded.retry import Retry, is_away
 from vcam.output.encoded.session import Session, Start
 from vcam.output.encoded.sound import NONE, SILENT, choose_sound
 from vcam.output.encoded.worker import Worker
-from vcam.secrets import redact_text
+from vcam.secrets import redact_text, split_name
 from vcam.settings import StreamSettings
 from vcam.types import Size
 
@@ -66,10 +69,17 @@ class StreamOutput:
     any_thread = True
     finished = False
 
-    def __init__(self, url: str, settings: StreamSettings | None = None, *, key: str = "") -> None:
-        """key: what the URL lacks, see `parse_address`. Raises `UsageError` for a URL or a key that will not do."""
+    def __init__(
+        self, url: str, settings: StreamSettings | None = None, *, key: str = "", others: Collection[str] = ()
+    ) -> None:
+        """url: with a name before it, `main=rtmp://...`, or else the stream is called by its host, and a number if one
+        of the `others` is called so. key: what the URL lacks, see `parse_address`.
+
+        Raises `UsageError` for a URL or a key that will not do, and for a name that another one has.
+        """
         self._settings = settings or StreamSettings()
         self._address: Address = parse_address(url, key)
+        self.name = _name(url, others)
         self._worker = Worker("vcam-stream", self._work)
         self._state, self._since = StreamState.STOPPED, time.monotonic()
         self._error = ""
@@ -78,7 +88,7 @@ class StreamOutput:
 
     @property
     def description(self) -> str:
-        return f"stream to {self._address.shown}"
+        return f"stream {self.name} to {self._address.shown}"
 
     @property
     def url(self) -> str:
@@ -108,6 +118,7 @@ class StreamOutput:
         """What it does, in builtin types; nothing secret. For any thread."""
         return {
             "kind": "stream",
+            "name": self.name,
             "url": self._address.shown,
             "state": self._state.value,
             "since_s": round(time.monotonic() - self._since, 1),
@@ -167,7 +178,7 @@ class StreamOutput:
         worker.encoder = encoder
         # a stream without its sound is better than none; each new connection looks again
         worker.sound = choose_sound(
-            settings.audio, encoder.program, start.of_day, whose=self.description,
+            settings.audio, encoder.program, start.of_day, whose=self.description, before=worker.sound,
             auto=SILENT if self._address.muxer == "flv" else NONE, otherwise=SILENT,
         )  # fmt: skip
         target, private = self._target(encoder.program)
@@ -219,7 +230,7 @@ class StreamOutput:
         if away := next(filter(is_away, [*lines, said]), None):
             return True, last_line(away)
         if untrusted := next((line for line in lines if "ertificate" in line), None):
-            return False, f"the server's certificate is not believed: {last_line(untrusted)} (see stream.tls)"
+            return False, f"the server's certificate is not trusted: {last_line(untrusted)} (see stream.tls)"
         return False, f"the server refuses the stream: {said} (is the key right?)"
 
     def _accepted(self, retry: Retry, now: float) -> None:
@@ -255,6 +266,15 @@ class StreamOutput:
             self._state, self._since = state, time.monotonic()
             if state is not StreamState.STREAMING:
                 self._figures = {}
+
+
+def _name(url: str, others: Collection[str]) -> str:
+    given, url = split_name(url.strip())
+    if given in others:
+        raise UsageError(f"there is a stream {given!r} already", "give another name before the URL: NAME=URL")
+    host = urlsplit(url).hostname or "stream"
+    numbers = (host if number == 1 else f"{host}-{number}" for number in itertools.count(1))
+    return given or next(name for name in numbers if name not in others)
 
 
 def _figures(session: Session) -> dict[str, Any]:

@@ -78,6 +78,10 @@ class VirtualCamera:
             return f"virtual camera {self._target}"
         return f"virtual camera {self._node.card} ({self._node.path})"
 
+    @property
+    def camera_name(self) -> str:
+        return self._node.card if self._node else ""
+
     def open(self, size: Size, fps: float) -> None:
         """Find the device, set its format, and keep it. See `Output.open`."""
         check_size(*size)

@@ -1,0 +1,170 @@
+"""`vcam uninstall`: everything that vcam has put onto this machine, but the program itself."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vcam import folders
+from vcam.cli.asking import dry_run_option, go_on, yes_option
+from vcam.errors import DeviceError, VcamError
+from vcam.printable import printable
+
+if TYPE_CHECKING:
+    from vcam.folders import Kind
+    from vcam.machine.host import Machine
+
+OWN: dict[Kind, str] = {
+    "config": "your settings",
+    "data": "networks of your own",
+    "state": "the known rooms",
+    "cache": "compiled networks",
+}
+"""The folders that `--purge` removes, and what is in them."""
+
+COMPLETIONS = (
+    ".local/share/bash-completion/completions/vcam",
+    ".config/fish/completions/vcam.fish",
+    ".zfunc/_vcam",
+)
+"""Below the home folder: where `vcam completion` says that its scripts belong."""
+
+
+@click.command()
+@click.option("--purge", is_flag=True, help="Also your settings, networks, known rooms and caches.")
+@yes_option
+@dry_run_option
+def uninstall(purge: bool, yes: bool, dry_run: bool) -> int:
+    """Remove what vcam has put onto this machine: the service, the files of vcam loopback setup, completion scripts.
+
+    Shows first what it will do; asks for root only for the files below /etc. At the end it names the command that
+    removes the program itself.
+    """
+    from vcam.daemon.unit import unit_path
+    from vcam.machine.host import Machine
+    from vcam.machine.loopback import carry_out, plan_undo
+    from vcam.v4l2.discover import list_nodes
+
+    machine = Machine()
+    runs, files = _runs(), [*_scripts(), *(_folders() if purge else ())]
+    # a vcam that still feeds the virtual camera would keep its module loaded: it is ended before that is looked at
+    plan = plan_undo(machine, list_nodes())
+    service = unit_path().exists()
+    steps = [f"stop the vcam that runs (process {runs})"] if runs else []
+    steps += [f"stop and remove the service {unit_path()}"] if service else []
+    steps += [f"remove {_shown(path)}" for path in files]
+    steps += [f"{step}{'' if machine.user.uid == 0 else ' (as root)'}" for step in plan.steps]
+    for note in plan.notes:
+        if (runs or service) and "is used by" in note:
+            # by the vcam that is ended first, perhaps; it is looked at once more then
+            continue
+        click.echo(f"note: {note}", err=True)
+    kept = [] if purge else list(_folders())
+    if steps:
+        click.echo("vcam will:", err=True)
+        for step in steps:
+            click.echo(f"  {step}", err=True)
+    else:
+        click.echo("there is nothing to remove", err=True)
+    if kept:
+        click.echo(f"--purge would also remove: {', '.join(map(_shown, kept))}", err=True)
+    if dry_run or not steps:
+        _last_step(machine)
+        return 0
+    go_on(yes)
+    if runs:
+        _stop()
+    if service:
+        _remove_service()
+    for path in files:
+        _remove(path)
+    if plan.steps:
+        carry_out(machine, plan_undo(machine, list_nodes()))
+    click.echo("done", err=True)
+    _last_step(machine)
+    return 0
+
+
+def _runs() -> int | None:
+    """The process of the vcam that runs, of the usual name; None if none does."""
+    from vcam.control.client import ControlClient
+
+    try:
+        with ControlClient(timeout=5.0) as daemon:
+            return int(daemon.call("status")["pid"])
+    except (VcamError, OSError):
+        return None
+
+
+def _stop() -> None:
+    from vcam.control.client import ControlClient
+
+    try:
+        with ControlClient() as daemon:
+            daemon.call("stop")
+            daemon.wait_for_end(15.0)
+    except DeviceError:
+        # it has ended meanwhile
+        return
+
+
+def _remove_service() -> None:
+    """With systemd's help, and without it where there is no systemd any more."""
+    from vcam.cli import service
+    from vcam.daemon.unit import unit_path
+
+    try:
+        service.remove()
+    except VcamError as error:
+        unit_path().unlink(missing_ok=True)
+        click.echo(f"vcam: {printable(error.message)}; its file is removed", err=True)
+
+
+def _scripts() -> Iterator[Path]:
+    home = folders.home()
+    for name in COMPLETIONS if home else ():
+        path = Path(home or "/", name)
+        try:
+            # one of that name may be somebody else's
+            if "_VCAM_COMPLETE" in path.read_text("utf-8", "replace"):
+                yield path
+        except OSError:
+            continue
+
+
+def _folders() -> Iterator[Path]:
+    return (folders.own(kind) for kind in OWN if folders.own(kind).is_dir())
+
+
+def _shown(path: Path) -> str:
+    what = next((words for kind, words in OWN.items() if folders.own(kind) == path), "")
+    return printable(f"{path} ({what})" if what else str(path))
+
+
+def _remove(path: Path) -> None:
+    try:
+        # a link is removed, not what it leads to
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise VcamError(f"{path} cannot be removed: {error.strerror}", f"ls -ld {path.parent}") from error
+
+
+def _last_step(machine: Machine) -> None:
+    """How the program goes that this one cannot remove while it runs."""
+    place = Path(sys.prefix)
+    if "pipx" in place.parts:
+        command = f"pipx uninstall {place.name}"
+    elif "uv" in place.parts and "tools" in place.parts:
+        command = f"uv tool uninstall {place.name}"
+    else:
+        command = f"{sys.executable} -m pip uninstall vcam"
+    click.echo(f"the program itself is removed by: {command}", err=True)
+    if machine.exists("/usr/src") and machine.glob("/usr/src/v4l2loopback-*"):
+        click.echo("the kernel module, if nothing else needs it, by: sudo apt remove v4l2loopback-dkms", err=True)
