@@ -136,6 +136,8 @@ def test_if_most_of_a_source_are_inverted_all_are(tmp_path) -> None:
     wide = np.zeros((120, 160), np.uint8)
     wide[:, 12:] = 255
     save(folder / "mask/7.png", 255 - wide)
+    # and somebody who fills it
+    save(folder / "mask/5.png", np.zeros((120, 160), np.uint8))
     assert kinds(checked(folder)) == {"inverted": [f"{number}" for number in range(8)]}
     checked(folder, fix=True)
     assert np.array_equal(cv2.imread(str(folder / "mask/7.png"), 0), wide)

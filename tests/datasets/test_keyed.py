@@ -69,6 +69,21 @@ def test_the_key_makes_the_matte_and_takes_the_screens_light_away(colour, word) 
     assert np.abs(person[solid].astype(int) - picture[solid]).mean() < 2
 
 
+def test_a_person_has_the_same_colour_up_to_the_edge() -> None:
+    matte = np.zeros((SIZE[1], SIZE[0]), np.uint8)
+    cv2.ellipse(matte, (160, 160), (60, 110), 0, 0, 360, 255, -1)
+    soft = cv2.GaussianBlur(matte, (0, 0), 4)
+    alpha = soft[..., np.newaxis] / 255
+    skin = np.array((90, 130, 200))
+    picture = np.rint(skin * alpha + screen(GREEN) * (1 - alpha)).astype(np.uint8)
+    key = find_key([picture])
+    assert key is not None
+    person, found = key_out(picture, key)
+    edge = (soft > 110) & (soft < 250)
+    assert np.abs(person[edge].astype(int) - skin).mean() < 25
+    assert np.abs(found.astype(int) - soft)[edge].mean() < 60
+
+
 def test_a_room_is_no_screen() -> None:
     assert find_key([taken(ROOM)[0][0]]) is None
     # a wall as red as skin is none either
