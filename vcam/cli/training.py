@@ -146,7 +146,9 @@ def _converted(wishes: Wishes) -> dict[str, Any]:
         given["size"] = parse_size(given["size"])
     for name in ("start", "encoder"):
         if name in given:
-            given[name] = os.path.abspath(given[name])
+            # the folder of a run stands for its best
+            best = given[name] / "best.pt"
+            given[name] = os.path.abspath(best if best.exists() else given[name])
     if given.get("backdrops", "none") != "none":
         from vcam.folders import expand
 
