@@ -323,6 +323,8 @@ class _Bar:
             self._miou = f", mIoU {100 * figures['val_miou']:.1f} (best {100 * figures['best']:.1f})"
             if self._plain:
                 words = f"epoch {figures['epoch']:g}: loss {figures['loss']:.4f}{self._miou}, {_speed(figures)}"
+                if not figures["steps"]:
+                    words = f"begins with an mIoU of {100 * figures['val_miou']:.1f}"
                 click.echo(f"vcam: {words}", err=True)
         now = time.monotonic()
         if now - self._last >= _STEP_S:
