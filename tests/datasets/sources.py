@@ -42,7 +42,7 @@ def rgba(path: Path, picture: U8, matte: U8) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     options = {"lossless": True, "exact": True} if path.suffix == ".webp" else {}
-    Image.fromarray(np.dstack((rgb, matte)), "RGBA").save(path, **options)
+    Image.fromarray(np.dstack((rgb, matte))).save(path, **options)
 
 
 VOC_PALETTE = np.zeros((256, 3), np.uint8)
@@ -55,7 +55,7 @@ for _number in range(256):
 
 def palette(path: Path, numbers: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray(numbers.astype(np.uint8), "P")
+    image = Image.fromarray(numbers.astype(np.uint8))
     image.putpalette(VOC_PALETTE.tobytes())
     image.save(path)
 
@@ -64,7 +64,7 @@ def supervisely_bitmap(mask: np.ndarray) -> dict[str, object]:
     """As the program's own SDK packs it: the box alone, a palette of two with the first one transparent."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     part = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    image = Image.fromarray((part > 0).astype(np.uint8), "P")
+    image = Image.fromarray((part > 0).astype(np.uint8))
     image.putpalette([0, 0, 0, 255, 255, 255])
     data = io.BytesIO()
     image.save(data, "PNG", transparency=0, optimize=0)

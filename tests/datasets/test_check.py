@@ -63,13 +63,13 @@ def test_nothing_is_found_where_nothing_is_wrong(tmp_path) -> None:
 
 @pytest.mark.skipif(not (SHARED / "data/portraits").is_dir(), reason="needs ../shared/data")
 def test_true_portraits_are_in_order_and_inverted_ones_are_not(tmp_path) -> None:
-    data = open_dataset(SHARED / "data/portraits")
-    assert check(data).wrong() == []
-    for entry in data.entries[::3]:
+    for entry in open_dataset(SHARED / "data/portraits").entries[::3]:
         picture, matte = read_entry(entry, 200)
-        save(tmp_path / f"img/{entry.name}.jpg", picture)
-        save(tmp_path / f"mask/{entry.name}.png", 255 - matte)
-    found = kinds(checked(tmp_path))
+        for folder, own in (("true", matte), ("inverted", 255 - matte)):
+            save(tmp_path / folder / f"img/{entry.name}.jpg", picture)
+            save(tmp_path / folder / f"mask/{entry.name}.png", own)
+    assert checked(tmp_path / "true").findings == []
+    found = kinds(checked(tmp_path / "inverted"))
     assert list(found) == ["inverted"]
     assert len(found["inverted"]) == 40
 
@@ -206,20 +206,33 @@ def test_hashes_of_other_pictures_are_not_near_and_planes_are_near_to_nothing() 
 
 def test_near_pairs_are_those_that_looking_at_all_of_them_finds() -> None:
     chance = np.random.default_rng(5)
-    first = fingerprint(face(0)[0])
+    small = fingerprint(face(0)[0]).small
     prints = []
-    for _ in range(300):
-        bits = np.unpackbits(first.bits)
-        flips = chance.choice(64, int(chance.integers(0, 8)), replace=False)
-        bits[flips] ^= 1
-        prints.append(
-            fingerprints.Fingerprint(np.packbits(bits), chance.integers(0, 256, 8, dtype=np.uint8), first.small)
-        )
-    wanted = [
+    for number in range(160):
+        if number % 4 == 0:
+            base = chance.integers(0, 2, 64, dtype=np.uint8)
+        bits = base.copy()
+        bits[chance.choice(64, int(chance.integers(0, 8)), replace=False)] ^= 1
+        mirrored = chance.integers(0, 256, 8, dtype=np.uint8)
+        prints.append(fingerprints.Fingerprint(np.packbits(bits), mirrored, small))
+    wanted = {
         (one, two)
-        for one in range(300)
-        for two in range(one + 1, 300)
+        for one in range(160)
+        for two in range(one + 1, 160)
         if np.unpackbits(prints[one].bits ^ prints[two].bits).sum() <= 7
-    ]
-    assert set(near_pairs(prints)) >= set(wanted)
+    }
+    assert len(wanted) > 80
+    assert set(near_pairs(prints)) >= wanted
+    clips = [f"{number // 4}" for number in range(160)]
+    assert not {pair for pair in near_pairs(prints, clips) if pair in wanted}
+
+
+def test_very_many_that_are_all_alike_take_no_time_and_stay_together() -> None:
+    one = fingerprint(face(0)[0])
+    pairs = near_pairs([one] * 400)
+    assert len(pairs) < 400 * 20
+    assert set(fingerprints.groups(400, pairs)) == {0}
+
+
+def test_groups_are_named_by_their_first() -> None:
     assert Counter(fingerprints.groups(4, [(1, 3), (0, 3)])) == {0: 3, 2: 1}

@@ -54,6 +54,13 @@ LAYOUTS = [
     ("rgb_{}.png", "alpha_{}.png"),
     ("{}_rgb.jpg", "{}_label.png"),
     ("fgr/clip/{}.jpg", "pha/clip/{}.jpg"),
+    ("train_imgs/{}.jpg", "train_masks/{}.png"),
+    ("portraits/{}.jpg", "portraits_masks/{}.png"),
+    ("img/{}.jpg", "img-mask/{}.png"),
+    ("originals/{}.jpg", "cutouts/{}.png"),
+    ("{}.jpg", "{}.out.png"),
+    ("images/{}_mask.jpg", "masks/{}_mask.png"),
+    ("_MG_{}.jpg", "_MG_{}_mask.png"),
 ]
 
 
@@ -116,6 +123,31 @@ def test_films_with_films_of_mattes_are_clips(tmp_path) -> None:
     assert [(entry.clip, entry.frame) for entry in data.entries] == [("walk", 0), ("walk", 3), ("walk", 6)]
     assert len({entry.split for entry in data.entries}) == 1
     assert np.abs(mattes(data)["walk-00003"].astype(int) - true[3]).mean() < 2
+
+
+def test_two_pictures_of_one_name_are_left_out_with_their_matte(tmp_path) -> None:
+    for name in ("a.jpg", "a.png", "b.jpg"):
+        save(tmp_path / "in/images" / name, person()[0])
+    for name in ("a", "b"):
+        save(tmp_path / f"in/masks/{name}.png", person()[1])
+    data, report = brought(tmp_path / "in", tmp_path / "out", expected="pairs")
+    assert [entry.name for entry in data.entries] == ["b"]
+    assert report.left == {"no matte": ["images/a.jpg", "images/a.png"]}
+
+
+@pytest.mark.process
+def test_films_in_folders_of_films_and_of_mattes(tmp_path) -> None:
+    from tests.datasets.helpers import write_video
+
+    (tmp_path / "in").mkdir()
+    write_video(tmp_path / "in", "0001", 3)
+    for part, name in (("fgr", "0001.mkv"), ("pha", "0001.matte.mkv")):
+        (tmp_path / "in/train" / part).mkdir(parents=True)
+        (tmp_path / "in" / name).rename(tmp_path / "in/train" / part / "0001.mkv")
+    data, _ = brought(tmp_path / "in", tmp_path / "out", expected="pairs", every=2)
+    assert [(entry.name, entry.clip) for entry in data.entries] == [
+        ("train_0001-00000", "train_0001"), ("train_0001-00002", "train_0001"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp"])
@@ -232,6 +264,33 @@ def test_pascal_voc(tmp_path, form) -> None:
     assert list(report.left) == ["no person"]
 
 
+def test_pascal_voc_with_colours_of_its_own(tmp_path) -> None:
+    colours, matte = person()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/labelmap.txt").write_text(
+        "# label:color_rgb:parts:actions\nbackground:0,0,0::\nperson:61,61,245::\ncat:9,9,9::\n"
+    )
+    classes = np.full((*matte.shape, 3), 9, np.uint8)
+    classes[matte > 0] = (245, 61, 61)
+    save(tmp_path / "in/JPEGImages/a.jpg", colours)
+    save(tmp_path / "in/SegmentationClass/a.png", classes)
+    data, _ = brought(tmp_path / "in", tmp_path / "out", expected="voc")
+    assert np.array_equal(mattes(data)["a"], matte)
+    (tmp_path / "in/labelmap.txt").write_text("person:red::\n")
+    with pytest.raises(InputError, match=r"labelmap\.txt, line 1"):
+        IMPORTERS["voc"].plan(tmp_path / "in", Options())
+
+
+def test_links_to_folders_are_followed_and_circles_are_not(tmp_path) -> None:
+    colours, matte = person()
+    save(tmp_path / "disk/a.png", colours)
+    save(tmp_path / "in/masks/a.png", matte)
+    (tmp_path / "in/images").symlink_to(tmp_path / "disk")
+    (tmp_path / "in/again").symlink_to(tmp_path / "in")
+    data, _ = brought(tmp_path / "in", tmp_path / "out", expected="pairs")
+    assert [entry.name for entry in data.entries] == ["a"]
+
+
 def test_the_palette_of_the_tests_is_vocs() -> None:
     assert tuple(sources.VOC_PALETTE[15]) == (192, 128, 128)
     assert tuple(sources.VOC_PALETTE[255]) == (224, 224, 192)
@@ -289,6 +348,43 @@ def test_coco(tmp_path, layout) -> None:
     }
     assert "bad.jpg in" in report.left["cannot be read"][0]
     assert find_importer("auto", index).name == "coco"
+    index.rename(root / "result.json")
+    assert find_importer("auto", root).name == "coco"
+
+
+def test_cocos_pictures_may_have_been_made_smaller_but_not_cut(tmp_path) -> None:
+    colours, _ = person()
+    save(tmp_path / "in/images/small.png", colours)
+    save(tmp_path / "in/images/cut.png", colours)
+    told = {
+        "categories": [{"id": 1, "name": "person"}],
+        "images": [{"id": 1, "file_name": "small.png", "width": 192, "height": 128},
+                   {"id": 2, "file_name": "cut.png", "width": 192, "height": 64}],
+        "annotations": [{"image_id": number, "category_id": 1, "segmentation": [[0, 0, 96, 0, 96, 128, 0, 128]]}
+                        for number in (1, 2)],
+    }  # fmt: skip
+    (tmp_path / "in/instances_default.json").write_text(json.dumps(told))
+    data, report = brought(tmp_path / "in", tmp_path / "out", expected="coco")
+    ((name, found),) = mattes(data).items()
+    assert name == "small"
+    assert (found[:, :47] == 255).all()
+    assert (found[:, 50:] == 0).all()
+    assert "cut.png is 96x64, its annotation is for 192x64" in report.left["cannot be read"][0]
+
+
+def test_of_many_mattes_with_several_objects_one_note_is_made(tmp_path, caplog) -> None:
+    colours, matte = person()
+    for number in range(5):
+        save(tmp_path / f"in/images/{number}.png", colours)
+        numbers = np.where(matte > 0, 1, 0)
+        numbers[:4] = 2
+        sources.palette(tmp_path / f"in/masks/{number}.png", numbers)
+    _, report = brought(tmp_path / "in", tmp_path / "out", expected="pairs")
+    assert report.made == 5
+    assert len(report.notes) == 1
+    assert "holds 2 objects" in report.notes[0]
+    assert "4 more like this" in report.notes[0]
+    assert not caplog.records
 
 
 def test_a_list_without_people_says_what_it_has(tmp_path) -> None:
@@ -373,6 +469,8 @@ def test_davis(tmp_path) -> None:
             if number < 3:
                 numbers = np.where(matte > 0, 1, 0)
                 numbers[:4] = 2
+                # nobody in view
+                numbers *= not (clip == "bear" and number == 1)
                 sources.palette(root / "Annotations/480p" / clip / f"{number:05}.png", numbers)
     data, report = brought(root, tmp_path / "out", expected="davis", every=2)
     assert [(entry.name, entry.clip, entry.frame) for entry in data.entries] == [
@@ -430,6 +528,10 @@ def test_what_is_no_source_is_refused_with_the_names_of_formats(tmp_path) -> Non
     with pytest.raises(InputError, match="no format") as caught:
         find_importer("auto", tmp_path)
     assert all(word in caught.value.hint for word in IMPORTERS)
+    save(tmp_path / "images/a.jpg", person()[0])
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(InputError, match="holds 1 pictures, but nothing that vcam knows for their mattes"):
+        find_importer("auto", tmp_path)
     with pytest.raises(UsageError, match="there is no"):
         find_importer("auto", tmp_path / "nowhere")
     with pytest.raises(UsageError, match="lmdb is no format"):

@@ -54,6 +54,13 @@ def test_what_nobody_said_a_licence_of_is_unknown(tmp_path) -> None:
     assert [entry.licence for entry in data.entries] == ["unknown", "unknown"]
 
 
+def test_a_licence_that_is_said_later_is_noted(tmp_path) -> None:
+    source = lay(tmp_path / "in", 3)
+    for licence, wanted in (("", "unknown"), ("CC0-1.0", "CC0-1.0"), ("MIT", "CC0-1.0")):
+        data, _ = brought(source, tmp_path / "out", expected="pairs", licence=licence)
+        assert [entry.licence for entry in data.entries] == [wanted] * 3
+
+
 def test_files_that_need_no_change_are_copied_and_others_made_smaller(tmp_path) -> None:
     source = lay(tmp_path / "in", 2, (400, 300))
     data, _ = brought(source, tmp_path / "whole", expected="pairs")
@@ -110,6 +117,17 @@ def test_ended_in_the_middle_it_goes_on_and_nothing_is_half(tmp_path) -> None:
         entry.name: entry.split for entry in first.entries
     }.items()
     assert sorted(path.stem for path in (tmp_path / "img").iterdir()) == sorted(f"{number}" for number in range(40))
+
+
+def test_killed_at_once_it_goes_on_as_if_nothing_had_been(tmp_path, monkeypatch) -> None:
+    # the kernel's kill: no line of the index is written for files that are there
+    with monkeypatch.context() as killed:
+        killed.setattr(importing._Index, "write", lambda self: None)
+        with pytest.raises(KeyboardInterrupt):
+            bring_in(Plan(counted(9, [], fails=6)), tmp_path, source="s")
+    assert list((tmp_path / "img").iterdir())
+    assert bring_in(Plan(counted(9, [])), tmp_path, source="s").made == 9
+    assert sorted(entry.name for entry in open_dataset(tmp_path).entries) == [f"{number}" for number in range(9)]
 
 
 def test_a_full_disk_is_told_and_what_was_done_stays(tmp_path, monkeypatch) -> None:

@@ -17,8 +17,8 @@ def lay(folder, count: int = 30, clips: int = 0):
         picture, matte = face(number)
         save(folder / f"img/{number}.png", picture)
         save(folder / f"mask/{number}.png", matte)
-    write_index(folder, [entry_of(folder, f"{number}", "train", "", "s", f"clip{number % clips}" if clips else "", number)
-                         for number in range(count)])  # fmt: skip
+    names = [f"clip{number % clips}" if clips else "" for number in range(count)]
+    write_index(folder, [entry_of(folder, f"{number}", "train", clip=clip) for number, clip in enumerate(names)])
     return open_dataset(folder)
 
 

@@ -130,6 +130,17 @@ def test_a_folder_that_is_no_data_set_says_how_it_becomes_one(tmp_path) -> None:
         assert "vcam dataset import" in caught.value.hint
 
 
+def test_pictures_without_any_matte_are_counted(tmp_path) -> None:
+    lay(tmp_path, "a", "b")
+    for path in (tmp_path / "mask").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="img holds 2 pictures, of which none has a matte"):
+        open_dataset(tmp_path)
+    (tmp_path / "mask").rmdir()
+    with pytest.raises(InputError, match="img holds 2 pictures, of which none has a matte"):
+        open_dataset(tmp_path)
+
+
 def test_two_pictures_of_one_name_are_refused(tmp_path) -> None:
     lay(tmp_path, "a")
     lay(tmp_path, "a", suffix=".png")

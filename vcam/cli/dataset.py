@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +48,8 @@ def dataset() -> None:
 )
 @click.option(
     "--licence",
+    "--license",
+    "licence",
     default=None,
     metavar="NAME",
     help="The licence of these pictures, as CC-BY-4.0. It is asked for if it is not given.",
@@ -82,6 +85,7 @@ def bring(
     SOURCE is a folder or a film in one of these formats. It can be ended at any time; the same command goes on.
 
     \b
+    vcam         another data set of vcam, with its licences and films
     pairs        img/ and mask/, images/ and masks/, NAME.jpg and NAME_mask.png, films with films of mattes
     cutouts      people cut out: PNG or WebP with alpha
     aisegment    clip_img/ and matting/
@@ -104,8 +108,8 @@ def bring(
     from vcam.errors import UsageError
 
     importer = find_importer(word, source)
-    if source.is_dir() and data.resolve() == source.resolve():
-        raise UsageError(f"{data} is the source itself", "give another folder for the data set")
+    if source.is_dir() and data.resolve().is_relative_to(source.resolve()):
+        raise UsageError(f"{data} lies in {source}, and would be brought into itself", "make the data set elsewhere")
     plan = importer.plan(source, Options(every, clips))
     if licence is None and not as_json and sys.stdin.isatty() and sys.stderr.isatty():
         licence = click.prompt("Licence of these pictures", default=UNKNOWN, err=True)
@@ -127,8 +131,8 @@ def bring(
         return
     _tell(report, importer.name, data)
     if unlicensed:
-        _say(f"the licence of {unlicensed} is unknown: --licence NAME says it when they are imported")
-    _say(f"next: vcam dataset check {data}")
+        _say(f"the licence of {unlicensed} is unknown: the same command with --licence NAME says it")
+    _say(f"next: vcam dataset check {shlex.quote(str(data))}")
 
 
 def _entries(data: Path) -> Sequence[Entry]:
@@ -198,7 +202,7 @@ def _bar(what: str, total: int | None, hidden: bool) -> Iterator[Callable[[int],
 @_json
 def check(
     data: Path, fix: bool, allow: tuple[str, ...], sheet_file: Path | None, overwrite: bool, as_json: bool
-) -> int:
+) -> None:
     """Look for what is wrong with the data set DATA.
 
     Every picture is read. Found are pictures and mattes that are broken, missing, of another shape; mattes that are
@@ -234,7 +238,8 @@ def check(
         _show_findings(verdict, data, allow)
         if sheet_file:
             _say(f"the contact sheet is {sheet_file}")
-    return 1 if wrong else 0
+    if wrong:
+        click.get_current_context().exit(1)
 
 
 def _check_target(path: Path, rule: Any) -> None:
@@ -284,14 +289,14 @@ def _show_findings(verdict: Verdict, data: Path, allowed: Sequence[str]) -> None
         if not found:
             continue
         bad = kind.wrong and word not in allowed
-        click.secho(f"{'wrong' if bad else 'note'}, {word}: {len(found)} {kind.title}", fg="red" if bad else None)
+        click.secho(f"{'wrong' if bad else 'note'}, {word}: {kind.title} ({len(found)})", fg="red" if bad else None)
         for one in found[:_MOST_LINES]:
             other = f" and {one.other}" if one.other else ""
             said = f": {one.said}" if one.said else ""
             click.echo(f"  {printable(f'{one.name}{other}{said}')}")
         if len(found) > _MOST_LINES:
             click.echo(f"  and {len(found) - _MOST_LINES} more; --json tells all")
-        click.echo(f"  try: {kind.cure.format(data=printable(str(data)))}")
+        click.echo(f"  try: {printable(kind.cure.format(data=shlex.quote(str(data))))}")
     if not verdict.wrong(allowed):
         click.secho("nothing is wrong", fg="green")
 
@@ -375,7 +380,7 @@ def show(data: Path, part: str | None, out: Path | None, overwrite: bool, as_jso
     found = open_dataset(data)
     entries = found.part(part) if part else list(found.entries)
     if not entries:
-        raise InputError(f"{data} has no picture in {part}", f"vcam dataset split {data}")
+        raise InputError(f"{data} has no picture in {part}", f"vcam dataset split {shlex.quote(str(data))}")
     rule = Overwriting(overwrite, lambda: (path for one in found.entries for path in (one.picture, one.matte)))
     if out:
         _check_target(out, rule)

@@ -14,7 +14,7 @@ import numpy as np
 
 from vcam.datasets.fingerprints import Fingerprint, fingerprint, near_pairs
 from vcam.datasets.folder import Pair, fitting_matte
-from vcam.datasets.mattes import matte_of
+from vcam.datasets.mattes import collected_warnings, matte_of
 from vcam.datasets.store import IMG, INDEX, MASK, SPLITS, Dataset, Entry, listed
 from vcam.errors import InputError, VcamError
 from vcam.images import Raw, read_raw, read_turned, write_image
@@ -34,23 +34,23 @@ class Kind:
 
 KINDS = {
     "broken": Kind("cannot be read", "export or download them again, or remove them"),
-    "missing": Kind("have no picture or no matte", "add what is missing, or remove what is left"),
-    "shape": Kind("have a matte of another shape", "make the mattes for these pictures again"),
-    "inverted": Kind("have an inverted matte: the background is 255", "vcam dataset check {data} --fix inverts them",
+    "missing": Kind("no picture or no matte", "add what is missing, or remove what is left"),
+    "shape": Kind("a matte of another shape", "make the mattes for these pictures again"),
+    "inverted": Kind("an inverted matte: the background is 255", "vcam dataset check {data} --fix inverts them",
                      mended=True),
-    "values": Kind("have a matte that is darker than 255", "vcam dataset check {data} --fix stretches them",
+    "values": Kind("a matte darker than 255", "vcam dataset check {data} --fix stretches them",
                    mended=True),
-    "empty": Kind("have an empty matte", "remove them; or --allow empty, if nobody is in these pictures"),
-    "full": Kind("have a matte that is full", "make them again; or --allow full, if a person fills these pictures"),
-    "twice": Kind("are there twice under two names", "remove one of each two"),
-    "leak": Kind("are nearly the same picture in two splits", "vcam dataset split {data} puts them into one"),
-    "split": Kind("splits are empty", "vcam dataset split {data}; it takes two pictures at least"),
-    "near": Kind("are nearly the same picture in one split", "nothing has to be done", wrong=False),
-    "smaller": Kind("have a matte smaller than the picture", "it is enlarged, and its edge is as rough", wrong=False),
-    "form": Kind("have a matte that is not grey of 8 bits", "vcam reads it; --fix writes it so for other programs",
+    "empty": Kind("an empty matte", "remove them; or --allow empty, if nobody is in these pictures"),
+    "full": Kind("a full matte", "make them again; or --allow full, if a person fills these pictures"),
+    "twice": Kind("one picture under two names", "remove one of each two"),
+    "leak": Kind("nearly the same picture in two splits", "vcam dataset split {data} puts them into one"),
+    "split": Kind("nothing to learn from, or nothing to choose by", "vcam dataset split {data}; it takes two at least"),
+    "near": Kind("nearly the same picture in one split", "nothing has to be done", wrong=False),
+    "smaller": Kind("a matte smaller than the picture", "it is enlarged, and its edge is as rough", wrong=False),
+    "form": Kind("a matte that is not grey of 8 bits", "vcam reads it; --fix writes it so for other programs",
                  wrong=False, mended=True),
-    "small": Kind("are smaller than 96 pixels", "networks look at 128 and more", wrong=False),
-    "unlisted": Kind("lie in the folder and not in the index", "vcam dataset import brings pictures in", wrong=False),
+    "small": Kind("smaller than 96 pixels", "networks look at 128 and more", wrong=False),
+    "unlisted": Kind("in the folder, and not in the index", "vcam dataset import brings pictures in", wrong=False),
 }  # fmt: skip
 """What is looked for, by its word, in the order in which it is told."""
 
@@ -105,7 +105,7 @@ def check(
     Raises `OutputError` if one cannot be written.
     """
     looks: list[Look] = []
-    with ThreadPoolExecutor(workers) as pool:
+    with collected_warnings(), ThreadPoolExecutor(workers) as pool:
         for number, look in enumerate(pool.map(_look, data.entries)):
             looks.append(look)
             progress(number + 1)
@@ -251,9 +251,10 @@ def _doubles(looks: list[Look]) -> list[Finding]:
         if other is not look and not _one_clip(other.entry, look.entry):
             same.add((other.entry.name, look.entry.name))
             found.append(Finding("twice", other.entry.name, _where(other.entry, look.entry), look.entry.name))
-    for one, two in near_pairs([look.print for look in seen if look.print is not None]):
+    prints = [look.print for look in seen if look.print is not None]
+    for one, two in near_pairs(prints, [look.entry.clip for look in seen]):
         both = seen[one].entry, seen[two].entry
-        if _one_clip(*both) or seen[one].digest == seen[two].digest:
+        if seen[one].digest == seen[two].digest:
             continue
         kind = "near" if both[0].split == both[1].split else "leak"
         found.append(Finding(kind, both[0].name, _where(*both), both[1].name))

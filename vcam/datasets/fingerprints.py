@@ -25,6 +25,9 @@ all have with up to 7 bits, and 97 of 100 with 10."""
 _LIKENESS = 0.85
 """How much two small pictures have to correlate besides; those portraits do by 0.7 at most."""
 
+_MOST_NEAR = 16
+"""For one picture and one byte: stills cut from one film, thousands of them, are all alike."""
+
 _PLAIN = 1.0
 """Levels of standard deviation below which a picture is a plane, of which nothing can be said."""
 
@@ -52,11 +55,19 @@ def _hash(small: U8) -> U8:
     return np.packbits(low.ravel() > np.median(low))
 
 
-def near_pairs(prints: Sequence[Fingerprint]) -> list[tuple[int, int]]:
-    """The numbers of every two that are nearly the same, or are in a mirror; the smaller one first, in order."""
+def near_pairs(prints: Sequence[Fingerprint], clips: Sequence[str] | None = None) -> list[tuple[int, int]]:
+    """The numbers of every two that are nearly the same, or are in a mirror; the smaller one first, in order.
+
+    clips: of each print its film, "" for none; frames of one film are not compared. Of very many that are all alike
+    each is told with some of the others only.
+    """
     if len(prints) < 2:
         return []
     count = len(prints)
+    names: dict[str, int] = {}
+    # a picture of no film is one of its own, and is not compared with itself in a mirror
+    films = np.array([names.setdefault(clip, count + len(names)) if clip else number
+                      for number, clip in enumerate(clips or [""] * count)] * 2)  # fmt: skip
     bits = np.stack([each.bits for each in prints] + [each.mirrored for each in prints])
     found: set[tuple[int, int]] = set()
     for byte in range(_LOW):
@@ -69,18 +80,20 @@ def near_pairs(prints: Sequence[Fingerprint]) -> list[tuple[int, int]]:
                     break
                 rest = members[at + 1 :]
                 apart = _BITS[bits[rest] ^ bits[one]].sum(axis=1)
-                found.update((one, two) for two in rest[apart <= NEAR].tolist() if two - one != count)
-    near = {(min(one, two % count), max(one, two % count)) for one, two in found if _alike(prints, one, two)}
-    return sorted(near)
+                near = rest[(apart <= NEAR) & (films[rest] != films[one])]
+                found.update((one, two) for two in near[:_MOST_NEAR].tolist())
+    return sorted({(min(one, two % count), max(one, two % count)) for one, two in found if _alike(prints, one, two)})
 
 
 def _alike(prints: Sequence[Fingerprint], one: int, two: int) -> bool:
-    first, second = prints[one].small, prints[two % len(prints)].small
-    if two >= len(prints):
-        second = second[:, ::-1]
-    if min(float(first.std()), float(second.std())) < _PLAIN:
-        return False
-    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1]) >= _LIKENESS
+    small = prints[two % len(prints)].small
+    first = prints[one].small.ravel().astype(np.float32)
+    second = (small[:, ::-1] if two >= len(prints) else small).ravel().astype(np.float32)
+    first -= first.mean()
+    second -= second.mean()
+    powers = float(first @ first), float(second @ second)
+    # of a plane nothing can be said
+    return min(powers) >= _PLAIN**2 * first.size and float(first @ second) >= _LIKENESS * (powers[0] * powers[1]) ** 0.5
 
 
 def groups(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:

@@ -124,11 +124,11 @@ def fitting_matte(pair: Pair, picture: U8, turn: int) -> U8:
     matte = matte_of(pair.matte, raw)
     if turn != 1 and raw.orientation == 1:
         stored = turned_samples(picture, _UNDO.get(turn, turn))
-        if not _alike(matte, picture) and _alike(matte, stored):
+        if not _same_shape(matte, picture) and _same_shape(matte, stored):
             return np.ascontiguousarray(turned_samples(matte, turn))
-        if _alike(matte, picture) and _alike(matte, stored):
+        if _same_shape(matte, picture) and _same_shape(matte, stored):
             _log.warning("%s is turned by its EXIF, %s has none: taken to be upright", pair.source, pair.matte.name)
-    if not _alike(matte, picture):
+    if not _same_shape(matte, picture):
         own, other = ("x".join(str(side) for side in each.shape[1::-1]) for each in (matte, picture))
         raise InputError(
             f"{pair.matte} is {own}, which is not the shape of {pair.source.name}, {other}",
@@ -141,11 +141,14 @@ _UNDO = {6: 8, 8: 6}
 """EXIF's orientations that undo others; each of the rest undoes itself."""
 
 
-def _alike(matte: U8, picture: U8) -> bool:
-    """Whether both have one shape, but for what rounding does to the sides of the smaller one."""
-    (high, wide), (height, width) = matte.shape[:2], picture.shape[:2]
+def _same_shape(matte: U8, picture: U8) -> bool:
+    return alike((matte.shape[1], matte.shape[0]), (picture.shape[1], picture.shape[0]))
+
+
+def alike(one: Size, two: Size) -> bool:
+    """Whether two sizes are of one shape, but for what rounding does to the sides of the smaller one."""
     # a pixel more or less on either side of the smaller one
-    return bool(abs(wide * height - high * width) <= max(height, width, high, wide))
+    return abs(one[0] * two[1] - one[1] * two[0]) <= max(*one, *two)
 
 
 def scaled(picture: U8, size: Size) -> U8:

@@ -6,7 +6,6 @@ whole. What the index has of this source is not made again.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections import deque
@@ -21,6 +20,7 @@ import cv2
 import numpy as np
 
 from vcam.datasets.importers.base import NobodyError, Plan, Sample
+from vcam.datasets.mattes import collected_warnings
 from vcam.datasets.store import (
     IMG,
     INDEX,
@@ -39,8 +39,6 @@ from vcam.files import write_error, write_whole
 from vcam.images import open_picture, write_image
 from vcam.images.samples import orientation
 from vcam.types import U8, Size
-
-_log = logging.getLogger(__name__)
 
 UNKNOWN = "unknown"
 """The licence of what nobody has said anything of."""
@@ -91,37 +89,57 @@ def bring_in(
     names = _Names(entries, source)
     index = _Index(data, entries)
     done = False
-
-    def room() -> int:
-        return 1 << 30 if limit is None else limit - report.made - report.there
-
     try:
-        made = _ahead(_wanted(plan.samples, names), lambda one: _made(one, data, size), room)
-        for number, (sample, result) in enumerate(made):
-            progress(number + 1)
-            if isinstance(result, InputError):
-                report.leave("no person" if isinstance(result, NobodyError) else "cannot be read", _said(result))
-                continue
-            if result is None:
-                report.there += 1
-                continue
-            report.made += 1
-            report.empty += not result
-            index.add(entry_of(data, sample.name, "", licence or sample.licence or UNKNOWN, source,
-                               sample.clip, sample.frame))  # fmt: skip
+        with collected_warnings() as said:
+            _run(plan, _Work(data, names, index, report, source, licence, size, limit), progress)
         done = True
     finally:
         # what went wrong is told, not that the disk is still full
         with suppress(*(() if done else (Exception,))):
             index.write()
+    if said:
+        report.notes.append(said[0] + (f" ({len(said) - 1} more like this)" if len(said) > 1 else ""))
     for why, what in plan.left.items():
         report.left.setdefault(why, []).extend(what)
     _demand(report, source)
     return report
 
 
-def _said(error: InputError) -> str:
-    return error.message
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is the same for all samples of a run."""
+
+    data: Path
+    names: _Names
+    index: _Index
+    report: Report
+    source: str
+    licence: str
+    size: int | None
+    limit: int | None
+
+    def room(self) -> int:
+        """How many more there may be."""
+        return 1 << 30 if self.limit is None else self.limit - self.report.made - self.report.there
+
+
+def _run(plan: Plan, work: _Work, progress: Callable[[int], None]) -> None:
+    report = work.report
+    made = _ahead(_wanted(plan.samples, work.names), lambda one: _made(one, work.data, work.size), work.room)
+    for number, (sample, result) in enumerate(made):
+        progress(number + 1)
+        if isinstance(result, InputError):
+            report.leave("no person" if isinstance(result, NobodyError) else "cannot be read", result.message)
+        elif result is None:
+            report.there += 1
+            work.index.licensed(sample.name, work.licence or sample.licence)
+        else:
+            report.made += 1
+            report.empty += not result
+            licence = work.licence or sample.licence or UNKNOWN
+            work.index.add(
+                entry_of(work.data, sample.name, "", licence, work.source, sample.clip, sample.frame)
+            )  # fmt: skip
 
 
 def _demand(report: Report, source: str) -> None:
@@ -148,7 +166,10 @@ def _begun(data: Path) -> dict[str, Entry]:
         raise write_error(data / IMG, error) from error
     if (data / INDEX).exists():
         return {entry.name: entry for entry in read_index(data)}
-    return {} if bare else {entry.name: entry for entry in open_dataset(data).entries}
+    entries = () if bare else open_dataset(data).entries
+    # what is written from now on is not a data set without an index, whenever this ends
+    write_index(data, entries)
+    return {entry.name: entry for entry in entries}
 
 
 class _Names:
@@ -263,6 +284,7 @@ class _Index:
     def __init__(self, data: Path, entries: dict[str, Entry]) -> None:
         self._data, self._entries = data, entries
         self._new: dict[str, Entry] = {}
+        self._changed = False
         self._due = time.monotonic() + _INDEX_EVERY
 
     def add(self, entry: Entry) -> None:
@@ -274,9 +296,16 @@ class _Index:
             took = time.monotonic() - began
             self._due = time.monotonic() + max(_INDEX_EVERY, 20 * took)
 
+    def licensed(self, name: str, licence: str) -> None:
+        """Note the licence of a picture that was there, if nobody has said any of it so far."""
+        entry = self._entries[name]
+        if licence and entry.licence in ("", UNKNOWN):
+            self._entries[name] = replace(entry, licence=licence)
+            self._changed = True
+
     def write(self) -> None:
-        """Write all of it."""
-        if not self._new:
+        """Write all of it, if there is anything new."""
+        if not self._new and not self._changed:
             return
         known = {entry.clip: entry.split for entry in self._entries.values() if entry.clip}
         keys = list(dict.fromkeys(entry.clip or entry.name for entry in self._new.values()))

@@ -100,7 +100,8 @@ def key_out(picture: U8, key: Key) -> tuple[U8, U8]:
     amount = _amount(_smooth(ycc), key)
     alpha = np.clip((key.least - amount) / (key.least - _SPILL), 0, 1)
     # a soft matte between the two; the noise of the screen and of the camera is below the ends
-    lit = np.minimum(amount, 1)[..., np.newaxis]
+    # the light itself is as the chroma has it, and none of it may be left at the edge
+    lit = np.minimum(np.maximum(amount, _amount(ycc, key)), 1)[..., np.newaxis]
     person = ycc - lit * np.array([key.luma, key.cb, key.cr], np.float32)
     # the luma of a person in the screen's light is the person's own: only where the screen shines through is it less
     person[..., 0] = ycc[..., 0] - (1 - alpha) * key.luma

@@ -13,6 +13,8 @@ Anything else is refused: a score against what is no matte would look like one.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,6 +33,26 @@ _GREY = 10
 _MOST_OBJECTS = 64
 _VOID = (224, 224, 192)
 """The colour of PASCAL VOC for pixels that nobody has decided upon, number 255."""
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """While inside, warnings of single mattes are collected and not shown: of thousands nobody reads each."""
+    said: list[str] = []
+
+    def collect(record: logging.LogRecord) -> bool:
+        if record.levelno == logging.WARNING:
+            said.append(record.getMessage())
+        return record.levelno != logging.WARNING
+
+    loggers = [_log, logging.getLogger("vcam.datasets.folder")]
+    for logger in loggers:
+        logger.addFilter(collect)
+    try:
+        yield said
+    finally:
+        for logger in loggers:
+            logger.removeFilter(collect)
 
 
 def matte_of(path: Path, raw: Raw) -> U8:

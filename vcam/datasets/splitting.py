@@ -57,7 +57,7 @@ def _fingerprint(entry: Entry) -> Fingerprint | None:
 def _together(entries: Sequence[Entry], prints: Sequence[Fingerprint | None]) -> list[int]:
     """For each entry the first one that it stays with."""
     there = [number for number, found in enumerate(prints) if found is not None]
-    near = near_pairs([found for found in prints if found is not None])
+    near = near_pairs([found for found in prints if found is not None], [entries[number].clip for number in there])
     pairs = [(there[one], there[two]) for one, two in near]
     first: dict[str, int] = {}
     for number, entry in enumerate(entries):

@@ -14,6 +14,7 @@ import csv
 import hashlib
 import io
 import math
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,9 +87,13 @@ def open_dataset(folder: Path) -> Dataset:
         entries = [entry_of(folder, name, splits[name], "", folder.name) for name in names]
         entries = _with_files(folder, entries)
     if not entries:
+        count = len(listed(folder / IMG)) if (folder / IMG).is_dir() else 0
         raise InputError(
-            f"there are no pictures with mattes in {folder}",
-            f"vcam dataset import SOURCE {folder} fills it, or lay NAME.jpg into img/ and NAME.png into mask/",
+            f"{folder / IMG} holds {count} pictures, of which none has a matte in {folder / MASK}"
+            if count and not (folder / INDEX).exists()
+            else f"there are no pictures with mattes in {folder}",
+            f"vcam dataset import SOURCE {shlex.quote(str(folder))} fills it; "
+            "or lay NAME.jpg into img/ and NAME.png into mask/",
         )
     return Dataset(folder, tuple(entries))
 
@@ -109,7 +114,7 @@ def listed(folder: Path) -> list[Path]:
     try:
         return pictures_in(folder, gifs=True)
     except OSError as error:
-        raise InputError(f"{folder} cannot be read: {error.strerror}", f"ls -ld {folder}") from error
+        raise InputError(f"{folder} cannot be read: {error.strerror}", f"ls -ld {shlex.quote(str(folder))}") from error
 
 
 def entry_of(
@@ -144,7 +149,7 @@ def read_index(folder: Path) -> list[Entry]:
         line = error.object[: error.start].count(b"\n") + 1
         raise InputError(f"{path}, line {line}: this is not UTF-8", "save the table as UTF-8") from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", f"ls -l {path}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", f"ls -l {shlex.quote(str(path))}") from error
     entries: dict[str, Entry] = {}
     clips: dict[str, tuple[str, int]] = {}
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -182,7 +187,7 @@ def _take(
         first, where = clips[clip]
         raise wrong(
             f"clip {printable(clip)} is in {split} here and in {first} on line {where}",
-            f"vcam dataset split {folder} puts each clip into one split",
+            f"vcam dataset split {shlex.quote(str(folder))} puts each clip into one split",
         )
     entries[name] = entry_of(folder, name, split, row["licence"], row["source"], clip, int(row["frame"] or 0))
 
@@ -202,7 +207,7 @@ def is_name(name: str) -> bool:
 def safe_name(words: str) -> str:
     """A name made of any words, as of a path within a source: "a/b c.jpg" becomes "a_b c.jpg". Never empty."""
     kept = "".join("_" if letter in "/\\" or printable(letter) != letter else letter for letter in words)
-    kept = kept.strip().lstrip("._").strip() or "picture"
+    kept = kept.strip().lstrip(". ") or "picture"
     if len(kept.encode()) > _LONGEST_NAME:
         # what was cut off still tells one from the other
         kept = kept.encode()[: _LONGEST_NAME - 9].decode(errors="ignore").strip()

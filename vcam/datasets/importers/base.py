@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import cv2
 import numpy as np
 
-from vcam.datasets.folder import Pair, fitting_matte
+from vcam.datasets.folder import Pair, alike, fitting_matte
 from vcam.datasets.mattes import matte_of
 from vcam.datasets.store import listed
 from vcam.errors import InputError, UsageError
@@ -138,6 +139,16 @@ def fitted(picture: U8, matte: U8) -> tuple[U8, U8]:
     return picture, matte
 
 
+def of_one_shape(picture: Path, where: Path, matte: U8) -> tuple[U8, U8]:
+    """A picture's file with its matte, in the picture's size. Raises `InputError` if they are of two shapes."""
+    colours = read_bgr(picture)
+    own, other = (matte.shape[1], matte.shape[0]), (colours.shape[1], colours.shape[0])
+    if not alike(own, other):
+        sizes = f"{where} is {own[0]}x{own[1]}, {picture.name} is {other[0]}x{other[1]}"
+        raise InputError(sizes, "download both again")
+    return fitted(colours, matte)
+
+
 def matte_of_samples(where: Path, samples: np.ndarray) -> U8:
     """A matte of numbers from no picture, (height, width[, 1]); `where` is for people. Raises `InputError`."""
     if samples.ndim == 3 and samples.shape[2] == 1:
@@ -188,7 +199,14 @@ def inside(folder: Path, name: str) -> Path | None:
 
 
 def folders_below(folder: Path, depth: int = 4) -> Iterator[Path]:
-    """A folder and those in it, in the order of their names, hidden ones and those behind links left out."""
+    """A folder and those in it, in the order of their names, hidden ones left out. Links are followed, in no circle."""
+    yield from _below(folder, depth, frozenset())
+
+
+def _below(folder: Path, depth: int, way: frozenset[str]) -> Iterator[Path]:
+    real = os.path.realpath(folder)
+    if real in way:
+        return
     yield folder
     if depth == 0:
         return
@@ -197,8 +215,7 @@ def folders_below(folder: Path, depth: int = 4) -> Iterator[Path]:
     except OSError:
         return
     for each in inner:
-        if not each.is_symlink():
-            yield from folders_below(each, depth - 1)
+        yield from _below(each, depth - 1, way | {real})
 
 
 def by_stem(folder: Path) -> dict[str, Path]:

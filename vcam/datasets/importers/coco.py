@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from vcam.datasets.folder import alike
 from vcam.datasets.importers.base import (
     NobodyError,
     Options,
     Plan,
     Read,
     Sample,
+    fitted,
     folders_below,
     inside,
     is_person,
@@ -28,9 +30,16 @@ from vcam.datasets.importers.base import (
 )
 from vcam.datasets.importers.shapes import broken, decode_runs, fill_polygons
 from vcam.errors import InputError
-from vcam.types import U8
+from vcam.images import MAX_PIXELS
+from vcam.types import U8, Size
 
 _PATTERNS = ("instances_*.json", "*.coco.json", "instances*.json")
+_OTHER_NAMES = ("annotations.json", "coco.json", "labels.json", "result.json", "train.json", "val.json", "test.json")
+"""What other programs call such a list; it has to look like one."""
+
+_WORDS = (b'"images"', b'"annotations"', b'"categories"', b'"licenses"', b'"info"')
+_HEAD = 4096
+
 _FOLDERS = ("images", "JPEGImages", "img", "data")
 
 
@@ -65,7 +74,19 @@ def _lists(source: Path) -> list[Path]:
     for folder in folders_below(source, 2):
         for pattern in _PATTERNS:
             found.update(dict.fromkeys(sorted(path for path in folder.glob(pattern) if path.is_file())))
+        found.update(dict.fromkeys(path for name in _OTHER_NAMES if _looks_like_one(path := folder / name)))
     return list(found)
+
+
+def _looks_like_one(path: Path) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            start = file.read(_HEAD)
+    except OSError:
+        return False
+    return start.lstrip().startswith(b"{") and any(word in start for word in _WORDS)
 
 
 def _samples(path: Path, root: Path, plan: Plan) -> list[Sample]:
@@ -78,7 +99,10 @@ def _samples(path: Path, root: Path, plan: Plan) -> list[Sample]:
         for each in told["annotations"]:
             if each["category_id"] in people:
                 objects.setdefault(each["image_id"], []).append(each)
-        images = [(each["id"], str(each["file_name"]), each.get("license")) for each in told["images"]]
+        images = [
+            (each["id"], str(each["file_name"]), each.get("license"), _size(each.get("width"), each.get("height")))
+            for each in told["images"]
+        ]
     except (KeyError, TypeError, AttributeError) as error:
         missing = f"it has no {error}" if isinstance(error, KeyError) else "its parts are not COCO's"
         raise InputError(f"{path} is no list of instances: {missing}", "give instances_*.json") from error
@@ -87,7 +111,7 @@ def _samples(path: Path, root: Path, plan: Plan) -> list[Sample]:
     prefix = f"{path.parent.name}/" if path.name.startswith("_") and path.parent != root else ""
     where = _finder(path, root)
     samples = []
-    for number, name, licence in images:
+    for number, name, licence, size in images:
         if number not in objects:
             plan.leave("no person", name)
         elif (picture := where(name)) is None:
@@ -96,7 +120,7 @@ def _samples(path: Path, root: Path, plan: Plan) -> list[Sample]:
             samples.append(
                 Sample(
                     prefix + Path(name).with_suffix("").as_posix(),
-                    _reader(picture, objects[number], f"{name} in {path.name}"),
+                    _reader(picture, objects[number], f"{name} in {path.name}", size),
                     picture,
                     licence=licences.get(licence, ""),
                 )
@@ -128,10 +152,22 @@ def _finder(path: Path, root: Path) -> Any:
     return find
 
 
-def _reader(picture: Path, objects: list[dict[str, Any]], where: str) -> Read:
+def _size(width: Any, height: Any) -> Size | None:
+    """What a list says of a picture, if it does."""
+    given = isinstance(width, int) and isinstance(height, int) and 0 < width * height <= MAX_PIXELS
+    return (width, height) if given else None
+
+
+def _reader(picture: Path, objects: list[dict[str, Any]], where: str, size: Size | None) -> Read:
     def read() -> tuple[U8, U8]:
         colours = read_bgr(picture)
-        matte = np.zeros(colours.shape[:2], np.uint8)
+        height, width = colours.shape[:2]
+        own = size or (width, height)
+        if not alike(own, (width, height)):
+            raise InputError(
+                f"{picture} is {width}x{height}, its annotation is for {own[0]}x{own[1]}", "download both again"
+            )
+        matte = np.zeros((own[1], own[0]), np.uint8)
         for each in objects:
             try:
                 shape = each["segmentation"]
@@ -146,6 +182,6 @@ def _reader(picture: Path, objects: list[dict[str, Any]], where: str) -> Read:
                 raise broken(where, error) from error
         if not matte.any():
             raise NobodyError(where)
-        return colours, matte
+        return fitted(colours, matte)
 
     return read

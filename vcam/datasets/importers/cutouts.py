@@ -17,6 +17,9 @@ from vcam.errors import InputError, UsageError, VcamError
 from vcam.images import open_picture, read_rgba
 from vcam.types import U8
 
+_LOOKED_AT = 5
+"""Pictures; the first may be a preview."""
+
 
 class Cutouts:
     """A folder, with others in it, of pictures with alpha; or one such picture."""
@@ -25,10 +28,9 @@ class Cutouts:
     title = "people cut out: PNG or WebP pictures with alpha, in folders of any depth"
 
     def recognises(self, source: Path) -> bool:
-        """Whether the first picture found has an alpha."""
+        """Whether one of the first pictures found has an alpha."""
         try:
-            first = next(iter(_files(source)), None)
-            return first is not None and _has_alpha(first)
+            return any(_has_alpha(path) for path in _files(source)[:_LOOKED_AT])
         except VcamError:
             return False
 

@@ -21,13 +21,12 @@ from vcam.datasets.importers.base import (
     Read,
     Sample,
     by_stem,
-    file_pair,
-    fitted,
     folders_below,
     is_person,
     listing,
-    read_bgr,
+    of_one_shape,
     read_json,
+    white,
 )
 from vcam.datasets.store import listed
 from vcam.errors import InputError, UsageError
@@ -58,7 +57,7 @@ class Davis:
         plan = Plan((), notes=["DAVIS does not say which objects are persons: all of them are taken"])
         pictures, mattes = found
         samples = [
-            Sample(f"{clip}-{stem}", file_pair(picture, matte), picture, clip, _number(stem))
+            Sample(f"{clip}-{stem}", _reader(picture, matte, None), picture, clip, _number(stem))
             for clip, stem, picture, matte in _frames(pictures, mattes, plan)
         ]
         if not samples:
@@ -149,17 +148,23 @@ def _people(path: Path) -> dict[str, tuple[int, ...]]:
         ) from error
 
 
-def _reader(picture: Path, matte: Path, numbers: tuple[int, ...]) -> Read:
+def _reader(picture: Path, matte: Path, numbers: tuple[int, ...] | None) -> Read:
+    """numbers: of the objects that are people, None for all of them."""
+
     def read() -> tuple[U8, U8]:
         try:
             raw = read_raw(matte)
         except UsageError as error:
             raise InputError(error.message, error.hint) from error
-        if raw.samples.ndim != 2:
+        samples = raw.samples
+        if numbers is None:
+            people = white((samples if samples.ndim == 2 else samples.max(axis=2)) > 0)
+        elif samples.ndim == 2:
+            people = white(np.isin(samples, numbers))
+        else:
             raise InputError(f"{matte} has no numbers of objects, but colours", "download it again")
-        people = np.isin(raw.samples, numbers).astype(np.uint8) * np.uint8(255)
         if not people.any():
             raise NobodyError(matte)
-        return fitted(read_bgr(picture), people)
+        return of_one_shape(picture, matte, people)
 
     return read

@@ -26,8 +26,8 @@ from vcam.types import U8
 _LOOKED_AT = 5
 """Frames that the screen is looked for in."""
 
-_FULL = 0.97
-"""The share of a border that a screen has which fills the picture."""
+_FULL = 0.85
+"""The share of a border that a screen has which fills the picture, before somebody's hair."""
 
 
 class Keyed:

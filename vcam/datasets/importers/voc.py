@@ -3,6 +3,7 @@
     JPEGImages/2007_000032.jpg
     SegmentationClass/2007_000032.png     numbers of classes with a palette: 15 is person, 255 is undecided
     ImageSets/Segmentation/*.txt          not needed
+    labelmap.txt                          of other programs: name:red,green,blue::, where colours are other ones
 
 What is undecided, a rim around every object, goes to whatever is nearest.
 """
@@ -21,10 +22,10 @@ from vcam.datasets.importers.base import (
     Read,
     Sample,
     by_stem,
-    fitted,
     folders_below,
+    is_person,
     listing,
-    read_bgr,
+    of_one_shape,
     white,
 )
 from vcam.datasets.store import listed
@@ -36,7 +37,7 @@ PERSON, VOID = 15, 255
 _COLOURS = {PERSON: (192, 128, 128), VOID: (224, 224, 192)}
 """VOC's own colours, RGB, of those numbers; for programs that have lost the palette."""
 
-_CLASSES = ("SegmentationClass", "SegmentationClassAug")
+_CLASSES = ("SegmentationClass", "SegmentationClassAug", "SegmentationClassPNG")
 
 
 class PascalVoc:
@@ -55,6 +56,7 @@ class PascalVoc:
         samples = []
         for root in _roots(source):
             pictures = by_stem(root / "JPEGImages")
+            colours = _labels(root / "labelmap.txt")
             prefix = "" if root == source else f"{root.name}_"
             for name in _CLASSES:
                 if not (root / name).is_dir():
@@ -62,7 +64,7 @@ class PascalVoc:
                 for matte in listed(root / name):
                     if matte.stem in pictures:
                         picture = pictures[matte.stem]
-                        samples.append(Sample(f"{prefix}{matte.stem}", _reader(picture, matte), picture))
+                        samples.append(Sample(f"{prefix}{matte.stem}", _reader(picture, matte, colours), picture))
                     else:
                         plan.leave("no picture", str(matte.relative_to(source)))
                 break
@@ -83,18 +85,51 @@ def _roots(source: Path) -> list[Path]:
     ]
 
 
-def _reader(picture: Path, matte: Path) -> Read:
+def _labels(path: Path) -> list[tuple[int, int, int]] | None:
+    """The colours, RGB, of classes that are people, None where no file says them. Raises `InputError`."""
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    found = []
+    for number, line in enumerate(lines, 1):
+        name, _, rest = line.partition(":")
+        if line.startswith("#") or not is_person(name):
+            continue
+        try:
+            red, green, blue = (int(level) for level in rest.split(":")[0].split(","))
+        except ValueError as error:
+            raise InputError(f"{path}, line {number}: there is no colour", "write name:red,green,blue::") from error
+        found.append((red, green, blue))
+    return found
+
+
+def _reader(picture: Path, matte: Path, colours: list[tuple[int, int, int]] | None) -> Read:
     def read() -> tuple[U8, U8]:
         try:
             raw = read_raw(matte)
         except UsageError as error:
             raise InputError(error.message, error.hint) from error
-        person = _person(matte, raw)
+        person = _person(matte, raw) if colours is None else _of_colours(matte, raw, colours)
         if not person.any():
             raise NobodyError(matte)
-        return fitted(read_bgr(picture), np.ascontiguousarray(turned_samples(person, raw.orientation)))
+        return of_one_shape(picture, matte, np.ascontiguousarray(turned_samples(person, raw.orientation)))
 
     return read
+
+
+def _of_colours(path: Path, raw: Raw, colours: list[tuple[int, int, int]]) -> U8:
+    samples = raw.samples
+    if samples.ndim == 2:
+        if raw.palette is None:
+            raise InputError(f"{path} has no colours, as labelmap.txt says it has", "export it again")
+        entries = np.zeros((256, 3), np.uint8)
+        entries[: len(raw.palette)] = raw.palette[:256]
+        samples = entries[samples]
+    person = np.zeros(samples.shape[:2], np.bool_)
+    for colour in colours:
+        person |= np.all(samples == np.array(colour), axis=2)
+    return white(person)
 
 
 def _person(path: Path, raw: Raw) -> U8:
