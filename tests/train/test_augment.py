@@ -59,11 +59,20 @@ def test_heads_are_mostly_in_the_crop(monkeypatch):
 
 def test_shapes_of_frames_are_those_of_cameras():
     generator = chance()
-    found = [augment.frame_aspect(generator) for _ in range(300)]
-    assert min(found) >= 3 / 4
-    assert max(found) <= 16 / 9 + 1e-9
-    assert 0.3 < np.mean(np.isclose(found, 16 / 9)) < 0.6
-    assert min(found) < 0.9
+    square, wide = ([augment.frame_aspect(generator, shape) for _ in range(300)] for shape in ((256, 256), (144, 256)))
+    for found in (square, wide):
+        assert max(found) <= 16 / 9 + 1e-9
+        assert 0.3 < np.mean(np.isclose(found, 16 / 9)) < 0.6
+    assert 3 / 4 <= min(square) < 0.9
+    assert 1 - 1e-9 <= min(wide) < 1.1
+
+
+def test_a_portrait_is_not_cut_to_a_strip(monkeypatch):
+    monkeypatch.setattr(augment, "frame_aspect", lambda chance, shape: 16 / 9)
+    for shape, widest in (((256, 256), 1.5 * 0.75), ((144, 256), 4 / 3)):
+        matrix = augment.cropped(chance(), (300, 400), shape)
+        across, down = (side / math.hypot(*row[:2]) for side, row in zip(shape[::-1], matrix, strict=True))
+        assert across / down == pytest.approx(widest)
 
 
 @pytest.mark.parametrize("scale", [1.3, 0.7, 0.4, 0.2])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
@@ -88,6 +89,11 @@ def test_edges_are_where_the_matte_is_steep():
 def test_neither_the_pictures_border_nor_a_gentle_slope_is_an_edge():
     assert losses.edges(flat(1, side=6)).sum() == 0
     assert losses.edges(torch.linspace(0, 1, 12).expand(1, 1, 12, 12)).sum() == 0
+
+
+def test_soft_edges_are_edges():
+    soft = torch.from_numpy(cv2.GaussianBlur(step(32)[0, 0].numpy(), (0, 0), 2.5))[None, None]
+    assert losses.edges(soft, reach=0)[0, 0, 16].nonzero().flatten().tolist() == [14, 15, 16, 17]
 
 
 def test_boundary_without_a_head_looks_at_the_edge_alone():

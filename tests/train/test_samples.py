@@ -168,6 +168,15 @@ def test_a_picture_that_breaks_later_does_no_harm(make, tmp_path, monkeypatch):
     assert list(samples.broken) == [path]
 
 
+def test_a_strip_that_cannot_be_turned_is_left_out(make, tmp_path):
+    samples = make(2)
+    for path in tmp_path.glob("data-2/*/01.png"):
+        cv2.imwrite(str(path), np.zeros((1, 1 << 15), np.uint8))
+    batches(samples, 0, 0)
+    (reason,) = samples.broken.values()
+    assert "is a strip, 32768x1" in reason
+
+
 def test_a_missing_matte_is_a_broken_picture(make, tmp_path):
     samples = make(3, augment=False)
     (tmp_path / "data-3/mask/00.png").unlink()

@@ -28,11 +28,15 @@ _TURN = math.radians(7)
 """Standard deviation of how far pictures are turned."""
 
 
-def frame_aspect(chance: Chance) -> float:
-    """Width by height of a frame, as cameras have it: two of three usual, the others anything between."""
+def frame_aspect(chance: Chance, shape: tuple[int, int]) -> float:
+    """Width by height of a frame, as cameras have it: two of three usual, the others anything between.
+
+    shape: height and width of the network's picture. One that is wide is shown wide frames alone.
+    """
     if chance.random() < 2 / 3:
         return float(chance.choice(_USUAL))
-    return math.exp(chance.uniform(math.log(NARROWEST), math.log(WIDEST)))
+    narrowest = max(NARROWEST, 9 / 16 * shape[1] / shape[0])
+    return math.exp(chance.uniform(math.log(narrowest), math.log(max(WIDEST, narrowest))))
 
 
 def turn(chance: Chance) -> float:
@@ -60,7 +64,7 @@ def cropped(
     """
     width, height = size
     # a strip of a portrait would be all forehead
-    aspect = min(frame_aspect(chance), 1.5 * width / height)
+    aspect = min(frame_aspect(chance, shape), max(1.5 * width / height, 3 / 4 * shape[1] / shape[0]))
     across = min(width, aspect * height) * chance.uniform(0.6, 1) ** 0.5
     down = across / aspect
     left, top = chance.uniform(0, 1) * (width - across), chance.uniform(0, 1) * (height - down)

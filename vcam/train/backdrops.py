@@ -181,7 +181,7 @@ def made_up(chance: Chance, shape: tuple[int, int]) -> U8:
 def room(chance: Chance, picture: U8, shape: tuple[int, int]) -> U8:
     """A part of a picture of a room, as a camera of another place and focus sees it: BGR of `shape` (height, width)."""
     height, width = picture.shape[:2]
-    aspect = frame_aspect(chance)
+    aspect = frame_aspect(chance, shape)
     across = min(width, aspect * height) * chance.uniform(0.4, 1) ** 0.5
     down = across / aspect
     centre = (across / 2 + chance.random() * (width - across), down / 2 + chance.random() * (height - down))
@@ -203,7 +203,7 @@ def peopled(backdrop: U8, first: CutOut, others: list[CutOut], chance: Chance) -
     The first stands before the others. All are lit in part as the room is, and its light falls round their edges.
     """
     shape = (backdrop.shape[0], backdrop.shape[1])
-    aspect = frame_aspect(chance)
+    aspect = frame_aspect(chance, shape)
     if first.left and first.right:
         # so near that both sides are cut, but not nearer still
         aspect = min(aspect, 1.2 * (first.box[2] - first.box[0]) / (first.box[3] - first.box[1]))

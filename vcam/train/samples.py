@@ -174,7 +174,8 @@ class Samples(Dataset[Sample]):
         raise InputError("none of the pictures can be read", broken[0][1])
 
     def _pair(self, entry: Entry) -> _Kept:
-        return _Kept(*read_entry(entry, self._side))
+        picture, matte = read_entry(entry, self._side)
+        return _Kept(_no_strip(entry.picture, picture), matte)
 
     def _backdrop(self, path: Path) -> U8:
         """Raises `InputError` or `UsageError`."""
@@ -183,7 +184,7 @@ class Samples(Dataset[Sample]):
             picture, _ = read_turned(path, self._side)
             scale = min(1.0, self._side / min(picture.shape[:2]))
             size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-            return _Kept(scaled(picture, size), np.zeros((1, 1), np.uint8))
+            return _Kept(_no_strip(path, scaled(picture, size)), np.zeros((1, 1), np.uint8))
 
         return self._keeping(path, read).picture
 
@@ -204,6 +205,13 @@ class Samples(Dataset[Sample]):
         while self._bytes > KEPT // self.share and len(self._kept) > 1:
             self._bytes -= self._kept.popitem(last=False)[1].bytes
         return found
+
+
+def _no_strip(path: Path, picture: U8) -> U8:
+    """The picture; raises `InputError` for one with a side that OpenCV cannot warp, 2^15 and more."""
+    if max(picture.shape) >= 1 << 15:
+        raise InputError(f"{path} is a strip, {picture.shape[1]}x{picture.shape[0]}", "cut it to what shows people")
+    return picture
 
 
 def _companions(chance: Chance) -> int:
