@@ -94,6 +94,11 @@ def test_a_frozen_encoder_stays_as_it_is_and_the_rest_learns(name):
     freeze(net, False)
     assert all(each.requires_grad for each in net.parameters())
     assert all(each.training for each in net.modules())
+    freeze(net, False, settled=True)
+    norms = [each for each in net.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    assert norms
+    assert not any(each.training for each in norms)
+    assert all(each.requires_grad for each in net.parameters())
 
 
 def test_scores_are_those_of_vcam_eval():

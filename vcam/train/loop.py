@@ -211,7 +211,7 @@ class Training:
         """Freeze or thaw the encoder as it is due."""
         frozen = done < self.recipe.freeze
         if frozen != self._frozen:
-            freeze(self.raw, frozen)
+            freeze(self.raw, frozen, settled=bool(self.recipe.start))
             # gradients are exchanged of what has some: the wrapping is made anew
             self.net = self.fabric.setup_module(self.fed)
             if self._frozen:
