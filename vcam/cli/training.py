@@ -371,7 +371,8 @@ def _table(outcome: Outcome, out: str) -> None:
         if scores:
             table.add_row(what, *(f"{100 * score:.2f}" for score in scores))
     Console().print(table)
-    if outcome.seconds:
+    quiet = click.get_current_context().find_root().params.get("quiet", False)
+    if outcome.seconds and not quiet:
         minutes = outcome.seconds / 60
         click.echo(f"vcam: {outcome.epochs:.1f} epochs of {outcome.pictures} pictures in {minutes:.1f} minutes, "
                    f"{outcome.per_second:.0f} pictures a second, {100 * outcome.waited:.1f} % of the time waiting for "
