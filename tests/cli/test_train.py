@@ -117,11 +117,11 @@ def test_the_list_has_what_one_chooses_by():
 def test_options_become_a_recipe():
     made = recipe_of(wishes(
         network="portrait-net", loss=("boundary=0.5", "dice"), option=("width=0.5", "act=relu6"), size="128x64",
-        start="a.pt", epochs=3,
+        start=Path("a.pt"), epochs=3,
     ))  # fmt: skip
     assert made.losses == {"boundary": 0.5, "dice": 1.0}
     assert made.options == {"norm": True, "width": 0.5, "act": "relu6"}
-    assert (made.size, made.epochs, made.minutes, made.rate) == ((128, 64), 3, 0.0, 0.0003)
+    assert (made.size, made.epochs, made.minutes, made.rate) == ((128, 64), 3, 0.0, 0.0001)
     assert made.start == os.path.abspath("a.pt")
     assert made.data == os.path.abspath("set")
     made = recipe_of(wishes(network="portrait-net", loss=("boundary",)))
@@ -130,7 +130,7 @@ def test_options_become_a_recipe():
     assert recipe_of(wishes(network="selfie", prior=True)).options["channels"] == 4
     assert recipe_of(wishes(network="selfie", teacher="x")).losses["distillation"] == 1.0
     assert recipe_of(wishes(network="selfie")).precision == "float32"
-    assert recipe_of(wishes(network="mobile-unet", encoder="a.pt")).freeze == pytest.approx(1 / 3)
+    assert recipe_of(wishes(network="mobile-unet", encoder=Path("a.pt"))).freeze == pytest.approx(1 / 3)
 
 
 def test_a_recipe_is_made_again_with_what_is_given_beside_it(tmp_path):
@@ -177,7 +177,7 @@ def test_without_the_extra_the_cure_is_told(tmp_path):
 
 # programs
 
-TINY = ("--network", "mobile-unet-v3-half", "--size", "64x64", "--batch", 4, "--workers", 1, "--seed", 3)
+TINY = ("--network", "mobile-unet-v3-half", "--size", "64x64", "--batch", 8, "--workers", 1, "--seed", 3)
 
 
 def weights(run: Path):
@@ -192,7 +192,7 @@ def weights(run: Path):
 def test_a_training_that_was_killed_goes_on_to_the_same_weights(tmp_path, data):
     import torch
 
-    # 40 of the epochs to a round: it is killed after the first, at any step
+    # 40 epochs of one step to a round: it is killed after the first, at any step
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     done = vcam("train", data, *TINY, "--epochs", 50, "--out", whole)
     assert done.returncode == 0, done.stderr

@@ -117,6 +117,13 @@ def test_ctrl_c_keeps_the_best_and_the_rest_of_the_training(tmp_path, data, monk
     assert Session(recipe(data), tmp_path / "run", resume=True).run().epochs == 3
 
 
+def test_it_ends_early_where_nothing_improves(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(loop, "ROUND", 8)
+    outcome = train(tmp_path / "run", recipe(data, network="selfie", epochs=30, patience=4, rate=1e-8, average=0.0))
+    assert outcome.ended
+    assert outcome.epochs == outcome.best_epoch + 4 < 30
+
+
 def test_a_loss_that_is_no_number_names_the_pictures_and_keeps_the_best(tmp_path, data, monkeypatch):
     monkeypatch.setattr(loop, "ROUND", 8)
     session = Session(recipe(data), tmp_path / "run")

@@ -13,15 +13,20 @@ torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
 
 from tests.train.helpers import parameters
 from tests.train.sets import recipe
+from vcam.assets import asset
+from vcam.datasets.store import Entry
 from vcam.errors import InputError, UsageError
 from vcam.measure.metrics import miou
 from vcam.train.curves import write_csv, write_curves
 from vcam.train.fed import Fed
+from vcam.train.losses import cross_entropy
 from vcam.train.nets.registry import ARCHITECTURES, architecture
 from vcam.train.recipe import read_recipe, write_recipe
 from vcam.train.runs import values_of
+from vcam.train.samples import Samples
 from vcam.train.schedule import Average, Progress, cosine, encoder_parts, freeze, warm
 from vcam.train.scoring import Scores, baseline, mean_mask
+from vcam.train.start import begin_with, tempered
 from vcam.train.stream import Endless
 from vcam.train.worst import EXTRA, MISSED, sheet
 
@@ -89,6 +94,11 @@ def test_a_frozen_encoder_stays_as_it_is_and_the_rest_learns(name):
     freeze(net, False)
     assert all(each.requires_grad for each in net.parameters())
     assert all(each.training for each in net.modules())
+    freeze(net, False, settled=True)
+    norms = [each for each in net.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    assert norms
+    assert not any(each.training for each in norms)
+    assert all(each.requires_grad for each in net.parameters())
 
 
 def test_scores_are_those_of_vcam_eval():
@@ -185,3 +195,40 @@ def test_the_sheet_of_the_worst_shows_what_is_missed_and_what_is_too_much():
         share = (np.abs(rgb - tint) <= 2).all(2).sum() / (5 * 190 * 190)
         assert share == pytest.approx(0.25, abs=0.02)
     assert sheet([]).size
+
+
+def test_a_network_that_is_too_sure_is_tempered_and_finds_the_same():
+    kind = architecture("selfie")
+    net = kind.build(norm=True, size=(64, 64))
+    fed = Fed(net, kind).train()
+    matte = torch.zeros(4, 1, 64, 64)
+    matte[:, :, 20:, 20:44] = 1
+    batch = {"picture": (0.2 + 0.5 * matte).expand(4, 3, 64, 64) + 0.1 * torch.rand(4, 3, 64, 64), "matte": matte}
+    with torch.no_grad():
+        net.segment.weight.mul_(4000)
+        net.segment.bias.mul_(4000)
+        before = fed.eval()(batch["picture"])
+        fed.train()
+        by = tempered(fed, batch)
+        assert fed.training
+        after = fed.eval()(batch["picture"])
+    assert by > 1
+    assert torch.allclose(after, before / by, rtol=1e-3, atol=1e-4)
+    with torch.no_grad():
+        assert float(cross_entropy(after, matte)) < float(cross_entropy(before, matte))
+
+
+@pytest.mark.parametrize("name", ["mobile-unet", "mobile-unet-v3", "portrait-net-video"])
+def test_an_encoder_takes_the_weights_of_another_network(name, tmp_path):
+    kind = architecture(name)
+    other = kind.build(norm=True)
+    torch.save(other.state_dict(), tmp_path / "whole.pt")
+    torch.save(other.encoder.state_dict(), tmp_path / "encoder.pt")
+    net = kind.build(norm=True)
+    made = recipe(tmp_path, network=name, encoder=str(tmp_path / "encoder.pt"))
+    begin_with(made, net, Samples([Entry("a", asset("astronaut.png"), asset("astronaut.png"), "train", "", "", "", 0)],
+               (64, 64), augment=False, backdrops=[], prior=True, texture=False, seed=0))  # fmt: skip
+    first = dict(other.encoder.named_parameters())
+    weights = {part: each for part, each in net.encoder.named_parameters() if part.endswith("conv.weight")}
+    assert weights
+    assert all(torch.equal(each, first[part]) for part, each in weights.items())

@@ -96,7 +96,7 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
          help="Train for so long.  [default: 10, unless --epochs is given]")  # fmt: skip
 @_option("--batch", type=click.IntRange(2), metavar="N", help="Pictures a step, of each process.  [default: 8]")
 @_option("--rate", type=float, metavar="NUMBER",
-         help="Rate of learning.  [default: 0.002; 0.0003 with --from]")  # fmt: skip
+         help="Rate of learning.  [default: 0.002; 0.0001 with --from]")  # fmt: skip
 @_option("--schedule", type=click.Choice(["cosine", "plateau"]),
          help="cosine: the rate falls to nothing until the end. plateau: it falls where nothing improves any more.  "
          "[default: cosine]")  # fmt: skip
@@ -107,7 +107,7 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
          help="A network that vcam runs, whose answers are learnt as well; adds the loss distillation.")  # fmt: skip
 @_option("--prior/--no-prior", help="Give it the mask of the frame before as a fourth channel.  [default: no-prior]")
 @_option("--from", "start", type=Named(), metavar="FILE", shell_complete=complete.files,
-         help="Begin with these weights: a .tflite, .onnx or .pt file, or the best.pt of a run.")  # fmt: skip
+         help="Begin with these weights: a .tflite, .onnx or .pt file, or another run.")  # fmt: skip
 @_option("--encoder", type=Named(), metavar="FILE", shell_complete=complete.files,
          help="Begin with weights of the encoder alone, such as those learnt on ImageNet.")  # fmt: skip
 @_option("--freeze", type=click.FloatRange(0, 1), metavar="SHARE",

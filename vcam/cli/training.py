@@ -146,7 +146,9 @@ def _converted(wishes: Wishes) -> dict[str, Any]:
         given["size"] = parse_size(given["size"])
     for name in ("start", "encoder"):
         if name in given:
-            given[name] = os.path.abspath(given[name])
+            # the folder of a run stands for its best
+            best = given[name] / "best.pt"
+            given[name] = os.path.abspath(best if best.exists() else given[name])
     if given.get("backdrops", "none") != "none":
         from vcam.folders import expand
 
@@ -321,6 +323,8 @@ class _Bar:
             self._miou = f", mIoU {100 * figures['val_miou']:.1f} (best {100 * figures['best']:.1f})"
             if self._plain:
                 words = f"epoch {figures['epoch']:g}: loss {figures['loss']:.4f}{self._miou}, {_speed(figures)}"
+                if not figures["steps"]:
+                    words = f"begins with an mIoU of {100 * figures['val_miou']:.1f}"
                 click.echo(f"vcam: {words}", err=True)
         now = time.monotonic()
         if now - self._last >= _STEP_S:
@@ -367,7 +371,8 @@ def _table(outcome: Outcome, out: str) -> None:
         if scores:
             table.add_row(what, *(f"{100 * score:.2f}" for score in scores))
     Console().print(table)
-    if outcome.seconds:
+    quiet = click.get_current_context().find_root().params.get("quiet", False)
+    if outcome.seconds and not quiet:
         minutes = outcome.seconds / 60
         click.echo(f"vcam: {outcome.epochs:.1f} epochs of {outcome.pictures} pictures in {minutes:.1f} minutes, "
                    f"{outcome.per_second:.0f} pictures a second, {100 * outcome.waited:.1f} % of the time waiting for "

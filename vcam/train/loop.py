@@ -160,6 +160,9 @@ class Training:
         self.stream = self._open((self.epoch, self.batch))
         try:
             return self._run()
+        except OutputError:
+            # it was tried just now
+            raise
         except VcamError:
             self._keep_best()
             raise
@@ -208,7 +211,7 @@ class Training:
         """Freeze or thaw the encoder as it is due."""
         frozen = done < self.recipe.freeze
         if frozen != self._frozen:
-            freeze(self.raw, frozen)
+            freeze(self.raw, frozen, settled=bool(self.recipe.start))
             # gradients are exchanged of what has some: the wrapping is made anew
             self.net = self.fabric.setup_module(self.fed)
             if self._frozen:
@@ -369,11 +372,15 @@ def _is_buffer(net: nn.Module, name: str) -> bool:
     return name in dict(net.named_buffers())
 
 
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc", "could not create a memory")
+"""What PyTorch, and oneDNN within it, say where memory does not suffice."""
+
+
 def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     said = str(error)
-    return "can't allocate memory" in said or "not enough memory" in said or "out of memory" in said
+    return any(words in said for words in _NO_MEMORY)
 
 
 def _chance(device: torch.device) -> list[Tensor]:

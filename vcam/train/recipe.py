@@ -28,7 +28,7 @@ Precision: TypeAlias = Literal["float32", "bf16"]
 Schedule: TypeAlias = Literal["cosine", "plateau"]
 """cosine: the rate falls to nothing along a cosine. plateau: it is divided by three where nothing improves any more."""
 
-FROM_SCRATCH, FROM_WEIGHTS = 2e-3, 3e-4
+FROM_SCRATCH, FROM_WEIGHTS = 2e-3, 1e-4
 """Rates of learning: a network that knows something forgets it with more."""
 
 WIDE = 500_000

@@ -96,9 +96,17 @@ def encoder_parts(net: nn.Module) -> list[nn.Module]:
     return [getattr(net, name) for name in names if hasattr(net, name)]
 
 
-def freeze(net: nn.Module, frozen: bool) -> None:
-    """Put a network into training mode, its encoder as it stays: no gradients, and norms as they were learnt."""
+def freeze(net: nn.Module, frozen: bool, *, settled: bool = False) -> None:
+    """Put a network into training mode, its encoder as it stays: no gradients, and norms as they were learnt.
+
+    settled: all norms keep their statistics. Those of augmented pictures, eight at a time, are not those of the
+    pictures that it will see, and a network that knows something already is worse off with them at once.
+    """
     net.train()
+    if settled:
+        for each in net.modules():
+            if isinstance(each, nn.BatchNorm2d):
+                each.eval()
     for part in encoder_parts(net):
         part.requires_grad_(not frozen)
         if frozen:

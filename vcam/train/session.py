@@ -25,20 +25,18 @@ from vcam.train.curves import write_csv, write_curves
 from vcam.train.fed import Fed
 from vcam.train.loop import Tell, Training
 from vcam.train.losses import Loss, person_logit
-from vcam.train.norms import calibrate
 from vcam.train.processes import open_fabric
 from vcam.train.recipe import Recipe, versions, write_recipe
 from vcam.train.runs import read_state
 from vcam.train.samples import Samples, loader
 from vcam.train.scoring import Scores, baseline, mean_mask
+from vcam.train.start import begin_with
 from vcam.train.stream import Held, Stream
-from vcam.train.weights import load
 from vcam.train.worst import write_worst
 
 LOOKED_AT = 256
 """Mattes of the training that are looked at before it begins."""
 
-_CALIBRATED = 32
 NO_BACKDROPS = "none"
 
 
@@ -89,7 +87,7 @@ class Session:
         torch.manual_seed(recipe.seed)
         net = _built(recipe)
         if not resume:
-            _begin_with(recipe, net, self.train)
+            begin_with(recipe, net, self.train)
         torch.manual_seed(recipe.seed + 1 + rank)
         self.teacher = _teacher(recipe, net)
         self.held = Held(self.val, recipe.batch, recipe.workers, rank=rank, world=world)
@@ -241,26 +239,6 @@ def _built(recipe: Recipe) -> nn.Module:
             f"{recipe.network} cannot be built: {printable(str(error))}", f"its options are {', '.join(names)}"
         ) from error
     return net
-
-
-def _begin_with(recipe: Recipe, net: nn.Module, samples: Samples) -> None:
-    """Put weights into it that others have learnt."""
-    if recipe.encoder:
-        encoder = getattr(net, "encoder", None)
-        if not isinstance(encoder, nn.Module):
-            raise UsageError(f"{recipe.network} has no encoder that others train", "give --from for the whole network")
-        load(encoder, Path(recipe.encoder), sample=torch.zeros(1, int(net.channels), 64, 64), whole=False)
-    elif recipe.start:
-        load(net, Path(recipe.start))
-    else:
-        return
-    norms = [each for each in net.modules() if isinstance(each, nn.BatchNorm2d)]
-    # folded into the weights, they do nothing yet: they get what the pictures have there
-    if norms and all(not each.running_mean.any() for each in norms):
-        order = [(0, place % len(samples)) for place in range(min(_CALIBRATED, len(samples)))]
-        (batch,) = loader(samples, len(order), 0, shuffle=False, order=order)
-        fed = Fed(net, recipe.kind)
-        calibrate(net, fed.given(batch["picture"], batch.get("prior")))
 
 
 class _AsItBegan:
