@@ -27,7 +27,8 @@ NEED = 8
 SURE, GUARD = 0.03, 13
 """The probability of a person up to which the room is learnt, if it is so for so many pixels of the map around."""
 CLOSE = 3
-"""So many pixels around are enough where somebody was seen a moment ago: what was behind her has become free.
+"""So many pixels around are enough where somebody was seen a moment ago, and while she moves: what was behind her has
+become free, and does not move with her.
 
 A shoulder that the network misses lies as close to her as the wall does, and stays there for as long as she sits."""
 SEEN, TOUCH = 0.5, 2
@@ -65,6 +66,7 @@ class RoomMemory:
         self._layers = Layers(picture_size(size), full_range=full_range, need=NEED)
         self._layers.begin(self._room)
         self._behind = np.zeros(self._layers.known.shape, np.uint8)
+        self._outline: tuple[Box, U8] | None = None
         self._small = Frame.allocate(*picture_size(size))
         self._small.full_range = full_range
         self._reducers = Reducer(), Reducer(), Reducer()
@@ -175,11 +177,20 @@ class RoomMemory:
         )
         self._behind -= self._behind > 0
         self._behind[part][behind != 0] = MOMENT
-        sure[part] = (near == 0) | ((close == 0) & (self._behind[part] != 0))
+        moved = cv2.resize(self._moved(seen, somebody), size, interpolation=cv2.INTER_NEAREST)
+        sure[part] = (near == 0) | ((close == 0) & (self._behind[part] != 0) & (moved != 0))
         if self.finding is not None:
             odd = cv2.dilate(self.finding.strange, np.ones((5, 5), np.uint8))
             strange[part] = cv2.resize(odd, size, interpolation=cv2.INTER_NEAREST)
         return sure, strange
+
+    def _moved(self, seen: Map, somebody: U8) -> U8:
+        """Around where the outline of whom the network sees is another than in the last step, of the map's size."""
+        before, self._outline = self._outline, (seen.box, somebody)
+        if before is None or before[0] != seen.box or before[1].shape != somebody.shape:
+            return np.zeros_like(somebody)
+        changed = cv2.erode(before[1] ^ somebody, np.ones((2, 2), np.uint8)).astype(np.uint8, copy=False)
+        return _wider(changed, GUARD)
 
 
 def _wider(marks: U8, by: int) -> U8:
