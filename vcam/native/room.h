@@ -14,7 +14,7 @@ typedef struct {
     float faint, loudest, floor_y, floor_u, floor_v, slipped;
     float person, luma, chroma, prior_luma, prior_chroma, prior_weight, spread, least_person, half_at, middle, loudest_sum;
     float against, against_texture, for_one, same_texture, textured, alike_low, alike_high, shade_low, shade_high;
-    float clip_low, clip_high, black, close, hold, most;
+    float clip_low, clip_high, dark, black, close, hold, calm, change, most;
     float large, contradicts, usual, too_much, recovery;
     i32 guard, reach;
 } Terms;

@@ -18,7 +18,8 @@ NUMBERS = (
     "faint", "loudest", "floor_y", "floor_u", "floor_v", "slipped",
     "person", "luma", "chroma", "prior_luma", "prior_chroma", "prior_weight", "spread", "least_person", "half_at",
     "middle", "loudest_sum", "against", "against_texture", "for_one", "same_texture", "textured", "alike_low",
-    "alike_high", "shade_low", "shade_high", "clip_low", "clip_high", "black", "close", "hold", "most",
+    "alike_high", "shade_low", "shade_high", "clip_low", "clip_high", "dark", "black", "close", "hold",
+    "calm", "change", "most",
     "large", "contradicts", "usual", "too_much", "recovery",
 )  # fmt: skip
 """In the order of `Terms` in room.h."""

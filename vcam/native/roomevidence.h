@@ -161,6 +161,7 @@ INLINE void find_sums(const Work *k) {
 INLINE void weigh_row(const Work *k, i32 y, const u8 *restrict a, float *restrict kept, float *const rows[4]) {
     const Room *room = k->room;
     const Terms *t = k->t;
+    const float per_change = 1.0f / t->change, per_dark = 1.0f / t->dark;
     const float per_middle = 1.0f / t->middle, per_alike = 1.0f / (t->alike_high - t->alike_low);
     const float noise_power = t->grain * t->grain + 1e-3f;
     const ptrdiff_t here = (ptrdiff_t)y * k->W;
@@ -179,9 +180,14 @@ INLINE void weigh_row(const Work *k, i32 y, const u8 *restrict a, float *restric
         float against = -least_of(most_of(-likelihood[x], 0.0f), t->against + t->against_texture * textured);
         float speaks = t->for_one * says * may[x] * (1.0f - same);
         float found = ((says < 0.0f ? against : speaks) - t->same_texture * same * same) * counts[x];
+        float now = (float)a[x], plate = (float)b[x];
+        /* all that is black looks alike */
+        found *= found < 0.0f ? bounded((most_of(now, plate) - t->clip_low) * per_dark, 0.0f, 1.0f) : 1.0f;
+        /* what changes little is noise */
+        float change = found - kept[x];
+        found = kept[x] + change * bounded((change < 0.0f ? -change : change) * per_change, t->calm, 1.0f);
         float held = t->hold * kept[x];
         found = (says < 0.0f) & (likelihood[x] < 0.0f) & (held < found) ? held : found;
-        float now = (float)a[x], plate = (float)b[x];
         /* both black, or both white */
         float clipped = most_of(t->clip_low - most_of(now, plate), least_of(now, plate) - t->clip_high);
         kept[x] = clipped > 0.0f ? 0.0f : found;

@@ -76,6 +76,10 @@ SHADE = (0.45, 1.25)
 """Ratios of luma, at the same chroma, that are a shadow or a lamp rather than a person."""
 CLIPPED = {False: (18, 232), True: (3, 252)}
 """Luma below and above which nothing can be told, in the limited and in the full range."""
+DARK = 32.0
+"""Levels above that for which a likeness still says less against a person than in the light.
+
+Black hair before a dark cupboard differs from it by less than the camera's noise, whatever edges are around."""
 DARKEST = {False: 16.0, True: 0.0}
 """The luma of black."""
 CLOSE = 16.0
@@ -84,6 +88,11 @@ REACH = 40
 """How far, in half-size pixels, a difference that begins in the sure room is followed: furniture, or a screen."""
 HOLD = 0.95
 """How much evidence against a person stays from one frame to the next, so that what was a ghost does not come back."""
+CALM, CHANGE = 0.2, 1.0
+"""How much is taken of a change of the evidence that is next to nothing, and the change from which on all of it is.
+
+What changes little from frame to frame is the camera's noise, and would be a flicker of the edge. More of it would come
+late where somebody moves."""
 LARGE = 0.02
 """The share of the map that is surely a person, below which so little is no sign of one in the plate."""
 CONTRADICTS = -1.0
@@ -93,8 +102,10 @@ USUAL, TOO_MUCH = 0.12, 0.25
 RECOVERY = 0.0015
 """How much of the trust in a plate comes back in a frame: all of it in 20 seconds, in which the plate may be learnt
 anew."""
-MOST = 5.0
-"""Beyond this logit a network is taken at its word no more: it can be overruled."""
+MOST = 3.0
+"""Beyond this logit, 95 %, a network is taken at its word no more: it can be overruled.
+
+It often is surer than that and at times is not, and nobody sees it; weighed against the room it would be a flicker."""
 
 
 @dataclass(slots=True)
@@ -169,8 +180,13 @@ class Evidence:
         speaks = FOR * says * _twice((1 - lit) * nearby.close) * (1 - same)
         found = np.where(says < 0, against, speaks) - SAME_TEXTURE * same * same
         found *= light.gate * _twice((plate.known != 0).astype(np.float32))
-        if self._before is not None:
-            found = np.where((says < 0) & (sums < 0), np.minimum(found, HOLD * self._before), found)
+        brighter = np.maximum(planes[0], plate.y).astype(np.float32)
+        dark = np.clip((brighter - CLIPPED[full_range][0]) / DARK, 0, 1)
+        found = np.where(found < 0, found * dark, found)
+        before = np.zeros_like(found) if self._before is None else self._before
+        change = found - before
+        found = before + change * np.clip(np.abs(change) / CHANGE, CALM, 1)
+        found = np.where((says < 0) & (sums < 0), np.minimum(found, HOLD * before), found)
         found[_blind(planes[0], plate.y, CLIPPED[full_range])] = 0
         self._before = found.astype(np.float32)
         if self._doubts:

@@ -169,7 +169,8 @@ def terms(*, full_range: bool, doubts: bool = True) -> loop.RoomTerms:
         against=float(evidence.AGAINST[0]), against_texture=float(evidence.AGAINST[1]), for_one=evidence.FOR,
         same_texture=evidence.SAME_TEXTURE, textured=evidence.TEXTURED, alike_low=evidence.ALIKE[0],
         alike_high=evidence.ALIKE[1], shade_low=evidence.SHADE[0], shade_high=evidence.SHADE[1], clip_low=low,
-        clip_high=high, black=evidence.DARKEST[full_range], close=evidence.CLOSE, hold=evidence.HOLD,
-        most=evidence.MOST, large=large, contradicts=evidence.CONTRADICTS, usual=evidence.USUAL,
-        too_much=evidence.TOO_MUCH, recovery=evidence.RECOVERY, guard=light.GUARD, reach=evidence.REACH,
+        clip_high=high, dark=evidence.DARK, black=evidence.DARKEST[full_range], close=evidence.CLOSE,
+        hold=evidence.HOLD, calm=evidence.CALM, change=evidence.CHANGE, most=evidence.MOST, large=large,
+        contradicts=evidence.CONTRADICTS, usual=evidence.USUAL, too_much=evidence.TOO_MUCH,
+        recovery=evidence.RECOVERY, guard=light.GUARD, reach=evidence.REACH,
     )  # fmt: skip

@@ -17,14 +17,24 @@ from vcam.segment.emptyroom.light import Plate
 from vcam.segment.emptyroom.picture import RoomPicture, picture_size
 from vcam.types import F32, U8, Size
 
-EVERY = 10
-"""Frames from one step of learning to the next: a third of a second."""
+EVERY = 11
+"""Frames from one step of learning to the next: a third of a second, and no part of one in which people or lamps move
+to and fro, or the same moments would be seen again and again."""
 DRAWN, TAKEN = 3, 6
 """Frames after a step in which the room's new picture is made, and compared with from then on: none bears it all."""
 NEED = 8
 """Steps until what differs becomes the room."""
 SURE, GUARD = 0.03, 13
 """The probability of a person up to which the room is learnt, if it is so for so many pixels of the map around."""
+CLOSE = 3
+"""So many pixels around are enough where somebody was seen a moment ago, and while she moves: what was behind her has
+become free, and does not move with her.
+
+A shoulder that the network misses lies as close to her as the wall does, and stays there for as long as she sits."""
+SEEN, TOUCH = 0.5, 2
+"""The probability from which on somebody is seen, and how many pixels of the map around her count as behind her."""
+MOMENT = 60
+"""Steps, 20 seconds, for which what was behind somebody may be learnt so close to her."""
 AGREES = 0.9
 """The correlation of the textures below which the camera may have been moved: it is searched for."""
 STRANGER = 0.7
@@ -55,6 +65,8 @@ class RoomMemory:
         self._room = room or RoomPicture.nothing(size, full_range=full_range)
         self._layers = Layers(picture_size(size), full_range=full_range, need=NEED)
         self._layers.begin(self._room)
+        self._behind = np.zeros(self._layers.known.shape, np.uint8)
+        self._outline: tuple[Box, U8] | None = None
         self._small = Frame.allocate(*picture_size(size))
         self._small.full_range = full_range
         self._reducers = Reducer(), Reducer(), Reducer()
@@ -134,6 +146,7 @@ class RoomMemory:
             moved = moved_room(self._room, self._plate, seen.probability, small.planes, (seen.box, self._size))
             if moved is not None:
                 self._layers.begin(moved)
+                self._behind[...] = 0
                 self._take(moved, finder)
                 return
         self._steps += 1
@@ -157,13 +170,32 @@ class RoomMemory:
         x0, x1 = (round(bound * width / self._size[0]) for bound in (seen.box.x0, seen.box.x1))
         y0, y1 = (round(bound * height / self._size[1]) for bound in (seen.box.y0, seen.box.y1))
         part, size = np.s_[y0:y1, x0:x1], (x1 - x0, y1 - y0)
-        side = 2 * GUARD + 1
-        near = cv2.dilate((seen.probability > SURE).view(np.uint8), np.ones((side, side), np.uint8))
-        sure[part] = cv2.resize(near, size, interpolation=cv2.INTER_NEAREST) == 0
+        anybody, somebody = ((seen.probability > least).view(np.uint8) for least in (SURE, SEEN))
+        near, close, behind = (
+            cv2.resize(_wider(marks, by), size, interpolation=cv2.INTER_NEAREST)
+            for marks, by in ((anybody, GUARD), (anybody, CLOSE), (somebody, TOUCH))
+        )
+        self._behind -= self._behind > 0
+        self._behind[part][behind != 0] = MOMENT
+        moved = cv2.resize(self._moved(seen, somebody), size, interpolation=cv2.INTER_NEAREST)
+        sure[part] = (near == 0) | ((close == 0) & (self._behind[part] != 0) & (moved != 0))
         if self.finding is not None:
             odd = cv2.dilate(self.finding.strange, np.ones((5, 5), np.uint8))
             strange[part] = cv2.resize(odd, size, interpolation=cv2.INTER_NEAREST)
         return sure, strange
+
+    def _moved(self, seen: Map, somebody: U8) -> U8:
+        """Around where the outline of whom the network sees is another than in the last step, of the map's size."""
+        before, self._outline = self._outline, (seen.box, somebody)
+        if before is None or before[0] != seen.box or before[1].shape != somebody.shape:
+            return np.zeros_like(somebody)
+        changed = cv2.erode(before[1] ^ somebody, np.ones((2, 2), np.uint8)).astype(np.uint8, copy=False)
+        return _wider(changed, GUARD)
+
+
+def _wider(marks: U8, by: int) -> U8:
+    """What is marked, not 0, and so many pixels around it."""
+    return cv2.dilate(marks, np.ones((2 * by + 1, 2 * by + 1), np.uint8)).astype(np.uint8, copy=False)
 
 
 def mean_room(frames: list[Frame]) -> RoomPicture:
