@@ -204,6 +204,7 @@ class Changer:
                 effects=prepared.effects,
                 size=prepared.size,
                 room=prepared.room,
+                fade=prepared.settings.background.fade,
             )
             if prepared.shape is not None:
                 camera, shape = prepared.shape
