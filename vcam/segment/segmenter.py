@@ -145,4 +145,8 @@ def open_segmenter(settings: SegmentSettings, size: Size, source: str = "", *, s
         from vcam.segment.emptyroom.subtraction import SubtractionSegmenter
 
         return SubtractionSegmenter(settings, size, source)
+    if settings.backend == "chroma":
+        from vcam.segment.chroma.segmenter import ChromaSegmenter
+
+        return ChromaSegmenter(settings, size)
     return NetworkSegmenter(settings, size, still=still)

@@ -13,9 +13,9 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How the person is found."""
 
     backend: Annotated[
-        Literal["auto", "openvino", "onnxruntime", "subtraction"],
+        Literal["auto", "openvino", "onnxruntime", "subtraction", "chroma"],
         setting("Inference runtime; auto takes what is installed and works. subtraction needs no network, but the room "
-              "empty for two seconds.", live=True, option="--backend"),
+              "empty for two seconds; chroma needs a green or blue screen behind you.", live=True, option="--backend"),
     ] = "auto"  # fmt: skip
     device: Annotated[
         Literal["AUTO", "CPU", "GPU", "NPU", "VPU"],
@@ -45,6 +45,11 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     relearn: Annotated[
         bool, setting("Learn the empty room anew instead of loading it, for subtraction.", live=True)
     ] = False
+    key: Annotated[
+        str,
+        setting("The colour of the screen, for chroma: auto finds it, else #RRGGBB.", live=True, words=("auto",),
+                pattern=r"^(auto|#[0-9a-fA-F]{6})$"),
+    ] = "auto"  # fmt: skip
     room: Annotated[
         Literal["off", "told", "auto"],
         setting("What the matte knows of the empty room behind you: nothing, what vcam room learn was shown, or also "
