@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.helpers import Steered, run
+from tests.daemon.helpers import SIZE, Steered, run
 from vcam import folders
+from vcam.compose.placeholder import placeholder
 from vcam.control.client import ControlClient
 from vcam.daemon.base import State
 from vcam.errors import UsageError
@@ -97,3 +98,14 @@ def test_a_background_fades_where_that_is_wanted(steered: Steered) -> None:
     # between the two, and nothing but upward
     assert luma == sorted(luma)
     assert len(set(luma)) > 5
+
+
+def test_words_of_ones_own_are_shown_while_paused(steered: Steered, client: ControlClient) -> None:
+    client.call("pause")
+    plain = steered.daemon.more(2)[-1].y.copy()
+    run("set", r"overlay.pause=back in\nfive minutes")
+    said = steered.daemon.more(3)[-1].y.copy()
+    assert (said != plain).any()
+    card = placeholder(SIZE, "back in\nfive minutes")
+    assert (said == card.y).all()
+    client.call("resume")

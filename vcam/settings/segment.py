@@ -62,6 +62,11 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
         setting("Write nothing of the room to disk: what is learnt of it is forgotten when vcam ends.",
                 live=True, option="--private"),
     ] = False  # fmt: skip
+    people: Annotated[
+        Literal["all", "main"],
+        setting("Who is shown: all, or main: whoever is largest, so that passers-by go. Nothing that is known of the "
+                "room is used then.", live=True, option="--people"),
+    ] = "all"  # fmt: skip
     region: Annotated[
         bool,
         setting("Where people do not fill the frame, let the network see their surroundings instead of all of it.",
