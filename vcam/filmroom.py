@@ -172,6 +172,8 @@ def check(settings: Settings) -> None:
             "background subtraction learns the room by itself: --room does nothing there",
             "leave --room away, or --backend auto",
         )
+    if settings.segment.backend == "chroma":
+        raise UsageError("a screen hides the room: --room does nothing there", "leave --room away, or --backend auto")
     if settings.framing.auto:
         raise UsageError(
             "--room and auto-framing do not go together: the picture must stand still",

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import os
 import pwd
+import re
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -66,6 +68,17 @@ def place_to_write(path: Path) -> Path:
     if path.is_relative_to(NOWHERE):
         raise ConfigError("there is no home folder to write to", CURE)
     return path
+
+
+def videos() -> Path:
+    """The user's folder of videos, as the desktop has it (xdg-user-dirs), or ~/Videos; the home folder without one."""
+    here = home() or NOWHERE
+    places = [here / "Videos"]
+    with suppress(OSError, ValueError):
+        text = (base("config") / "user-dirs.dirs").read_text(encoding="utf-8")
+        if found := re.search(r'^XDG_VIDEOS_DIR="(.+)"$', text, re.M):
+            places.insert(0, Path(found[1].replace("$HOME", str(here))))
+    return next((place for place in places if place.is_dir()), here)
 
 
 def runtime() -> Path:

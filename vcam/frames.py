@@ -233,6 +233,9 @@ class Map:
     `pyramid`: what the box shows in frame `seq`, reduced, in the frame's range, from the largest to the network's size;
     for whoever needs it small, too. Only the samples count. It may be empty, and it belongs to the segmenter until the
     next frame. `edge` tells more of the edge, where something does.
+    `key`, uint8 (height/2, width/2) of the whole frame, 0 background to 255 person, is the matte itself, where the
+    segmenter knows it so finely: nothing is to be refined. `cleaned`: Cb and Cr to show the person with, in place of
+    those of the frame. Both belong to the segmenter until the next frame.
     """
 
     probability: F32
@@ -241,6 +244,8 @@ class Map:
     origin: int
     pyramid: tuple[Frame, ...] = ()
     edge: EdgeTeller | None = None
+    key: U8 | None = None
+    cleaned: tuple[U8, U8] | None = None
 
     @classmethod
     def whole(cls, probability: F32, frame: Frame) -> Map:
@@ -255,6 +260,7 @@ class Alpha:
     full: uint8 (height, width); half: uint8 (height/2, width/2), for the chroma planes; small: uint8 at the network's
     size, for backgrounds that are made from the frame itself. Outside `box`, whose bounds are even, `full` and `half`
     may hold anything and count as 0. `seq` is the number of the frame it was made from: a composer refuses any other.
+    `cleaned`: as that of the map.
     """
 
     full: U8
@@ -262,3 +268,4 @@ class Alpha:
     small: U8
     box: Box
     seq: int
+    cleaned: tuple[U8, U8] | None = None

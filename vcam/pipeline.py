@@ -180,16 +180,20 @@ class Pipeline:
         effects: Chain | None = None,
         size: Size | None = None,
         room: RoomChoice | None = None,
+        fade: float | None = None,
     ) -> list[Camera | Segmenter | Background | RoomChoice]:
         """Go on with other parts from the next frame on; to be called between two frames.
 
         The camera is open already and the background is prepared for the size. size: of the frames to come, if it is
-        another one; background and effects have to come with it. Returns what was replaced, the
-        caller's to close, which may take a while. Raises `UsageError` if the composer's background cannot be replaced.
+        another one; background and effects have to come with it. fade: seconds in which backgrounds go over into
+        each other from now on. Returns what was replaced, the caller's to close, which may take a while. Raises
+        `UsageError` if the composer's background cannot be replaced.
         """
         if (background or effects) is not None and not isinstance(self.composer, PlateComposer):
             raise UsageError("this pipeline's background cannot be exchanged", "give it a PlateComposer")
         old: list[Camera | Segmenter | Background | RoomChoice] = []
+        if fade is not None and isinstance(self.composer, PlateComposer):
+            self.composer.fade = fade
         if background is not None and isinstance(self.composer, PlateComposer):
             old.append(self.composer.exchange(background, size))
         if effects is not None and isinstance(self.composer, PlateComposer):
@@ -377,7 +381,7 @@ def _open_composer(settings: Settings, size: Size, still: bool) -> PlateComposer
     background = parse_background(settings.background.spec, settings.background)
     try:
         background.prepare(size)
-        composer = PlateComposer(background, size)
+        composer = PlateComposer(background, size, fade=settings.background.fade)
         composer.set_filters(make_effects(settings.filters, settings.overlay, still=still))
     except BaseException:
         background.close()

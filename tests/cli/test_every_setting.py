@@ -46,7 +46,7 @@ def others_of(field: Field) -> list[str]:
         return [f"{field.default:g}"]
     special = {
         "camera.crop": "64x64+0+0", "camera.controls": "sharpness=3", "output.size": "640x360",
-        "stream.split": "10min", "stream.rtmp": "rtmp://host/app/key",
+        "stream.split": "10min", "stream.rtmp": "rtmp://host/app/key", "segment.key": "#00b140",
     }  # fmt: skip
     return [special.get(field.key) or ("auto" if field.key.startswith("camera.") else "a 100%.jpg")]
 

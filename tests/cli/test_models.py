@@ -5,14 +5,16 @@ import json
 import re
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 from click.testing import CliRunner
 
 from vcam.assets import data_folder
+from vcam.cli.main import cli
 from vcam.cli.models import models
-from vcam.errors import VcamError
+from vcam.errors import UsageError, VcamError
 from vcam.models.find import find_model
 
 
@@ -242,3 +244,25 @@ def test_a_checksum_is_shown_whole_however_narrow_the_terminal_is() -> None:
     shown = CliRunner().invoke(models, ["show", "selfie-landscape"], env={"COLUMNS": "40"}).stdout
     (line,) = [line for line in shown.splitlines() if "sha256" in line]
     assert re.search(r"  [0-9a-f]{64}$", line)
+
+
+def test_a_model_of_ones_own_is_removed_and_one_of_vcams_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vcam.models import store
+    from vcam.models.find import card_paths, find_model, model_folders
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    source = find_model("selfie-general", (256, 256))
+    store.add(str(source.path), "mine")
+    store.add(str(source.path), "other")
+    folder = model_folders()[1]
+    runner = CliRunner()
+    told = runner.invoke(cli, ["models", "remove", "mine", "--json"], standalone_mode=False)
+    assert {Path(path).name for path in json.loads(told.output)["removed"]} == {"mine.toml", "mine.onnx"}
+    assert {path.stem for path in folder.iterdir()} == {"other"}
+    for name in ("mine", "selfie-general", "../other", "nosuch"):
+        error = runner.invoke(cli, ["models", "remove", name], standalone_mode=False).exception
+        assert isinstance(error, UsageError), name
+        assert "other" in error.hint
+    assert "selfie-general" in {path.stem for path in card_paths()}

@@ -33,7 +33,11 @@ from vcam.types import Size
 
 SIZE = (96, 64)
 SETTINGS = Settings().replace(
-    output__size="96x64", output__targets=("null",), background__spec="color:#204080", camera__source="one"
+    output__size="96x64",
+    output__targets=("null",),
+    background__spec="color:#204080",
+    camera__source="one",
+    background__fade=0,
 )
 PERSON = {"one": 200, "two": 150}
 """The luma of what each camera shows; the person is at the left third of it."""
@@ -190,7 +194,7 @@ def refused(daemon: Daemon, **changes: object) -> VcamError:
 
 OPTIONS = {
     "output.size": "96x64", "output.targets": ("null",), "background.spec": "color:#204080", "camera.source": "one",
-    "matte.edge": 2.0,
+    "matte.edge": 2.0, "background.fade": 0.0,
 }  # fmt: skip
 """What `Steered` was started with."""
 

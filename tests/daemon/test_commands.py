@@ -43,7 +43,7 @@ def test_what_a_profile_has_is_saved_in_the_profile(steered: Steered) -> None:
     before = steered.settings
     run("reload")
     assert steered.settings == before
-    run("profile")
+    run("profile", "none")
     # this option of the start is stronger than the file
     assert (steered.settings["camera.mirror"], steered.settings["matte.edge"]) == (True, 2.0)
 
@@ -147,7 +147,7 @@ def test_keys_backgrounds_and_profiles_complete(tmp_path: Path, monkeypatch: pyt
     assert "output.fps=" not in words("set", "output.")
     assert words("get", "output.f") == ["output.fps"]
     assert words("background", "bl") == ["blur", "blur:"]
-    assert words("profile", "") == ["work"]
+    assert words("profile", "") == ["work", "list", "next", "previous", "none"]
 
 
 @pytest.mark.parametrize("words", [("get", "nope"), ("set", "nope=1")])

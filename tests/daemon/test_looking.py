@@ -11,6 +11,7 @@ import cv2
 import pytest
 
 from tests.daemon.helpers import PERSON, SIZE, Screen, Steered, run
+from vcam.assets import BACKGROUNDS
 from vcam.control.client import ControlClient
 from vcam.control.viewing import Viewer
 from vcam.daemon.base import State
@@ -170,3 +171,22 @@ def test_what_cannot_be_added_or_removed_is_said_with_its_cure(steered: Steered,
         assert hint in getattr(error, "hint", ""), words
     assert (tmp_path / "here.mkv").read_bytes() == b"of value"
     assert len(steered.daemon.life.outlets.outputs) == 1
+
+
+def test_a_background_by_name_and_the_next(steered: Steered) -> None:
+    names = list(BACKGROUNDS)
+    assert run("background", names[0]).exception is None
+    for words, name in ((["next"], names[1]), (["next"], names[2]), (["previous"], names[1])):
+        told = run("background", *words)
+        assert f"background.spec = {name}" in told.output
+        assert steered.settings["background.spec"] == name
+    run("background", "blur")
+    assert f"background.spec = {names[-1]}" in run("background", "previous").output
+
+
+def test_the_backgrounds_are_listed_without_a_vcam() -> None:
+    for words in ([], ["list"]):
+        assert all(name in run("background", *words).output for name in BACKGROUNDS)
+    listed = json.loads(run("background", "list", "--json").output)
+    assert [each["name"] for each in listed] == list(BACKGROUNDS)
+    assert all(Path(each["file"]).is_file() for each in listed)

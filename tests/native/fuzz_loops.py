@@ -69,6 +69,8 @@ def main(library: str, seed: int, rounds: int) -> None:
             lambda: kernels.steady(plane(h, w), plane(h, w), small, least=0.1, moved=(6, 20)),
             lambda: kernels.follow(numbers(2 * h, 2 * w), numbers(2 * h, 2 * w), result,
                                    numbers(h, w, 2, low=-40, high=40), guide[:2], **follow),
+            lambda: kernels.screen.key(guide[:2], (numbers(h, w), numbers(h, w)), numbers(5), guide[2],
+                                       (plane(h, w), plane(h, w)), low=0.2, gain=1.7),
             lambda: kernels.shade(*guide),
             lambda: kernels.lighten(*guide[:2], most=2.0, black=16, white=235),
             lambda: kernels.reducer([(h, w)], [[plane(rows, columns)]])([plane(h, w)]),

@@ -7,7 +7,7 @@ import pytest
 
 from vcam.settings import FIELDS, Paths, Settings, absolute, absolute_text
 
-NO_PATHS = {"overlay.text", "stream.audio", "stream.rtmp"}
+NO_PATHS = {"overlay.pause", "overlay.text", "stream.audio", "stream.rtmp"}
 """The settings that take any text at all and never the path of a file."""
 
 

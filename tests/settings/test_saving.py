@@ -296,7 +296,8 @@ def values(field: Field) -> st.SearchStrategy[Any]:
         return st.lists(TEXT, min_size=1, max_size=3).map(tuple)
     if accepts(field.key, "any text"):
         return TEXT
-    return st.sampled_from([text for text in ("", "1280x720", "640x480+0+10", "12", "a=1") if accepts(field.key, text)])
+    texts = ("", "1280x720", "640x480+0+10", "12", "a=1", "#00b140")
+    return st.sampled_from([text for text in texts if accepts(field.key, text)])
 
 
 def accepts(key: str, value: str) -> bool:

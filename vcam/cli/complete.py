@@ -106,6 +106,13 @@ def _values(field: Field, typed: str) -> list[CompletionItem]:
     return _matching((*words, *field.words, *_NAMES[field.names]()), typed, files=field.paths is not Paths.NEVER)
 
 
+def backgrounds(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """What a background may be, and the words of `vcam background`."""
+    own = [CompletionItem(word) for word in ("list", "next", "previous") if word.startswith(typed)]
+    others = setting("background.spec")(context, parameter, typed)
+    return own + [item for item in others if not own or item.type != "file"]
+
+
 def keys(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
     """The settings' names."""
     from vcam.settings import FIELDS
@@ -149,3 +156,4 @@ importers = _offer(_importers, files=False)
 findings = _offer(_findings, files=False)
 profiles = _offer(_profiles, files=False)
 streams = _offer(_streams, files=False)
+profile_words = _offer(lambda: (*_profiles(), "list", "next", "previous", "none"), files=False)

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from vcam.cli import complete
 from vcam.cli.main import HelpfulGroup, report
 from vcam.cli.options import Named, load_settings, settings_options
 from vcam.errors import ConfigError, UsageError, VcamError
@@ -138,6 +139,33 @@ def check(file: Path | None) -> int:
 def _tell(found: Sequence[VcamError]) -> None:
     for error in found:
         report(error)
+
+
+@config.command("set")
+@click.argument("assignments", nargs=-1, required=True, metavar="KEY=VALUE...", shell_complete=complete.assignments)
+@click.option("--profile", default="", metavar="NAME", help="Write them into this profile, which is made if need be.",
+              shell_complete=complete.profiles)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")
+def set_(assignments: tuple[str, ...], profile: str, as_json: bool) -> None:
+    """Write settings into the config file, whether vcam runs or not. Comments and all else in it stay.
+
+    A vcam that runs reads the file again by vcam reload; vcam set changes it at once.
+
+    \b
+    vcam config set background.spec=office camera.mirror=true
+    """
+    from vcam.settings import absolute_text, parse_assignments, saving
+    from vcam.settings.locked import refuse_locked
+
+    changes = parse_assignments(assignments)
+    refuse_locked(changes)
+    changes |= {key: absolute_text(FIELDS[key], text) for key, text in changes.items() if key in FIELDS}
+    path = config_path()
+    saving.save(path, changes, profile)
+    if as_json:
+        click.echo(json_text({"path": str(path), "profile": profile or None, "saved": sorted(changes)}))
+    else:
+        click.echo(printable(f"saved in {path}{f' [profiles.{profile}]' if profile else ''}"))
 
 
 @config.command()

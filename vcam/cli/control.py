@@ -140,22 +140,80 @@ def _refuse_hidden(changes: dict[str, Any], shown: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("spec", shell_complete=complete.setting("background.spec"))
+@click.argument("spec", default="list", shell_complete=complete.backgrounds)
 @_common
 def background(spec: str, name: str, as_json: bool) -> int:
-    """Show another background: SPEC as for vcam start --background."""
+    """Show another background: SPEC as for vcam start --background, or next, or previous. List those of vcam: list.
+
+    \b
+    vcam background list               # those that vcam brings along; so does vcam background alone
+    vcam background sea
+    vcam background next               # of them, or of the pictures beside your own
+    """
     from vcam.settings import FIELDS, absolute
 
-    _tell(_call(name, "background", {"spec": absolute(FIELDS["background.spec"], spec)}), as_json)
+    if spec == "list":
+        return _list_backgrounds(as_json)
+    if spec not in ("next", "previous"):
+        spec = absolute(FIELDS["background.spec"], spec)
+    _tell(_call(name, "background", {"spec": spec}), as_json)
+    return 0
+
+
+def _list_backgrounds(as_json: bool) -> int:
+    from vcam.assets import BACKGROUNDS, background_picture
+
+    if as_json:
+        rows = [
+            {"name": name, "about": about, "file": str(background_picture(name))} for name, about in BACKGROUNDS.items()
+        ]
+        click.echo(json_text(rows, indent=2))
+        return 0
+    for name, about in BACKGROUNDS.items():
+        click.echo(f"{name:<12} {about}")
     return 0
 
 
 @click.command()
-@click.argument("profile_name", metavar="[NAME]", default="", shell_complete=complete.profiles)
+@click.argument("profile_name", metavar="[NAME]", default="list", shell_complete=complete.profile_words)
 @_common
 def profile(profile_name: str, name: str, as_json: bool) -> int:
-    """Go over to the profile NAME of the config file; without NAME back to the settings of the start."""
-    _tell(_call(name, "profile", {"name": profile_name}), as_json)
+    """Go over to the profile NAME of the config file, or to the next or previous one. List them: list.
+
+    \b
+    vcam profile                       # lists them; so does vcam profile list
+    vcam profile work
+    vcam profile next                  # none is one of them
+    vcam profile none                  # the settings without a profile
+    """
+    if profile_name == "list":
+        return _list_profiles(name, as_json)
+    meant = "" if profile_name == "none" else profile_name
+    result = _call(name, "profile", {"name": meant})
+    _tell(result, as_json)
+    if not as_json and profile_name in ("next", "previous") and "profile" in result:
+        click.echo(printable(f"profile: {result['profile'] or 'none'}"))
+    return 0
+
+
+def _list_profiles(name: str, as_json: bool) -> int:
+    """Those of the config file; which is in use, if a vcam runs."""
+    from vcam.errors import DeviceError
+    from vcam.settings import config_path, read_profiles
+
+    try:
+        status = _call(name, "status")
+        path, used = Path(status["config"]), status["profile"]
+    except DeviceError:
+        path, used = config_path(), None
+    names = list(read_profiles(path)[1])
+    if as_json:
+        click.echo(json_text({"profiles": names, "profile": used, "config": str(path)}))
+        return 0
+    for each in names:
+        click.echo(printable(f"{each} (in use)" if each == used else each))
+    if not names:
+        click.echo(printable(f"vcam: there are no profiles in {path}; the guide has two as an example"), err=True)
     return 0
 
 

@@ -49,6 +49,7 @@ COMMANDS = {
     "set": "vcam.cli.control",
     "background": "vcam.cli.control",
     "profile": "vcam.cli.control",
+    "toggle": "vcam.cli.toggle",
     "pause": "vcam.cli.control",
     "resume": "vcam.cli.control",
     "reload": "vcam.cli.control",

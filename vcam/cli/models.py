@@ -319,6 +319,21 @@ def _agrees() -> bool:
     return sys.stdin.isatty() and click.confirm("It asks for more than a mention, or is unclear. Fetch it?", err=True)
 
 
+@models.command()
+@click.argument("name", shell_complete=complete.models)
+@_json
+def remove(name: str, as_json: bool) -> None:
+    """Remove the model NAME from your own model folder: what models add and pull have put there."""
+    from vcam.models.store import remove as take_out
+
+    gone = take_out(name)
+    if as_json:
+        click.echo(json_text({"removed": [str(path) for path in gone]}, indent=2))
+    else:
+        for path in gone:
+            click.echo(printable(f"removed: {path}"))
+
+
 def _demand_that_it_works(card: ModelCard) -> None:
     from vcam.errors import ModelError
     from vcam.segment.known import try_engines

@@ -25,13 +25,14 @@ _SETTINGS_INTRO = """\
 
 Every setting of vcam, by its key. Made from the program by `{renew}`; `vcam config reference` prints it.
 
-There are five places to set one; what stands further up in this list counts:
+There are six places to set one; what stands further up in this list counts:
 
 1. an option of the command, as `--edge 3`, or `--set matte.edge=3`
 2. the environment, as `VCAM_MATTE_EDGE=3`
 3. a profile of the config file, `[profiles.NAME.SECTION]`, chosen by `--profile NAME` or `VCAM_PROFILE=NAME`
 4. the config file, `~/.config/vcam/config.toml`, or the one that `VCAM_CONFIG` names
-5. the default
+5. the file for all users of the machine, `/etc/xdg/vcam/config.toml`, or the first in the folders of `XDG_CONFIG_DIRS`
+6. the default
 
 A config file:
 

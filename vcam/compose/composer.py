@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from vcam.compose.base import Background, PassesOver, Plate
 from vcam.compose.blend import PlanarBlender
+from vcam.compose.fade import Fade
 from vcam.compose.filters.chain import Chain
 from vcam.compose.placeholder import placeholder
 from vcam.frames import NOTHING, Alpha, Box, Frame, check_size
@@ -24,7 +26,11 @@ class PlateComposer:
     raises.
     """
 
-    def __init__(self, background: Background, size: Size) -> None:
+    def __init__(self, background: Background, size: Size, *, fade: float = 0.0) -> None:
+        """fade: seconds in which one background goes over into the next, where neither is made from frames."""
+        self.fade = fade
+        self._fade: Fade | None = None
+        self._now = 0.0
         self._fit(size)
         background.prepare(size)
         self._background = background
@@ -85,12 +91,28 @@ class PlateComposer:
         except BaseException:
             background.close()
             raise
+        self._fade = self._begin_fade(background) if self.fade and size == self._size else None
         old, self._background = self._background, background
         if size != self._size:
             self._fit(size)
             self._filters = None
         self._forget()
         return old
+
+    def _begin_fade(self, new: Background) -> Fade | None:
+        """None where one of the two is made from frames: what is not of this very frame must not be seen."""
+        try:
+            old = self._background.without_person(self._now)
+            if old is None or new.without_person(self._now) is None:
+                return None
+            before = self._fade
+            start = Frame.allocate(*self._size)
+            start.copy_from(before.shown if before else old.frame)
+            return Fade(start, self.fade, before.version - 1 if before else -1)
+        except Exception as error:
+            # a film whose drive is gone, memory that is short: then at once
+            _log.debug("the background cannot fade: %s", error)
+            return None
 
     def held(self) -> Callable[[], None]:
         """What brings back all that there is now, should an exchange not come to its end; it needs no memory."""
@@ -112,6 +134,9 @@ class PlateComposer:
         else:
             matte = alpha
             self._check(frame, matte)
+            if matte.cleaned is not None:
+                frame = replace(frame, u=matte.cleaned[0], v=matte.cleaned[1], buffer=None)
+        self._now = now
         return self._draw(self._background.render(frame, matte, now), frame, matte, now)
 
     def without_person(self, frame: Frame, now: float) -> Frame:
@@ -141,6 +166,10 @@ class PlateComposer:
             raise ValueError(f"{box} is outside the frame or has odd bounds")
 
     def _draw(self, plate: Plate, frame: Frame, alpha: Alpha, now: float) -> Frame:
+        if self._fade is not None:
+            plate = self._fade.mix(plate, now)
+            if self._fade.over:
+                self._fade = None
         if self._filters is None:
             return self._blend(plate, frame, alpha)
         plate, person, matte = self._filters.before(plate, frame, alpha, now)

@@ -107,6 +107,13 @@ class RecordParams(Struct, forbid_unknown_fields=True):
     overwrite: bool = False
 
 
+class ToggleParams(Struct, forbid_unknown_fields=True):
+    """For `toggle`: which filter, or the file to record into; nothing for the others."""
+
+    what: Literal["mirror", "record", "filter", "pause"]
+    value: Word = ""
+
+
 class OutputParams(Struct, forbid_unknown_fields=True):
     """For `output_add` and `output_remove`; a file that exists is overwritten only if that is said."""
 
@@ -129,6 +136,7 @@ METHODS: dict[str, Any] = {
     "pause": NoParams, "resume": NoParams, "reload": NoParams, "stop": NoParams, "subscribe": EventsParams,
     "version": NoParams,
     "stream_start": StreamParams, "stream_stop": StopParams, "record_start": RecordParams, "record_stop": NoParams,
+    "toggle": ToggleParams,
     "output_add": OutputParams, "output_remove": OutputParams,
     "room_learn": LearnParams,
     "room_forget": NoParams,

@@ -44,6 +44,7 @@ from vcam.pipeline import Pipeline, give_back_memory
 from vcam.segment.base import Segmenter
 from vcam.segment.emptyroom.choice import RoomChoice
 from vcam.settings import Settings
+from vcam.settings.locked import refuse_locked
 from vcam.settings.shown import as_text, without_secrets
 from vcam.types import Size
 
@@ -157,6 +158,8 @@ class Changer:
         pipeline = self._loading.result()
         old = life.settings
         new, fixed = split(old, wish(old))
+        if new != old:
+            refuse_locked(difference(old, new))
         if strict:
             refuse_fixed(fixed)
         try:
@@ -204,6 +207,7 @@ class Changer:
                 effects=prepared.effects,
                 size=prepared.size,
                 room=prepared.room,
+                fade=prepared.settings.background.fade,
             )
             if prepared.shape is not None:
                 camera, shape = prepared.shape

@@ -49,7 +49,15 @@ CONTROLS = frozenset(f"camera.{name}" for name in CONTROL_NAMES)
 REOPENED = frozenset(("camera.format",))
 """Settings for which the same camera is closed and opened."""
 
-ONLY_READ = frozenset(("output.always_on", "camera.timeout", *(key for key in FIELDS if key.startswith("stream."))))
+ONLY_READ = frozenset(
+    (
+        "output.always_on",
+        "camera.timeout",
+        "background.fade",
+        "overlay.pause",
+        *(key for key in FIELDS if key.startswith("stream.")),
+    )
+)
 """Settings that nothing is made ready for: looked up for every frame, or when a stream or recording begins."""
 
 

@@ -167,6 +167,10 @@ def _refuse(settings: Settings) -> None:
             "background subtraction learns the room by itself",
             "step out of the picture and type: vcam set segment.relearn=true",
         )
+    if settings.segment.backend == "chroma":
+        raise UsageError(
+            "with a screen behind you no room is seen that could be learnt", "vcam set segment.backend=auto"
+        )
     if settings.framing.auto:
         raise UsageError(
             "auto-framing moves the picture, and a room that is known must stand still",

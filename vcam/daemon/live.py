@@ -373,7 +373,8 @@ class Live:
     def _card(self) -> Frame:
         """The placeholder for what is the case now."""
         try:
-            words = self._lesson.words if self._lesson else ""
+            paused = self.settings.overlay.pause if self.state is State.PAUSED else ""
+            words = self._lesson.words if self._lesson else paused.replace("\\n", "\n")
             return self._cards.card(self.state, self.keeper.error, self._clock(), words)
         except Exception:
             # words that cannot be drawn, whatever they are, are no reason to show nothing

@@ -17,7 +17,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
@@ -28,7 +28,7 @@ from vcam.control.place import DEFAULT_NAME, NameLock, socket_path
 from vcam.control.protocol import Request, notification
 from vcam.control.server import Client, Server
 from vcam.control.viewers import Viewers, ViewerServer, viewers_path
-from vcam.daemon import moreoutputs, streams
+from vcam.daemon import moreoutputs, rounds, streams, toggles
 from vcam.daemon.base import Life, State
 from vcam.daemon.changes import Change, with_changes
 from vcam.daemon.lesson import Lesson, Progress
@@ -36,7 +36,7 @@ from vcam.daemon.origin import LiveChanges, Origin
 from vcam.daemon.status import snapshot
 from vcam.errors import DeviceError, VcamError
 from vcam.printable import json_text
-from vcam.settings import Settings, find_field, flatten
+from vcam.settings import Settings, find_field, flatten, read_profiles
 from vcam.settings.shown import as_meant, without_secrets
 
 log = logging.getLogger(__name__)
@@ -55,11 +55,9 @@ class Control:
         """
         self._life, self._origin, self._name = life, origin, name
         self._changes = LiveChanges(origin, life.settings)
-        begin_and_end = streams.Streams(life).handle
-        add_and_remove = moreoutputs.MoreOutputs(life).handle
-        self._handlers = dict.fromkeys(streams.METHODS, begin_and_end) | dict.fromkeys(
-            moreoutputs.METHODS, add_and_remove
-        )
+        self._streams, outputs = streams.Streams(life), moreoutputs.MoreOutputs(life)
+        self._handlers = dict.fromkeys(streams.METHODS, self._streams.handle)
+        self._handlers |= dict.fromkeys(moreoutputs.METHODS, outputs.handle)
         self._terminal = os.isatty(2)
         self._http: HttpServer | None = None
         self._server: Server | None = None
@@ -143,12 +141,12 @@ class Control:
         method: Callable[[Client, Any], Any] = getattr(self, f"_do_{request.method}")
         return method(client, params)
 
-    def _patiently(self, done: Future[Any]) -> Future[dict[str, Any]]:
+    def _patiently(self, done: Future[Any], more: Mapping[str, Any] = {}) -> Future[dict[str, Any]]:
         """An answer that waits for the work, but not for a loop that hangs: then it says so, and the work goes on.
 
-        What is wrong with a change is told first; it is found without the loop.
+        What is wrong with a change is told first; it is found without the loop. more: is told besides.
         """
-        answer = _answer(done)
+        answer = _answer(done, more)
         if not answer.done():
             self._waiting.append((answer, time.monotonic()))
         return answer
@@ -189,16 +187,22 @@ class Control:
         return self._patiently(self._life.changer.change(wish))
 
     def _do_background(self, client: Client, params: Any) -> Future[dict[str, Any]]:
-        changes = {"background.spec": params.spec}
+        def wish(current: Settings) -> Settings:
+            step = rounds.STEPS.get(params.spec)
+            spec = rounds.next_background(current.background.spec, step) if step else params.spec
+            return with_changes(current, {"background.spec": spec})
+
         # also if it is the same one: the file may be another
-        renew = frozenset(("background",))
-        done = self._life.changer.change(lambda current: with_changes(current, changes), renew=renew)
+        done = self._life.changer.change(wish, renew=frozenset(("background",)))
         return self._patiently(done)
 
     def _do_profile(self, client: Client, params: Any) -> Future[dict[str, Any]]:
-        done = self._life.changer.change(lambda current: self._changes.go_over(current, params.name), strict=False)
+        name = params.name
+        if step := rounds.STEPS.get(name):
+            name = rounds.next_profile(list(read_profiles(self._origin.path)[1]), self._changes.profile, step)
+        done = self._life.changer.change(lambda current: self._changes.go_over(current, name), strict=False)
         done.add_done_callback(self._changes.settle)
-        return self._patiently(done)
+        return self._patiently(done, {"profile": name})
 
     def _do_pause(self, client: Client, params: Any) -> Future[dict[str, Any]]:
         return self._soon(self._life.pause())
@@ -206,9 +210,9 @@ class Control:
     def _do_resume(self, client: Client, params: Any) -> Future[dict[str, Any]]:
         return self._soon(self._life.resume())
 
-    def _soon(self, done: Future[Any]) -> Future[dict[str, Any]]:
-        """An answer that does not wait long for the loop: it says so if that hangs."""
-        answer = _answer(done)
+    def _soon(self, done: Future[Any], more: Mapping[str, Any] = {}) -> Future[dict[str, Any]]:
+        """An answer that does not wait long for the loop: it says so if that hangs. more: is told besides."""
+        answer = _answer(done, more)
 
         def hangs() -> None:
             # the loop may come back at this very moment
@@ -223,6 +227,18 @@ class Control:
             waiting.start()
             done.add_done_callback(lambda done: waiting.cancel())
         return answer
+
+    def _do_toggle(self, client: Client, params: Any) -> Future[dict[str, Any]]:
+        life, what = self._life, params.what
+        if what == "pause":
+            paused = life.state is State.PAUSED
+            return self._soon(life.resume() if paused else life.pause(), {"toggled": what, "on": not paused})
+        if what == "record":
+            done, begun = self._streams.toggle_record(params.value)
+            return self._patiently(done, {"toggled": what, "on": begun})
+        wish = toggles.mirror if what == "mirror" else toggles.toggle_filter(params.value)
+        on = not toggles.is_on(life.settings, what, params.value)
+        return self._patiently(life.changer.change(wish), {"toggled": what, "on": on})
 
     def _do_reload(self, client: Client, params: Any) -> Future[dict[str, Any]]:
         return self._patiently(self.reload())
@@ -277,8 +293,8 @@ class Control:
             self._server.publish("metrics", notification("metrics", self._status()), droppable=True)
 
 
-def _answer(done: Future[Any]) -> Future[dict[str, Any]]:
-    """A future of what the client is told, from one of what was done."""
+def _answer(done: Future[Any], more: Mapping[str, Any] = {}) -> Future[dict[str, Any]]:
+    """A future of what the client is told, from one of what was done; `more` is told besides."""
     answer: Future[dict[str, Any]] = Future()
 
     def finish(future: Future[Any]) -> None:
@@ -289,7 +305,7 @@ def _answer(done: Future[Any]) -> Future[dict[str, Any]]:
             if error:
                 answer.set_exception(error)
             else:
-                answer.set_result(_told(future.result()))
+                answer.set_result({**_told(future.result()), **more})
         except InvalidStateError:
             # it has been answered that the loop hangs, or nobody waits for it any more
             if error and not answer.cancelled():

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from vcam import folders
 from vcam.daemon.base import Life, State
 from vcam.daemon.beside import begin, end, in_thread
 from vcam.errors import UsageError
@@ -119,6 +120,13 @@ class Streams:
         # a pause that goes on is recorded; that vcam is starting is nothing to keep
         paused = self._life.state is State.PAUSED
         return RecordOutput(file, settings, cards_first=paused, inputs=lambda: files_read(self._life.settings))
+
+    def toggle_record(self, file: str) -> tuple[Future[dict[str, Any]], bool]:
+        """End what is being recorded, or begin to record: into that file, or one of its own. Whether it begins."""
+        if any(isinstance(output, RecordOutput) for output in self._life.outlets.outputs):
+            return self._stop(RecordOutput), False
+        place = file or self._life.settings.stream.record or str(folders.videos())
+        return begin(self._life, lambda: self._recording(str(expand(place)), False)), True
 
     def _stop(self, kind: type[Output], url: str = "", name: str = "") -> Future[dict[str, Any]]:
         def work() -> dict[str, Any]:

@@ -115,6 +115,9 @@ class SoftMatte:
         layout = ((int(probability.shape[1]), int(probability.shape[0])), frame.size, seen.box)
         if self._layout != layout:
             self._allocate(*layout)
+        self._alpha.cleaned = seen.cleaned
+        if seen.key is not None:
+            return self._keyed(seen.key, seen)
         part = frame.view(seen.box)
         # what the segmenter has reduced already need not be reduced again
         luma = (seen.pyramid[-1] if seen.pyramid else part).y
@@ -131,6 +134,36 @@ class SoftMatte:
         self._alpha.box = NOTHING if box.empty else box.moved(seen.box.x0, seen.box.y0)
         self._alpha.seq, self._origin = frame.seq, seen.origin
         return self._alpha
+
+    def _keyed(self, key: U8, seen: Map) -> Alpha:
+        """The matte of a key that is as fine as the frame's chroma: islands go, and it is enlarged; no more.
+
+        The edge is moved by what its offset differs from the default, which is made for networks.
+        """
+        alpha = self._alpha
+        if key.shape != alpha.half.shape or seen.box.size != alpha.full.shape[::-1]:
+            raise ValueError(f"a key of {key.shape} for a frame of {alpha.full.shape}")
+        self._islands.apply(key)
+        offset = (self._edge - MatteSettings().edge) * key.shape[0] / REFERENCE_LINES
+        if radius := round(abs(offset)):
+            (cv2.dilate if offset > 0 else cv2.erode)(key, _disc(radius), dst=key)
+        cv2.convertScaleAbs(seen.probability, dst=self._small, alpha=255.0)
+        x, y, w, h = cv2.boundingRect(key)
+        alpha.seq, self._origin, alpha.box = seen.seq, seen.origin, NOTHING
+        if w:
+            # the interpolation runs out to zero one pixel further
+            rows, columns = key.shape
+            small = Box(max(x - 1, 0), max(y - 1, 0), min(x + w + 1, columns), min(y + h + 1, rows))
+            part, inner = key[small.y0 : small.y1, small.x0 : small.x1], Box(*(2 * bound for bound in small))
+            full = alpha.full[inner.y0 : inner.y1, inner.x0 : inner.x1]
+            half = alpha.half[small.y0 : small.y1, small.x0 : small.x1]
+            if self._kernels is not None:
+                self._kernels.enlarge(part, full, half)
+            else:
+                cv2.resize(part, full.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
+                np.copyto(half, part)
+            alpha.box = inner
+        return alpha
 
     def reset(self) -> None:
         self._temporal.reset()

@@ -54,6 +54,29 @@ def add(source: str, name: str = "", *, replace: bool = False, check: Check = la
     return read_card(folder / f"{name}.toml")
 
 
+def remove(name: str) -> list[Path]:
+    """Remove a network of the user's own model folder, card and all; returns the files that are gone.
+
+    Raises `UsageError` if there is none of that name, or it is vcam's own, `OutputError` if it cannot be removed.
+    """
+    folder = model_folders()[1]
+    path = folder / f"{name}.toml"
+    if not is_name(name) or path not in card_paths():
+        own = any(each.stem == name for each in card_paths())
+        names = ", ".join(each.stem for each in card_paths() if each.parent == folder) or "none"
+        what = f"{name} comes with vcam and stays" if own else f"there is no model {name!r} in {folder}"
+        raise UsageError(what, f"your own models: {names}")
+    files = _files_of(path) - _files_of_others(folder, name)
+    gone = [path, *(folder / file for file in sorted(files) if (folder / file).is_file() and folder / file != path)]
+    try:
+        # the card first: without it nobody takes what is left for a model
+        for each in gone:
+            each.unlink()
+    except OSError as error:
+        raise write_error(path, error) from error
+    return gone
+
+
 def put_into(folder: Path, card: ModelCard, name: str, *, replace: bool) -> None:
     """Copy card and files into a folder that is there, under a name: all of them first, and only then is anything put
     in the place of another.

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+import msgspec
+
 from vcam.errors import EngineError
 from vcam.frames import Frame, Map
 from vcam.infer.choices import EngineChoice, engine_choices
@@ -141,8 +143,16 @@ def open_segmenter(settings: SegmentSettings, size: Size, source: str = "", *, s
     source: what tells one camera from another, for what has been learnt of its room. still: the frames are pictures of
     their own, for which the model `auto` may be another one.
     """
+    if settings.people == "main" and not still:
+        from vcam.segment.people import main_only
+
+        return main_only(open_segmenter(msgspec.structs.replace(settings, people="all"), size, source))
     if settings.backend == "subtraction":
         from vcam.segment.emptyroom.subtraction import SubtractionSegmenter
 
         return SubtractionSegmenter(settings, size, source)
+    if settings.backend == "chroma":
+        from vcam.segment.chroma.segmenter import ChromaSegmenter
+
+        return ChromaSegmenter(settings, size)
     return NetworkSegmenter(settings, size, still=still)

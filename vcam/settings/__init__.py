@@ -4,6 +4,7 @@ field     how one setting is described
 sections  the settings themselves; look, segment and stream beside it
 tree      all of them together, and values laid over the defaults
 paths     values that name files
+locked    what whoever administers the machine has set for all
 loading   config file, environment, options
 toml      the config file as tables and lines
 saving    the config file written

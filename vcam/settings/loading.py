@@ -1,6 +1,7 @@
 """Settings from all places where somebody may have written them.
 
-Precedence, strongest first: command-line option, environment `VCAM_SECTION_KEY`, profile, config file, default.
+Precedence, strongest first: command-line option, environment `VCAM_SECTION_KEY`, profile, config file, the file for
+all users of the machine, default. What that file locks nobody else can set.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from vcam import folders
 from vcam.errors import ConfigError, UsageError
 from vcam.printable import printable
+from vcam.settings.locked import locked_defaults, read_system, without_locked
 from vcam.settings.paths import named
 from vcam.settings.toml import KeyPath, key_lines, parse, read_text
 from vcam.settings.tree import FIELDS, SECTIONS, Layer, Loaded, Settings, build, flatten
@@ -160,7 +162,11 @@ def load(
     environ = os.environ if environ is None else environ
     for error in unknown_variables(environ):
         _log.warning("%s: %s", error.message, error.hint)
-    layers = [Layer("default", defaults or {})]
-    layers += read_config(path or config_path(), profile or environ.get("VCAM_PROFILE", ""))
+    # what shows or measures something of its own has neither
+    alone = path == Path(os.devnull)
+    system = read_system({"XDG_CONFIG_DIRS": os.devnull} if alone else environ)
+    layers = read_config(path or config_path(), profile or environ.get("VCAM_PROFILE", ""))
     layers += [environment_layer(environ), Layer("--set", parse_assignments(assignments))]
-    return build([*layers, Layer("option", options or {})])
+    layers = [without_locked(layer, system) for layer in (*layers, Layer("option", options or {}))]
+    below = [Layer("default", defaults or {}), system.layer, Layer("default", locked_defaults(system))]
+    return build([*below, *layers])

@@ -63,6 +63,11 @@ class OverlaySettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""  # fmt: skip
     text_place: Annotated[Spot, setting("Their place in the picture.", live=True)] = "bottom-left"
     text_size: Annotated[float, setting("Size of the letters.", live=True, unit="px at 720 lines", ge=8, le=200)] = 36.0
+    pause: Annotated[
+        str,
+        setting("Words that others see while vcam is paused, in place of paused: back in five minutes.",
+                live=True, option="--pause-text", max_length=200),
+    ] = ""  # fmt: skip
     clock: Annotated[bool, setting("Show the time.", live=True, option="--clock")] = False
     clock_place: Annotated[Spot, setting("Its place in the picture.", live=True)] = "top-right"
 

@@ -13,6 +13,7 @@ from vcam.errors import ConfigError, VcamError
 from vcam.files import replace_file
 from vcam.folders import place_to_write
 from vcam.settings.loading import environment_layer, read_profiles, unknown_variables
+from vcam.settings.locked import read_system
 from vcam.settings.shown import as_written, limits, toml
 from vcam.settings.toml import KeyPath, parse, read_text, statements
 from vcam.settings.tree import FIELDS, Layer, Settings, build, flatten
@@ -157,6 +158,11 @@ def problems(path: Path, environ: Mapping[str, str] | None = None) -> list[VcamE
     """All that is wrong with a config file, its profiles included, and with the environment's settings if given."""
     found: list[VcamError] = []
     layers: list[Layer] = []
+    if environ is not None:
+        try:
+            layers.append(read_system(environ).layer)
+        except ConfigError as error:
+            found.append(error)
     try:
         base, profiles = read_profiles(path)
         layers += [base, *profiles.values()]

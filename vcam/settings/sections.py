@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Struct
 
+from vcam.assets import BACKGROUNDS
 from vcam.errors import UsageError
 from vcam.settings.field import Paths, setting
 from vcam.suffixes import OUTPUT_SUFFIXES, READ_SUFFIXES
@@ -111,8 +112,9 @@ class BackgroundSettings(Struct, frozen=True, forbid_unknown_fields=True):
     spec: Annotated[
         str,
         setting("An image, a video, a GIF, a folder (slide show), blur[:STRENGTH], color:#RRGGBB, green, none, screen, "
-                "pixelate[:N].", live=True, option="--background", metavar="SPEC",
-                words=("blur", "blur:", "pixelate", "pixelate:", "color:#", "green", "none", "screen"),
+                "pixelate[:N], or one that vcam brings along, as office or sea: vcam background list.",
+                live=True, option="--background", metavar="SPEC",
+                words=("blur", "blur:", "pixelate", "pixelate:", "color:#", "green", "none", "screen", *BACKGROUNDS),
                 paths=Paths.ENTRIES, suffixes=sorted(READ_SUFFIXES), address=True, min_length=1),
     ] = "blur"  # fmt: skip
     fit: Annotated[
@@ -125,6 +127,11 @@ class BackgroundSettings(Struct, frozen=True, forbid_unknown_fields=True):
             "Time each picture of a slide show is shown.", live=True, unit="s", option="--interval", ge=0.2, le=86400
         ),
     ] = 30.0  # fmt: skip
+    fade: Annotated[
+        float,
+        setting("How long one background fades into the next; 0 for at once. To and from a room that is blurred, in "
+                "blocks or as it is, the change is always at once.", live=True, unit="s", option="--fade", ge=0, le=10),
+    ] = 0.3  # fmt: skip
 
 
 class OutputSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,9 +13,10 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How the person is found."""
 
     backend: Annotated[
-        Literal["auto", "openvino", "onnxruntime", "subtraction"],
-        setting("Inference runtime; auto takes what is installed and works. subtraction needs no network, but has "
-              "to see the room empty for two seconds.", live=True, option="--backend"),
+        Literal["auto", "openvino", "onnxruntime", "subtraction", "chroma"],
+        setting("Inference runtime; auto takes what is installed and works. subtraction needs no network, but has to "
+              "see the room empty for two seconds; chroma needs a green or blue screen behind you.",
+              live=True, option="--backend"),
     ] = "auto"  # fmt: skip
     device: Annotated[
         Literal["AUTO", "CPU", "GPU", "NPU", "VPU"],
@@ -46,6 +47,11 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     relearn: Annotated[
         bool, setting("Learn the empty room anew instead of loading it, for subtraction.", live=True)
     ] = False
+    key: Annotated[
+        str,
+        setting("The colour of the screen, for chroma: auto finds it, else #RRGGBB.", live=True, words=("auto",),
+                pattern=r"^(auto|#[0-9a-fA-F]{6})$"),
+    ] = "auto"  # fmt: skip
     room: Annotated[
         Literal["off", "told", "auto"],
         setting("What the matte knows of the empty room behind you: nothing, what vcam room learn was shown, or also "
@@ -58,6 +64,11 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
         setting("Write nothing of the room to disk: what is learnt of it is forgotten when vcam ends.",
                 live=True, option="--private"),
     ] = False  # fmt: skip
+    people: Annotated[
+        Literal["all", "main"],
+        setting("Who is shown: all, or main: whoever is largest, so that passers-by go. Nothing that is known of the "
+                "room is used then.", live=True, option="--people"),
+    ] = "all"  # fmt: skip
     region: Annotated[
         bool,
         setting("Where people do not fill the frame, let the network see their surroundings instead of all of it.",

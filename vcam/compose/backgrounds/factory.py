@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from vcam.assets import BACKGROUNDS, background_picture
 from vcam.compose.backgrounds.animation import look_at_animation
 from vcam.compose.backgrounds.fromframe import (
     BLOCKS,
@@ -29,8 +30,11 @@ from vcam.media.probe import probe
 from vcam.secrets import show_address
 from vcam.settings import BackgroundSettings
 
-WORDS = ("blur", "pixelate", "color", "green", "none", "screen")
-_KINDS = "blur[:STRENGTH], pixelate[:N], color:#RRGGBB, green, none, screen, or the path of a picture, film or folder"
+WORDS = ("blur", "pixelate", "color", "green", "none", "screen", *BACKGROUNDS)
+_KINDS = (
+    "blur[:STRENGTH], pixelate[:N], color:#RRGGBB, green, none, screen, a name of vcam background list, "
+    "or the path of a picture, film or folder"
+)
 
 
 def parse_background(spec: str, settings: BackgroundSettings) -> Background:
@@ -41,6 +45,8 @@ def parse_background(spec: str, settings: BackgroundSettings) -> Background:
     """
     spec = spec.strip()
     word, colon, value = spec.partition(":")
+    if (name := word.lower()) in BACKGROUNDS:
+        return _plain(name, value if colon else None, lambda: _ready_made(name, settings))
     if make := _words(settings).get(word.lower()):
         return make(value if colon else None)
     path = expand(spec)
@@ -88,6 +94,10 @@ def _plain(word: str, value: str | None, make: Callable[[], Background]) -> Back
     if value is not None:
         raise UsageError(f"{word}:{value} is not valid: {word} takes no value", f"write {word}")
     return make()
+
+
+def _ready_made(name: str, settings: BackgroundSettings) -> Background:
+    return ImageBackground(background_picture(name), settings.fit, name)
 
 
 def _screen(settings: BackgroundSettings) -> Background:

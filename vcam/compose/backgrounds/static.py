@@ -66,8 +66,9 @@ class ImageBackground:
 
     needs_alpha = True
 
-    def __init__(self, path: Path, fit: Fit = "cover") -> None:
-        self.description = str(path)
+    def __init__(self, path: Path, fit: Fit = "cover", name: str = "") -> None:
+        """name: what it is called, if not by its path."""
+        self.description = name or str(path)
         self._path, self._fit = path, fit
         self._plate: Plate | None = None
 

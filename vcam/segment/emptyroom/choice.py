@@ -81,6 +81,8 @@ def choose_room(settings: Settings, size: Size, source: str) -> RoomChoice:
         return RoomChoice(None, "the picture does not come from a camera")
     if settings.segment.backend == "subtraction":
         return RoomChoice(None, "background subtraction knows the room by itself", where)
+    if settings.segment.backend == "chroma":
+        return RoomChoice(None, "a screen hides the room", where)
     if settings.framing.auto:
         return RoomChoice(None, "auto-framing moves the picture", where)
     from vcam.segment.emptyroom.keeping import KeptRoom

@@ -1,0 +1,118 @@
+"""Of two people the main one stays, and the other goes, also where they cross."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vcam.frames import Frame, Map
+from vcam.segment.people import LARGER, TURNS, ExaminedMainOnly, MainOnly, MainPerson, main_only
+from vcam.settings import SegmentSettings
+from vcam.testing import FakeSegmenter
+from vcam.types import F32, U8
+
+SIZE, SHAPE = (1280, 720), (144, 256)
+
+
+def people(*places: tuple[int, int, int]) -> F32:
+    """A map with a head and shoulders for each: middle, width and height in pixels of the map."""
+    seen: F32 = np.zeros(SHAPE, np.float32)
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    for middle, wide, tall in places:
+        top = SHAPE[0] - tall
+        seen[(np.abs(x - middle) < wide / 2) & (y > top + tall * 0.45)] = 0.98
+        seen[((x - middle) / (wide * 0.3)) ** 2 + ((y - top - tall * 0.28) / (tall * 0.28)) ** 2 < 1] = 0.98
+    return seen
+
+
+def shown(person: MainPerson, seen: F32, seq: int = 0) -> F32:
+    frame = Frame.allocate(*SIZE)
+    frame.seq = seq
+    stays = person.keep(Map.whole(seen, frame), SIZE)
+    kept: F32 = seen if stays is None else seen * stays
+    return kept
+
+
+def same(one: F32, other: F32) -> float:
+    """Intersection over union."""
+    a, b = one > 0.5, other > 0.5
+    return float((a & b).sum() / max((a | b).sum(), 1))
+
+
+MAIN, OTHER = (110, 80, 120), (220, 36, 60)
+
+
+def test_one_person_alone_is_left_as_they_are() -> None:
+    seen = people(MAIN)
+    np.testing.assert_array_equal(shown(MainPerson(), seen), seen)
+
+
+def test_the_smaller_one_goes() -> None:
+    person = MainPerson()
+    assert same(shown(person, people(MAIN, OTHER)), people(MAIN)) > 0.99
+
+
+def test_a_hand_beside_the_main_person_stays() -> None:
+    seen = people(MAIN)
+    seen[60:70, 155:163] = 0.9
+    assert same(shown(MainPerson(), seen), seen) > 0.99
+
+
+def test_who_passes_by_behind_is_never_seen_beside_the_main_one_and_nothing_flickers() -> None:
+    person = MainPerson()
+    shown(person, people(MAIN))
+    before = None
+    for step in range(60):
+        middle = 250 - 5 * step
+        now = shown(person, people(MAIN, (middle, 40, 100)), step)
+        assert (now[people(MAIN) > 0.5] > 0.5).all(), step
+        # no more than a rim of the other, where the two touch
+        assert same(now, people(MAIN)) > 0.8, step
+        assert before is None or same(now, before) > 0.8, step
+        before = now
+    assert same(now, people(MAIN)) > 0.99
+
+
+def test_the_main_one_stays_the_main_one_when_somebody_larger_comes_and_goes() -> None:
+    person = MainPerson()
+    shown(person, people((60, 60, 90)))
+    larger = (200, 100, 140)
+    for _ in range(TURNS // 2):
+        assert same(shown(person, people((60, 60, 90), larger)), people((60, 60, 90))) > 0.99
+    for _ in range(TURNS + 2):
+        last = shown(person, people((60, 60, 90), larger))
+    # who stays is the one in front now
+    assert people(larger).sum() / people((60, 60, 90)).sum() > LARGER
+    assert same(last, people(larger)) > 0.99
+
+
+def test_after_a_reset_the_largest_is_the_main_one() -> None:
+    person = MainPerson()
+    shown(person, people((60, 60, 90)))
+    person.reset()
+    assert same(shown(person, people((60, 60, 90), (190, 90, 140))), people((190, 90, 140))) > 0.99
+
+
+def test_the_segmenter_around_another_gives_its_maps_without_the_others() -> None:
+    inner = FakeSegmenter(lambda frame: people(MAIN, OTHER), SHAPE[::-1])
+    around = main_only(inner)
+    assert isinstance(around, MainOnly)
+    frame = Frame.allocate(*SIZE)
+    assert same(around.segment(frame).probability, people(MAIN)) > 0.99
+    key: U8 = np.full((360, 640), 255, np.uint8)
+    stays = MainPerson().keep(Map.whole(people(MAIN, OTHER), frame), SIZE)
+    assert stays is not None
+    assert key.shape == (360, 640)
+    around.reset()
+    around.close()
+    assert (inner.resets, inner.closed) == (1, 1)
+
+
+def test_a_network_can_still_be_asked_what_is_known() -> None:
+    pytest.importorskip("onnxruntime")
+    from vcam.segment.segmenter import open_segmenter
+
+    around = open_segmenter(SegmentSettings(people="main", backend="onnxruntime"), SIZE)
+    assert isinstance(around, ExaminedMainOnly)
+    around.examine(all_pictures=True)
+    around.close()

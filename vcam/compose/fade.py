@@ -1,0 +1,48 @@
+"""From one background to the next, not at once."""
+
+from __future__ import annotations
+
+import cv2
+
+from vcam.compose.base import Plate
+from vcam.frames import Frame
+
+
+class Fade:
+    """One background fading into another, from the first picture on that is asked for.
+
+    Only pictures that hold nothing of any frame take part: what is faded out is older than the frame before it.
+    """
+
+    def __init__(self, old: Frame, seconds: float, version: int = -1) -> None:
+        """old: what was shown last, its own copy. version: of the first mixture; below 0, as those of no plate are."""
+        self._old, self._seconds = old, seconds
+        self._mixed = Plate(Frame.allocate(*old.size), version)
+        self._began: float | None = None
+        self.over = False
+
+    @property
+    def shown(self) -> Frame:
+        """The mixture of the moment; before the first one what fades out."""
+        return self._old if self._began is None else self._mixed.frame
+
+    @property
+    def version(self) -> int:
+        """Of the last mixture."""
+        return self._mixed.version
+
+    def mix(self, new: Plate, now: float) -> Plate:
+        """The picture between old and new at this moment, which is the new one itself once the fade is over."""
+        if self._began is None:
+            self._began = now
+        share = (now - self._began) / self._seconds
+        if share >= 1 or new.scratch or new.frame.size != self._old.size:
+            self.over = True
+            return new
+        # slow at both ends
+        share = share * share * (3 - 2 * share)
+        mixed = self._mixed
+        for old, target, plane in zip(self._old.planes, new.frame.planes, mixed.frame.planes, strict=True):
+            cv2.addWeighted(old, 1 - share, target, share, 0, dst=plane)
+        mixed.version -= 1
+        return mixed

@@ -1,0 +1,1 @@
+"""A coloured screen behind the person, keyed out: no network is needed."""
