@@ -143,7 +143,7 @@ def _tell(made: Exported, as_json: bool, quiet: bool) -> None:
         click.echo(f"  {runtime}: within {worst:.2g} of PyTorch, {mean:.2g} in the mean{cost}")
     if made.miou:
         told = ", ".join(f"{runtime} {100 * value:.2f}" for runtime, value in made.miou.items())
-        click.echo(f"  mIoU on {made.judged} pictures: {told}")
+        click.echo(f"  mIoU on {made.judged} picture{'s' * (made.judged != 1)}: {told}")
     path = made.card.path
     found = path.parent if path.stem == path.parent.name else made.card.file_path
     click.echo(f"  use it: vcam start --model {shlex.quote(printable(str(found)))}")

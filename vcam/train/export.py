@@ -95,11 +95,7 @@ def export(wish: Wish, tell: Tell = lambda words: None) -> Exported:
             _put(folder, made.card, name, wish.overwrite)
     except OSError as error:
         raise write_error(aside, error) from error
-    return Exported(**{**_fields(made), "card": read_card(folder / f"{name}.toml")})
-
-
-def _fields(made: Exported) -> dict[str, Any]:
-    return {name: getattr(made, name) for name in Exported.__slots__}
+    return replace(made, card=read_card(folder / f"{name}.toml"))
 
 
 def _place(wish: Wish) -> tuple[Path, str]:

@@ -37,12 +37,12 @@ def to_tflite(net: nn.Module, precision: str, pictures: Sequence[F32] = ()) -> b
     Raises `UsageError` if the extra is missing.
     """
     try:
-        with _silenced():
+        with silenced():
             import litert_torch
             from ai_edge_quantizer import quantizer
     except ImportError as error:
         raise UsageError(f"TFLite files cannot be made: {error}", "pip install 'vcam[tflite]'") from error
-    with _silenced():
+    with silenced():
         picture = sample(net.net).permute(0, 2, 3, 1).contiguous()
         wrapped = litert_torch.to_channel_last_io(net, args=[0], outputs=[0])
         plain = bytes(litert_torch.convert(wrapped.eval(), (picture,)).model_content())
@@ -109,7 +109,7 @@ def _recipe(precision: str) -> Any:
 
 
 @contextlib.contextmanager
-def _silenced() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """Without their progress, on every channel that it takes, and without a word to anybody else."""
     os.environ.update(_QUIET)
     root = logging.getLogger()

@@ -56,8 +56,11 @@ def _litert(card: ModelCard) -> Finds:
     """By the runtime of phones, in float32 at both ends."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=str(card.file_path), num_threads=1)
-    interpreter.allocate_tensors()
+    from vcam.train.tflitefile import silenced
+
+    with silenced():
+        interpreter = Interpreter(model_path=str(card.file_path), num_threads=1)
+        interpreter.allocate_tensors()
     (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
     mean, scale = np.array(card.input.mean, np.float32), np.array(card.input.scale, np.float32)
     width, height = card.output.size
