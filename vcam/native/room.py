@@ -120,13 +120,13 @@ class RoomLoops:
         plane = ctypes.POINTER(PlaneTable)
         terms: dict[str, list[Any]] = {
             "room": [*[pointer] * 3, *[plane] * 3, *[pointer] * 7],
-            "room_edge": [*[pointer] * 4, *[plane] * 8, *[integer] * 2, *[number] * 3],
+            "room_edge": [*[pointer] * 4, *[plane] * 8, *[integer] * 2, *[number] * 3, pointer],
             "room_learn": [pointer, pointer, *[plane] * 3, *[pointer] * 4],
         }
         for name, types in terms.items():
             function = getattr(library, f"vcam_{name}")
             function.argtypes, function.restype = types, None
-        for name, sides in (("room", 2), ("room_learn", 1)):
+        for name, sides in (("room", 2), ("room_edge", 3), ("room_learn", 1)):
             function = getattr(library, f"vcam_{name}_scratch")
             function.argtypes, function.restype = [integer] * sides, ctypes.c_ssize_t
         self._library, self._scratch = library, scratch
@@ -166,7 +166,7 @@ class RoomLoops:
         kept: tuple[F32, F32],
         matte: U8,
         planes: tuple[Planes, Planes],
-        band: U8,
+        small: U8,
         first: tuple[int, int],
         *,
         low: float,
@@ -176,17 +176,18 @@ class RoomLoops:
         """Sharpen a matte (2h, 2w) by the plate, see `vcam.segment.emptyroom.edge`.
 
         kept: planes and numbers as `find` leaves them; planes: of the frame and of the plate, at the matte's size;
-        band: uint8 of the map's pixels that the matte covers, from the map's pixel (x, y) `first` on.
+        small: uint8, the part of the map that the matte covers, from the map's pixel (x, y) `first` on.
         """
         half = plate.height // 2, plate.width // 2
         found, told = numbers_of(kept[0], (FOUND, *half)), numbers_of(kept[1], (TOLD,))
         frame, room = i420_of(planes[0]), i420_of(planes[1])
-        target, marks = plane_of(matte, frame[0].height, frame[0].width), plane_of(band, *band.shape)
+        target, map_ = plane_of(matte, frame[0].height, frame[0].width), plane_of(small, *small.shape)
         if (room[0].width, room[0].height) != (target.width, target.height) or min(first) < 0:
             raise ValueError(f"a plate of {(room[0].height, room[0].width)} instead of {matte.shape}")
+        scratch = self._scratch(self._library.vcam_room_edge_scratch(map_.width, map_.height, target.width))
         at = ctypes.addressof
         self._library.vcam_room_edge(
-            at(plate), at(terms), found, told, target, *frame, *room, marks, *first, low, high, strength
+            at(plate), at(terms), found, told, target, *frame, *room, map_, *first, low, high, strength, scratch
         )
 
     def learn(

@@ -21,6 +21,9 @@ EVERY = 10
 """Frames from one step of learning to the next: a third of a second."""
 DRAWN, TAKEN = 3, 6
 """Frames after a step in which the room's new picture is made, and compared with from then on: none bears it all."""
+ANEW, RENEWED = 64, 6
+"""Pixels of the picture, at chroma size, whose being known has changed, from which on it is compared with at once; else
+after so many steps, since what is averaged hardly changes."""
 NEED = 8
 """Steps until what differs becomes the room."""
 SURE, GUARD = 0.03, 13
@@ -65,6 +68,7 @@ class RoomMemory:
         self._rest = REST
         self._learnt: RoomPicture | None = None
         self._drawn = True
+        self._waiting = 0
         self.finding: Finding | None = None
         """What the last frame showed of the room; None if nothing could be told of it."""
 
@@ -123,7 +127,7 @@ class RoomMemory:
         self._frames += 1
         since = self._frames % EVERY
         if since == DRAWN and not self._drawn:
-            self._learnt, self._drawn = self._layers.picture(), True
+            self._learnt, self._drawn = self._news(), True
         elif since == TAKEN and self._learnt is not None:
             self._take(self._learnt, finder)
         if since:
@@ -148,6 +152,15 @@ class RoomMemory:
         lines: Lines = SAME if found is None else (found.gain, found.offset)
         self._layers.learn(self._small, sure, strange, lines)
         self._drawn = False
+
+    def _news(self) -> RoomPicture | None:
+        """The room as it is known now, if that is worth a new plate, which takes several times what a frame does."""
+        learnt = self._layers.picture()
+        self._waiting += 1
+        if self._waiting < RENEWED and np.count_nonzero(learnt.known != self._room.known) < ANEW:
+            return None
+        self._waiting = 0
+        return learnt
 
     def _marks(self, seen: Map) -> tuple[U8, U8]:
         """Where surely nobody is, and where something strange is, of the layers. Outside of the box is nobody."""
