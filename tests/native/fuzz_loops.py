@@ -89,7 +89,7 @@ def main(library: str, seed: int, rounds: int) -> None:
         def plate() -> RoomTable:
             luma = np.ascontiguousarray(plane(*full))
             wholes = luma, numbers(*full, low=-99, high=99), numbers(*full), numbers(*full)
-            return RoomTable(wholes, tuple(dense[:4]), (numbers(*half), numbers(*half)))
+            return RoomTable(wholes, tuple(dense[:4]), (numbers(*half), numbers(*half), numbers(*half)))
 
         return [
             lambda: kernels.room.find(plate(), kinds, (numbers(*full), i420[0]), out, kept, (marks[0], marks[1])),

@@ -47,13 +47,13 @@ class RoomTable(ctypes.Structure):
         ("width", ctypes.c_int32),
         ("height", ctypes.c_int32),
         *((name, ctypes.c_void_p) for name in ("y", "half", "u", "v", "known")),
-        *((name, ctypes.c_void_p) for name in ("texture", "power", "slope_y", "slope_u", "slope_v")),
+        *((name, ctypes.c_void_p) for name in ("texture", "power", "slope_y", "slope_half", "slope_u", "slope_v")),
     )
 
-    def __init__(self, full: tuple[U8, F32, F32, F32], half: tuple[U8, U8, U8, U8], slopes: tuple[F32, F32]) -> None:
+    def __init__(self, full: tuple[U8, F32, F32, F32], half: tuple[U8, U8, U8, U8], slopes: tuple[F32, F32, F32]) -> None:
         """full: luma, texture, its mean power and slopes of luma, (height, width), both even.
 
-        half: luma, Cb, Cr and `known` at half of it; slopes: of Cb and Cr. All dense. Raises `ValueError` for others.
+        half: luma, Cb, Cr and `known` at half of it; slopes: of luma as the mean of four, of Cb and of Cr. All dense. Raises `ValueError` for others.
         """
         height, width = full[0].shape
         if height % 2 or width % 2 or min(height, width) < 4:
@@ -63,8 +63,8 @@ class RoomTable(ctypes.Structure):
             "y": (full[0], shape, np.uint8), "texture": (full[1], shape, np.float32),
             "power": (full[2], shape, np.float32), "slope_y": (full[3], shape, np.float32),
             "half": (half[0], small, np.uint8), "u": (half[1], small, np.uint8), "v": (half[2], small, np.uint8),
-            "known": (half[3], small, np.uint8), "slope_u": (slopes[0], small, np.float32),
-            "slope_v": (slopes[1], small, np.float32),
+            "known": (half[3], small, np.uint8), "slope_half": (slopes[0], small, np.float32),
+            "slope_u": (slopes[1], small, np.float32), "slope_v": (slopes[2], small, np.float32),
         }  # fmt: skip
         for name, (array, wanted, kind) in named.items():
             if array.shape != wanted or array.dtype != kind or not array.flags.c_contiguous:

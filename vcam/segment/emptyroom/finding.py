@@ -112,7 +112,8 @@ class LoopFinder:
     def use(self, plate: Plate) -> None:
         """See `Finder`. Raises `ValueError` for a plate of odd sides."""
         full = plate.y, plate.texture, evidence.power(plate), plate.slopes[0]
-        self._table = loop.RoomTable(full, (plate.half, plate.u, plate.v, plate.known), plate.slopes[1:])
+        slopes = light.mean_of_four(plate.slopes[0]), plate.slopes[1], plate.slopes[2]
+        self._table = loop.RoomTable(full, (plate.half, plate.u, plate.v, plate.known), slopes)
 
     def find(self, probability: F32, planes: Planes) -> Finding | None:
         """See `Finder`."""
