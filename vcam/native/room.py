@@ -50,10 +50,13 @@ class RoomTable(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("texture", "power", "slope_y", "slope_half", "slope_u", "slope_v")),
     )
 
-    def __init__(self, full: tuple[U8, F32, F32, F32], half: tuple[U8, U8, U8, U8], slopes: tuple[F32, F32, F32]) -> None:
+    def __init__(
+        self, full: tuple[U8, F32, F32, F32], half: tuple[U8, U8, U8, U8], slopes: tuple[F32, F32, F32]
+    ) -> None:
         """full: luma, texture, its mean power and slopes of luma, (height, width), both even.
 
-        half: luma, Cb, Cr and `known` at half of it; slopes: of luma as the mean of four, of Cb and of Cr. All dense. Raises `ValueError` for others.
+        half: luma, Cb, Cr and `known` at half of it; slopes: of luma as the mean of four, of Cb and of Cr. All dense.
+        Raises `ValueError` for others.
         """
         height, width = full[0].shape
         if height % 2 or width % 2 or min(height, width) < 4:
