@@ -40,9 +40,16 @@ EXPORT_ONE ptrdiff_t vcam_rim_scratch(i32 across, i32 down) {
 /* Two sums side by side; they are only ever added, so either may be the upper half. */
 typedef uint32_t __attribute__((may_alias)) Sums;
 
-/* the means of squares from the sums of their columns, of which `each` are left and which are overwritten */
-INLINE void fold(u16 *sum, i32 side, i32 each, i32 count, u8 *restrict out) {
-    const i32 shift = side == 1 ? 0 : side == 2 ? 2 : side == 4 ? 4 : 6, half = 1 << shift >> 1;
+/* of two, how many times a cell has been doubled: of the number of its pixels */
+INLINE i32 shift_of(i32 side) { return side == 1 ? 0 : side == 2 ? 2 : side == 4 ? 4 : 6; }
+
+/* of large cells every other row tells enough, and what is not looked at is not fetched */
+INLINE i32 step_of(i32 side) { return side < 4 ? 1 : 2; }
+
+/* the means of cells, of 2^shift pixels, from the sums of their columns, of which `each` are left and which are
+   overwritten */
+INLINE void fold(u16 *sum, i32 shift, i32 each, i32 count, u8 *restrict out) {
+    const i32 half = 1 << shift >> 1;
     for (; each > 1; each /= 2) {
         const Sums *pairs = (const Sums *)sum;
         WHOLE
@@ -79,16 +86,16 @@ INLINE void weigh(const Plane *half, const i32 *box, i32 side, i32 row, const Ce
         if (left && block) near[block - 1] = 1;
         if (right && block < cells->blocks - 1) near[block + 1] = 1;
     }
-    fold(sum, side, side, cells->across, cells->share + row * cells->pitch);
+    fold(sum, shift_of(side), side, cells->across, cells->share + row * cells->pitch);
 }
 
 /* the means of up to ACROSS cells of one row; beyond the frame the last samples count */
 INLINE void reduce_cells(const Plane *plane, i32 side, i32 row, i32 first, i32 count, u8 *out) {
     u16 sum[ACROSS * 8] __attribute__((aligned(4)));
-    const i32 left = first * side, last = plane->height - 1;
+    const i32 left = first * side, last = plane->height - 1, step = step_of(side), shift = shift_of(side) - (step > 1);
     if (left + ACROSS * side <= plane->width && (row + 1) * side <= plane->height) {
         const u8 *samples = row_of(plane, row * side) + left;
-        for (i32 i = 0; i < side; i++) __builtin_prefetch(samples + (side + i) * plane->stride);
+        for (i32 i = 0; i < side; i += step) __builtin_prefetch(samples + (side + i) * plane->stride);
         if (side == 1) {
             memcpy(out, samples, ACROSS);
             return;
@@ -96,21 +103,21 @@ INLINE void reduce_cells(const Plane *plane, i32 side, i32 row, i32 first, i32 c
         WHOLE
         for (i32 x = 0; x < ACROSS * side / 2; x++) {
             u16 all = 0;
-            for (i32 i = 0; i < side; i++) {
+            for (i32 i = 0; i < side; i += step) {
                 const u16 pair = ((const Pair *)(samples + i * plane->stride))[x];
                 all += (u16)((pair & 255) + (pair >> 8));
             }
             sum[x] = all;
         }
-        fold(sum, side, side / 2, ACROSS, out);
+        fold(sum, shift, side / 2, ACROSS, out);
         return;
     }
     for (i32 x = 0; x < count * side; x++) {
         sum[x] = 0;
-        for (i32 i = 0; i < side; i++)
+        for (i32 i = 0; i < side; i += step)
             sum[x] += row_of(plane, clamped(row * side + i, last))[clamped(left + x, plane->width - 1)];
     }
-    fold(sum, side, side, count, out);
+    fold(sum, shift, side, count, out);
 }
 
 /* What the goals of one block are made of, and where they go. */

@@ -126,7 +126,7 @@ class Decontaminate:
         for index, (plane, goal, top) in enumerate(zip(frame.planes, self._goals, high, strict=True)):
             by = 1 if index else 2
             samples = plane[by * part.y0 : by * part.y1, by * part.x0 : by * part.x1]
-            small = _reduced(samples, by * side).astype(np.float32)
+            small = _reduced(samples, by * side, step=1 if by * side < 4 else 2).astype(np.float32)
             here = small * np.float32(_TRACE)
             front = (_around(small * mine) + here) * inside
             apart = np.clip(front - (_around(small * theirs) + here) * outside, -_MOST, _MOST)
@@ -142,14 +142,14 @@ def side_of(height: int) -> int:
     return next((side for side in (4, 2) if wanted >= 2 * side), 1)
 
 
-def _reduced(plane: U8, side: int) -> U8:
-    """The means of squares; the last sample counts where one is cut off."""
+def _reduced(plane: U8, side: int, step: int = 1) -> U8:
+    """The means of squares, of whose rows every `step`-th counts; where one is cut off, the last sample does."""
     height, width = plane.shape
     rows, columns = -(-height // side), -(-width // side)
     if (rows * side, columns * side) != (height, width):
         more = (0, rows * side - height, 0, columns * side - width)
         plane = cv2.copyMakeBorder(plane, *more, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
-    return cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return cv2.resize(plane[::step], (columns, rows), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def _around(plane: F32) -> F32:
