@@ -17,7 +17,7 @@ typedef u16 __attribute__((aligned(1), may_alias)) Pair;
 /* ACROSS: cells of a block, the least that is looked at; REACH: cells that are gathered on each side; AROUND: cells round
    a block of which samples are needed, since what is spread over it takes the cells beside it, too; PAD: of a row on each
    side. MADE and WINDOW: whole vectors, of which what is too much is dropped */
-enum { ACROSS = 4, REACH = 1, AROUND = REACH + 1, PAD = 16, MADE = 8, WINDOW = 16 };
+enum { ACROSS = 4, REACH = 2, AROUND = REACH + 1, PAD = 16, MADE = 8, WINDOW = 16 };
 
 /* Bytes for each cell, one plane behind the other, with PAD cells left and right and REACH rows above and below: the mean
    alpha, what the person and the room weigh, all 0 outside of the frame; then Y, Cb and Cr. */
@@ -165,7 +165,7 @@ INLINE void next_row(const Cells *cells, i32 row, i32 start, const Columns *from
     }
 }
 
-INLINE float across_of(const float *sum) { return sum[0] + sum[1] + sum[2]; }
+INLINE float across_of(const float *sum) { return sum[0] + sum[1] + sum[2] + sum[3] + sum[4]; }
 
 /* the goals of one block of a row, and of a cell on either side; see the formula in rim.py */
 INLINE void aim(const Cells *cells, const Goal *goal, i32 row, i32 start, const Columns *sums) {

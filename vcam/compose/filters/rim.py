@@ -19,9 +19,9 @@ _MOST = 40.0
 """Levels that person and old background may lie apart: a wrong matte must not make bright rims."""
 _TRACE = 32.0
 """What a cell itself counts for, in levels of alpha."""
-_AROUND = 2
+_AROUND = 3
 """Cells round the edge's that have a say: two that are gathered, and one that is spread to."""
-_WINDOW = (3, 3)
+_WINDOW = (5, 5)
 _BLOCK = 16
 """Cells of a row that are marked together where there are no compiled loops."""
 
