@@ -17,6 +17,7 @@ from vcam.errors import CameraError, CameraStalled, UsageError
 from vcam.frames import Frame
 from vcam.segment.emptyroom.choice import RoomChoice
 from vcam.segment.emptyroom.keeping import KeptRoom
+from vcam.segment.emptyroom.telling import RoomTelling, Told
 
 pytestmark = pytest.mark.usefixtures("brief")
 
@@ -95,6 +96,26 @@ def test_one_that_is_broken_off_leaves_nothing_and_the_picture_goes_on() -> None
         daemon.more()
         assert daemon.life.state is State.LEARNING
         daemon.life.break_off(other)
+
+
+def test_a_verdict_that_comes_after_it_was_broken_off_counts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+    real = RoomTelling.finish
+
+    def finish(telling: RoomTelling) -> Told:
+        hangs.set()
+        assert goes_on.wait(10)
+        return real(telling)
+
+    monkeypatch.setattr(RoomTelling, "finish", finish)
+    with Learning() as daemon:
+        lesson = daemon.learn()
+        assert hangs.wait(10)
+        daemon.life.break_off(lesson)
+        goes_on.set()
+        assert "broken off" in refused(lesson).message
+        daemon.until(lambda: daemon.life.state is State.LIVE)
+        assert daemon.known == 0.0
 
 
 def test_only_one_at_a_time() -> None:

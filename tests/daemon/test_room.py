@@ -218,6 +218,25 @@ def test_all_rooms_are_forgotten_whatever_camera_is_used(steered: Steered) -> No
     assert shelf(daemon)
 
 
+def test_all_rooms_are_forgotten_by_every_daemon(steered: Steered, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = steered.daemon
+    tell(daemon)
+    path = until_written(daemon)
+    assert run("room", "forget", "--name", "elsewhere").output == "nothing was kept\n"
+    assert not shelf(daemon)
+    assert run("room", "forget", "--all", "--name", "elsewhere").output == "the room is forgotten\n"
+    assert shelf(daemon)
+    assert not path.exists()
+
+    def hangs(name: str, method: str) -> dict[str, Any] | None:
+        return None if name == "elsewhere" else {"stuck": "a frame"}
+
+    monkeypatch.setattr("vcam.cli.keptroom._ask", hangs)
+    found = run("room", "forget", "--all", "--name", "elsewhere")
+    assert found.return_value == 1
+    assert "vcam room forget --name control" in found.output
+
+
 def test_what_was_learnt_is_kept_when_the_daemon_ends(quick: None) -> None:
     settings = SETTINGS.replace(segment__room="auto", matte__edge=0, matte__temporal=0)
     with Daemon(settings, **parts()) as daemon:

@@ -59,7 +59,8 @@ def main(library: str, seed: int, rounds: int) -> None:
             lambda: kernels.rim.goal(i420, plane(h, w), inside, side, goals, marks, most=40.0, trace=32.0, low=16,
                                      high=(235, 240, 240)),
             lambda: kernels.rim.apply(*guide[:2], goals[0], plane(h, w), inside, side, marks,
-                                      blended=rnd.random() < 0.5, strength=1.0, low=16, high=235),
+                                      blended=rnd.random() < 0.5, strength=1.0, low=16, high=235,
+                                      behind=rnd.choice((guide[2], None)), scale=rnd.choice((1.0, 0.86)), lift=16),
             lambda: kernels.scale(dense, np.empty((3, h, w), np.float32), numbers(3), numbers(3)),
             lambda: kernels.blend(*guide, plane(h, w), scale=rnd.choice((1.0, 0.86, 0.0)), lift=rnd.choice((0, 16))),
             lambda: kernels.enlarge(plane(h, w), plane(2 * h, 2 * w), plane(h, w)),
@@ -91,7 +92,7 @@ def main(library: str, seed: int, rounds: int) -> None:
         def plate() -> RoomTable:
             luma = np.ascontiguousarray(plane(*full))
             wholes = luma, numbers(*full, low=-99, high=99), numbers(*full), numbers(*full)
-            return RoomTable(wholes, tuple(dense[:4]), (numbers(*half), numbers(*half)))
+            return RoomTable(wholes, tuple(dense[:4]), (numbers(*half), numbers(*half), numbers(*half)))
 
         return [
             lambda: kernels.room.find(plate(), kinds, (numbers(*full), i420[0]), out, kept, (marks[0], marks[1])),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.compose.filters.helpers import Still, compose, disc, extremes, matte, plate
+from vcam.compose.blend import PlanarBlender
 from vcam.compose.composer import PlateComposer
 from vcam.compose.effects import make_effects
 from vcam.compose.filters.base import Values
@@ -37,6 +38,30 @@ def test_the_edge_is_that_of_opencv(kernels, size, full_range, monkeypatch) -> N
         assert np.abs(mine.astype(int) - theirs).max() <= 2
         assert (mine[:1] == theirs[:1]).all()
     assert (compiled.y != Frame.allocate(*size).y).mean() > 0.05
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("onto", ["another", "itself"])
+@pytest.mark.usefixtures("both_ways")
+def test_blended_in_one_it_is_what_comes_of_both(full_range: bool, onto: str) -> None:
+    size = (160, 96)
+    frame, alpha, below = pattern_frame(size), matte(disc(), Box(2, 6, 150, 94)), pattern_frame(size, 3)
+    frame.full_range = full_range
+    rim, blender = Decontaminate(Values({"strength": 1.0})), PlanarBlender(size)
+    rim.prepare(size)
+    pictures = []
+    for at_once in (False, True):
+        behind, out = Frame.allocate(*size), Frame.allocate(*size)
+        behind.copy_from(below)
+        out.copy_from(below)
+        out = behind if onto == "itself" else out
+        blender.blend(frame, alpha, behind, 0, out, rim if at_once else None)
+        plain = out.packed().copy()
+        if not at_once:
+            rim.finish(out, frame, alpha)
+            assert (out.packed() != plain).any()
+        pictures.append(out.packed().copy())
+    assert (pictures[0] == pictures[1]).all()
 
 
 @pytest.mark.usefixtures("both_ways")

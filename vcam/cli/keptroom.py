@@ -59,27 +59,50 @@ def show(file: Path | None, overwrite: bool, name: str, as_json: bool) -> int:
 def forget(everything: bool, name: str, as_json: bool) -> int:
     """Remove what is kept of the room behind you.
 
-    It is the room of the camera of the running vcam, else of the one in the settings.
+    It is the room of the camera of the running vcam, else of the one in the settings. With --all every vcam that runs
+    forgets its own, too.
     """
+    from vcam.segment.emptyroom.roomfile import remove
+
     told = _ask(name, "room_forget")
     if told:
         tell_stuck(told)
         if told.get("stuck"):
             return 1
-    removed = int(bool(told and told.get("forgotten")))
+    removed, status = int(bool(told and told.get("forgotten"))), 0
     if everything:
-        from vcam.segment.emptyroom.roomfile import remove
-
+        for other in _others(name):
+            count = _forgotten_by(other)
+            removed, status = removed + (count or 0), 1 if count is None else status
         removed += sum([remove(path) for path in _files(every=True)])
     elif told is None:
-        from vcam.segment.emptyroom.roomfile import remove
-
         removed += remove(_place())
     if as_json:
         click.echo(json_text({"removed": removed}))
     else:
         click.echo({0: "nothing was kept", 1: "the room is forgotten"}.get(removed, f"{removed} rooms are forgotten"))
-    return 0
+    return status
+
+
+def _others(name: str) -> list[str]:
+    """The names of the daemons that run beside the one of that name."""
+    from vcam.control.client import running_names
+
+    return [other for other in running_names() if other != name]
+
+
+def _forgotten_by(name: str) -> int | None:
+    """How many files another daemon has removed; None, and a word on it, if it may still know its room."""
+    try:
+        told = _ask(name, "room_forget") or {}
+        why = str(told.get("stuck") or "")
+    except VcamError as error:
+        told, why = {}, error.message
+    if not why:
+        return int(bool(told.get("forgotten")))
+    words = f"vcam: the vcam named {name} may still know its room: {why}; vcam room forget --name {name}"
+    click.echo(printable(words), err=True)
+    return None
 
 
 def _ask(name: str, method: str) -> dict[str, Any] | None:

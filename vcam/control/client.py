@@ -149,12 +149,17 @@ def _lost() -> VcamError:
     return VcamError("vcam has closed the connection", "vcam status tells whether it runs")
 
 
+def running_names() -> list[str]:
+    """The names of this user's daemons that run, in order."""
+    found = sorted(path.stem for path in sockets_folder().glob("*.sock")) if check_sockets_folder() else []
+    return [name for name in found if _answers(name)]
+
+
 def _not_running(name: str) -> DeviceError:
-    folder = sockets_folder()
-    others = sorted(path.stem for path in folder.glob("*.sock")) if check_sockets_folder() else []
-    running = [other for other in others if other != name and _answers(other)]
-    if name in others and _answers(name):
+    names = running_names()
+    if name in names:
         return DeviceError("this vcam takes no more viewers, or is an older one", "close a preview, or start it anew")
+    running = [other for other in names if other != name]
     if running:
         return DeviceError(f"no vcam named {name} is running", f"there is --name {', --name '.join(running)}")
     return DeviceError("vcam is not running", "vcam start" if name == DEFAULT_NAME else f"vcam start --name {name}")

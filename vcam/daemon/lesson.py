@@ -44,7 +44,7 @@ class Progress(NamedTuple):
 
 
 class Lesson:
-    """One try. All but `done` is for the loop's thread."""
+    """One try. All but `done` and `withdraw` is for the loop's thread."""
 
     def __init__(
         self, wait: float, *, force: bool = False, tell: Callable[[Progress], object] = lambda progress: None
@@ -56,12 +56,19 @@ class Lesson:
         """What has come of it: shares of the picture in per cent, and the file that it is kept in. Or the error."""
         self.outcome: Told | VcamError | None = None
         """The verdict, once there is one; the loop then ends the lesson."""
+        self.withdrawn = False
+        """Whether whoever has asked has been told otherwise; see `withdraw`."""
         self._begins = math.inf
         self._since: float | None = None
         self._telling: RoomTelling | None = None
         self._trouble: Exception | None = None
         self._progress: Progress | None = None
         self._settings: Settings
+
+    def withdraw(self) -> None:
+        """Nothing is to be kept of it, even if the verdict comes now: the loop may hang in the last frame. For any
+        thread."""
+        self.withdrawn = True
 
     def begin(self, settings: Settings, matting: Matting | None, now: float) -> None:
         """The countdown begins. Raises `UsageError` if it cannot lead to anything."""

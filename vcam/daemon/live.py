@@ -56,6 +56,8 @@ from vcam.types import Size
 
 log = logging.getLogger(__name__)
 
+_BROKEN_OFF = "it was broken off: nothing was learnt"
+
 PLACEHOLDER_INTERVAL = 0.1
 """Seconds between two placeholders: browsers drop a camera that shows less than a few frames a second."""
 
@@ -168,7 +170,8 @@ class Live:
 
     def break_off(self, lesson: Lesson) -> None:
         """End a lesson before its time, if it has not ended; nothing is kept of it then."""
-        self.mailbox.post(lambda: self._end(lesson, VcamError("it was broken off: nothing was learnt")))
+        lesson.withdraw()
+        self.mailbox.post(lambda: self._end(lesson, VcamError(_BROKEN_OFF)))
 
     @property
     def state(self) -> State:
@@ -326,6 +329,8 @@ class Live:
         if lesson is not self._lesson:
             return
         file = ""
+        if lesson.withdrawn and isinstance(outcome, Told):
+            outcome = VcamError(_BROKEN_OFF)
         if isinstance(outcome, Told):
             try:
                 assert self.pipeline is not None

@@ -5,73 +5,22 @@
 
 #include "room.h"
 
-/* means over windows of 2 * radius + 1; beyond the border it repeats. `to` may not be `from`; columns: width + 2 EDGE */
-INLINE void window_means(const float *restrict from, float *restrict to, float *restrict columns, i32 width, i32 height,
-                         i32 radius) {
-    float *restrict sum = columns + EDGE;
-    const float share = 1.0f / (float)((2 * radius + 1) * (2 * radius + 1));
-    for (i32 x = 0; x < width; x++) sum[x] = 0.0f;
-    for (i32 i = -radius; i <= radius; i++) {
-        const float *row = from + (ptrdiff_t)clamped(i, height - 1) * width;
-        INDEPENDENT
-        for (i32 x = 0; x < width; x++) sum[x] += row[x];
-    }
-    for (i32 y = 0; y < height; y++) {
-        for (i32 i = 1; i <= radius; i++) sum[-i] = sum[0], sum[width - 1 + i] = sum[width - 1];
-        float *restrict out = to + (ptrdiff_t)y * width;
-        if (radius == 1) {
-            INDEPENDENT
-            for (i32 x = 0; x < width; x++) out[x] = (sum[x - 1] + sum[x] + sum[x + 1]) * share;
-        } else {
-            INDEPENDENT
-            for (i32 x = 0; x < width; x++)
-                out[x] = (sum[x - 3] + sum[x - 2] + sum[x - 1] + sum[x] + sum[x + 1] + sum[x + 2] + sum[x + 3]) * share;
-        }
-        const float *next = from + (ptrdiff_t)clamped(y + radius + 1, height - 1) * width;
-        const float *last = from + (ptrdiff_t)clamped(y - radius, height - 1) * width;
-        INDEPENDENT
-        for (i32 x = 0; x < width; x++) sum[x] += next[x] - last[x];
-    }
+/* what reaches out of a row is as its ends are */
+INLINE void repeat_ends(float *row, i32 width, i32 reach) {
+    for (i32 i = 1; i <= reach; i++) row[-i] = row[0], row[width - 1 + i] = row[width - 1];
 }
 
-/* luma less the mean of its window of 9 */
-INLINE void texture_of(const Plane *luma, float *restrict to, float *columns) {
-    const i32 width = luma->width, height = luma->height;
-    i32 *restrict sum = (i32 *)columns + EDGE;
-    for (i32 x = 0; x < width; x++) sum[x] = 0;
-    for (i32 i = -PASS; i <= PASS; i++) {
-        const u8 *row = row_of(luma, clamped(i, height - 1));
-        INDEPENDENT
-        for (i32 x = 0; x < width; x++) sum[x] += row[x];
+/* the sums of columns, of so many rows as a cell is high, become a row of sums over cells; the last may hold fewer pixels */
+INLINE void fold_columns(const float *columns, float *restrict cells, i32 width, i32 cell) {
+    const i32 across = cells_of(width, cell), whole = width / cell;
+    for (i32 x = 0; x < whole; x++) {
+        float sum = 0.0f;
+        for (i32 i = 0; i < cell; i++) sum += columns[x * cell + i];
+        cells[x] = sum;
     }
-    for (i32 y = 0; y < height; y++) {
-        for (i32 i = 1; i <= PASS; i++) sum[-i] = sum[0], sum[width - 1 + i] = sum[width - 1];
-        float *restrict out = to + (ptrdiff_t)y * width;
-        const u8 *here = row_of(luma, y);
-        INDEPENDENT
-        for (i32 x = 0; x < width; x++)
-            out[x] = (float)here[x] - (float)(sum[x - 4] + sum[x - 3] + sum[x - 2] + sum[x - 1] + sum[x] + sum[x + 1] +
-                                              sum[x + 2] + sum[x + 3] + sum[x + 4]) * (1.0f / 81.0f);
-        const u8 *next = row_of(luma, clamped(y + PASS + 1, height - 1));
-        const u8 *last = row_of(luma, clamped(y - PASS, height - 1));
-        INDEPENDENT
-        for (i32 x = 0; x < width; x++) sum[x] += next[x] - last[x];
-    }
-}
-
-/* sums over cells; the last of a row or column may hold fewer pixels */
-INLINE void sum_cells(const float *restrict from, float *restrict to, i32 width, i32 height, i32 cell) {
-    const i32 across = cells_of(width, cell), down = cells_of(height, cell);
-    for (i32 i = 0; i < across * down; i++) to[i] = 0.0f;
-    for (i32 y = 0; y < height; y++) {
-        const float *row = from + (ptrdiff_t)y * width;
-        float *out = to + y / cell * across;
-        for (i32 x = 0; x < width / cell; x++) {
-            float sum = 0.0f;
-            for (i32 i = 0; i < cell; i++) sum += row[x * cell + i];
-            out[x] += sum;
-        }
-        for (i32 x = width / cell * cell; x < width; x++) out[across - 1] += row[x];
+    for (i32 x = whole; x < across; x++) {
+        cells[x] = 0.0f;
+        for (i32 i = x * cell; i < width; i++) cells[x] += columns[i];
     }
 }
 

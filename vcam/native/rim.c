@@ -1,6 +1,6 @@
 /* vcam/compose/filters/rim.py: what the person's edge would show without the old background */
 
-#include "common.h"
+#include "blend.h"
 
 #include <string.h>
 
@@ -17,7 +17,7 @@ typedef u16 __attribute__((aligned(1), may_alias)) Pair;
 /* ACROSS: cells of a block, the least that is looked at; REACH: cells that are gathered on each side; AROUND: cells round
    a block of which samples are needed, since what is spread over it takes the cells beside it, too; PAD: of a row on each
    side. MADE and WINDOW: whole vectors, of which what is too much is dropped */
-enum { ACROSS = 8, REACH = 2, AROUND = REACH + 1, PAD = 16, MADE = 12, WINDOW = 16 };
+enum { ACROSS = 4, REACH = 2, AROUND = REACH + 1, PAD = 16, MADE = 8, WINDOW = 16 };
 
 /* Bytes for each cell, one plane behind the other, with PAD cells left and right and REACH rows above and below: the mean
    alpha, what the person and the room weigh, all 0 outside of the frame; then Y, Cb and Cr. */
@@ -40,9 +40,16 @@ EXPORT_ONE ptrdiff_t vcam_rim_scratch(i32 across, i32 down) {
 /* Two sums side by side; they are only ever added, so either may be the upper half. */
 typedef uint32_t __attribute__((may_alias)) Sums;
 
-/* the means of squares from the sums of their columns, of which `each` are left and which are overwritten */
-INLINE void fold(u16 *sum, i32 side, i32 each, i32 count, u8 *restrict out) {
-    const i32 shift = side == 1 ? 0 : side == 2 ? 2 : side == 4 ? 4 : 6, half = 1 << shift >> 1;
+/* of two, how many times a cell has been doubled: of the number of its pixels */
+INLINE i32 shift_of(i32 side) { return side == 1 ? 0 : side == 2 ? 2 : side == 4 ? 4 : 6; }
+
+/* of large cells every other row tells enough, and what is not looked at is not fetched */
+INLINE i32 step_of(i32 side) { return side < 4 ? 1 : 2; }
+
+/* the means of cells, of 2^shift pixels, from the sums of their columns, of which `each` are left and which are
+   overwritten */
+INLINE void fold(u16 *sum, i32 shift, i32 each, i32 count, u8 *restrict out) {
+    const i32 half = 1 << shift >> 1;
     for (; each > 1; each /= 2) {
         const Sums *pairs = (const Sums *)sum;
         WHOLE
@@ -71,24 +78,24 @@ INLINE void weigh(const Plane *half, const i32 *box, i32 side, i32 row, const Ce
     }
     for (i32 block = 0; block < cells->blocks; block++) {
         /* in either half, which is wide enough to hold all that the next block has to know of */
-        const Sums *first = (const Sums *)(between + block * wide), *second = first + wide / 8;
-        Sums left = 0, right = 0;
-        for (i32 x = 0; x < wide / 8; x++) left |= first[x], right |= second[x];
+        const Pair *first = (const Pair *)(between + block * wide), *second = first + wide / 4;
+        u16 left = 0, right = 0;
+        for (i32 x = 0; x < wide / 4; x++) left |= first[x], right |= second[x];
         marks[block] = (left | right) != 0;
         near[block] |= marks[block];
         if (left && block) near[block - 1] = 1;
         if (right && block < cells->blocks - 1) near[block + 1] = 1;
     }
-    fold(sum, side, side, cells->across, cells->share + row * cells->pitch);
+    fold(sum, shift_of(side), side, cells->across, cells->share + row * cells->pitch);
 }
 
 /* the means of up to ACROSS cells of one row; beyond the frame the last samples count */
 INLINE void reduce_cells(const Plane *plane, i32 side, i32 row, i32 first, i32 count, u8 *out) {
     u16 sum[ACROSS * 8] __attribute__((aligned(4)));
-    const i32 left = first * side, last = plane->height - 1;
+    const i32 left = first * side, last = plane->height - 1, step = step_of(side), shift = shift_of(side) - (step > 1);
     if (left + ACROSS * side <= plane->width && (row + 1) * side <= plane->height) {
         const u8 *samples = row_of(plane, row * side) + left;
-        for (i32 i = 0; i < side; i++) __builtin_prefetch(samples + (side + i) * plane->stride);
+        for (i32 i = 0; i < side; i += step) __builtin_prefetch(samples + (side + i) * plane->stride);
         if (side == 1) {
             memcpy(out, samples, ACROSS);
             return;
@@ -96,21 +103,21 @@ INLINE void reduce_cells(const Plane *plane, i32 side, i32 row, i32 first, i32 c
         WHOLE
         for (i32 x = 0; x < ACROSS * side / 2; x++) {
             u16 all = 0;
-            for (i32 i = 0; i < side; i++) {
+            for (i32 i = 0; i < side; i += step) {
                 const u16 pair = ((const Pair *)(samples + i * plane->stride))[x];
                 all += (u16)((pair & 255) + (pair >> 8));
             }
             sum[x] = all;
         }
-        fold(sum, side, side / 2, ACROSS, out);
+        fold(sum, shift, side / 2, ACROSS, out);
         return;
     }
     for (i32 x = 0; x < count * side; x++) {
         sum[x] = 0;
-        for (i32 i = 0; i < side; i++)
+        for (i32 i = 0; i < side; i += step)
             sum[x] += row_of(plane, clamped(row * side + i, last))[clamped(left + x, plane->width - 1)];
     }
-    fold(sum, side, side, count, out);
+    fold(sum, shift, side, count, out);
 }
 
 /* What the goals of one block are made of, and where they go. */
@@ -283,7 +290,7 @@ EXPORT void vcam_rim_goal(const Plane *planes, const Plane *half, const i32 *box
 INLINE void spread(const Plane *goal, i32 row, i32 place, i32 side, i32 first, uint32_t *to) {
     const i32 off = 2 * place + 1 - side, other = clamped(row + (off < 0 ? -1 : 1), goal->height - 1);
     const i32 second = off < 0 ? -off : off, unit = 2 * side, shift = side == 1 ? 2 : side == 2 ? 4 : side == 4 ? 6 : 8;
-    const i32 group = side < 4 ? side : 4, many = ACROSS + 2, around = 1 << shift >> 1;
+    const i32 group = side < 4 ? side : 4, around = 1 << shift >> 1;
     const u8 *a = row_of(goal, row), *b = row_of(goal, other);
     const u16 below = (u16)second, above = (u16)(unit - second);
     u8 ends[2][WINDOW];
@@ -340,41 +347,59 @@ INLINE void move_samples(const u8 *m, const u8 *s, const u8 *g, u8 *to, i32 widt
     }
 }
 
-INLINE void take_out(const Plane *mask, const Plane *sample, const Plane *goal, const Plane *out, const i32 *box, i32 side,
-                     const u8 *marks, i32 blended, i16 factor, i16 low, i16 high) {
-    const i32 across = goal->width, blocks = blocks_of(across);
-    for (i32 row = box[1] / side; row * side < box[3]; row++)
-        for (i32 b = 0; b < blocks; b++) {
-            if (!marks[row * blocks + b]) continue;
-            const i32 first = b * ACROSS, count = across - first < ACROSS ? across - first : ACROSS;
-            const i32 left = first * side < box[0] ? box[0] : first * side;
-            const i32 right = (first + count) * side > box[2] ? box[2] : (first + count) * side;
-            uint32_t wanted[8][ACROSS * 2];
-            for (i32 i = 0; i < side; i++) spread(goal, row, i, side, first, wanted[i]);
-            for (i32 i = 0; i < side; i++) {
-                const i32 y = row * side + i;
-                if (y < box[1] || y >= box[3]) continue;
-                const u8 *m = row_of(mask, y) + left, *from = row_of(sample, y) + left;
-                const u8 *g = (const u8 *)wanted[i] + left - first * side;
-                u8 *to = row_of(out, y) + left;
-                if (right - left == ACROSS * side)
-                    move_samples(m, from, g, to, ACROSS * side, blended, factor, low, high);
-                else
-                    move_samples(m, from, g, to, right - left, blended, factor, low, high);
-            }
+/* how a plane's samples are moved */
+typedef struct {
+    const Plane *mask, *sample, *goal, *out;
+    const i32 *box;
+    const u8 *marks;
+    i16 factor, low, high;
+} Move;
+
+/* the marked blocks of one row of cells */
+INLINE void take_out(const Move *move, i32 row, i32 side, i32 blended) {
+    const i32 across = move->goal->width, blocks = blocks_of(across), *box = move->box;
+    for (i32 b = 0; b < blocks; b++) {
+        if (!move->marks[row * blocks + b]) continue;
+        const i32 first = b * ACROSS, count = across - first < ACROSS ? across - first : ACROSS;
+        const i32 left = first * side < box[0] ? box[0] : first * side;
+        const i32 right = (first + count) * side > box[2] ? box[2] : (first + count) * side;
+        uint32_t wanted[8][ACROSS * 2];
+        for (i32 i = 0; i < side; i++) spread(move->goal, row, i, side, first, wanted[i]);
+        for (i32 i = 0; i < side; i++) {
+            const i32 y = row * side + i;
+            if (y < box[1] || y >= box[3]) continue;
+            const u8 *m = row_of(move->mask, y) + left, *from = row_of(move->sample, y) + left;
+            const u8 *g = (const u8 *)wanted[i] + left - first * side;
+            u8 *to = row_of(move->out, y) + left;
+            if (right - left == ACROSS * side)
+                move_samples(m, from, g, to, ACROSS * side, blended, move->factor, move->low, move->high);
+            else
+                move_samples(m, from, g, to, right - left, blended, move->factor, move->low, move->high);
         }
+    }
 }
 
 /* One plane, in the marked blocks, within the box, which is in the plane's own pixels, where the mask m is not 0:
    out += strength * (1 - m) * (m if blended, else 1) * (goal - sample)
-   side: pixels of a cell, 1, 2, 4 or 8; marks: as vcam_rim_goal has it; strength: 0 to 1 */
+   side: pixels of a cell, 1, 2, 4 or 8; marks: as vcam_rim_goal has it; strength: 0 to 1. behind: if it is not null, out
+   is first what vcam_blend makes of it by scale and lift, row by row, so that nothing is fetched twice; then it may
+   be out. */
 EXPORT void vcam_rim_apply(const Plane *mask, const Plane *sample, const Plane *goal, const Plane *out, const i32 *box,
-                           i32 side, const u8 *marks, i32 blended, float strength, i32 low, i32 high) {
+                           i32 side, const u8 *marks, i32 blended, const Plane *behind, float strength, float scale, i32 lift,
+                           i32 low, i32 high) {
     /* what a weight lacks of 1: the move of a blend is counted four times as fine */
     const float whole = blended ? 16384.0f / 65025.0f : 1.0f, parts = within(strength, 1.0f) * whole * 32768.0f + 0.5f;
-    const i16 factor = (i16)within(parts, 32767.0f), least = (i16)low, most = (i16)high;
+    const Move move = {mask, sample, goal, out, box, marks, (i16)within(parts, 32767.0f), (i16)low, (i16)high};
+    const i16 factor = blend_factor(within(scale, 1.0f));
+    for (i32 row = box[1] / side; row * side < box[3]; row++) {
+        const i32 end = (row + 1) * side < box[3] ? (row + 1) * side : box[3];
+        for (i32 y = row * side < box[1] ? box[1] : row * side; behind && y < end; y++)
+            blend_row(row_of(mask, y) + box[0], row_of(sample, y) + box[0], row_of(behind, y) + box[0],
+                      row_of(out, y) + box[0], box[2] - box[0], factor, lift);
 #define BY(number) \
-    if (side == number && blended) take_out(mask, sample, goal, out, box, number, marks, 1, factor, least, most); \
-    if (side == number && !blended) take_out(mask, sample, goal, out, box, number, marks, 0, factor, least, most);
-    BY(1) BY(2) BY(4) BY(8)
+    if (side == number && blended) take_out(&move, row, number, 1); \
+    if (side == number && !blended) take_out(&move, row, number, 0);
+        BY(1) BY(2) BY(4) BY(8)
+#undef BY
+    }
 }

@@ -24,7 +24,7 @@ class RimLoops:
             pointer, plane, pointer, integer, pointer, pointer, number, number, integer, pointer, pointer,
         ]  # fmt: skip
         library.vcam_rim_apply.argtypes = [
-            *[plane] * 4, pointer, integer, pointer, integer, number, integer, integer,
+            *[plane] * 4, pointer, integer, pointer, integer, pointer, number, number, *[integer] * 3,
         ]  # fmt: skip
         library.vcam_rim_goal.restype = library.vcam_rim_apply.restype = None
         library.vcam_rim_scratch.argtypes, library.vcam_rim_scratch.restype = [integer] * 2, ctypes.c_ssize_t
@@ -80,8 +80,13 @@ class RimLoops:
         strength: float,
         low: int,
         high: int,
+        behind: U8 | None = None,
+        scale: float = 1.0,
+        lift: int = 0,
     ) -> None:
         """out += strength * (1 - m) * (m if blended, else 1) * (goal - sample), m = mask / 255, from `low` to `high`.
+
+        behind: if there is one, `out` is first what `Kernels.blend` makes of it, in the box, by scale and lift.
 
         strength: 0 to 1. Where the mask is 0 nothing is changed, nor outside of the box and of the marked blocks. All
         are (h, w) but the goal, (rows, columns) of cells, `side` pixels wide and high, bilinear between; marks: as
@@ -92,9 +97,11 @@ class RimLoops:
             raise ValueError(f"no cells: {goal.shape} of {side} for {mask.shape}")
         whole = [plane_of(plane, height, width) for plane in (mask, sample)]
         marked = bytes_of(marks, (rows, -(-columns // self.block)))
+        # a pointer to it: it is read during the call alone
+        below = None if behind is None else ctypes.pointer(plane_of(behind, height, width))
         self._library.vcam_rim_apply(
             *whole, plane_of(goal, rows, columns), plane_of(out, height, width), _bounds(box, height, width), side,
-            marked, blended, strength, low, high,
+            marked, blended, below, strength, scale, lift, low, high,
         )  # fmt: skip
 
 

@@ -19,11 +19,12 @@ typedef struct {
     i32 guard, reach;
 } Terms;
 
-/* The plate of a map of width * height, even; half its size: half, u, v, known and their slopes. */
+/* The plate of a map of width * height, even; half its size: half, u, v, known and their slopes, that of luma as the mean
+   of four. */
 typedef struct {
     i32 width, height;
     const u8 *y, *half, *u, *v, *known;
-    const float *texture, *power, *slope_y, *slope_u, *slope_v;
+    const float *texture, *power, *slope_y, *slope_half, *slope_u, *slope_v;
 } Room;
 
 /* What is found, planes of half the size: three of drift, noise of luma and of all, person, lit, residual of luma. */
@@ -33,8 +34,8 @@ enum { GAIN, OFFSET = 3, AGREEMENT = 6, BELIEVED, GATE, SHARE, TRUST, TOLD };
 
 /* half-size pixels of a cell, of light and of a person; of the luma's window at each side, and of the likeness's */
 enum { CELL = 8, NEAR = 4, PASS = 4, WINDOW = 3 };
-/* Room before and after a row, for what reaches out of it. */
-enum { EDGE = 64 };
+/* Room before and after a row, for what reaches out of it; rows that are worked on at a time. */
+enum { EDGE = 64, ROWS = 16 };
 
 INLINE float least_of(float a, float b) { return a < b ? a : b; }
 INLINE float most_of(float a, float b) { return a > b ? a : b; }

@@ -48,13 +48,16 @@ class RoomTable(ctypes.Structure):
         ("width", ctypes.c_int32),
         ("height", ctypes.c_int32),
         *((name, ctypes.c_void_p) for name in ("y", "half", "u", "v", "known")),
-        *((name, ctypes.c_void_p) for name in ("texture", "power", "slope_y", "slope_u", "slope_v")),
+        *((name, ctypes.c_void_p) for name in ("texture", "power", "slope_y", "slope_half", "slope_u", "slope_v")),
     )
 
-    def __init__(self, full: tuple[U8, F32, F32, F32], half: tuple[U8, U8, U8, U8], slopes: tuple[F32, F32]) -> None:
+    def __init__(
+        self, full: tuple[U8, F32, F32, F32], half: tuple[U8, U8, U8, U8], slopes: tuple[F32, F32, F32]
+    ) -> None:
         """full: luma, texture, its mean power and slopes of luma, (height, width), both even.
 
-        half: luma, Cb, Cr and `known` at half of it; slopes: of Cb and Cr. All dense. Raises `ValueError` for others.
+        half: luma, Cb, Cr and `known` at half of it; slopes: of luma as the mean of four, of Cb and of Cr. All dense.
+        Raises `ValueError` for others.
         """
         height, width = full[0].shape
         if height % 2 or width % 2 or min(height, width) < 4:
@@ -64,8 +67,8 @@ class RoomTable(ctypes.Structure):
             "y": (full[0], shape, np.uint8), "texture": (full[1], shape, np.float32),
             "power": (full[2], shape, np.float32), "slope_y": (full[3], shape, np.float32),
             "half": (half[0], small, np.uint8), "u": (half[1], small, np.uint8), "v": (half[2], small, np.uint8),
-            "known": (half[3], small, np.uint8), "slope_u": (slopes[0], small, np.float32),
-            "slope_v": (slopes[1], small, np.float32),
+            "known": (half[3], small, np.uint8), "slope_half": (slopes[0], small, np.float32),
+            "slope_u": (slopes[1], small, np.float32), "slope_v": (slopes[2], small, np.float32),
         }  # fmt: skip
         for name, (array, wanted, kind) in named.items():
             if array.shape != wanted or array.dtype != kind or not array.flags.c_contiguous:
@@ -121,13 +124,13 @@ class RoomLoops:
         plane = ctypes.POINTER(PlaneTable)
         terms: dict[str, list[Any]] = {
             "room": [*[pointer] * 3, *[plane] * 3, *[pointer] * 7],
-            "room_edge": [*[pointer] * 4, *[plane] * 8, *[integer] * 2, *[number] * 3],
+            "room_edge": [*[pointer] * 4, *[plane] * 8, *[integer] * 2, *[number] * 3, pointer],
             "room_learn": [pointer, pointer, *[plane] * 3, *[pointer] * 4],
         }
         for name, types in terms.items():
             function = getattr(library, f"vcam_{name}")
             function.argtypes, function.restype = types, None
-        for name, sides in (("room", 2), ("room_learn", 1)):
+        for name, sides in (("room", 2), ("room_edge", 3), ("room_learn", 1)):
             function = getattr(library, f"vcam_{name}_scratch")
             function.argtypes, function.restype = [integer] * sides, ctypes.c_ssize_t
         self._library, self._scratch = library, scratch
@@ -167,7 +170,7 @@ class RoomLoops:
         kept: tuple[F32, F32],
         matte: U8,
         planes: tuple[Planes, Planes],
-        band: U8,
+        small: U8,
         first: tuple[int, int],
         *,
         low: float,
@@ -177,17 +180,18 @@ class RoomLoops:
         """Sharpen a matte (2h, 2w) by the plate, see `vcam.segment.emptyroom.edge`.
 
         kept: planes and numbers as `find` leaves them; planes: of the frame and of the plate, at the matte's size;
-        band: uint8 of the map's pixels that the matte covers, from the map's pixel (x, y) `first` on.
+        small: uint8, the part of the map that the matte covers, from the map's pixel (x, y) `first` on.
         """
         half = plate.height // 2, plate.width // 2
         found, told = numbers_of(kept[0], (FOUND, *half)), numbers_of(kept[1], (TOLD,))
         frame, room = i420_of(planes[0]), i420_of(planes[1])
-        target, marks = plane_of(matte, frame[0].height, frame[0].width), plane_of(band, *band.shape)
+        target, map_ = plane_of(matte, frame[0].height, frame[0].width), plane_of(small, *small.shape)
         if (room[0].width, room[0].height) != (target.width, target.height) or min(first) < 0:
             raise ValueError(f"a plate of {(room[0].height, room[0].width)} instead of {matte.shape}")
+        scratch = self._scratch(self._library.vcam_room_edge_scratch(map_.width, map_.height, target.width))
         at = ctypes.addressof
         self._library.vcam_room_edge(
-            at(plate), at(terms), found, told, target, *frame, *room, marks, *first, low, high, strength
+            at(plate), at(terms), found, told, target, *frame, *room, map_, *first, low, high, strength, scratch
         )
 
     def learn(

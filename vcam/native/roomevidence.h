@@ -8,29 +8,34 @@
 /* how the person nearby differs from the room, in finer cells */
 INLINE void find_person(const Work *k, const float *p) {
     const Terms *t = k->t;
-    const i32 w = k->w, h = k->h, n = k->n, W = k->W;
+    const i32 w = k->w, h = k->h, W = k->W;
     const i32 across = cells_of(w, NEAR), down = cells_of(h, NEAR), fine = across * down;
-    float *there = k->there, *squares = k->squares, *temporary = k->temporary, *copied = k->cell[3];
-    const float *restrict ry = k->residual[0], *restrict ru = k->residual[1], *restrict rv = k->residual[2];
-    for (i32 y = 0; y < h; y++) {
-        const float *restrict a = p + (ptrdiff_t)2 * y * W, *restrict b = a + W;
-        float *restrict to = there + (ptrdiff_t)y * w;
-        INDEPENDENT
-        for (i32 x = 0; x < w; x++) {
-            float lowest = least_of(least_of(a[2 * x], a[2 * x + 1]), least_of(b[2 * x], b[2 * x + 1]));
-            to[x] = lowest > t->person ? 1.0f : 0.0f;
+    float *number = k->cell[0], *of_luma = k->cell[1], *of_chroma = k->cell[2], *mixed = k->cell[4], *copied = k->cell[3];
+    float *restrict count = k->rows[0], *restrict sy = k->rows[1], *restrict sc = k->rows[2];
+    for (i32 row = 0; row < down; row++) {
+        for (i32 x = 0; x < w; x++) count[x] = sy[x] = sc[x] = 0.0f;
+        const i32 end = row * NEAR + NEAR < h ? row * NEAR + NEAR : h;
+        for (i32 y = row * NEAR; y < end; y++) {
+            const float *restrict a = p + (ptrdiff_t)2 * y * W, *restrict b = a + W;
+            const ptrdiff_t at = (ptrdiff_t)y * w;
+            const float *restrict ry = k->residual[0] + at, *restrict ru = k->residual[1] + at;
+            const float *restrict rv = k->residual[2] + at;
+            INDEPENDENT
+            for (i32 x = 0; x < w; x++) {
+                float lowest = least_of(least_of(a[2 * x], a[2 * x + 1]), least_of(b[2 * x], b[2 * x + 1]));
+                float is = lowest > t->person ? 1.0f : 0.0f;
+                count[x] += is, sy[x] += is * ry[x] * ry[x];
+                sc[x] += is * 0.5f * (ru[x] * ru[x] + rv[x] * rv[x]);
+            }
         }
-    }
-    INDEPENDENT
-    for (i32 i = 0; i < n; i++) {
-        squares[i] = there[i] * ry[i] * ry[i];
-        temporary[i] = there[i] * 0.5f * (ru[i] * ru[i] + rv[i] * rv[i]);
+        fold_columns(count, number + row * across, w, NEAR);
+        fold_columns(sy, of_luma + row * across, w, NEAR);
+        fold_columns(sc, of_chroma + row * across, w, NEAR);
     }
     const float weak = t->prior_weight * 9 * NEAR * NEAR;
-    float *number = k->cell[0], *of_luma = k->cell[1], *of_chroma = k->cell[2], *mixed = k->cell[4];
-    sum_cells(there, number, w, h, NEAR), sum_around(number, copied, across, down);
-    sum_cells(squares, of_luma, w, h, NEAR), sum_around(of_luma, copied, across, down);
-    sum_cells(temporary, of_chroma, w, h, NEAR), sum_around(of_chroma, copied, across, down);
+    sum_around(number, copied, across, down);
+    sum_around(of_luma, copied, across, down);
+    sum_around(of_chroma, copied, across, down);
     for (i32 i = 0; i < fine; i++) {
         float a = (of_luma[i] + weak * t->prior_luma) / (number[i] + weak);
         float b = (of_chroma[i] + weak * t->prior_chroma) / (number[i] + weak);
@@ -39,10 +44,10 @@ INLINE void find_person(const Work *k, const float *p) {
         of_chroma[i] = least_of(b * t->spread, 4 * t->prior_chroma);
         number[i] = least_of(number[i] / t->close, 1.0f);
     }
-    spread_cells(mixed, k->person, k->row, w, h, NEAR);
-    spread_cells(of_luma, k->spread_luma, k->row, w, h, NEAR);
-    spread_cells(of_chroma, k->spread_chroma, k->row, w, h, NEAR);
-    spread_cells(number, k->close, k->row, w, h, NEAR);
+    spread_cells(mixed, k->person, k->rows[0], w, h, NEAR);
+    spread_cells(of_luma, k->spread_luma, k->rows[0], w, h, NEAR);
+    spread_cells(of_chroma, k->spread_chroma, k->rows[0], w, h, NEAR);
+    spread_cells(number, k->close, k->rows[0], w, h, NEAR);
 }
 
 /* the share of chroma in the likelihood, the logarithms of all three, and how far it is the room in another light */
@@ -120,110 +125,173 @@ INLINE void find_strange(const Work *k, const float *p) {
     }
 }
 
-/* at the map's size: likelihood, differences, and their means */
-INLINE void find_sums(const Work *k) {
+/* Rows of the map at work. Sums of columns: of the products of the textures and of the frame's squares; the likelihood and
+   the squared difference of the rows above, here and below. Of each two rows: the noise, what alpha is divided by, how
+   much alpha says, how much may speak for one, and how much counts. */
+typedef struct {
+    float *cross, *own, *likelihood[3], *squares[3], *l, *s;
+    float *noise, *per, *says, *may, *counts;
+} Rows;
+
+/* likelihood and differences of a row */
+INLINE void difference_row(const Work *k, const Plane *luma, const float *told, i32 y, float *row, float *other, float *rest,
+                           float *restrict to, float *restrict square) {
     const Room *room = k->room;
     const Terms *t = k->t;
-    const i32 W = k->W, H = k->H, w = k->w, h = k->h;
-    float *sums = k->sums, *squared = k->squared, *row = k->row, *other = k->other;
-    for (i32 y = 0; y < H; y++) {
-        const i32 near = y / 2, far = clamped(y % 2 ? near + 1 : near - 1, h - 1);
-        const float *restrict la = k->likely + (ptrdiff_t)near * w, *restrict lb = k->likely + (ptrdiff_t)far * w;
-        const float *restrict ca = k->colour + (ptrdiff_t)near * w, *restrict cb_ = k->colour + (ptrdiff_t)far * w;
-        const float *restrict ny = k->noise[0] + (ptrdiff_t)near * w, *restrict fy = k->spread_luma + (ptrdiff_t)near * w;
-        const float *restrict steep = room->slope_y + (ptrdiff_t)y * W, *restrict r = k->full + (ptrdiff_t)y * W;
-        float *restrict l = row + EDGE, *restrict c = other + EDGE;
-        float *restrict to = sums + (ptrdiff_t)y * W, *restrict square = squared + (ptrdiff_t)y * W;
-        INDEPENDENT
-        for (i32 x = 0; x < w; x++) l[x] = 0.75f * la[x] + 0.25f * lb[x], c[x] = 0.75f * ca[x] + 0.25f * cb_[x];
-        l[-1] = l[0], l[w] = l[w - 1], c[-1] = c[0], c[w] = c[w - 1];
-        INDEPENDENT
-        for (i32 x = 0; x < w; x++) {
-            float first = r[2 * x] * r[2 * x], second = r[2 * x + 1] * r[2 * x + 1];
-            float s = ny[x] + t->slipped * steep[2 * x], z = ny[x] + t->slipped * steep[2 * x + 1];
-            float left = 0.75f * l[x] + 0.25f * l[x - 1] + 0.5f * first * (1.0f / s - 1.0f / (s + fy[x]));
-            float right = 0.75f * l[x] + 0.25f * l[x + 1] + 0.5f * second * (1.0f / z - 1.0f / (z + fy[x]));
-            to[2 * x] = bounded(left, -t->loudest_sum, t->loudest_sum);
-            to[2 * x + 1] = bounded(right, -t->loudest_sum, t->loudest_sum);
-            square[2 * x] = first + 0.75f * c[x] + 0.25f * c[x - 1];
-            square[2 * x + 1] = second + 0.75f * c[x] + 0.25f * c[x + 1];
-        }
+    const i32 w = k->w, near = y / 2, far = clamped(y % 2 ? near + 1 : near - 1, k->h - 1);
+    const float *restrict la = k->likely + (ptrdiff_t)near * w, *restrict lb = k->likely + (ptrdiff_t)far * w;
+    const float *restrict ca = k->colour + (ptrdiff_t)near * w, *restrict cb_ = k->colour + (ptrdiff_t)far * w;
+    const float *restrict ny = k->noise[0] + (ptrdiff_t)near * w, *restrict fy = k->spread_luma + (ptrdiff_t)near * w;
+    const float *restrict steep = room->slope_y + (ptrdiff_t)y * k->W, *restrict r = rest;
+    float *restrict l = row, *restrict c = other;
+    const float slipped = t->slipped, loudest = t->loudest_sum;
+    residual_row(k, luma, told, y, rest);
+    INDEPENDENT
+    for (i32 x = 0; x < w; x++) l[x] = 0.75f * la[x] + 0.25f * lb[x], c[x] = 0.75f * ca[x] + 0.25f * cb_[x];
+    l[-1] = l[0], l[w] = l[w - 1], c[-1] = c[0], c[w] = c[w - 1];
+    INDEPENDENT
+    for (i32 x = 0; x < w; x++) {
+        float first = r[2 * x] * r[2 * x], second = r[2 * x + 1] * r[2 * x + 1], f = fy[x];
+        float s = ny[x] + slipped * steep[2 * x], z = ny[x] + slipped * steep[2 * x + 1];
+        /* 1 / s - 1 / (s + f) */
+        float left = 0.75f * l[x] + 0.25f * l[x - 1] + 0.5f * first * f / (s * (s + f));
+        float right = 0.75f * l[x] + 0.25f * l[x + 1] + 0.5f * second * f / (z * (z + f));
+        to[2 * x] = bounded(left, -loudest, loudest), to[2 * x + 1] = bounded(right, -loudest, loudest);
+        square[2 * x] = first + 0.75f * c[x] + 0.25f * c[x - 1];
+        square[2 * x + 1] = second + 0.75f * c[x] + 0.25f * c[x + 1];
     }
-    window_means(k->cross, k->cross_mean, k->columns, W, H, WINDOW);
-    window_means(k->own, k->own_mean, k->columns, W, H, WINDOW);
-    /* the texture and the residual are used no more */
-    window_means(sums, k->texture, k->columns, W, H, 1);
-    window_means(squared, k->full, k->columns, W, H, 1);
 }
 
-/* the evidence of one row of the map, before the trust in the plate. rows: of the map, where each of the half-size
-   planes has two alike: how the person differs, the noise, how much may speak for one, and how much counts. */
-INLINE void weigh_row(const Work *k, i32 y, const u8 *restrict a, float *restrict kept, float *const rows[4]) {
-    const Room *room = k->room;
-    const Terms *t = k->t;
-    const float per_change = 1.0f / t->change, per_dark = 1.0f / t->dark;
-    const float per_middle = 1.0f / t->middle, per_alike = 1.0f / (t->alike_high - t->alike_low);
-    const float noise_power = t->grain * t->grain + 1e-3f;
-    const ptrdiff_t here = (ptrdiff_t)y * k->W;
-    const float *restrict d = rows[0], *restrict s = rows[1], *restrict may = rows[2], *restrict counts = rows[3];
-    const float *restrict likelihood = k->texture + here, *restrict square = k->full + here;
-    const float *restrict ab = k->cross_mean + here, *restrict aa = k->own_mean + here;
-    const float *restrict bb = room->power + here;
-    const u8 *restrict b = room->y + here;
+/* textures of a row into the sums of columns, and those of another out of them */
+INLINE void exchange_texture(const Work *k, i32 come, i32 gone, const Rows *rows) {
+    const ptrdiff_t at = (ptrdiff_t)come * k->W, was = (ptrdiff_t)gone * k->W;
+    const i16 *restrict a = k->texture + at, *restrict c = k->texture + was;
+    const float *restrict b = k->room->texture + at, *restrict d = k->room->texture + was;
+    float *restrict cross = rows->cross, *restrict own = rows->own;
     INDEPENDENT
     for (i32 x = 0; x < k->W; x++) {
-        float alpha = sqrtf(most_of(square[x] - s[x], 0.0f) / most_of(d[x] - s[x], t->least_person));
-        float says = bounded((alpha - t->middle) * per_middle, -1.0f, 1.0f) * d[x] / (d[x] + t->half_at * s[x]);
-        float textured = bb[x] / (bb[x] + t->textured);
-        float alike = ab[x] / sqrtf(aa[x] * bb[x] + noise_power);
-        float same = bounded((alike - t->alike_low) * per_alike, 0.0f, 1.0f) * textured;
-        float against = -least_of(most_of(-likelihood[x], 0.0f), t->against + t->against_texture * textured);
-        float speaks = t->for_one * says * may[x] * (1.0f - same);
-        float found = ((says < 0.0f ? against : speaks) - t->same_texture * same * same) * counts[x];
-        float now = (float)a[x], plate = (float)b[x];
-        /* all that is black looks alike */
-        found *= found < 0.0f ? bounded((most_of(now, plate) - t->clip_low) * per_dark, 0.0f, 1.0f) : 1.0f;
-        /* what changes little is noise */
-        float change = found - kept[x];
-        found = kept[x] + change * bounded((change < 0.0f ? -change : change) * per_change, t->calm, 1.0f);
-        float held = t->hold * kept[x];
-        found = (says < 0.0f) & (likelihood[x] < 0.0f) & (held < found) ? held : found;
-        /* both black, or both white */
-        float clipped = most_of(t->clip_low - most_of(now, plate), least_of(now, plate) - t->clip_high);
-        kept[x] = clipped > 0.0f ? 0.0f : found;
+        const float in = (float)a[x], out = (float)c[x];
+        cross[x] += in * b[x] - out * d[x], own[x] += in * in - out * out;
     }
 }
 
-/* the evidence of the whole map, in `kept` */
-INLINE void weigh(const Work *k, const Plane *luma, float gate, float *kept) {
-    const i32 w = k->w;
-    float *const rows[4] = {k->row, k->other, k->columns, k->third};
-    for (i32 y = 0; y < k->H; y++) {
-        const ptrdiff_t at = (ptrdiff_t)(y / 2) * w;
-        if (y % 2 == 0) {
-            float *restrict d = rows[0], *restrict s = rows[1], *restrict may = rows[2], *restrict counts = rows[3];
-            const u8 *known = k->room->known + at;
-            INDEPENDENT
-            for (i32 x = 0; x < w; x++) {
-                float speaks = (1.0f - k->lit[at + x]) * k->close[at + x], count = known[x] ? gate : 0.0f;
-                d[2 * x] = d[2 * x + 1] = k->person[at + x], s[2 * x] = s[2 * x + 1] = k->all_noise[at + x];
-                may[2 * x] = may[2 * x + 1] = speaks, counts[2 * x] = counts[2 * x + 1] = count;
-            }
-        }
-        weigh_row(k, y, row_of(luma, y), kept + (ptrdiff_t)y * k->W, rows);
+INLINE float seven(const float *sum) { return sum[-3] + sum[-2] + sum[-1] + sum[0] + sum[1] + sum[2] + sum[3]; }
+INLINE float three(const float *sum) { return sum[-1] + sum[0] + sum[1]; }
+
+/* How many pixels of the map are surely the person, and how many of these look as the plate does. */
+typedef struct {
+    i32 all, alike;
+} Sure;
+
+/* the evidence of one row of the map, before the trust in the plate */
+INLINE Sure weigh_row(const Work *k, i32 y, const u8 *restrict a, const float *restrict p, float *restrict kept,
+                      const Rows *rows) {
+    const Room *room = k->room;
+    const Terms t = *k->t;
+    const float per_middle = 1.0f / t.middle, per_alike = 1.0f / (t.alike_high - t.alike_low);
+    const float per_change = 1.0f / t.change, per_dark = 1.0f / t.dark;
+    const float noise_power = t.grain * t.grain + 1e-3f;
+    const float of_nine = 1.0f / 9.0f, of_cross = 1.0f / (49.0f * 81.0f), of_own = 1.0f / (49.0f * 81.0f * 81.0f);
+    const ptrdiff_t here = (ptrdiff_t)y * k->W;
+    const float *restrict n = rows->noise, *restrict per = rows->per, *restrict may = rows->may;
+    const float *restrict far = rows->says, *restrict counts = rows->counts;
+    const float *restrict l = rows->l, *restrict s = rows->s, *restrict cross = rows->cross, *restrict own = rows->own;
+    const float *restrict bb = room->power + here;
+    const u8 *restrict b = room->y + here;
+    i32 all = 0, contradicted = 0;
+    INDEPENDENT
+    for (i32 x = 0; x < k->W; x++) {
+        float alpha = sqrtf(most_of(of_nine * three(s + x) - n[x], 0.0f) * per[x]), likelihood = of_nine * three(l + x);
+        float says = bounded((alpha - t.middle) * per_middle, -1.0f, 1.0f) * far[x];
+        float textured = bb[x] / (bb[x] + t.textured);
+        float alike = of_cross * seven(cross + x) / sqrtf(of_own * seven(own + x) * bb[x] + noise_power);
+        float same = bounded((alike - t.alike_low) * per_alike, 0.0f, 1.0f) * textured;
+        float against = -least_of(most_of(-likelihood, 0.0f), t.against + t.against_texture * textured);
+        float speaks = t.for_one * says * may[x] * (1.0f - same);
+        float found = ((says < 0.0f ? against : speaks) - t.same_texture * same * same) * counts[x];
+        float now = (float)a[x], plate = (float)b[x];
+        /* all that is black looks alike */
+        found *= found < 0.0f ? bounded((most_of(now, plate) - t.clip_low) * per_dark, 0.0f, 1.0f) : 1.0f;
+        /* what changes little is noise */
+        float change = found - kept[x];
+        found = kept[x] + change * bounded((change < 0.0f ? -change : change) * per_change, t.calm, 1.0f);
+        float held = t.hold * kept[x];
+        found = (says < 0.0f) & (likelihood < 0.0f) & (held < found) ? held : found;
+        /* both black, or both white */
+        float clipped = most_of(t.clip_low - most_of(now, plate), least_of(now, plate) - t.clip_high);
+        found = clipped > 0.0f ? 0.0f : found;
+        kept[x] = found;
+        i32 is = p[x] > t.person;
+        all += is, contradicted += is & (found < t.contradicts);
     }
+    return (Sure){all, contradicted};
+}
+
+/* what holds for two rows of the map each */
+INLINE void prepare_rows(const Work *k, i32 y, float gate, const Rows *rows) {
+    const ptrdiff_t at = (ptrdiff_t)y * k->w;
+    const float *restrict person = k->person + at, *restrict noise = k->all_noise + at, *restrict lit = k->lit + at;
+    const float *restrict close = k->close + at, half_at = k->t->half_at, least = k->t->least_person;
+    const u8 *restrict known = k->room->known + at;
+    float *restrict n = rows->noise, *restrict per = rows->per, *restrict far = rows->says, *restrict may = rows->may;
+    float *restrict counts = rows->counts;
+    INDEPENDENT
+    for (i32 x = 0; x < k->w; x++) {
+        const float d = person[x], s = noise[x];
+        n[2 * x] = n[2 * x + 1] = s, per[2 * x] = per[2 * x + 1] = 1.0f / most_of(d - s, least);
+        far[2 * x] = far[2 * x + 1] = d / (d + half_at * s);
+        may[2 * x] = may[2 * x + 1] = (1.0f - lit[x]) * close[x];
+        counts[2 * x] = counts[2 * x + 1] = known[x] ? gate : 0.0f;
+    }
+}
+
+INLINE void add_three(const float *restrict a, const float *restrict b, const float *restrict c, float *restrict to,
+                      i32 width) {
+    INDEPENDENT
+    for (i32 x = 0; x < width; x++) to[x] = a[x] + b[x] + c[x];
+    repeat_ends(to, width, 1);
+}
+
+/* the evidence of the whole map, in `kept`, row by row, so that what it is made of stays in the caches */
+INLINE Sure weigh(const Work *k, const Plane *luma, const float *told, const float *p, float *kept) {
+    float *const *r = k->rows;
+    const Rows rows = {r[0], r[1], {r[2], r[3], r[4]}, {r[5], r[6], r[7]}, r[8], r[9], r[10], r[11], r[12], r[13], r[14]};
+    const i32 W = k->W, last = k->H - 1;
+    Sure sure = {0, 0};
+    for (i32 x = 0; x < W; x++) rows.cross[x] = rows.own[x] = 0.0f;
+    for (i32 i = -WINDOW; i <= WINDOW; i++) {
+        const ptrdiff_t at = (ptrdiff_t)clamped(i, last) * W;
+        const i16 *restrict a = k->texture + at;
+        const float *restrict b = k->room->texture + at;
+        INDEPENDENT
+        for (i32 x = 0; x < W; x++) {
+            const float in = (float)a[x];
+            rows.cross[x] += in * b[x], rows.own[x] += in * in;
+        }
+    }
+    for (i32 y = 0; y <= last; y++) {
+        const i32 up = y ? y - 1 : 0, down = y < last ? y + 1 : last;
+        /* the rows of their sums are free until they are summed */
+        if (y == 0) difference_row(k, luma, told, 0, rows.l, rows.s, r[15], rows.likelihood[0], rows.squares[0]);
+        if (y < last)
+            difference_row(k, luma, told, down, rows.l, rows.s, r[15], rows.likelihood[down % 3], rows.squares[down % 3]);
+        add_three(rows.likelihood[up % 3], rows.likelihood[y % 3], rows.likelihood[down % 3], rows.l, W);
+        add_three(rows.squares[up % 3], rows.squares[y % 3], rows.squares[down % 3], rows.s, W);
+        repeat_ends(rows.cross, W, WINDOW), repeat_ends(rows.own, W, WINDOW);
+        if (y % 2 == 0) prepare_rows(k, y / 2, told[GATE], &rows);
+        const ptrdiff_t at = (ptrdiff_t)y * W;
+        const Sure more = weigh_row(k, y, row_of(luma, y), p + at, kept + at, &rows);
+        sure.all += more.all, sure.alike += more.alike;
+        exchange_texture(k, clamped(y + WINDOW + 1, last), clamped(y - WINDOW, last), &rows);
+    }
+    return sure;
 }
 
 /* how far the plate is believed to be empty: less, the more of the person looks as it does; it comes back slowly */
-INLINE float trust_of(const Terms *t, const float *restrict p, const float *restrict kept, i32 count, float before) {
-    i32 sure = 0, alike = 0;
-    for (i32 i = 0; i < count; i++) {
-        i32 is = p[i] > t->person;
-        sure += is, alike += is & (kept[i] < t->contradicts);
-    }
+INLINE float trust_of(const Terms *t, Sure sure, i32 count, float before) {
     float now = 1.0f;
-    if ((float)sure >= t->large * (float)count)
-        now = bounded((t->too_much - (float)alike / (float)sure) / (t->too_much - t->usual), 0.0f, 1.0f);
+    if ((float)sure.all >= t->large * (float)count)
+        now = bounded((t->too_much - (float)sure.alike / (float)sure.all) / (t->too_much - t->usual), 0.0f, 1.0f);
     return least_of(now, before + t->recovery);
 }
 

@@ -69,10 +69,10 @@ class Chain:
             frame = self._dress(plate, frame, alpha, now)
         return plate, frame, alpha
 
-    def blended(self, picture: Frame, frame: Frame, alpha: Alpha) -> None:
-        """Change what was just blended, in place, inside the alpha's box; frame and alpha as `before` gave them."""
-        if self._rim is not None:
-            self._rim.finish(picture, frame, alpha)
+    @property
+    def rim(self) -> Decontaminate | None:
+        """What is to change the person's edge as it is blended."""
+        return self._rim
 
     def after(self, picture: Frame, *, own: bool, alone: bool) -> Frame:
         """The finished picture. own: it may be changed in place, else it is copied.

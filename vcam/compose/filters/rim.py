@@ -13,7 +13,7 @@ from vcam.frames import Alpha, Box, Frame, Planes
 from vcam.scaling import enlarge
 from vcam.types import F32, U8, Size
 
-_CELL = 4.0
+_CELL = 8.0
 """Lines of 720 that a cell is high, about: colours are gathered from the 25 cells round each one."""
 _MOST = 40.0
 """Levels that person and old background may lie apart: a wrong matte must not make bright rims."""
@@ -24,6 +24,10 @@ _AROUND = 3
 _WINDOW = (5, 5)
 _BLOCK = 16
 """Cells of a row that are marked together where there are no compiled loops."""
+
+
+Scales = tuple[float, float, float]
+"""By which a frame's luma, Cb and Cr come into the limited range."""
 
 
 class Decontaminate:
@@ -55,15 +59,33 @@ class Decontaminate:
     def change(self, picture: Frame, box: Box, scene: Scene | None) -> None:
         """Change the person alone, before it is blended."""
         assert scene is not None, "it acts on the person"
-        self._take_out(picture, scene.frame, scene.alpha, blended=False)
+        self._take_out(picture, scene.frame, scene.alpha, None)
 
     def finish(self, picture: Frame, frame: Frame, alpha: Alpha) -> None:
         """Change a picture in place, limited range, into which a frame was blended by `alpha` as it is."""
-        self._take_out(picture, frame, alpha, blended=True)
+        self._take_out(picture, frame, alpha, picture)
 
-    def _take_out(self, picture: Frame, frame: Frame, alpha: Alpha, *, blended: bool) -> None:
+    def blend(self, frame: Frame, alpha: Alpha, plate: Frame, out: Frame, *, scales: Scales, lift: int) -> bool:
+        """Do what `PlanarBlender.blend` does, and `finish`, in one; False if there is no loop for that.
+
+        scales: of luma, Cb and Cr; lift: what is added then.
+        """
+        if self._kernels is not None and not alpha.box.empty:
+            self._take_out(out, frame, alpha, plate, scales, lift)
+        return self._kernels is not None
+
+    def _take_out(
+        self,
+        picture: Frame,
+        frame: Frame,
+        alpha: Alpha,
+        behind: Frame | None,
+        scales: Scales | None = None,
+        lift: int = 0,
+    ) -> None:
+        """behind: None before a blend; after it the picture itself; what is to be blended with if scales are given."""
         box = alpha.box
-        if box.empty or not self._strength:
+        if box.empty or not (self._strength or scales):
             return
         low, high = (0, (FULL,) * 3) if frame.full_range else (LOWEST, TOPS)
         if self._kernels is not None:
@@ -81,10 +103,11 @@ class Decontaminate:
             if self._kernels is not None:
                 self._kernels.rim.apply(
                     mask, sample, goal, out, part, side, self._marks,
-                    blended=blended, strength=strength, low=LOWEST, high=top,
+                    behind=behind.planes[index] if behind and scales else None, blended=behind is not None,
+                    strength=strength, low=LOWEST, high=top, scale=scales[index] if scales else 1.0, lift=lift,
                 )  # fmt: skip
             else:
-                _move(mask, sample, goal, out, part, side, blended, strength / FULL**2, top)
+                _move(mask, sample, goal, out, part, side, behind is not None, strength / FULL**2, top)
 
     def _aim(self, frame: Frame, alpha: Alpha, low: int, high: tuple[int, ...]) -> None:
         """The goals round the person, in OpenCV."""
@@ -103,7 +126,7 @@ class Decontaminate:
         for index, (plane, goal, top) in enumerate(zip(frame.planes, self._goals, high, strict=True)):
             by = 1 if index else 2
             samples = plane[by * part.y0 : by * part.y1, by * part.x0 : by * part.x1]
-            small = _reduced(samples, by * side).astype(np.float32)
+            small = _reduced(samples, by * side, step=1 if by * side < 4 else 2).astype(np.float32)
             here = small * np.float32(_TRACE)
             front = (_around(small * mine) + here) * inside
             apart = np.clip(front - (_around(small * theirs) + here) * outside, -_MOST, _MOST)
@@ -119,14 +142,14 @@ def side_of(height: int) -> int:
     return next((side for side in (4, 2) if wanted >= 2 * side), 1)
 
 
-def _reduced(plane: U8, side: int) -> U8:
-    """The means of squares; the last sample counts where one is cut off."""
+def _reduced(plane: U8, side: int, step: int = 1) -> U8:
+    """The means of squares, of whose rows every `step`-th counts; where one is cut off, the last sample does."""
     height, width = plane.shape
     rows, columns = -(-height // side), -(-width // side)
     if (rows * side, columns * side) != (height, width):
         more = (0, rows * side - height, 0, columns * side - width)
         plane = cv2.copyMakeBorder(plane, *more, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
-    return cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return cv2.resize(plane[::step], (columns, rows), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def _around(plane: F32) -> F32:

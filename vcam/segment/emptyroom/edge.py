@@ -59,7 +59,7 @@ class Finding:
 Sharpen = Callable[[U8, Planes, Planes, U8, tuple[int, int]], None]
 """Changes the refined matte of a box in place.
 
-The planes of frame and plate are of its size, the band that of the box in the map, whose first pixel follows.
+The planes of frame and plate are of its size; then comes the box in the map, uint8, and the first pixel of that.
 """
 
 
@@ -80,13 +80,16 @@ class PlateEdge:
         if any(bound % 2 for bound in box):
             return
         plate = self._plate(size).view(box).planes
-        self._sharpen(matte, planes, plate, band_of(small), (source.x0, source.y0))
+        self._sharpen(matte, planes, plate, small, (source.x0, source.y0))
 
 
 def sharpen(
     finding: Finding, known: U8, matte: U8, both: tuple[Planes, Planes], band: U8, first: tuple[int, int]
 ) -> None:
-    """Change a refined matte in place, by numpy: what the compiled loop does. both: the planes of frame and plate."""
+    """Change a refined matte in place, by numpy: what the compiled loop does.
+
+    both: the planes of frame and plate; band: as `band_of` has it.
+    """
     dark = np.abs(finding.residual) / np.sqrt(finding.noise_luma)
     shade = finding.lit * np.clip((dark - 1) / 2, 0, 1)
     counts = finding.gate * finding.person / (finding.person + HALF_AT * finding.noise) * (1 - shade) * (known != 0)

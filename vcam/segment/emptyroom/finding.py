@@ -38,7 +38,7 @@ class Finder(Protocol):
         probability: float32 (height, width) of the plate's shape; planes: the frame's, at that size.
         """
 
-    def sharpen(self, matte: U8, planes: Planes, plate: Planes, band: U8, first: tuple[int, int]) -> None:
+    def sharpen(self, matte: U8, planes: Planes, plate: Planes, small: U8, first: tuple[int, int]) -> None:
         """Change a refined matte in place by what was found last; see `edge.Sharpen`."""
 
 
@@ -78,9 +78,9 @@ class PlainFinder:
         )  # fmt: skip
         return self._last
 
-    def sharpen(self, matte: U8, planes: Planes, plate: Planes, band: U8, first: tuple[int, int]) -> None:
+    def sharpen(self, matte: U8, planes: Planes, plate: Planes, small: U8, first: tuple[int, int]) -> None:
         """See `Finder`."""
-        edge.sharpen(self._last, self._plate.known, matte, (planes, plate), band, first)
+        edge.sharpen(self._last, self._plate.known, matte, (planes, plate), edge.band_of(small), first)
 
 
 class LoopFinder:
@@ -112,7 +112,8 @@ class LoopFinder:
     def use(self, plate: Plate) -> None:
         """See `Finder`. Raises `ValueError` for a plate of odd sides."""
         full = plate.y, plate.texture, evidence.power(plate), plate.slopes[0]
-        self._table = loop.RoomTable(full, (plate.half, plate.u, plate.v, plate.known), plate.slopes[1:])
+        slopes = light.mean_of_four(plate.slopes[0]), plate.slopes[1], plate.slopes[2]
+        self._table = loop.RoomTable(full, (plate.half, plate.u, plate.v, plate.known), slopes)
 
     def find(self, probability: F32, planes: Planes) -> Finding | None:
         """See `Finder`."""
@@ -129,10 +130,10 @@ class LoopFinder:
             told[loop.GATE] * told[loop.TRUST], told[loop.AGREEMENT],
         )  # fmt: skip
 
-    def sharpen(self, matte: U8, planes: Planes, plate: Planes, band: U8, first: tuple[int, int]) -> None:
+    def sharpen(self, matte: U8, planes: Planes, plate: Planes, small: U8, first: tuple[int, int]) -> None:
         """See `Finder`."""
         self._kernels.room.sharpen(
-            self._table, self._terms, (self._found, self._told), matte, (planes, plate), band, first,
+            self._table, self._terms, (self._found, self._told), matte, (planes, plate), small, first,
             low=edge.LOW, high=edge.HIGH, strength=edge.STRENGTH,
         )  # fmt: skip
 

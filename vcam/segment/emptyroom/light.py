@@ -249,7 +249,7 @@ def _noise(luma: F32, residual: tuple[F32, F32, F32], room: U8, plate: Plate) ->
     """Variances of the three planes around each pixel, less what edges have by the camera's having moved."""
     there, faint = room.astype(np.float32), np.float32(FAINT * 9 * CELL * CELL)
     excess = np.minimum(luma * luma, LOUDEST)
-    fours, steps = (_mean_of_four(plane) for plane in (excess, plate.slopes[0]))
+    fours, steps = (mean_of_four(plane) for plane in (excess, plate.slopes[0]))
     squares = [np.maximum(fours - SLIPPED * steps, 0)]
     squares += [
         np.maximum(np.minimum(plane * plane, LOUDEST) - SLIPPED * steep, 0)
@@ -265,5 +265,6 @@ def _noise(luma: F32, residual: tuple[F32, F32, F32], room: U8, plate: Plate) ->
     return found[0], found[1], found[2]
 
 
-def _mean_of_four(plane: F32) -> F32:
+def mean_of_four(plane: F32) -> F32:
+    """A plane of even sides at half of its size, float32."""
     return ((plane[::2, ::2] + plane[::2, 1::2] + plane[1::2, ::2] + plane[1::2, 1::2]) / 4).astype(np.float32)

@@ -22,6 +22,9 @@ EVERY = 11
 to and fro, or the same moments would be seen again and again."""
 DRAWN, TAKEN = 3, 6
 """Frames after a step in which the room's new picture is made, and compared with from then on: none bears it all."""
+ANEW, RENEWED = 64, 6
+"""Pixels of the picture, at chroma size, whose being known has changed, from which on it is compared with at once; else
+after so many steps, since what is averaged hardly changes."""
 NEED = 8
 """Steps until what differs becomes the room."""
 SURE, GUARD = 0.03, 13
@@ -77,6 +80,7 @@ class RoomMemory:
         self._rest = REST
         self._learnt: RoomPicture | None = None
         self._drawn = True
+        self._waiting = 0
         self.finding: Finding | None = None
         """What the last frame showed of the room; None if nothing could be told of it."""
 
@@ -135,7 +139,7 @@ class RoomMemory:
         self._frames += 1
         since = self._frames % EVERY
         if since == DRAWN and not self._drawn:
-            self._learnt, self._drawn = self._layers.picture(), True
+            self._learnt, self._drawn = self._news(), True
         elif since == TAKEN and self._learnt is not None:
             self._take(self._learnt, finder)
         if since:
@@ -161,6 +165,15 @@ class RoomMemory:
         lines: Lines = SAME if found is None else (found.gain, found.offset)
         self._layers.learn(self._small, sure, strange, lines)
         self._drawn = False
+
+    def _news(self) -> RoomPicture | None:
+        """The room as it is known now, if that is worth a new plate, which takes several times what a frame does."""
+        learnt = self._layers.picture()
+        self._waiting += 1
+        if self._waiting < RENEWED and np.count_nonzero(learnt.known != self._room.known) < ANEW:
+            return None
+        self._waiting = 0
+        return learnt
 
     def _marks(self, seen: Map) -> tuple[U8, U8]:
         """Where surely nobody is, and where something strange is, of the layers. Outside of the box is nobody."""
