@@ -98,7 +98,7 @@ def test_under_other_settings_the_same_room_stays_what_it_is_by_now(place: RoomP
 
 def test_one_that_becomes_private_is_not_written_when_it_is_let_go(place: RoomPlace) -> None:
     kept = KeptRoom(SIZE, place, alone=True)
-    look(kept, "room.jpg", 60)
+    look(kept, "room.jpg", 100)
     assert kept._is_new
     kept.keep_private()
     kept.close()

@@ -17,7 +17,7 @@ from vcam.segment.emptyroom.align import moved_room, shifted
 from vcam.segment.emptyroom.edge import PlateEdge
 from vcam.segment.emptyroom.finding import Finder, Finding, LoopFinder, PlainFinder
 from vcam.segment.emptyroom.layers import Layers
-from vcam.segment.emptyroom.memory import NEED, TAKEN, RoomMemory, mean_room
+from vcam.segment.emptyroom.memory import EVERY, NEED, TAKEN, RoomMemory, mean_room
 from vcam.segment.emptyroom.picture import RoomPicture, picture_size
 from vcam.segment.prepare import Preparer
 from vcam.types import F32, U8, Size
@@ -187,7 +187,7 @@ def test_what_becomes_known_is_compared_with_at_once(monkeypatch: pytest.MonkeyP
     picture = known(room())
     picture.known[:20, :20] = 0
     remembers = RoomMemory(SIZE, full_range=False, room=picture)
-    for number in range(10 * NEED + TAKEN):
+    for number in range(EVERY * NEED + TAKEN):
         frame = shot(with_person(room()), number)
         before = remembers.room.known[:20, :20].any()
         remembers.correct(map_of(frame, shelf=False), frame)
@@ -337,7 +337,7 @@ def test_a_room_is_learnt_from_nothing_and_corrects_then() -> None:
 def test_somebody_who_sits_still_never_becomes_the_room() -> None:
     picture = with_person(room())
     remembers = memory(None, learns=True)
-    for number in range(173):
+    for number in range(200):
         frame = shot(picture, number)
         remembers.correct(map_of(frame, shelf=False), frame)
     assert not remembers.room.known[30:, 46:84].any()
