@@ -13,6 +13,7 @@ from click.shell_completion import ShellComplete
 from rich.console import Console
 
 from tests.daemon.helpers import CONFIG, PERSON, Steered, run
+from vcam.assets import asset
 from vcam.cli.main import cli
 from vcam.cli.statusview import cure, status_table
 from vcam.control.client import ControlClient
@@ -208,3 +209,13 @@ def test_what_to_do_about_the_last_error_is_one_line_however_narrow_the_terminal
     status = client.call("status") | {"last_error": error}
     assert cure(status) == f"  try: {hint}"
     assert cure(status | {"last_error": None}) == cure(status | {"last_error": error | {"hint": ""}}) == ""
+
+
+def test_a_picture_for_the_pause_that_cannot_be_read_is_refused_at_once(steered: Steered, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_text("no picture")
+    for name in ("broken.jpg", "nowhere.jpg"):
+        assert name in str(run("set", f"overlay.pause_picture={tmp_path / name}").exception)
+    assert run("get", "overlay.pause_picture").output.strip() == ""
+    run("set", f"overlay.pause_picture={asset('dusk.jpg')}")
+    run("pause")
+    assert "paused" in run("status").output

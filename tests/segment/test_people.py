@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
+from tests.segment.helpers import portraits
 from vcam.frames import Frame, Map
+from vcam.images import bgr_to_frame
 from vcam.segment.people import LARGER, TURNS, ExaminedMainOnly, MainOnly, MainPerson, main_only
+from vcam.segment.segmenter import open_segmenter
 from vcam.settings import SegmentSettings
 from vcam.testing import FakeSegmenter
 from vcam.types import F32, U8
@@ -116,3 +123,40 @@ def test_a_network_can_still_be_asked_what_is_known() -> None:
     assert isinstance(around, ExaminedMainOnly)
     around.examine(all_pictures=True)
     around.close()
+
+
+def two_people(shared: Path, apart: float) -> tuple[Frame, np.ndarray, np.ndarray]:
+    """A frame with a large person on the left and a small one on the right, from two portraits; and where each is.
+
+    apart: how far the small one's middle lies from the left, as a share of the width.
+    """
+    (large, first), (small, second) = portraits(shared, 2)
+    picture = np.full((720, 1280, 3), (150, 140, 130), np.uint8)
+    found = []
+    for image, mask, tall, middle in ((small, second, 300, apart), (large, first, 640, 0.3)):
+        wide = round(tall * image.shape[1] / image.shape[0])
+        size = (wide, tall)
+        person, cut = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (image, mask.astype(np.uint8)))
+        x0 = round(middle * 1280) - wide // 2
+        part = np.s_[720 - tall :, x0 : x0 + wide]
+        picture[part][cut > 0] = person[cut > 0]
+        whole = np.zeros((720, 1280), bool)
+        whole[part] = cut > 0
+        found.append(whole)
+    return bgr_to_frame(picture), found[1], found[0] & ~found[1]
+
+
+@pytest.mark.engine
+def test_of_two_people_of_portraits_the_nearer_one_stays_and_the_other_goes(shared: Path) -> None:
+    settings = SegmentSettings(people="main", region=False)
+    with closing(open_segmenter(settings, SIZE)) as main, closing(open_segmenter(SegmentSettings(), SIZE)) as everybody:
+        for step, apart in enumerate((0.85, 0.8, 0.75, 0.7)):
+            frame, near, far = two_people(shared, apart)
+            frame.seq = step
+            seen, all_seen = (
+                cv2.resize(np.asarray(each.segment(frame).probability), SIZE) > 0.5 for each in (main, everybody)
+            )
+            # the network does see both
+            assert all_seen[far].mean() > 0.6, step
+            assert seen[near].mean() > 0.95, step
+            assert seen[far].mean() < 0.05, step

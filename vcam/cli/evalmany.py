@@ -47,7 +47,7 @@ def carry_out(wishes: Wishes, progress: Callable[[bool], Any]) -> int:
     from vcam.measure.sidebyside import check_models, compare_models
 
     models = wishes.models or (wishes.settings.segment.model,)
-    if wishes.settings.segment.backend != "subtraction":
+    if wishes.settings.segment.has_network:
         check_models(models)
     read = chain.from_iterable((pair.source, pair.matte) for pair in wishes.pairs)
     rule = Overwriting(wishes.overwrite, lambda: files_read(wishes.settings)).with_inputs(*read)

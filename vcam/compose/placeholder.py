@@ -16,12 +16,20 @@ _LONGEST = 400
 """Letters; more would not fit, and take seconds to try."""
 
 
-def placeholder(size: Size, text: str = "") -> Frame:
+def placeholder(size: Size, text: str = "", picture: Frame | None = None) -> Frame:
     """A dark vertical gradient of limited range, with `text` in its middle; a frame of its own.
 
+    picture: in place of the gradient, a frame of that size and of limited range; it is drawn on and given back.
     What cannot be drawn is escaped, and what is too long to be read is cut. Lines break at newlines only;
     the letters shrink until all of it fits, down to 8 pixels.
     """
+    frame = _gradient(size) if picture is None else picture
+    if text := printable(text, "\n").strip():
+        _write(frame, text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
+    return frame
+
+
+def _gradient(size: Size) -> Frame:
     width, height = check_size(*size)
     frame = Frame.allocate(width, height)
     # a fixed pattern of noise under the last bit, or the eye sees the gradient's steps as bands
@@ -30,8 +38,6 @@ def placeholder(size: Size, text: str = "") -> Frame:
     np.copyto(frame.y, np.floor(ramp + noise), casting="unsafe")
     frame.u.fill(130)
     frame.v.fill(127)
-    if text := printable(text, "\n").strip():
-        _write(frame, text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
     return frame
 
 

@@ -17,10 +17,12 @@ from vcam.camera.factory import make_camera
 from vcam.camera.shape import Shape, ShapedCamera
 from vcam.camera.turn import Turn
 from vcam.compose.backgrounds.factory import parse_background
+from vcam.compose.backgrounds.static import load_picture
 from vcam.compose.base import Background
 from vcam.compose.effects import make_effects
 from vcam.compose.filters.chain import Chain
 from vcam.errors import CameraError, UsageError, VcamError
+from vcam.folders import expand
 from vcam.frames import check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
@@ -55,6 +57,7 @@ ONLY_READ = frozenset(
         "camera.timeout",
         "background.fade",
         "overlay.pause",
+        "overlay.pause_picture",
         *(key for key in FIELDS if key.startswith("stream.")),
     )
 )
@@ -173,6 +176,9 @@ def prepare(
         depends = new.segment.model == "auto" or new.segment.backend == "subtraction"
         sections |= {"background", "filters", "camera"} | ({"segment"} if depends and now.has_segmenter else set())
     try:
+        if "overlay.pause_picture" in keys and new.overlay.pause_picture:
+            # so that a wrong one is told to who names it, not during the pause
+            load_picture(expand(new.overlay.pause_picture), now.size, "cover")
         if "background" in sections:
             prepared.background = parts.background(new.background.spec, new.background)
             prepared.background.prepare(now.size)

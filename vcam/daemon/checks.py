@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vcam.camera.factory import make_camera
 from vcam.compose.backgrounds.factory import parse_background
+from vcam.compose.backgrounds.static import load_picture
 from vcam.compose.effects import make_effects
 from vcam.compose.filters.registry import parse_filters
 from vcam.compose.overlay import picture_overlay
@@ -29,7 +30,7 @@ def check_words(settings: Settings) -> None:
     ):
         if name and not expand(name).exists():
             picture_overlay(expand(name), place, scale)
-    if settings.segment.backend != "subtraction":
+    if settings.segment.has_network:
         find_model(settings.segment.model, parse_size(settings.output.size))
 
 
@@ -43,6 +44,8 @@ def check_settings(settings: Settings) -> None:
     make_camera(settings.camera, size, settings.output.fps)
     make_outputs(settings)
     make_effects(settings.filters, settings.overlay)
+    if settings.overlay.pause_picture:
+        load_picture(expand(settings.overlay.pause_picture), size, "cover")
     background = parse_background(settings.background.spec, settings.background)
-    if background.needs_alpha and settings.segment.backend != "subtraction":
+    if background.needs_alpha and settings.segment.has_network:
         find_model(settings.segment.model, size)

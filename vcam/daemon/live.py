@@ -378,9 +378,10 @@ class Live:
     def _card(self) -> Frame:
         """The placeholder for what is the case now."""
         try:
-            paused = self.settings.overlay.pause if self.state is State.PAUSED else ""
-            words = self._lesson.words if self._lesson else paused.replace("\\n", "\n")
-            return self._cards.card(self.state, self.keeper.error, self._clock(), words)
+            overlay, paused = self.settings.overlay, self.state is State.PAUSED
+            said = overlay.pause.replace("\\n", "\n") if paused else ""
+            words, picture = self._lesson.words if self._lesson else said, overlay.pause_picture if paused else ""
+            return self._cards.card(self.state, self.keeper.error, self._clock(), words, picture)
         except Exception:
             # words that cannot be drawn, whatever they are, are no reason to show nothing
             log.debug("the placeholder", exc_info=True)

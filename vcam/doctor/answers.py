@@ -17,7 +17,7 @@ def try_model(settings: SegmentSettings, size: Size) -> dict[str, str]:
 
     Raises `VcamError` if there is no such model, or no runtime.
     """
-    if settings.backend in ("subtraction", "chroma"):
+    if not settings.has_network:
         return {}
     return try_engines(find_model(settings.model, size), settings.backend, settings.device)
 

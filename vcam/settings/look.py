@@ -68,6 +68,11 @@ class OverlaySettings(Struct, frozen=True, forbid_unknown_fields=True):
         setting("Words that others see while vcam is paused, in place of paused: back in five minutes.",
                 live=True, option="--pause-text", max_length=200),
     ] = ""  # fmt: skip
+    pause_picture: Annotated[
+        str,
+        setting("A picture that others see while vcam is paused, with those words on it if there are any.",
+                live=True, option="--pause-picture", metavar="FILE", paths=Paths.ALWAYS),
+    ] = ""  # fmt: skip
     clock: Annotated[bool, setting("Show the time.", live=True, option="--clock")] = False
     clock_place: Annotated[Spot, setting("Its place in the picture.", live=True)] = "top-right"
 

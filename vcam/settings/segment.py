@@ -79,3 +79,8 @@ class SegmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
         setting("While nothing moves, use the last matte again instead of asking the network.",
                 live=True, option="--skip-still"),
     ] = False  # fmt: skip
+
+    @property
+    def has_network(self) -> bool:
+        """Whether a network finds the person: background subtraction and a screen need none."""
+        return self.backend not in ("subtraction", "chroma")
