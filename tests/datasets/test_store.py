@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.datasets.sources import save
 from tests.places import SHARED
 from vcam.datasets import store
 from vcam.datasets.store import entry_of, open_dataset, read_entry, safe_name, whose_split, write_index
@@ -239,3 +240,14 @@ def test_a_matte_of_another_shape_is_named(tmp_path) -> None:
     # a smaller matte of the same shape is enlarged
     cv2.imwrite(str(tmp_path / "mask/a.png"), np.full((20, 30), 255, np.uint8))
     assert read_entry(open_dataset(tmp_path).entries[0])[1].shape == (40, 60)
+
+
+def test_two_pictures_or_mattes_of_one_name_in_the_index_are_refused(tmp_path) -> None:
+    write_index(tmp_path, [entry_of(tmp_path, "a", "train")])
+    for part in ("img", "mask"):
+        for name in ("a.jpg", "a.png", "b.jpg", "b.png"):
+            save(tmp_path / part / name, np.zeros((40, 40), np.uint8))
+        with pytest.raises(InputError, match=rf"{part} holds several pictures named a \("):
+            open_dataset(tmp_path)
+        (tmp_path / part / "a.jpg").unlink()
+    assert len(open_dataset(tmp_path).entries) == 1
