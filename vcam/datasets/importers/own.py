@@ -1,4 +1,4 @@
-"""Another data set of vcam: its licences, its films and its sources stay known."""
+"""Another data set of vcam: its licences and its films stay known."""
 
 from __future__ import annotations
 
