@@ -316,3 +316,24 @@ def test_a_picture_that_was_lost_comes_back_to_its_split_and_licence(tmp_path) -
     (tmp_path / "img/3.jpg").unlink()
     assert bring_in(Plan(counted(6, [])), tmp_path, source="s").made == 1
     assert {(entry.split, entry.licence) for entry in open_dataset(tmp_path).entries} == {("test", "CC0-1.0")}
+
+
+def test_what_a_data_set_keeps_to_judge_by_is_not_learnt_in_another(tmp_path) -> None:
+    for source, split in (("one", "test"), ("two", "train")):
+        stills = [Sample(f"{source}{number}", lambda: person()) for number in range(4)]
+        film = [Sample(f"{source}-f{number}", lambda: person(), None, "walk", number) for number in range(2)]
+        bring_in(Plan([*stills, *film]), tmp_path / source, source=source)
+        index = tmp_path / source / "index.csv"
+        index.write_text(index.read_text().replace("train,unknown", "val,unknown").replace("val,unknown", f"{split},"))
+    for source in ("one", "two", "one"):
+        bring_in(IMPORTERS["vcam"].plan(tmp_path / source, Options()), tmp_path / "all", source=source)
+    found = {(entry.source, entry.split) for entry in open_dataset(tmp_path / "all").entries}
+    assert found == {("one", "test"), ("two", "train")}
+
+
+def test_a_film_of_two_splits_is_brought_into_one(tmp_path) -> None:
+    # "a/b" and "a_b" have one name here
+    samples = [Sample(f"{number}", lambda: person(), None, clip, number, split=split)
+               for number, (clip, split) in enumerate((("a/b", "test"), ("a_b", "train"), ("a_b", "")))]  # fmt: skip
+    bring_in(Plan(samples), tmp_path, source="s")
+    assert {entry.split for entry in open_dataset(tmp_path).entries} == {"test"}

@@ -145,7 +145,7 @@ def _run(plan: Plan, work: _Work, progress: Callable[[int], None]) -> None:
             report.empty += not result
             licence = work.licence or sample.licence or UNKNOWN
             work.index.add(
-                entry_of(work.data, sample.name, "", licence, work.source, sample.clip, sample.frame)
+                entry_of(work.data, sample.name, sample.split, licence, work.source, sample.clip, sample.frame)
             )  # fmt: skip
 
 
@@ -345,10 +345,14 @@ class _Index:
         """Write all of it, if there is anything new."""
         if not self._new and not self._changed:
             return
-        known = {entry.clip: entry.split for entry in self._entries.values() if entry.clip}
+        clips = {entry.clip: entry.split for entry in self._entries.values() if entry.clip}
+        for entry in self._new.values():
+            if entry.clip and entry.split:
+                clips.setdefault(entry.clip, entry.split)
         keys = list(dict.fromkeys(entry.clip or entry.name for entry in self._new.values() if not entry.split))
-        splits = {**whose_split(keys, val=VAL), **known}
+        splits = whose_split(keys, val=VAL)
         placed = {
-            name: replace(entry, split=entry.split or splits[entry.clip or name]) for name, entry in self._new.items()
+            name: replace(entry, split=clips.get(entry.clip) or entry.split or splits[entry.clip or name])
+            for name, entry in self._new.items()
         }
         write_index(self._data, {**self._entries, **placed}.values())

@@ -41,7 +41,8 @@ class Sample:
     """A picture that can be had. `read` raises `InputError` for what it cannot give.
 
     name: what its name is made of. file: the picture's own file, None where it is made of something else. exact: it is
-    kept without loss, because a JPEG would smear what lies beside the person.
+    kept without loss, because a JPEG would smear what lies beside the person. split: where the source has it, "" if
+    that is to be decided.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Sample:
     frame: int = 0
     licence: str = ""
     exact: bool = False
+    split: str = ""
 
 
 @dataclass(slots=True)
