@@ -337,3 +337,14 @@ def test_a_film_of_two_splits_is_brought_into_one(tmp_path) -> None:
                for number, (clip, split) in enumerate((("a/b", "test"), ("a_b", "train"), ("a_b", "")))]  # fmt: skip
     bring_in(Plan(samples), tmp_path, source="s")
     assert {entry.split for entry in open_dataset(tmp_path).entries} == {"test"}
+
+
+def test_a_second_import_at_once_is_refused_and_takes_nothing_away(tmp_path) -> None:
+    def second() -> tuple[np.ndarray, np.ndarray]:
+        with pytest.raises(UsageError, match="something else is being brought into"):
+            bring_in(Plan(counted(2, [])), tmp_path, source="other")
+        return person()
+
+    assert bring_in(Plan([Sample("a", second)]), tmp_path, source="s").made == 1
+    assert bring_in(Plan(counted(2, [])), tmp_path, source="other").made == 2
+    assert len(open_dataset(tmp_path).entries) == 3

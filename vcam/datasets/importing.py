@@ -6,13 +6,14 @@ whole. What the index has of this source is not made again.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -86,9 +87,39 @@ def bring_in(
     same. licence: of those that bring none of their own. size: the longest side, larger ones are made smaller. limit:
     how many at most. progress: told how many are done.
 
-    Raises `UsageError` for a folder that is no data set, `InputError` if nothing could be used, `OutputError` if the
-    system refuses to write; what was done by then is in the index.
+    Raises `UsageError` for a folder that is no data set or that another import is at work in, `InputError` if nothing
+    could be used, `OutputError` if the system refuses to write; what was done by then is in the index.
     """
+    with _alone(data):
+        return _brought(plan, data, source, licence, size, limit, progress)
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """No other process brings anything into a data set meanwhile: its index would lack what this one adds."""
+    if data.exists() and not data.is_dir():
+        raise UsageError(f"{data} is not a folder", "give the data set another name")
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(data, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise write_error(data, error) from error
+    try:
+        # a file system without locks has none
+        with suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UsageError(f"something else is being brought into {data}", "wait until that has ended") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _brought(
+    plan: Plan, data: Path, source: str, licence: str, size: int | None, limit: int | None,
+    progress: Callable[[int], None],
+) -> Report:  # fmt: skip
     entries = _begun(data)
     report = Report(notes=plan.notes)
     names = _Names(entries, source, _others(data, entries, source))
@@ -163,8 +194,6 @@ def _demand(report: Report, source: str) -> None:
 
 def _begun(data: Path) -> dict[str, Entry]:
     """The entries of a data set by their names; its folders are made."""
-    if data.exists() and not data.is_dir():
-        raise UsageError(f"{data} is not a folder", "give the data set another name")
     try:
         for part in (IMG, MASK):
             (data / part).mkdir(parents=True, exist_ok=True)
