@@ -238,3 +238,18 @@ def test_very_many_that_are_all_alike_take_no_time_and_stay_together() -> None:
 
 def test_groups_are_named_by_their_first() -> None:
     assert Counter(fingerprints.groups(4, [(1, 3), (0, 3)])) == {0: 3, 2: 1}
+
+
+def test_thousands_that_are_all_alike_do_not_take_their_square(monkeypatch) -> None:
+    bits, compared = fingerprints._BITS, []
+
+    class Counted:
+        def __getitem__(self, apart: np.ndarray) -> np.ndarray:
+            compared.append(len(apart))
+            return bits[apart]
+
+    monkeypatch.setattr(fingerprints, "_BITS", Counted())
+    monkeypatch.setattr(fingerprints, "_AT_ONCE", 32)
+    one = fingerprint(face(1)[0])
+    assert len(near_pairs([one] * 400)) > 400
+    assert sum(compared) <= 8 * 400 * 32

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
+import zlib
 from pathlib import Path
 
 import cv2
@@ -544,3 +546,86 @@ def test_nothing_recognises_what_is_not_there_or_no_folder(tmp_path, word) -> No
     (tmp_path / "empty").mkdir()
     for path in (tmp_path / "file.bin", tmp_path / "empty", tmp_path / "nowhere"):
         assert not IMPORTERS[word].recognises(path)
+
+
+def test_superviselys_alpha_masks_keep_their_soft_edge(tmp_path) -> None:
+    colours, matte = person()
+    soft = cv2.GaussianBlur(matte, (0, 0), 2)
+    packed = zlib.compress(cv2.imencode(".png", np.dstack((colours, soft)))[1].tobytes())
+    mask = {"origin": [0, 0], "data": base64.b64encode(packed).decode()}
+    save(tmp_path / "in/img/a.jpg", colours)
+    told = [{"classTitle": "person", "geometryType": "alpha_mask", "bitmap": mask}]
+    sources.supervisely(tmp_path / "in/ann/a.jpg.json", sources.SIZE, told)
+    data, _ = brought(tmp_path / "in", tmp_path / "out", expected="supervisely")
+    assert np.array_equal(mattes(data)["a"], soft)
+
+
+def test_superviselys_pictures_of_one_name_and_two_suffixes_are_two(tmp_path) -> None:
+    for number, name in enumerate(("a.jpg", "a.png")):
+        colours, matte = person(number)
+        save(tmp_path / "in/img" / name, colours)
+        told = [{"classTitle": "person", "bitmap": sources.supervisely_bitmap(matte)}]
+        sources.supervisely(tmp_path / f"in/ann/{name}.json", sources.SIZE, told)
+    data, _ = brought(tmp_path / "in", tmp_path / "out", expected="supervisely")
+    found = mattes(data)
+    assert sorted(found) == ["a", "a-2"]
+    for number, name in enumerate(("a", "a-2")):
+        assert np.array_equal(found[name], person(number)[1])
+
+
+@pytest.mark.parametrize("form", ["palette", "numbers", "white"])
+def test_what_davis_leaves_undecided_is_no_person(tmp_path, form) -> None:
+    colours, matte = person()
+    numbers = np.where(matte > 0, 255 if form == "white" else 1, 0)
+    if form != "white":
+        numbers[:8] = 255
+        matte[:8] = 0
+    if form == "palette":
+        sources.palette(tmp_path / "in/Annotations/480p/a/0.png", numbers)
+    else:
+        save(tmp_path / "in/Annotations/480p/a/0.png", numbers.astype(np.uint8))
+    save(tmp_path / "in/JPEGImages/480p/a/0.jpg", colours)
+    data, _ = brought(tmp_path / "in", tmp_path / "out", expected="davis")
+    (found,) = mattes(data).values()
+    assert np.array_equal(found, matte)
+
+
+def test_pictures_that_only_vocs_augmented_set_has_are_brought_in(tmp_path) -> None:
+    colours, matte = person()
+    for name, folder in (("a", "SegmentationClass"), ("a", "SegmentationClassAug"), ("b", "SegmentationClassAug")):
+        save(tmp_path / "in/JPEGImages" / f"{name}.jpg", colours)
+        numbers = np.where(matte > 0, 15, 0).astype(np.uint8)
+        if name == "a" and folder.endswith("Aug"):
+            numbers[:] = 15
+        save(tmp_path / "in" / folder / f"{name}.png", numbers)
+    data, _ = brought(tmp_path / "in", tmp_path / "out", expected="voc")
+    found = mattes(data)
+    assert sorted(found) == ["a", "b"]
+    assert all(np.array_equal(each, matte) for each in found.values())
+
+
+@pytest.mark.parametrize("counts", ["[1e999]", "[" + "9" * 400 + "]", '"' + "o" * 400 + '0"'])
+def test_numbers_of_coco_that_no_machine_has_leave_one_picture_out(tmp_path, counts) -> None:
+    colours, _ = person()
+    for name in "ab":
+        save(tmp_path / f"in/images/{name}.png", colours)
+    told = {
+        "categories": [{"id": 1, "name": "person"}],
+        "images": [{"id": number, "file_name": f"{name}.png"} for number, name in enumerate("ab")],
+        "annotations": [
+            {"image_id": 0, "category_id": 1, "segmentation": [[5, 5, 50, 5, 50, 50]]},
+            {"image_id": 1, "category_id": 1, "segmentation": {"size": [64, 96], "counts": "HERE"}},
+        ],
+    }
+    (tmp_path / "in/instances_default.json").write_text(json.dumps(told).replace('"HERE"', counts))
+    data, report = brought(tmp_path / "in", tmp_path / "out", expected="coco")
+    assert [entry.name for entry in data.entries] == ["a"]
+    assert "b.png" in report.left["cannot be read"][0]
+
+
+@pytest.mark.parametrize("images", ["9" * 5000, '[{"id": [], "file_name": "x"}]'])
+def test_lists_of_coco_that_are_none_are_told(tmp_path, images) -> None:
+    rest = '"categories": [{"id": 1, "name": "person"}], "annotations": []'
+    (tmp_path / "instances_a.json").write_text(f'{{"images": {images}, {rest}}}')
+    with pytest.raises(InputError, match=r"instances_a\.json"):
+        IMPORTERS["coco"].plan(tmp_path, Options())

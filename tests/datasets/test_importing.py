@@ -266,3 +266,85 @@ def test_a_data_set_that_is_a_file_or_may_not_be_written_is_refused(tmp_path, mo
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(OutputError, match="Permission denied"):
         bring_in(Plan(counted(1, [])), tmp_path / "new", source="s")
+
+
+def test_a_file_that_the_index_has_not_is_not_written_over(tmp_path) -> None:
+    bring_in(Plan(counted(2, [])), tmp_path, source="s")
+    save(tmp_path / "img/2.jpg", person(9)[0])
+    before = (tmp_path / "img/2.jpg").read_bytes()
+    # also not after an end that was none
+    with pytest.raises(KeyboardInterrupt):
+        bring_in(Plan(counted(6, [], fails=4)), tmp_path, source="s")
+    bring_in(Plan(counted(6, [])), tmp_path, source="s")
+    assert (tmp_path / "img/2.jpg").read_bytes() == before
+    assert sorted(entry.name for entry in open_dataset(tmp_path).entries) == ["0", "1", "2-2", "3", "4", "5"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["img", "index.csv", "mask"]
+
+
+def killed(data: Path, source: str, samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bring in what is made and never gets its line in the index."""
+
+    def end() -> tuple[np.ndarray, np.ndarray]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(importing._Index, "write", lambda self: None)
+        with pytest.raises(KeyboardInterrupt):
+            bring_in(Plan([*samples, Sample("end", end)]), data, source=source)
+
+
+def test_what_a_killed_import_left_is_no_picture_of_another_source(tmp_path, monkeypatch) -> None:
+    killed(tmp_path, "one", [Sample("a", lambda: person(1), exact=True)], monkeypatch)
+    assert (tmp_path / "img/a.png").exists()
+    bring_in(Plan([Sample("a", lambda: person(2))]), tmp_path, source="two")
+    (entry,) = open_dataset(tmp_path).entries
+    picture, matte = read_entry(entry)
+    assert np.abs(picture.astype(int) - person(2)[0]).mean() < 5
+    assert np.array_equal(matte, person(2)[1])
+
+
+def test_a_killed_import_that_goes_on_in_another_form_leaves_one_file_a_name(tmp_path, monkeypatch) -> None:
+    killed(tmp_path, "s", [Sample("a", lambda: person(1), exact=True)], monkeypatch)
+    bring_in(Plan([Sample("a", lambda: person(1))]), tmp_path, source="s")
+    assert [path.name for path in (tmp_path / "img").iterdir()] == ["a.jpg"]
+
+
+def test_a_picture_that_was_lost_comes_back_to_its_split_and_licence(tmp_path) -> None:
+    bring_in(Plan(counted(6, [])), tmp_path, source="s", licence="CC0-1.0")
+    index = tmp_path / "index.csv"
+    index.write_text(index.read_text().replace("val", "test").replace("train", "test"))
+    (tmp_path / "img/3.jpg").unlink()
+    assert bring_in(Plan(counted(6, [])), tmp_path, source="s").made == 1
+    assert {(entry.split, entry.licence) for entry in open_dataset(tmp_path).entries} == {("test", "CC0-1.0")}
+
+
+def test_what_a_data_set_keeps_to_judge_by_is_not_learnt_in_another(tmp_path) -> None:
+    for source, split in (("one", "test"), ("two", "train")):
+        stills = [Sample(f"{source}{number}", lambda: person()) for number in range(4)]
+        film = [Sample(f"{source}-f{number}", lambda: person(), None, "walk", number) for number in range(2)]
+        bring_in(Plan([*stills, *film]), tmp_path / source, source=source)
+        index = tmp_path / source / "index.csv"
+        index.write_text(index.read_text().replace("train,unknown", "val,unknown").replace("val,unknown", f"{split},"))
+    for source in ("one", "two", "one"):
+        bring_in(IMPORTERS["vcam"].plan(tmp_path / source, Options()), tmp_path / "all", source=source)
+    found = {(entry.source, entry.split) for entry in open_dataset(tmp_path / "all").entries}
+    assert found == {("one", "test"), ("two", "train")}
+
+
+def test_a_film_of_two_splits_is_brought_into_one(tmp_path) -> None:
+    # "a/b" and "a_b" have one name here
+    samples = [Sample(f"{number}", lambda: person(), None, clip, number, split=split)
+               for number, (clip, split) in enumerate((("a/b", "test"), ("a_b", "train"), ("a_b", "")))]  # fmt: skip
+    bring_in(Plan(samples), tmp_path, source="s")
+    assert {entry.split for entry in open_dataset(tmp_path).entries} == {"test"}
+
+
+def test_a_second_import_at_once_is_refused_and_takes_nothing_away(tmp_path) -> None:
+    def second() -> tuple[np.ndarray, np.ndarray]:
+        with pytest.raises(UsageError, match="something else is being brought into"):
+            bring_in(Plan(counted(2, [])), tmp_path, source="other")
+        return person()
+
+    assert bring_in(Plan([Sample("a", second)]), tmp_path, source="s").made == 1
+    assert bring_in(Plan(counted(2, [])), tmp_path, source="other").made == 2
+    assert len(open_dataset(tmp_path).entries) == 3

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.datasets.sources import save
 from tests.places import SHARED
 from vcam.datasets import store
 from vcam.datasets.store import entry_of, open_dataset, read_entry, safe_name, whose_split, write_index
@@ -239,3 +240,34 @@ def test_a_matte_of_another_shape_is_named(tmp_path) -> None:
     # a smaller matte of the same shape is enlarged
     cv2.imwrite(str(tmp_path / "mask/a.png"), np.full((20, 30), 255, np.uint8))
     assert read_entry(open_dataset(tmp_path).entries[0])[1].shape == (40, 60)
+
+
+def test_two_pictures_or_mattes_of_one_name_in_the_index_are_refused(tmp_path) -> None:
+    write_index(tmp_path, [entry_of(tmp_path, "a", "train")])
+    for part in ("img", "mask"):
+        for name in ("a.jpg", "a.png", "b.jpg", "b.png"):
+            save(tmp_path / part / name, np.zeros((40, 40), np.uint8))
+        with pytest.raises(InputError, match=rf"{part} holds several pictures named a \("):
+            open_dataset(tmp_path)
+        (tmp_path / part / "a.jpg").unlink()
+    assert len(open_dataset(tmp_path).entries) == 1
+
+
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_a_jpeg_that_is_decoded_at_an_eighth_lies_on_its_matte(tmp_path, turn) -> None:
+    # 601 pixels are 75 and an eighth of eight
+    noise = np.random.default_rng(0).integers(0, 2, (9, 11), dtype=np.uint8) * np.uint8(255)
+    matte = cv2.GaussianBlur(cv2.resize(noise, (601, 457), interpolation=cv2.INTER_CUBIC), (0, 0), 4)
+    shown = Image.fromarray(np.dstack([matte] * 3))
+    ways = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    for part in ("img", "mask"):
+        (tmp_path / part).mkdir()
+    (shown.transpose(ways[turn]) if turn in ways else shown).save(tmp_path / "img/a.jpg", quality=98, exif=exif)
+    save(tmp_path / "mask/a.png", matte)
+    (entry,) = open_dataset(tmp_path).entries
+    picture, found = read_entry(entry, 50)
+    apart = np.abs(picture.astype(int).mean(axis=2) - found)
+    # it was 10 when the last pixels were taken for whole ones
+    assert apart.mean() < 4

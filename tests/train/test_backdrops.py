@@ -201,3 +201,15 @@ def test_a_room_is_out_of_focus_in_half_of_all_cases():
     noise = chance().integers(0, 255, (64, 64, 3)).astype(np.uint8)
     sharp = [np.array_equal(backdrops.out_of_focus(noise, chance(seed)), noise) for seed in range(60)]
     assert 0.3 < np.mean(sharp) < 0.7
+
+
+def test_where_soft_edges_lie_over_each_other_more_of_the_room_is_hidden(monkeypatch):
+    monkeypatch.setattr(backdrops, "_edge", lambda alpha, chance: alpha)
+    black = cut_out(np.zeros((120, 120, 3), np.uint8), np.full((120, 120), 255, np.uint8))
+    layer = black.layer.copy()
+    layer[..., 3] = 128
+    half = backdrops.CutOut(layer, black.box, False, False, False, False)
+    monkeypatch.setattr(backdrops, "_standing", lambda *given, **more: np.eye(2, 3))
+    _, matte = peopled(np.full((96, 96, 3), 200, np.uint8), half, [half], chance(3))
+    # a + b - a b
+    assert abs(int(matte[48, 48]) - 192) <= 1

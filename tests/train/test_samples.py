@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
 from vcam.datasets.store import open_dataset
 from vcam.errors import InputError, VcamError
 from vcam.train import samples as module
-from vcam.train.samples import Samples, contact, loader
+from vcam.train.samples import Samples, loader
 
 SHAPE = (48, 64)
 
@@ -80,8 +80,6 @@ def test_colours_are_red_first(make, tmp_path):
     data = lay(tmp_path / "red", 1)
     cv2.imwrite(str(data / "img/00.png"), np.full((120, 90, 3), (10, 20, 200), np.uint8))
     assert make(data=data, augment=False)[0]["picture"][0, 0].tolist() == [200, 20, 10]
-    shown = contact(make(data=data, augment=False), 1)
-    assert shown[10, 10].tolist() == [10, 20, 200]
 
 
 def batches(samples: Samples, workers: int, epoch: int) -> list[dict[str, torch.Tensor]]:
@@ -124,16 +122,6 @@ def test_pytorchs_own_chance_is_left_alone(make):
 def test_an_epoch_shows_every_picture_once(make):
     found = sorted(index for batch in batches(make(), 0, 3) for index in batch["index"].tolist())
     assert found == list(range(6))
-
-
-def shown(samples: Samples, **options: int) -> list[int]:
-    return [index for batch in loader(samples, 1, 0, shuffle=True, **options) for index in batch["index"].tolist()]
-
-
-def test_processes_that_train_together_share_an_epoch(make):
-    shares = [shown(make(5), rank=rank, world=2) for rank in (0, 1)]
-    assert [len(share) for share in shares] == [3, 3]
-    assert set(shares[0]) | set(shares[1]) == set(range(5))
 
 
 def test_a_last_batch_that_is_smaller_is_left_out_of_training_alone(make):
@@ -309,12 +297,3 @@ def test_the_texture_enhanced_form_shows_the_same_scene(make):
         one, other = (cv2.GaussianBlur(sample[name].mean(2), (0, 0), 3).ravel() for name in ("picture", "texture"))
         assert np.corrcoef(one, other)[0, 1] > 0.7
     assert differing >= 3
-
-
-def test_the_contact_sheet_shows_what_was_asked_for(make):
-    assert contact(make(3), 3).shape == (48 * 2 + 8, 3 * 68, 3)
-    assert contact(make(3, prior=True, texture=True), 2).shape == (48 * 4 + 8, 2 * 68, 3)
-    # more than there are, in rows
-    assert contact(make(3, shape=(48, 512)), 6).shape == (2 * (48 * 2 + 8), 4 * 516, 3)
-    green = contact(make(1, augment=False), 1)[48 + 4, 4]
-    assert green.tolist() == [pytest.approx(each, abs=2) for each in (64, 177, 0)]

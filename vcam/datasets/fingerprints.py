@@ -28,6 +28,9 @@ _LIKENESS = 0.85
 _MOST_NEAR = 16
 """For one picture and one byte: stills cut from one film, thousands of them, are all alike."""
 
+_AT_ONCE = 1024
+"""Pictures that one is compared with before it is asked whether that is enough."""
+
 _PLAIN = 1.0
 """Levels of standard deviation below which a picture is a plane, of which nothing can be said."""
 
@@ -78,10 +81,15 @@ def near_pairs(prints: Sequence[Fingerprint], clips: Sequence[str] | None = None
                 if one >= count:
                     # the rest are mirrored as well
                     break
-                rest = members[at + 1 :]
-                apart = _BITS[bits[rest] ^ bits[one]].sum(axis=1)
-                near = rest[(apart <= NEAR) & (films[rest] != films[one])]
-                found.update((one, two) for two in near[:_MOST_NEAR].tolist())
+                near: list[int] = []
+                for first in range(at + 1, len(members), _AT_ONCE):
+                    rest = members[first : first + _AT_ONCE]
+                    apart = _BITS[bits[rest] ^ bits[one]].sum(axis=1)
+                    near += rest[(apart <= NEAR) & (films[rest] != films[one])].tolist()
+                    if len(near) >= _MOST_NEAR:
+                        # or else thousands that are all alike take their square in time
+                        break
+                found.update((one, two) for two in near[:_MOST_NEAR])
     return sorted({(min(one, two % count), max(one, two % count)) for one, two in found if _alike(prints, one, two)})
 
 

@@ -6,12 +6,14 @@ whole. What the index has of this source is not made again.
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -38,10 +40,14 @@ from vcam.errors import InputError, UsageError
 from vcam.files import write_error, write_whole
 from vcam.images import open_picture, write_image
 from vcam.images.samples import orientation
+from vcam.suffixes import IMAGE_SUFFIXES
 from vcam.types import U8, Size
 
 UNKNOWN = "unknown"
 """The licence of what nobody has said anything of."""
+
+_UNDER_WAY = ".importing"
+"""Lies in a data set while pictures of a source are brought in, and after an end that was none."""
 
 _INDEX_EVERY = 2.0
 """Seconds after which the index is written again, and no sooner than twenty times what that takes."""
@@ -81,12 +87,42 @@ def bring_in(
     same. licence: of those that bring none of their own. size: the longest side, larger ones are made smaller. limit:
     how many at most. progress: told how many are done.
 
-    Raises `UsageError` for a folder that is no data set, `InputError` if nothing could be used, `OutputError` if the
-    system refuses to write; what was done by then is in the index.
+    Raises `UsageError` for a folder that is no data set or that another import is at work in, `InputError` if nothing
+    could be used, `OutputError` if the system refuses to write; what was done by then is in the index.
     """
+    with _alone(data):
+        return _brought(plan, data, source, licence, size, limit, progress)
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """No other process brings anything into a data set meanwhile: its index would lack what this one adds."""
+    if data.exists() and not data.is_dir():
+        raise UsageError(f"{data} is not a folder", "give the data set another name")
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(data, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise write_error(data, error) from error
+    try:
+        # a file system without locks has none
+        with suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UsageError(f"something else is being brought into {data}", "wait until that has ended") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _brought(
+    plan: Plan, data: Path, source: str, licence: str, size: int | None, limit: int | None,
+    progress: Callable[[int], None],
+) -> Report:  # fmt: skip
     entries = _begun(data)
     report = Report(notes=plan.notes)
-    names = _Names(entries, source)
+    names = _Names(entries, source, _others(data, entries, source))
     index = _Index(data, entries)
     done = False
     try:
@@ -97,6 +133,8 @@ def bring_in(
         # what went wrong is told, not that the disk is still full
         with suppress(*(() if done else (Exception,))):
             index.write()
+    with suppress(OSError):
+        (data / _UNDER_WAY).unlink()
     if said:
         report.notes.append(said[0] + (f" ({len(said) - 1} more like this)" if len(said) > 1 else ""))
     for why, what in plan.left.items():
@@ -138,7 +176,7 @@ def _run(plan: Plan, work: _Work, progress: Callable[[int], None]) -> None:
             report.empty += not result
             licence = work.licence or sample.licence or UNKNOWN
             work.index.add(
-                entry_of(work.data, sample.name, "", licence, work.source, sample.clip, sample.frame)
+                entry_of(work.data, sample.name, sample.split, licence, work.source, sample.clip, sample.frame)
             )  # fmt: skip
 
 
@@ -156,8 +194,6 @@ def _demand(report: Report, source: str) -> None:
 
 def _begun(data: Path) -> dict[str, Entry]:
     """The entries of a data set by their names; its folders are made."""
-    if data.exists() and not data.is_dir():
-        raise UsageError(f"{data} is not a folder", "give the data set another name")
     try:
         for part in (IMG, MASK):
             (data / part).mkdir(parents=True, exist_ok=True)
@@ -172,12 +208,31 @@ def _begun(data: Path) -> dict[str, Entry]:
     return {entry.name: entry for entry in entries}
 
 
+def _others(data: Path, entries: dict[str, Entry], source: str) -> frozenset[str]:
+    """Names of files that the index has not and that are not to be written over.
+
+    They are somebody's own, or another source's; those that an ended import of this source has left are made again.
+    """
+    marker = data / _UNDER_WAY
+    try:
+        told = json.loads(marker.read_bytes())
+        if told["source"] == source:
+            return frozenset(map(str, told["others"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    found = {path.stem for part in (IMG, MASK) for path in (data / part).iterdir()} - entries.keys()
+    text = json.dumps({"source": source, "others": sorted(found)}).encode()
+    write_whole(marker, lambda working: working.write_bytes(text))
+    return frozenset(found)
+
+
 class _Names:
     """Gives each sample the name it has in the data set, the same on every run."""
 
-    def __init__(self, entries: dict[str, Entry], source: str) -> None:
+    def __init__(self, entries: dict[str, Entry], source: str, others: Collection[str] = ()) -> None:
+        """others: names that are nobody's to take."""
         self._entries, self._source = entries, source
-        self._given: set[str] = set()
+        self._given: set[str] = set(others)
         self._others = {entry.clip for entry in entries.values() if entry.source != source}
 
     def clip(self, words: str) -> str:
@@ -245,12 +300,21 @@ def _made(sample: Sample, data: Path, size: int | None) -> bool:
     copied = _copied(sample, picture, size)
     if size is not None and max(picture.shape[:2]) > size:
         picture, matte = _smaller(picture, matte, size, sample.exact)
+    suffix = copied or (".png" if sample.exact else ".jpg")
+    for part, own in ((MASK, ".png"), (IMG, suffix)):
+        # of another run, which wrote it in another form: one name is one file
+        for other in IMAGE_SUFFIXES - {own}:
+            path = data / part / f"{sample.name}{other}"
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise write_error(path, error) from error
     write_image(data / MASK / f"{sample.name}.png", matte)
     if copied and sample.file:
         file = sample.file
-        write_whole(data / IMG / f"{sample.name}{copied}", lambda working: working.write_bytes(file.read_bytes()))
+        write_whole(data / IMG / f"{sample.name}{suffix}", lambda working: working.write_bytes(file.read_bytes()))
     else:
-        write_image(data / IMG / f"{sample.name}{'.png' if sample.exact else '.jpg'}", picture)
+        write_image(data / IMG / f"{sample.name}{suffix}", picture)
     return bool((matte >= 128).any())
 
 
@@ -288,7 +352,10 @@ class _Index:
         self._due = time.monotonic() + _INDEX_EVERY
 
     def add(self, entry: Entry) -> None:
-        """Add a picture; the index is written now and then."""
+        """Add a picture; the index is written now and then. One that was lost comes back to where it was."""
+        if (old := self._entries.get(entry.name)) is not None:
+            licence = entry.licence if old.licence in ("", UNKNOWN) else old.licence
+            entry = replace(entry, split=old.split, licence=licence)
         self._new[entry.name] = entry
         if time.monotonic() > self._due:
             began = time.monotonic()
@@ -307,8 +374,14 @@ class _Index:
         """Write all of it, if there is anything new."""
         if not self._new and not self._changed:
             return
-        known = {entry.clip: entry.split for entry in self._entries.values() if entry.clip}
-        keys = list(dict.fromkeys(entry.clip or entry.name for entry in self._new.values()))
-        splits = {**whose_split(keys, val=VAL), **known}
-        placed = {name: replace(entry, split=splits[entry.clip or name]) for name, entry in self._new.items()}
+        clips = {entry.clip: entry.split for entry in self._entries.values() if entry.clip}
+        for entry in self._new.values():
+            if entry.clip and entry.split:
+                clips.setdefault(entry.clip, entry.split)
+        keys = list(dict.fromkeys(entry.clip or entry.name for entry in self._new.values() if not entry.split))
+        splits = whose_split(keys, val=VAL)
+        placed = {
+            name: replace(entry, split=clips.get(entry.clip) or entry.split or splits[entry.clip or name])
+            for name, entry in self._new.items()
+        }
         write_index(self._data, {**self._entries, **placed}.values())

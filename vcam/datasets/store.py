@@ -103,10 +103,7 @@ def _unlisted(folder: Path) -> list[str]:
     if not ((folder / IMG).is_dir() and (folder / MASK).is_dir()):
         return []
     mattes = {path.stem for path in listed(folder / MASK)}
-    names = [path.stem for path in listed(folder / IMG) if path.stem in mattes]
-    if twice := sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
-        raise InputError(f"{folder / IMG} holds several pictures named {few(twice)}", "rename all but one of each")
-    return names
+    return list(dict.fromkeys(path.stem for path in listed(folder / IMG) if path.stem in mattes))
 
 
 def listed(folder: Path) -> list[Path]:
@@ -126,15 +123,29 @@ def entry_of(
 
 def _with_files(folder: Path, entries: Iterable[Entry]) -> list[Entry]:
     """Entries with the files that are there, whatever their suffixes."""
-    pictures, mattes = (
-        {path.stem: path for path in listed(folder / part)} if (folder / part).is_dir() else {} for part in (IMG, MASK)
-    )
+    entries = list(entries)
+    names = {entry.name for entry in entries}
+    pictures, mattes = (_by_name(folder / part, names) for part in (IMG, MASK))
     return [
         replace(
             entry, picture=pictures.get(entry.name, entry.picture), matte=mattes.get(entry.name, entry.matte)
         )
         for entry in entries
     ]  # fmt: skip
+
+
+def _by_name(folder: Path, names: set[str]) -> dict[str, Path]:
+    """The file of each of these names. Raises `InputError` where nobody can say which of several it is."""
+    if not folder.is_dir():
+        return {}
+    found: dict[str, Path] = {}
+    twice = set()
+    for path in listed(folder):
+        if path.stem in names and found.setdefault(path.stem, path) is not path:
+            twice.add(path.stem)
+    if twice:
+        raise InputError(f"{folder} holds several pictures named {few(sorted(twice))}", "rename all but one of each")
+    return found
 
 
 def read_index(folder: Path) -> list[Entry]:

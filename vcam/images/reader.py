@@ -58,7 +58,8 @@ def read_turned(path: str | os.PathLike[str], shortest: int | None = None) -> tu
     with open_picture(path) as image:
         stored = orientation(image)
         if shortest is not None and (less := min(image.size) // max(shortest, 1)) > 1:
-            image.draft(None, (image.width // less, image.height // less))
+            drafted = image.draft(None, (image.width // less, image.height // less))
+            return flattened(_upright(path, image, drafted and drafted[1]), str(path)), stored
         return flattened(_upright(path, image), str(path)), stored
 
 
@@ -115,10 +116,17 @@ def read_raw(path: str | os.PathLike[str]) -> Raw:
         return Raw(np.array(colour if colour.mode == "L" else colour.convert("RGB")), None, alpha, how, lossy)
 
 
-def _upright(path: Path, image: Image.Image) -> Image.Image:
+def _upright(path: Path, image: Image.Image, extent: tuple[float, float, float, float] | None = None) -> Image.Image:
+    """extent: what the picture fills of its pixels, where a JPEG is decoded at a part of its size, which need not be
+    whole: the last pixels are of more than there is, and a matte would lie beside its person."""
     image.load()
     # some formats tell their true size only now
     check_pixels(path, *image.size)
-    upright = turned(image, orientation(image))
+    shown = image
+    if extent and extent != (0, 0, *image.size):
+        from PIL import Image
+
+        shown = image.resize(image.size, Image.Resampling.BILINEAR, box=extent)
+    upright = turned(shown, orientation(image))
     upright.format = image.format
     return upright

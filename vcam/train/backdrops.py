@@ -217,7 +217,7 @@ def peopled(backdrop: U8, first: CutOut, others: list[CutOut], chance: Chance) -
         alpha = _edge(alpha, chance)
         colours = matched(np.ascontiguousarray(colours), alpha, backdrop, likeness)
         picture = over(picture, colours, alpha, wrap)
-        whole = np.maximum(whole, alpha)
+        whole = _united(whole, alpha)
     return picture, whole
 
 
@@ -264,6 +264,11 @@ def _standing(
         ((x0 + x1) / 2, y1), (across / aspect * shape[1], lower * shape[0]),
         (scale * shape[1] / (aspect * shape[0]), scale), angle, mirrored,
     )  # fmt: skip
+
+
+def _united(behind: U8, front: U8) -> U8:
+    """What two alphas, one over the other, leave of the backdrop, taken from 1: a + b - a b."""
+    return 255 - cv2.multiply(255 - behind, 255 - front, scale=1 / 255).astype(np.uint8, copy=False)
 
 
 def _edge(alpha: U8, chance: Chance) -> U8:

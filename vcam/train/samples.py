@@ -31,7 +31,7 @@ from vcam.datasets.store import Entry, read_entry
 from vcam.errors import InputError, UsageError, VcamError
 from vcam.images import read_turned
 from vcam.train.augment import Chance, before, cropped, filmed, shaken, warped
-from vcam.train.backdrops import CutOut, cut_out, made_up, out_of_focus, over, peopled, room, surroundings
+from vcam.train.backdrops import CutOut, cut_out, made_up, out_of_focus, peopled, room, surroundings
 from vcam.types import U8
 
 SPARE = 1.25
@@ -252,20 +252,19 @@ class _Kept:
 class _Order(Sampler[tuple[int, int]]):
     """The places of an epoch in their order, with the epoch, so that workers which live on know of it."""
 
-    def __init__(self, samples: Samples, shuffle: bool, rank: int, world: int) -> None:
-        self._samples, self._shuffle, self._rank, self._world = samples, shuffle, rank, world
+    def __init__(self, samples: Samples, shuffle: bool) -> None:
+        self._samples, self._shuffle = samples, shuffle
 
     def __len__(self) -> int:
-        # those of all processes have one length; else one would wait for the others' gradients for ever
-        return -(-len(self._samples) // self._world)
+        return len(self._samples)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         epoch, count = self._samples.epoch, len(self._samples)
         order = np.arange(count)
         if self._shuffle:
             np.random.default_rng([self._samples.seed, epoch, count]).shuffle(order)
-        for place in range(self._rank, len(self) * self._world, self._world):
-            yield epoch, int(order[place % count])
+        for place in order.tolist():
+            yield epoch, place
 
 
 _CURE = "give fewer --workers; in a container, give it more shared memory (--shm-size=1g)"
@@ -310,17 +309,15 @@ def _as_floats(name: str, values: Tensor) -> Tensor:
 
 
 def loader(
-    samples: Samples, batch: int, workers: int, *, shuffle: bool, rank: int = 0, world: int = 1,
-    order: Iterable[tuple[int, int]] | None = None,
+    samples: Samples, batch: int, workers: int, *, shuffle: bool, order: Iterable[tuple[int, int]] | None = None
 ) -> Loader:  # fmt: skip
     """Batches of samples, made by `workers` processes, 0 for this one. Make it once, and iterate it once an epoch.
 
-    shuffle: another order in each epoch, and no last batch that is smaller, unless it is the only one. rank, world:
-    this process's number among those that train together; each gets its share of every epoch. order: epochs and places
-    in place of all that, for who keeps an order of their own.
+    shuffle: another order in each epoch, and no last batch that is smaller, unless it is the only one. order:
+    epochs and places in place of all that, for who keeps an order of their own, as several processes do.
     """
     samples.share = max(1, workers)
-    own = _Order(samples, shuffle, rank, world)
+    own = _Order(samples, shuffle)
     cuts = order is None and shuffle and len(own) > batch
     return Loader(
         samples, batch, sampler=order or own, drop_last=cuts, collate_fn=_together,
@@ -366,23 +363,3 @@ def _together(found: list[Sample | VcamError]) -> dict[str, Any] | VcamError:
 
 def _with_channel(values: U8) -> U8:
     return values if values.ndim == 3 else values[..., np.newaxis]
-
-
-def contact(samples: Samples, count: int) -> U8:
-    """The first samples of this epoch beside each other, BGR (height, width, 3), for people to look at.
-
-    Each is a column: the picture, the picture over green by its matte, and prior and texture-enhanced form where there
-    are some. Raises `InputError` if no picture can be read.
-    """
-    shown = [samples[number % len(samples)] for number in range(max(1, count))]
-    columns = []
-    for sample in shown:
-        picture, matte = (sample[name] for name in ("picture", "matte"))
-        tiles = [picture, over(np.full_like(picture, (0, 177, 64)), picture, matte)]
-        tiles += [np.repeat(sample["prior"][..., None], 3, axis=2)] if "prior" in sample else []
-        tiles += [sample["texture"]] if "texture" in sample else []
-        columns.append(cv2.copyMakeBorder(np.concatenate(tiles), 2, 6, 2, 2, cv2.BORDER_CONSTANT, value=(255,) * 3))
-    across = max(1, min(len(columns), 2400 // columns[0].shape[1]))
-    columns += [np.full_like(columns[0], 255)] * (-len(columns) % across)
-    rows = [np.concatenate(columns[first : first + across], axis=1) for first in range(0, len(columns), across)]
-    return cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)

@@ -41,7 +41,8 @@ class Sample:
     """A picture that can be had. `read` raises `InputError` for what it cannot give.
 
     name: what its name is made of. file: the picture's own file, None where it is made of something else. exact: it is
-    kept without loss, because a JPEG would smear what lies beside the person.
+    kept without loss, because a JPEG would smear what lies beside the person. split: where the source has it, "" if
+    that is to be decided.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Sample:
     frame: int = 0
     licence: str = ""
     exact: bool = False
+    split: str = ""
 
 
 @dataclass(slots=True)
@@ -184,7 +186,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes().decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {error.lineno}: {error.msg}", "download or export it again") from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # not UTF-8, or a number of thousands of digits
         raise InputError(f"{path} is no JSON", "download or export it again") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", f"ls -l {path}") from error

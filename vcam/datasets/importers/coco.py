@@ -100,7 +100,12 @@ def _samples(path: Path, root: Path, plan: Plan) -> list[Sample]:
             if each["category_id"] in people:
                 objects.setdefault(each["image_id"], []).append(each)
         images = [
-            (each["id"], str(each["file_name"]), each.get("license"), _size(each.get("width"), each.get("height")))
+            (
+                objects.get(each["id"]),
+                str(each["file_name"]),
+                licences.get(each.get("license"), ""),
+                _size(each.get("width"), each.get("height")),
+            )
             for each in told["images"]
         ]
     except (KeyError, TypeError, AttributeError) as error:
@@ -111,8 +116,8 @@ def _samples(path: Path, root: Path, plan: Plan) -> list[Sample]:
     prefix = f"{path.parent.name}/" if path.name.startswith("_") and path.parent != root else ""
     where = _finder(path, root)
     samples = []
-    for number, name, licence, size in images:
-        if number not in objects:
+    for shapes, name, licence, size in images:
+        if shapes is None:
             plan.leave("no person", name)
         elif (picture := where(name)) is None:
             plan.leave("no picture", name)
@@ -120,9 +125,9 @@ def _samples(path: Path, root: Path, plan: Plan) -> list[Sample]:
             samples.append(
                 Sample(
                     prefix + Path(name).with_suffix("").as_posix(),
-                    _reader(picture, objects[number], f"{name} in {path.name}", size),
+                    _reader(picture, shapes, f"{name} in {path.name}", size),
                     picture,
-                    licence=licences.get(licence, ""),
+                    licence=licence,
                 )
             )
     return samples
@@ -178,7 +183,7 @@ def _reader(picture: Path, objects: list[dict[str, Any]], where: str, size: Size
                     np.maximum(matte, mask, out=matte)
                 else:
                     fill_polygons(matte, shape)
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise broken(where, error) from error
         if not matte.any():
             raise NobodyError(where)

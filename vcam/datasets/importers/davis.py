@@ -3,8 +3,9 @@
     JPEGImages/480p/CLIP/00000.jpg, Annotations/480p/CLIP/00000.png      DAVIS; numbers of objects, or black and white
     JPEGImages/CLIP/00000.jpg, Annotations/CLIP/00000.png, meta.json     YouTube-VOS; meta.json says which are persons
 
-DAVIS does not say which objects are persons, so all of them are taken; choose the clips. Both annotate some frames
-only, YouTube-VOS every fifth; the others are left out.
+The number 255 is a pixel that nobody has decided upon, and not a person, but in the sets of 2016, which are black and
+white. DAVIS does not say which objects are persons, so all of them are taken; choose the clips. Both annotate some
+frames only, YouTube-VOS every fifth; the others are left out.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from vcam.datasets.store import listed
 from vcam.errors import InputError, UsageError
 from vcam.images import read_raw
 from vcam.types import U8
+
+VOID = 255
 
 _SIZES = ("480p", "Full-Resolution", "1080p")
 """DAVIS has its frames in these, one is enough."""
@@ -148,6 +151,16 @@ def _people(path: Path) -> dict[str, tuple[int, ...]]:
         ) from error
 
 
+def _objects(samples: np.ndarray, palette: U8 | None) -> np.ndarray:
+    """Where an object is, as davis2017-evaluation reads it."""
+    if samples.ndim == 3:
+        return np.asarray(samples.max(axis=2) > 0)
+    coloured = palette is not None and len(palette) > VOID and tuple(palette[VOID]) != (255, 255, 255)
+    if coloured or np.any((samples > 0) & (samples < VOID)):
+        return np.asarray((samples > 0) & (samples != VOID))
+    return np.asarray(samples > 0)
+
+
 def _reader(picture: Path, matte: Path, numbers: tuple[int, ...] | None) -> Read:
     """numbers: of the objects that are people, None for all of them."""
 
@@ -158,7 +171,7 @@ def _reader(picture: Path, matte: Path, numbers: tuple[int, ...] | None) -> Read
             raise InputError(error.message, error.hint) from error
         samples = raw.samples
         if numbers is None:
-            people = white((samples if samples.ndim == 2 else samples.max(axis=2)) > 0)
+            people = white(_objects(samples, raw.palette))
         elif samples.ndim == 2:
             people = white(np.isin(samples, numbers))
         else:

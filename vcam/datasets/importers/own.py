@@ -1,4 +1,4 @@
-"""Another data set of vcam: its licences, its films and its sources stay known."""
+"""Another data set of vcam: its licences and its films stay known, and what was kept to judge by is not learnt."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Own:
             raise InputError(f"{source} has no {INDEX}, as data sets of vcam do", "--from pairs takes img/ and mask/")
         samples = [
             Sample(entry.name, file_pair(entry.picture, entry.matte), entry.picture, entry.clip, entry.frame,
-                   entry.licence)
+                   entry.licence, split=entry.split)
             for entry in open_dataset(source).entries
         ]  # fmt: skip
         return listing(Plan(()), samples, options.every)

@@ -4,14 +4,14 @@
     PROJECT/DATASET/img/x.jpg
     PROJECT/DATASET/ann/x.jpg.json     older projects: x.json
 
-A bitmap is a PNG in zlib in base64, laid into the picture at its origin (`supervisely.geometry.bitmap.Bitmap`); a
-polygon has an exterior and holes. Objects of other classes, and figures that have no area, are passed over.
+A bitmap is a PNG in zlib in base64, laid into the picture at its origin (`supervisely.geometry.bitmap.Bitmap`), and
+an alpha mask is one whose levels count (`supervisely.geometry.alpha_mask.AlphaMask`). A polygon has an exterior and
+holes. Objects of other classes, and figures that have no area, are passed over.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import zlib
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from vcam.datasets.importers.base import (
     Plan,
     Read,
     Sample,
-    by_stem,
     folders_below,
     is_person,
     listing,
@@ -33,6 +32,7 @@ from vcam.datasets.importers.base import (
     read_json,
 )
 from vcam.datasets.importers.shapes import broken, fill_polygons
+from vcam.datasets.store import listed
 from vcam.errors import InputError
 from vcam.images import MAX_PIXELS
 from vcam.types import U8
@@ -54,8 +54,8 @@ class Supervisely:
         samples = []
         for folder in _datasets(source):
             prefix = "" if folder == source else f"{folder.relative_to(source).as_posix()}/"
-            named = {path.name: path for path in by_stem(folder / "img").values()}
-            for name, picture in sorted(named.items()):
+            for picture in listed(folder / "img"):
+                name = picture.name
                 places = (folder / "ann" / f"{name}.json", folder / "ann" / f"{picture.stem}.json")
                 annotation = next((path for path in places if path.is_file()), None)
                 if annotation is None:
@@ -93,7 +93,7 @@ def _reader(picture: Path, annotation: Path) -> Read:
             people = [each for each in told["objects"] if is_person(str(each["classTitle"]))]
             for each in people:
                 _draw(matte, each)
-        except (KeyError, TypeError, ValueError, AttributeError, binascii.Error, zlib.error, cv2.error) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError, zlib.error, cv2.error) as error:
             raise broken(str(annotation), error) from error
         if not people or not matte.any():
             raise NobodyError(picture)
@@ -105,7 +105,8 @@ def _reader(picture: Path, annotation: Path) -> Read:
 def _draw(matte: U8, figure: dict[str, Any]) -> None:
     # old projects have both keys, one of them null
     if bitmap := figure.get("bitmap"):
-        _lay(matte, _decoded(bitmap["data"]), [int(side) for side in bitmap["origin"]])
+        soft = figure.get("geometryType") == "alpha_mask"
+        _lay(matte, _decoded(bitmap["data"], soft), [int(side) for side in bitmap["origin"]])
     elif (points := figure.get("points")) and figure.get("geometryType", "polygon") == "polygon":
         # its corners are the middles of pixels
         fill_polygons(matte, [points["exterior"]], points.get("interior") or [], corner=0)
@@ -122,8 +123,8 @@ def _lay(matte: U8, mask: U8, origin: list[int]) -> None:
         np.maximum(view, part, out=view)
 
 
-def _decoded(text: str) -> U8:
-    """A bitmap as uint8 (height, width), 0 or 255."""
+def _decoded(text: str, soft: bool) -> U8:
+    """A bitmap as uint8 (height, width): 0 or 255, or, where it is soft, all that is between."""
     unpacker = zlib.decompressobj()
     data = unpacker.decompress(base64.b64decode(text, validate=False), MAX_PIXELS)
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
@@ -134,4 +135,6 @@ def _decoded(text: str) -> U8:
         raise ValueError("a bitmap of it is damaged")
     if image.ndim == 3:
         image = image[..., 3] if image.shape[2] == 4 else image.max(axis=2)
+    if soft and image.dtype == np.uint8:
+        return np.ascontiguousarray(image)
     return (image > 0).astype(np.uint8) * np.uint8(255)

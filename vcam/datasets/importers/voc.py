@@ -58,16 +58,17 @@ class PascalVoc:
             pictures = by_stem(root / "JPEGImages")
             colours = _labels(root / "labelmap.txt")
             prefix = "" if root == source else f"{root.name}_"
-            for name in _CLASSES:
-                if not (root / name).is_dir():
-                    continue
-                for matte in listed(root / name):
+            seen: set[str] = set()
+            for name in (each for each in _CLASSES if (root / each).is_dir()):
+                # SegmentationClassAug has more pictures, and coarser ones of those that were there
+                new = [matte for matte in listed(root / name) if matte.stem not in seen]
+                seen.update(matte.stem for matte in new)
+                for matte in new:
                     if matte.stem in pictures:
                         picture = pictures[matte.stem]
                         samples.append(Sample(f"{prefix}{matte.stem}", _reader(picture, matte, colours), picture))
                     else:
                         plan.leave("no picture", str(matte.relative_to(source)))
-                break
         if not samples:
             raise InputError(
                 f"there are no segmentations in {source}", "give the folder of JPEGImages and SegmentationClass"
