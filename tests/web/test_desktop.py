@@ -33,4 +33,4 @@ def test_the_panel_is_put_into_the_menu_and_taken_out(data: Path) -> None:
 
 def test_a_path_with_odd_letters_is_quoted_as_the_specification_has_it() -> None:
     text = desktop.entry('/home/a b/100% "x"$/vcam')
-    assert 'Exec="/home/a b/100%% \\"x\\"\\$/vcam" panel' in text
+    assert 'Exec="/home/a b/100%% \\"x\\"\\$/vcam" panel --until-closed\n' in text

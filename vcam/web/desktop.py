@@ -28,7 +28,7 @@ def entry(command: str) -> str:
     return (
         "[Desktop Entry]\nType=Application\nName=vcam\nGenericName=Virtual camera\n"
         "Comment=Your webcam with another background, for every call\n"
-        f'Exec="{quoted}" panel\nIcon=vcam\nTerminal=false\nCategories=AudioVideo;Video;\n'
+        f'Exec="{quoted}" panel --until-closed\nIcon=vcam\nTerminal=false\nCategories=AudioVideo;Video;\n'
         "Keywords=camera;webcam;background;blur;video call;\nStartupNotify=true\n"
     )
 

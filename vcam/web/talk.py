@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import IO, Any
 
 from vcam import folders
@@ -30,6 +30,8 @@ METHODS = frozenset({
 })  # fmt: skip
 """What a page may ask for."""
 
+FOLLOWS = "panel follows"
+"""The name of the threads that listen to vcam, one for each page."""
 _AGAIN = 1.0
 """Seconds after which a vcam that was not there is looked for again, and settings are compared."""
 _STARTS = 20.0
@@ -76,10 +78,7 @@ def keep(name: str) -> dict[str, Any]:
     changes = {
         key: value
         for key, value in values.items()
-        if (field := FIELDS.get(key))
-        and field.live
-        and not (field.secret or field.address)
-        and _differs(value, written[key])
+        if (field := FIELDS.get(key)) and _may_be_kept(field) and _differs(value, written[key])
     }
     place = save_where_they_count(path, changes, status["profile"]) if changes else str(path)
     return {"saved": list(changes), "place": place}
@@ -131,36 +130,60 @@ def _log() -> IO[bytes]:
         return tempfile.TemporaryFile(dir=folders.scratch())
 
 
-def follow(name: str, tell: Callable[[str, Any], None], over: Event) -> None:
-    """Tell of everything that happens until `over`: "status", "settings", "state", "learning", and "gone" with why.
+class Following:
+    """Tells of everything that happens until its `end`: "status", "settings", "state", "learning", "gone" with why.
 
-    Runs in a thread of its own. A vcam that ends, or is not there yet, is waited for.
+    It has a thread of its own, of none that requests wait for: a vcam that hangs keeps it until `end`. A vcam that
+    ends, or is not there yet, is waited for.
     """
-    while not over.is_set():
-        try:
-            _follow_one(name, tell, over)
-        except VcamError as error:
-            tell("gone", {"error": error.message, "hint": error.hint})
-        except OSError as error:
-            tell("gone", {"error": f"vcam does not answer: {error}", "hint": "vcam status tells whether it runs"})
-        over.wait(_AGAIN)
 
+    def __init__(self, name: str, tell: Callable[[str, Any], None]) -> None:
+        """tell: called from the thread, with the event and what it is."""
+        self._name, self._tell = name, tell
+        self._over = Event()
+        self._clients: tuple[ControlClient, ...] = ()
+        self._thread = Thread(target=self._run, name=FOLLOWS, daemon=True)
+        self._thread.start()
 
-def _follow_one(name: str, tell: Callable[[str, Any], None], over: Event) -> None:
-    known: dict[str, Any] = {}
-    looked = 0.0
-    with ControlClient(name) as listener, ControlClient(name) as asker:
+    def end(self) -> None:
+        """Returns at once; the thread ends soon, whatever vcam does."""
+        self._over.set()
+        for client in self._clients:
+            client.cut()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                with ControlClient(self._name) as listener, ControlClient(self._name) as asker:
+                    self._clients = listener, asker
+                    if not self._over.is_set():
+                        self._follow(listener, asker)
+            except VcamError as error:
+                self._gone(error.message, error.hint)
+            except OSError as error:
+                self._gone(f"vcam does not answer: {error}", "vcam status tells whether it runs")
+            finally:
+                self._clients = ()
+            self._over.wait(_AGAIN)
+
+    def _gone(self, error: str, hint: str) -> None:
+        if not self._over.is_set():
+            self._tell("gone", {"error": error, "hint": hint})
+
+    def _follow(self, listener: ControlClient, asker: ControlClient) -> None:
+        known: dict[str, Any] = {}
+        looked = 0.0
         listener.call("subscribe", {"events": ["state", "metrics", "learning"]})
         for event, contents in listener.notifications():
-            if over.is_set():
+            if self._over.is_set():
                 return
             if event != "metrics":
-                tell(event, contents)
+                self._tell(event, contents)
                 continue
-            tell("status", contents)
+            self._tell("status", contents)
             if time.monotonic() - looked >= _AGAIN / 2:
                 looked = time.monotonic()
                 now = _settings(asker.call("get"), contents)
                 if now != known:
                     known = now
-                    tell("settings", now)
+                    self._tell("settings", now)
