@@ -18,9 +18,11 @@ from typing import IO, Any
 from vcam import folders
 from vcam.control.client import ControlClient
 from vcam.errors import UsageError, VcamError
+from vcam.secrets import HIDDEN
 from vcam.settings import FIELDS, Field, load
 from vcam.settings.loading import read_profiles
 from vcam.settings.saving import save_where_they_count
+from vcam.settings.shown import without_secrets
 from vcam.settings.tree import flatten
 from vcam.web.described import chain_described
 
@@ -69,23 +71,26 @@ def _settings(values: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
 def keep(name: str) -> dict[str, Any]:
     """Write what was changed since the start into the config file, for good; `saved` has the keys and `place` where.
 
-    What is shown without its secrets is left out: it is whole in the file already, or was given on the command line.
+    `left` has the keys of what is shown without its secrets, and is not as the file has it: it is not known whole here.
     """
     with ControlClient(name) as vcam:
         values, status = vcam.call("get"), vcam.call("status")
     path = Path(status["config"])
     written = flatten(load(profile=status["profile"], environ={}, path=path).settings)
-    changes = {
+    shown = without_secrets(written)
+    differ = {
         key: value
         for key, value in values.items()
-        if (field := FIELDS.get(key)) and _may_be_kept(field) and _differs(value, written[key])
+        if (field := FIELDS.get(key)) and field.live and _differs(value, shown[key])
     }
+    changes = {key: value for key, value in differ.items() if _is_whole(FIELDS[key], value)}
     place = save_where_they_count(path, changes, status["profile"]) if changes else str(path)
-    return {"saved": list(changes), "place": place}
+    return {"saved": list(changes), "left": [key for key in differ if key not in changes], "place": place}
 
 
-def _may_be_kept(field: Field) -> bool:
-    return field.live and not (field.secret or field.address)
+def _is_whole(field: Field, value: Any) -> bool:
+    """Whether a value is shown as it is: a path or a word is, an address may be without its password."""
+    return not field.secret and not (field.address and ("://" in str(value) or HIDDEN in str(value)))
 
 
 def _differs(value: Any, written: Any) -> bool:
