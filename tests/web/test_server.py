@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -114,6 +116,52 @@ def test_a_hundred_pages_come_and_go_while_vcam_hangs(hangs: None, panel: Panel)
             assert panel.ask("/api/backgrounds") == (200, [])
             assert followers() >= 20
     until(lambda: not followers())
+
+
+def test_a_page_that_reads_slowly_is_told_the_newest_of_each(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Chatty:
+        def __init__(self, name: str, tell: Callable[[str, Any], None]) -> None:
+            tell("settings", {"values": {}})
+            for number in range(50_000):
+                tell("status", {"number": number, "much": "x" * 100})
+
+        def end(self) -> None:
+            pass
+
+    monkeypatch.setattr(talk, "Following", Chatty)
+    with panel.page() as page:
+        told = []
+        while not told or told[-1]["is"].get("number") != 49_999:
+            told.append(json.loads(page.recv(timeout=30)))
+    assert told[0]["event"] == "settings"
+    assert len(told) < 100
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/page/../api/about", "/page/..%2fapi%2fabout", "/page/%2e%2e/app.py", "/page/..%2f..%2f..%2fetc%2fpasswd",
+        "//api/about", "/page//etc/passwd", "/page/%00", "/api/small/..%2f..%2fx.png", "/api/small/%2e%2e",
+        "/api/small/" + "x" * 300 + ".png", "/api/small/%00.png", "/api/small/.hidden.png",
+    ],
+)  # fmt: skip
+def test_no_path_leads_anywhere_else(panel: Panel, path: str) -> None:
+    assert panel.ask(path)[0] in (400, 404)
+    del panel.headers["Cookie"]
+    assert panel.ask(path)[0] in (403, 404)
+
+
+@pytest.mark.parametrize(
+    "name", ["..%2f..%2fx.png", "..", "%00.png", ".png", "x.png%00", "-rf.png", "%E6%96%87" * 90 + ".png"]
+)
+def test_no_upload_leads_anywhere_else(panel: Panel, runtime: Path, name: str) -> None:
+    picture = bytes(cv2.imencode(".png", np.zeros((9, 16, 3), np.uint8))[1])
+    status, _ = panel.ask(f"/api/backgrounds/{name}", "PUT", picture)
+    assert status in (200, 400, 404, 405)
+    folder = runtime / "DATA/vcam/backgrounds"
+    written = [path for path in runtime.rglob("*.png*") if path.is_file()]
+    assert all(path.parent == folder and path.name[0] not in ".-" for path in written)
+    assert len(written) == (status == 200)
 
 
 @pytest.mark.parametrize("nonsense", ["", "{", "[]", "1", '{"look": 1, "x": "' + "x" * 1000 + '"}', "{}"])

@@ -31,8 +31,6 @@ PAGE = Path(__file__).with_name("page")
 
 _LONGEST = 64 << 10
 """Bytes of a request that is no file."""
-_WAITING = 64
-"""Things to tell a page that reads none; older ones are dropped."""
 
 Answer = Callable[[Any], Any]
 """What a request does with its JSON; runs in a thread."""
@@ -216,7 +214,9 @@ class _Page:
     def __init__(self, socket: WebSocket, name: str) -> None:
         self._socket, self._name = socket, name
         self._loop = asyncio.get_running_loop()
-        self._told: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_WAITING)
+        # the newest of each event is all that a page needs that reads slowly
+        self._told: dict[str, Any] = {}
+        self._there_is = asyncio.Event()
         self._wanted = asyncio.Event()
         self._hidden = True
         self._following = talk.Following(name, self._tell)
@@ -239,17 +239,21 @@ class _Page:
     def _tell(self, event: str, contents: Any) -> None:
         """From the thread that listens to vcam."""
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._put, {"event": event, "is": contents})
+            self._loop.call_soon_threadsafe(self._put, event, contents)
 
-    def _put(self, message: dict[str, Any]) -> None:
-        if self._told.full():
-            self._told.get_nowait()
-        self._told.put_nowait(message)
+    def _put(self, event: str, contents: Any) -> None:
+        # in the order in which they came: vcam is gone, or is there again
+        self._told.pop(event, None)
+        self._told[event] = contents
+        self._there_is.set()
 
     async def _send(self) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):
-            while True:
-                await self._socket.send_text(json.dumps(await self._told.get()))
+            while await self._there_is.wait():
+                self._there_is.clear()
+                while self._told:
+                    event = next(iter(self._told))
+                    await self._socket.send_text(json.dumps({"event": event, "is": self._told.pop(event)}))
 
     async def _look(self) -> None:
         look: Look | None = None
@@ -272,7 +276,7 @@ class _Page:
                     look = None
                     await asyncio.sleep(0.5)
                 if picture is None:
-                    self._put({"event": "no picture", "is": {}})
+                    self._put("no picture", {})
                 else:
                     await self._socket.send_bytes(picture)
         except (WebSocketDisconnect, RuntimeError):
