@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from vcam.assets import asset, data_folder
+from vcam.cli import modeltrial
 from vcam.cli.models import models
 from vcam.errors import EngineError, VcamError
 from vcam.measure import speeds
@@ -69,6 +70,26 @@ def test_half_a_point_is_worth_no_heat_and_a_square_frame_is_not_squeezed(monkey
     assert "vcam start --model selfie-landscape" in result.output
     assert "selfie-multiclass; vcam models list --all" in result.output
     assert "vcam start --model selfie-general" in run("recommend", "--size", "640x480").output
+
+
+def test_no_wide_network_is_recommended_for_another_frame(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(own, "pphumanseg-wide")
+    take(monkeypatch, {"selfie-general": 2.0, "selfie-landscape": 1.0, "pphumanseg-wide": 0.5})
+    quality = {"pphumanseg-wide": 99.0}
+    monkeypatch.setattr(modeltrial, "_quality", lambda row: quality.get(row["name"], 90.0))
+    assert json.loads(run("recommend", "--json").stdout)["recommended"] == "pphumanseg-wide"
+    assert json.loads(run("recommend", "--size", "640x480", "--json").stdout)["recommended"] == "selfie-general"
+
+
+@pytest.mark.engine
+def test_a_network_by_its_path_is_tried(tmp_path: Path) -> None:
+    for name in ("selfie-landscape.onnx", "selfie-landscape.toml"):
+        shutil.copy(data_folder("models") / name, tmp_path / name.replace("selfie-landscape", "mine"))
+    card = tmp_path / "mine.toml"
+    card.write_text(card.read_text().replace("selfie-landscape.onnx", "mine.onnx"))
+    result = run("try", str(asset("astronaut.png")), "look.html", "--model", str(tmp_path / "mine.onnx"), "--json")
+    assert result.exit_code == 0, result.output
+    assert [row["name"] for row in json.loads(result.stdout)["models"]] == ["mine"]
 
 
 def test_on_an_accelerator_the_clock_counts(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,12 @@ def test_install_bakes_the_options_in_enables_and_starts(session: Session) -> No
 
 
 def test_install_without_starting(session: Session) -> None:
-    assert session.vcam("install", "--no-start", "--no-wait").returncode == 0
+    done = session.vcam("install", "--no-start", "--no-wait")
+    assert done.returncode == 0
+    menu = session.home / ".local/share/applications/vcam.desktop"
+    assert (f"menu of your desktop: {menu}" in done.stderr) == menu.exists()
+    # without its packages there is no panel to show
+    assert menu.exists() or "is not in the menu" in done.stderr
     assert not [line for line in session.asked() if "restart" in line]
     assert session.command()[-2:] == ["start", "--no-wait"]
 

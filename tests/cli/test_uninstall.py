@@ -37,6 +37,11 @@ class Place:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("x")
         self.script.write_text("_VCAM_COMPLETE=zsh_complete")
+        data = self.home / ".local/share"
+        self.menu, self.icon = data / "applications/vcam.desktop", data / "icons/hicolor/scalable/apps/vcam.svg"
+        for path in (self.menu, self.icon):
+            path.parent.mkdir(parents=True)
+            path.write_text("[Desktop Entry]\nExec=vcam panel --until-closed\n")
         for name in FILES:
             path = self.root / name.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +80,9 @@ def test_what_was_installed_goes_and_what_is_yours_stays(place: Place) -> None:
     assert [f"remove {name}" for name in FILES] == list(plan.steps)
     assert f"--purge would also remove: {place.settings.parent} (your settings)" in done.output
     assert "the program itself is removed by: " in done.output
+    assert f"remove {place.menu}" in done.output
+    assert not place.menu.exists()
+    assert not place.icon.exists()
     again = uninstall("--yes")
     assert again.exception is None
     assert not place.unit.exists()

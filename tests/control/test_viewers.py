@@ -10,11 +10,13 @@ import stat
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
 from vcam.control import viewers as module
+from vcam.control import viewing
 from vcam.control.place import make_sockets_folder
 from vcam.control.viewers import MOST, NEXT, Viewers, ViewerServer, viewers_path
 from vcam.control.viewing import VcamEnded, Viewer
@@ -197,3 +199,18 @@ def test_the_end_of_vcam_is_told(served: Served) -> None:
 def test_without_a_daemon_there_is_nothing_to_see() -> None:
     with pytest.raises(DeviceError, match="not running"):
         Viewer()
+
+
+def test_a_vcam_that_hangs_lets_nobody_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crowd() -> None:
+        for _ in range(5):
+            waiting.enter_context(Viewer("hangs"))
+
+    monkeypatch.setattr(viewing, "_PATIENCE", 0.1)
+    make_sockets_folder()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as hangs, ExitStack() as waiting:
+        hangs.bind(str(viewers_path("hangs")))
+        hangs.listen(0)
+        with pytest.raises(DeviceError):
+            crowd()
+    viewers_path("hangs").unlink()

@@ -58,7 +58,19 @@ def test_figures_are_kept_for_this_processor_and_these_bytes(file: Path, monkeyp
     assert speeds.known_speeds() == {}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"x": 3}', '{"": {"a": {"ms": 1}}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"x": 3}',
+        '{"": {"a": {"ms": 1}}}',
+        '{"": {"a": {"engine": "e", "ms": "x", "cpu_ms": 1}}}',
+        '{"": []}',
+        "[" * 100_000,
+    ],
+)
 def test_a_broken_file_is_none(text: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speeds, "_processor", lambda: "")
     file.parent.mkdir()

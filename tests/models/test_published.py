@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
+import sys
 import tarfile
 import zipfile
 from http.server import BaseHTTPRequestHandler
@@ -11,8 +13,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from tests.models.server import Answer, Server, whole
+from vcam.cli.models import models
 from vcam.errors import ModelError, OutputError, UsageError
 from vcam.models import published
 from vcam.models.catalogue import Entry, catalogue
@@ -59,6 +63,14 @@ def packed(member: str, kind: str = "tgz") -> bytes:
     return target.getvalue()
 
 
+def locked(archive: bytes) -> bytes:
+    """The archive as if its member had a password: the lowest bit of the flags, in both of its heads."""
+    data = bytearray(archive)
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(data)
+
+
 def change(entry: Entry, **keys: object) -> Entry:
     return msgspec.structs.replace(entry, **keys)
 
@@ -90,7 +102,8 @@ def test_a_package_without_the_member_is_said(kind: str, entry: Entry, server: S
     assert not kept.exists()
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive", packed("x")[:300], packed("x", "zip")[:300], b"\x1f\x8b" * 40])
+@pytest.mark.parametrize("data", [b"", b"no archive", packed("x")[:300], packed("x", "zip")[:300], b"\x1f\x8b" * 40,
+                                  locked(packed("x", "zip")), lzma.compress(b"x" * 5000)[:80]])  # fmt: skip
 def test_a_damaged_package_is_said(data: bytes, entry: Entry, server: Server, kept: Path, tmp_path: Path) -> None:
     server.answer = whole(data)
     with pytest.raises(ModelError, match="is not the archive"):
@@ -218,6 +231,24 @@ def test_a_name_that_is_taken_is_said_before_anything_is_fetched(entry: Entry, s
     with pytest.raises(UsageError, match="there is a model theirs already"):
         pull_entry(entry)
     assert server.asked == []
+
+
+def test_what_cannot_be_converted_is_said_before_anything_is_fetched(
+    entry: Entry, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tflite", None)
+    with pytest.raises(ModelError, match="tflite is missing") as found:
+        pull_entry(change(entry, convert=True))
+    assert found.value.hint == "pip install 'vcam[convert]'"
+    assert server.asked == []
+
+
+def test_a_password_of_a_registry_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://me:word@mirror.example/npm")
+    told = CliRunner().invoke(models, ["list", "--all", "--json"]).output
+    done = CliRunner().invoke(models, ["pull", "selfie-multiclass"])
+    assert "a name or a password" in str(done.exception)
+    assert "word@" not in told + done.output + str(done.exception)
 
 
 def test_packages_of_npm_come_from_the_registry_that_npm_asks(monkeypatch: pytest.MonkeyPatch) -> None:

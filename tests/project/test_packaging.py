@@ -82,6 +82,15 @@ def test_the_wheel_holds_every_model_unit_file_and_asset(wheel: Path) -> None:
     assert "vcam/py.typed" in held
 
 
+def test_the_wheel_holds_the_page_of_the_panel_and_the_catalogue(wheel: Path) -> None:
+    held = set(zipfile.ZipFile(wheel).namelist())
+    page = ROOT / "vcam/web/page"
+    wanted = {f"vcam/web/page/{path.name}" for path in page.iterdir()} | {"vcam/models/catalogue.toml"}
+    assert wanted <= held
+    # the licences of what is vendored go with it
+    assert {"vcam/web/page/LICENSES.txt", "vcam/web/page/preact.js"} <= wanted
+
+
 def test_the_wheel_holds_the_licences_and_nothing_that_is_not_vcam(wheel: Path) -> None:
     held = zipfile.ZipFile(wheel).namelist()
     assert {name.rsplit("/", 1)[-1] for name in held if ".dist-info/licenses/" in name} >= {"LICENSE", "NOTICE"}

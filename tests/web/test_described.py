@@ -26,6 +26,9 @@ def test_every_setting_has_a_widget_made_from_the_tree() -> None:
     assert told["filters.chain"]["kind"] == "list"
     assert told["overlay.text"]["kind"] == "text"
     assert told["stream.rtmp"]["secret"]
+    # it may be an address, of which the page has what everybody may see
+    assert not told["camera.source"]["secret"]
+    assert [told[key]["whole"] for key in ("segment.threads", "matte.edge")] == [True, False]
     assert all(entry["help"] for entry in told.values())
     assert set(USED_MOST) == {key for key, entry in told.items() if entry["used_most"]}
 

@@ -9,12 +9,18 @@ import pytest
 
 pytest.importorskip("starlette")
 
+from vcam.web import guard
 from vcam.web.guard import Guard, policy
 
 TOKEN = "right-token"
 PORT = 4711
 HERE = "http://127.0.0.1:4711"
 COOKIE = f"vcam_panel_{PORT}={TOKEN}"
+
+
+@pytest.fixture(autouse=True)
+def own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "is_own", lambda client, port: port == PORT)
 
 
 def answer(path: str = "/api/about", method: str = "GET", kind: str = "http", **headers: str) -> tuple[bool, list[Any]]:
@@ -80,6 +86,19 @@ def test_who_does_not_say_where_a_change_comes_from_is_refused() -> None:
     assert not answer("/api/call", "POST", cookie=COOKIE)[0]
     assert not answer("/api/live", kind="websocket", cookie=COOKIE)[0]
     assert not answer("/api/backgrounds/x.png", "DELETE", cookie=COOKIE)[0]
+
+
+def test_a_program_of_another_user_is_refused_even_with_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    # cookies know no ports: a server of somebody else on this machine is sent the panel's
+    monkeypatch.setattr(guard, "is_own", lambda client, port: False)
+    assert not answer(cookie=COOKIE)[0]
+    assert not answer("/")[0]
+    assert not answer("/api/live", kind="websocket", cookie=COOKIE, origin=HERE)[0]
+
+
+def test_a_token_of_odd_letters_is_a_wrong_one() -> None:
+    assert not Guard(None, TOKEN, PORT).is_token("\ud800")  # type: ignore[arg-type]
+    assert not Guard(None, TOKEN, PORT).is_token(None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

@@ -13,6 +13,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -21,6 +23,8 @@ pytest.importorskip("websockets")
 
 from tests.web.browser import CHROMIUM, Browser, Page
 from vcam.assets import asset
+from vcam.control.client import ControlClient
+from vcam.errors import VcamError
 
 pytestmark = [
     pytest.mark.process,
@@ -48,11 +52,13 @@ class Running:
     def start(self) -> subprocess.Popen[str]:
         child = self._run("start", "--camera", "demo", "--output", "null", "--size", "640x360", "--background", "green")
         end = time.monotonic() + 60
-        while subprocess.run(self._command("status"), env=self.environ, capture_output=True).returncode:
+        while True:
             assert time.monotonic() < end
             assert child.poll() is None
-            time.sleep(0.1)
-        return child
+            with suppress(VcamError):
+                self.ask("version")
+                return child
+            time.sleep(0.05)
 
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "vcam", *words]
@@ -64,16 +70,18 @@ class Running:
         self.children.append(child)
         return child
 
+    def ask(self, method: str) -> Any:
+        with patch.dict(os.environ, self.environ), ControlClient() as client:
+            return client.call(method)
+
     def get(self, key: str) -> object:
-        told = subprocess.run(
-            self._command("get", key, "--json"), env=self.environ, capture_output=True, text=True, check=True
-        )
-        return json.loads(told.stdout)
+        return self.ask("get")[key]
 
     def until(self, key: str, value: object) -> None:
         end = time.monotonic() + 30
         while (found := self.get(key)) != value:
             assert time.monotonic() < end, f"{key} is {found!r}, not {value!r}"
+            time.sleep(0.02)
 
     def close(self) -> None:
         for child in self.children:
@@ -163,6 +171,19 @@ def test_a_dropped_picture_becomes_the_background(running: Running, page: Page) 
     page.wait("[...document.querySelectorAll('.tile img')].some(i => i.naturalWidth > 0)")
 
 
+def test_a_picture_of_ones_own_is_taken_out_when_it_is_not_shown(running: Running, page: Page) -> None:
+    file = running.folder / "data/vcam/backgrounds/dusk.jpg"
+    remove = "document.querySelector('.tile .remove')"
+    page.wait(f"!{remove}")
+    page.run("[...document.querySelectorAll('.tile button')].find(b => b.innerText.includes('Green')).click()")
+    page.wait(remove)
+    page.run(f"window.confirm = () => false, {remove}.click()")
+    assert file.exists()
+    page.run(f"window.confirm = () => true, {remove}.click()")
+    page.wait("!document.querySelector('.tile img')")
+    assert not file.exists()
+
+
 def test_a_dropped_file_that_is_no_picture_is_said(running: Running, page: Page) -> None:
     before = running.get("background.spec")
     drop(page, "evil.jpg", b"no picture")
@@ -205,6 +226,19 @@ def test_what_is_refused_says_why_beside_the_widget(running: Running, page: Page
     page.run("document.getElementById('w-overlay.front').dispatchEvent(new FocusEvent('blur'))")
     page.wait("document.getElementById('w-overlay.front').closest('.widget').querySelector('.error')")
     assert running.get("overlay.front") == ""
+    # the widget shows what is
+    page.wait("document.getElementById('w-overlay.front').value === ''")
+
+
+def test_an_empty_number_changes_nothing(running: Running, page: Page) -> None:
+    change(page, "w-stream.keep_free", "")
+    page.run("document.getElementById('w-stream.keep_free').dispatchEvent(new FocusEvent('blur'))")
+    page.wait("document.getElementById('w-stream.keep_free').value === '700'")
+    page.run("document.getElementById('w-camera.flip').click()")
+    running.until("camera.flip", True)
+    page.run("document.getElementById('w-camera.flip').click()")
+    running.until("camera.flip", False)
+    assert running.get("stream.keep_free") == 700.0
 
 
 def test_a_change_from_elsewhere_is_seen_on_the_page(running: Running, page: Page) -> None:
@@ -220,6 +254,14 @@ def test_filters_are_added_moved_and_taken_out(running: Running, page: Page) -> 
     change(page, "add-filter", "alpha", "change")
     running.until("filters.chain", ["grey", "alpha"])
     change(page, "f-1-sigma", "7")
+    running.until("filters.chain", ["grey", "alpha:sigma=7"])
+    # a slider that is dragged: the last value counts
+    page.run("""(() => { const w = document.getElementById('f-1-sigma');
+        for (let at = 5; at <= 30; at++) { w.value = at; w.dispatchEvent(new Event('input', {bubbles: true})) }
+        w.value = 7; w.dispatchEvent(new Event('input', {bubbles: true})) })()""")
+    page.wait("document.getElementById('f-1-sigma').value === '7'")
+    sent = page.run("performance.getEntriesByType('resource').filter(e => e.name.endsWith('/api/filters')).length")
+    assert sent < 12, "newer values wait while one is under way"
     running.until("filters.chain", ["grey", "alpha:sigma=7"])
     page.run("document.querySelector('[aria-label=\"Up: alpha\"]').click()")
     running.until("filters.chain", ["alpha:sigma=7", "grey"])
@@ -240,9 +282,13 @@ def test_keys_do_what_they_say(running: Running, page: Page) -> None:
 
 
 def test_save_for_good_writes_the_config_file(running: Running, page: Page) -> None:
+    tab(page, "background")
+    page.run("[...document.querySelectorAll('.tile button')].find(b => b.innerText.includes('Pixels')).click()")
+    running.until("background.spec", "pixelate")
     page.key("s")
     page.wait("document.querySelector('.note')?.innerText.includes('Saved in')")
     text = (running.folder / "config/vcam/config.toml").read_text()
+    assert 'spec = "pixelate"' in text
     assert "softness = 0.7" in text
     assert "grey" in text
 
@@ -253,17 +299,46 @@ def test_status_and_doctor_are_shown(page: Page) -> None:
     assert "demo" in page.run("document.getElementById('panel').innerText")
 
 
+ACTS = {
+    "button",
+    "checkbox",
+    "combobox",
+    "progressbar",
+    "searchbox",
+    "slider",
+    "spinbutton",
+    "switch",
+    "tab",
+    "textbox",
+}
+
+
+@pytest.mark.parametrize("name", ["background", "looks", "settings", "out", "status", "doctor"])
+def test_every_control_has_a_name_and_a_narrow_screen_cuts_nothing_off(page: Page, name: str) -> None:
+    page.look_like(width=360, height=800)
+    tab(page, name)
+    if name == "doctor":
+        page.run("document.querySelector('#panel .row button').click()")
+        page.wait("document.querySelector('.findings .cure')")
+    assert page.run("document.documentElement.scrollWidth") <= 360
+    nodes = page.call("Accessibility.getFullAXTree")["nodes"]
+    found = [(node["role"]["value"], node.get("name", {}).get("value")) for node in nodes if not node["ignored"]]
+    acts = [each for each in found if each[0].lower() in ACTS]
+    assert len(acts) > 8
+    assert [each for each in acts if not each[1]] == []
+    page.look_like()
+
+
 def test_while_the_page_is_hidden_nobody_looks(running: Running, page: Page) -> None:
     page.run("[...document.querySelectorAll('figcaption button')].find(b => b.innerText === 'Hide').click()")
 
     def previews() -> int:
-        command = [sys.executable, "-m", "vcam", "status", "--json"]
-        told = subprocess.run(command, env=running.environ, capture_output=True, text=True, check=True)
-        return sum("preview" in output["description"] for output in json.loads(told.stdout)["outputs"])
+        return sum("preview" in output["description"] for output in running.ask("status")["outputs"])
 
     end = time.monotonic() + 20
     while previews():
         assert time.monotonic() < end
+        time.sleep(0.02)
     page.run("document.querySelector('.veil button').click()")
     frames = page.run("+document.querySelector('canvas').dataset.frames")
     page.wait(f"document.querySelector('canvas').dataset.frames > {frames + 2}")

@@ -93,7 +93,7 @@ def _catalogue() -> list[dict[str, Any]]:
             "status": entry.status,
             "bytes": entry.bytes,
             "measured": msgspec.to_builtins(entry.measured),
-            "place": entry.place,
+            "place": entry.shown,
         }
         for entry in catalogue().values()
     ]
@@ -290,10 +290,11 @@ def pull(what: str, name: str, replace: bool, accept_licence: bool, as_json: boo
     agreed = accept_licence or not entry or entry.permissive or _agrees()
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+        TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console, disable=as_json or not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(what.rpartition("/")[2], total=None)
+        task = bar.add_task(printable(what.rpartition("/")[2]), total=None)
 
         def progress(done: int, of: int | None) -> None:
             bar.update(task, completed=done, total=of)
@@ -310,7 +311,7 @@ def pull(what: str, name: str, replace: bool, accept_licence: bool, as_json: boo
 
 
 def _tell_licence(entry: Entry) -> None:
-    click.echo(f"{entry.title}, {entry.bytes / 1e6:.1f} MB, from {entry.place}", err=True)
+    click.echo(f"{entry.title}, {entry.bytes / 1e6:.1f} MB, from {entry.shown}", err=True)
     click.echo(f"  licence: {entry.licence}", err=True)
 
 

@@ -57,7 +57,8 @@ def try_models(
     cards = _cards(names)
     rule = Overwriting(overwrite).with_inputs(input)
     sheet.check_target(target, rule)
-    variants = [Variant(card.name, {"segment.model": card.name}) for card in cards]
+    # by its card: it may be in no folder of models
+    variants = [Variant(card.name, {"segment.model": str(card.path)}) for card in cards]
     with _source(input, settings) as source, _bar("trying", len(cards) * 2, hidden=as_json) as advance:
         comparison = compare(source, settings, variants, frame, lambda done: advance())
         speeds = _speeds(cards, advance)
@@ -153,6 +154,7 @@ def _row(card: ModelCard, speed: Speed | str) -> dict[str, Any]:
     return {
         "name": card.name,
         "title": card.title,
+        "size": list(card.input.size),
         "engine": None if isinstance(speed, str) else speed.engine,
         "ms": None if isinstance(speed, str) else speed.ms,
         "cpu_ms": None if isinstance(speed, str) else speed.cpu_ms,
@@ -177,7 +179,7 @@ def _best(rows: list[dict[str, Any]], size: Size, default: str) -> str:
     fitting = [row for row in rows if row["affordable"] and _quality(row)]
     # a network for wide frames squeezes others
     if width / height < 1.5:
-        fitting = [row for row in fitting if row["name"] != "selfie-landscape"]
+        fitting = [row for row in fitting if row["size"][0] < 1.5 * row["size"][1]]
     if not fitting:
         return default
     best = max(fitting, key=_quality)

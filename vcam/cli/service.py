@@ -61,10 +61,24 @@ def install(start_now: bool, profile: str, assignments: tuple[str, ...], **optio
     click.echo(f"wrote {path}", err=True)
     _systemctl("daemon-reload")
     _systemctl("enable", NAME)
+    _put_into_menu()
     if start_now:
         _start()
     else:
         click.echo(f"it starts at the next login, or now by: systemctl --user start {NAME}", err=True)
+
+
+def _put_into_menu() -> None:
+    """The panel, where it can be shown. It is no reason to be without the service."""
+    from vcam.web import desktop
+    from vcam.web.server import check_packages
+
+    try:
+        check_packages()
+        click.echo(f"the panel is in the menu of your desktop: {desktop.install()}", err=True)
+    except VcamError as error:
+        click.echo(f"the panel is not in the menu of your desktop: {printable(error.message)}", err=True)
+        click.echo(f"  try: {error.hint}, then vcam panel --install", err=True)
 
 
 def _given(ctx: click.Context) -> Iterator[str]:

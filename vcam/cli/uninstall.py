@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 OWN: dict[Kind, str] = {
     "config": "your settings",
-    "data": "networks of your own",
+    "data": "networks and backgrounds of your own",
     "state": "the known rooms",
     "cache": "compiled networks",
 }
@@ -36,11 +36,12 @@ COMPLETIONS = (
 
 
 @click.command()
-@click.option("--purge", is_flag=True, help="Also your settings, networks, known rooms and caches.")
+@click.option("--purge", is_flag=True, help="Also your settings, networks, backgrounds, known rooms and caches.")
 @yes_option
 @dry_run_option
 def uninstall(purge: bool, yes: bool, dry_run: bool) -> int:
-    """Remove what vcam has put onto this machine: the service, the files of vcam loopback setup, completion scripts.
+    """Remove what vcam has put onto this machine: the service, the panel in the menu of your desktop, the files of
+    vcam loopback setup, completion scripts.
 
     Shows first what it will do; asks for root only for the files below /etc. At the end it names the command that
     removes the program itself.
@@ -49,9 +50,10 @@ def uninstall(purge: bool, yes: bool, dry_run: bool) -> int:
     from vcam.machine.host import Machine
     from vcam.machine.loopback import carry_out, plan_undo
     from vcam.v4l2.discover import list_nodes
+    from vcam.web import desktop
 
     machine = Machine()
-    runs, files = _runs(), [*_scripts(), *(_folders() if purge else ())]
+    runs, files = _runs(), [*desktop.installed(), *_scripts(), *(_folders() if purge else ())]
     # a vcam that still feeds the virtual camera would keep its module loaded: it is ended before that is looked at
     plan = plan_undo(machine, list_nodes())
     service = unit_path().exists()

@@ -20,6 +20,8 @@ from vcam.errors import UsageError, VcamError
 from vcam.frames import Frame, check_size
 
 _LONGEST = 4096
+_PATIENCE = 5.0
+"""Seconds that a vcam that hangs may take to let somebody in."""
 _about = msgspec.json.Decoder(About)
 
 
@@ -43,7 +45,7 @@ class Viewer:
 
     def __init__(self, name: str = DEFAULT_NAME) -> None:
         """Connect. Raises `DeviceError` if no daemon of that name runs, `VcamError` if who listens is not this user."""
-        self._socket = connected(name, viewers_path(name), socket.SOCK_SEQPACKET)
+        self._socket = connected(name, viewers_path(name), socket.SOCK_SEQPACKET, timeout=_PATIENCE)
         self._socket.setblocking(False)
         self._frame: Frame | None = None
         self._asked = False

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
+
 from vcam import folders
 from vcam.errors import EngineError, VcamError
 from vcam.files import replace_file
@@ -64,8 +66,8 @@ def known_speeds() -> dict[str, Speed]:
     """What was measured on this machine, by the networks' SHA-256; none if the file is broken."""
     try:
         table = json.loads(_file().read_text(encoding="utf-8"))
-        return {key: Speed(**entry) for key, entry in table[_processor()].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return msgspec.convert(table[_processor()], dict[str, Speed])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 
 

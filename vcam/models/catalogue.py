@@ -93,6 +93,11 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
         return f"{registry}/{package}/-/{package.rpartition('/')[2]}-{version}.tgz"
 
     @property
+    def shown(self) -> str:
+        """The place for people: a registry of one's own may have a password in its address."""
+        return f"npm {self.npm}" if self.npm else self.address
+
+    @property
     def suffix(self) -> str:
         """What the name of the network ends in once it is kept."""
         return ".onnx" if self.convert else Path(self.file).suffix

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import lzma
 import shutil
 import tarfile
 import tempfile
@@ -15,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import IO
 
@@ -29,6 +31,13 @@ from vcam.models.tflite_onnx import to_onnx
 
 _MOST_OF_AN_ARCHIVE = 1 << 30
 """Bytes; an archive's own size is not in the catalogue."""
+
+
+_DAMAGED = (
+    tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, KeyError,
+    # a member with a password, or packed in a way that is not known
+    RuntimeError, NotImplementedError,
+)  # fmt: skip
 
 
 def pull_entry(
@@ -52,6 +61,8 @@ def pull_entry(
         raise UsageError(
             f"{entry.name} is not fetched: its licence was not agreed to", "--accept-licence agrees to what is shown"
         )
+    if entry.convert:
+        _check_converter()
     with tempfile.TemporaryDirectory(prefix="vcam-", dir=folders.scratch()) as scratch:
         part = _part_of(entry, Path(scratch))
         original = Path(scratch, "original")
@@ -63,15 +74,29 @@ def pull_entry(
             part.unlink(missing_ok=True)
             raise
         network = Path(scratch, f"{name}{entry.suffix}")
-        if entry.convert:
-            network.write_bytes(to_onnx(original.read_bytes(), name))
-        else:
-            original.rename(network)
         card = network.with_suffix(".toml")
-        card.write_text(entry.card(name, hashlib.sha256(network.read_bytes()).hexdigest()), encoding="utf-8")
+        try:
+            if entry.convert:
+                network.write_bytes(to_onnx(original.read_bytes(), name))
+            else:
+                original.rename(network)
+            card.write_text(entry.card(name, hashlib.sha256(network.read_bytes()).hexdigest()), encoding="utf-8")
+        except OSError as error:
+            raise write_error(network, error) from error
         kept = add(str(card), name, replace=replace, check=check)
         part.unlink(missing_ok=True)
     return kept
+
+
+def _check_converter() -> None:
+    """Before anything is fetched. Raises `ModelError` if the extra `convert` is not installed."""
+    try:
+        for package in ("onnx", "tflite"):
+            import_module(package)
+    except ImportError as error:
+        raise ModelError(
+            f"the network has to be converted: {error.name} is missing", "pip install 'vcam[convert]'"
+        ) from error
 
 
 def _part_of(entry: Entry, scratch: Path) -> Path:
@@ -107,7 +132,7 @@ def _unpack(entry: Entry, part: Path, target: Path) -> None:
                 _copy(source, file, entry.bytes + 1)
         else:
             shutil.copyfile(part, target)
-    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, KeyError) as error:
+    except _DAMAGED as error:
         part.unlink(missing_ok=True)
         raise ModelError(
             f"{entry.place} is not the archive that holds {entry.member}", "try again later; it may have been replaced"

@@ -8,11 +8,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
@@ -32,16 +31,14 @@ PAGE = Path(__file__).with_name("page")
 
 _LONGEST = 64 << 10
 """Bytes of a request that is no file."""
-_WAITING = 64
-"""Things to tell a page that reads none; older ones are dropped."""
 
 Answer = Callable[[Any], Any]
 """What a request does with its JSON; runs in a thread."""
 
 
-def make_app(name: str, token: str, port: int) -> Guard:
-    """The panel for the vcam of that name, for whoever has the token."""
-    panel = _Panel(name)
+def make_app(name: str, token: str, port: int, opened: Callable[[int], object] = lambda pages: None) -> Guard:
+    """The panel for the vcam of that name, for whoever has the token. opened: is told how many pages are open."""
+    panel = _Panel(name, opened)
     routes = [
         Route("/", _page),
         Route("/api/enter", panel.enter, methods=["POST"]),
@@ -90,6 +87,8 @@ def _answering(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
             return JSONResponse(await asyncio.to_thread(answer, await _body(request)))
         except VcamError as error:
             return _refused(error)
+        except ClientDisconnect:
+            return Response(status_code=400)
 
     return endpoint
 
@@ -122,8 +121,8 @@ class _Panel:
 
     guard: Guard
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, opened: Callable[[int], object]) -> None:
+        self._name, self._opened, self._pages = name, opened, 0
 
     async def enter(self, request: Request) -> Response:
         """The token, handed over once, becomes a cookie."""
@@ -181,6 +180,9 @@ class _Panel:
                 path = await asyncio.to_thread(arriving.keep)
         except VcamError as error:
             return _refused(error)
+        except ClientDisconnect:
+            # nobody waits for an answer; what had come is gone
+            return Response(status_code=400)
         return JSONResponse({"name": path.name, "path": str(path)})
 
     async def remove(self, request: Request) -> Response:
@@ -193,11 +195,17 @@ class _Panel:
     async def live(self, socket: WebSocket) -> None:
         """JSON of what happens goes out; `{"look": true}` asks for one picture, `{"look": false}` ends looking."""
         await socket.accept()
+        self._count(1)
         page = _Page(socket, self._name)
         try:
             await page.serve()
         finally:
+            self._count(-1)
             await page.close()
+
+    def _count(self, by: int) -> None:
+        self._pages += by
+        self._opened(self._pages)
 
 
 class _Page:
@@ -206,15 +214,13 @@ class _Page:
     def __init__(self, socket: WebSocket, name: str) -> None:
         self._socket, self._name = socket, name
         self._loop = asyncio.get_running_loop()
-        self._told: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_WAITING)
-        self._over = Event()
+        # the newest of each event is all that a page needs that reads slowly
+        self._told: dict[str, Any] = {}
+        self._there_is = asyncio.Event()
         self._wanted = asyncio.Event()
         self._hidden = True
-        self._tasks = [
-            asyncio.create_task(self._send()),
-            asyncio.create_task(self._look()),
-            asyncio.create_task(asyncio.to_thread(talk.follow, name, self._tell, self._over)),
-        ]
+        self._following = talk.Following(name, self._tell)
+        self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._look())]
 
     async def serve(self) -> None:
         with suppress(WebSocketDisconnect, ValueError, KeyError, TypeError):
@@ -224,32 +230,35 @@ class _Page:
                 self._wanted.set()
 
     async def close(self) -> None:
-        self._over.set()
+        self._following.end()
         self._hidden = True
-        self._wanted.set()
-        for task in self._tasks[:2]:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks[:2], return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _tell(self, event: str, contents: Any) -> None:
         """From the thread that listens to vcam."""
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._put, {"event": event, "is": contents})
+            self._loop.call_soon_threadsafe(self._put, event, contents)
 
-    def _put(self, message: dict[str, Any]) -> None:
-        if self._told.full():
-            self._told.get_nowait()
-        self._told.put_nowait(message)
+    def _put(self, event: str, contents: Any) -> None:
+        # in the order in which they came: vcam is gone, or is there again
+        self._told.pop(event, None)
+        self._told[event] = contents
+        self._there_is.set()
 
     async def _send(self) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):
-            while True:
-                await self._socket.send_text(json.dumps(await self._told.get()))
+            while await self._there_is.wait():
+                self._there_is.clear()
+                while self._told:
+                    event = next(iter(self._told))
+                    await self._socket.send_text(json.dumps({"event": event, "is": self._told.pop(event)}))
 
     async def _look(self) -> None:
         look: Look | None = None
         try:
-            while not self._over.is_set():
+            while True:
                 await self._wanted.wait()
                 self._wanted.clear()
                 if self._hidden:
@@ -262,12 +271,12 @@ class _Page:
                         look = await asyncio.to_thread(Look, self._name)
                     picture = await asyncio.to_thread(look.picture)
                 except VcamError:
-                    # `follow` says why; the page asks again
+                    # `Following` says why; the page asks again
                     _close(look)
                     look = None
                     await asyncio.sleep(0.5)
                 if picture is None:
-                    self._put({"event": "no picture", "is": {}})
+                    self._put("no picture", {})
                 else:
                     await self._socket.send_bytes(picture)
         except (WebSocketDisconnect, RuntimeError):

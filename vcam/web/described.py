@@ -34,7 +34,8 @@ def _setting(field: Field) -> dict[str, Any]:
         "choices": list(field.choices),
         "words": list(field.words),
         "live": field.live,
-        "secret": field.secret or field.address,
+        "whole": field.type is int,
+        "secret": field.secret,
         "used_most": field.key in USED_MOST,
     }
 

@@ -5,14 +5,15 @@ https://specifications.freedesktop.org/desktop-entry-spec and icon-theme-spec.
 
 from __future__ import annotations
 
-import shutil
-import sys
+from contextlib import suppress
 from pathlib import Path
 
 from vcam import folders
+from vcam.daemon.unit import program
 from vcam.files import replace_file, write_error
 
 ICON = Path(__file__).with_name("page") / "icon.svg"
+_OURS = "panel --until-closed"
 
 
 def places() -> tuple[Path, Path]:
@@ -21,41 +22,46 @@ def places() -> tuple[Path, Path]:
     return data / "applications" / "vcam.desktop", data / "icons/hicolor/scalable/apps/vcam.svg"
 
 
-def entry(command: str) -> str:
-    """The text of the .desktop file. command: the program with its path."""
-    # a backslash, a quote, a dollar and a backtick are escaped within quotes, and a per cent doubled
-    quoted = "".join(f"\\{letter}" if letter in '\\"$`' else letter for letter in command).replace("%", "%%")
+def entry(*command: str) -> str:
+    """The text of the .desktop file. command: the program with its path, and what it needs to be vcam."""
     return (
         "[Desktop Entry]\nType=Application\nName=vcam\nGenericName=Virtual camera\n"
         "Comment=Your webcam with another background, for every call\n"
-        f'Exec="{quoted}" panel\nIcon=vcam\nTerminal=false\nCategories=AudioVideo;Video;\n'
+        f"Exec={' '.join(map(_quoted, command))} {_OURS}\nIcon=vcam\nTerminal=false\nCategories=AudioVideo;Video;\n"
         "Keywords=camera;webcam;background;blur;video call;\nStartupNotify=true\n"
     )
 
 
-def program() -> str:
-    """The vcam that runs, by its path."""
-    own = Path(sys.argv[0]).absolute()
-    return str(own) if own.name == "vcam" else shutil.which("vcam") or str(own)
+def _quoted(word: str) -> str:
+    # a backslash, a quote, a dollar and a backtick are escaped within quotes, a per cent is doubled, and in the file
+    # each backslash once more
+    quoted = "".join(f"\\{letter}" if letter in '\\"$`' else letter for letter in word).replace("%", "%%")
+    return f'"{quoted}"'.replace("\\", "\\\\")
 
 
 def install() -> Path:
     """Put both files in their places; returns the .desktop file. Raises `OutputError` if they cannot be written."""
     file, icon = places()
     replace_file(folders.place_to_write(icon), ICON.read_text(encoding="utf-8"))
-    replace_file(folders.place_to_write(file), entry(program()))
+    replace_file(folders.place_to_write(file), entry(*program()))
     return file
+
+
+def installed() -> list[Path]:
+    """Those of the two files that are there; none if the .desktop file is somebody else's."""
+    file, icon = places()
+    with suppress(OSError):
+        if f" {_OURS}\n" not in file.read_text("utf-8", "replace"):
+            return []
+    return [path for path in (file, icon) if path.exists()]
 
 
 def remove() -> list[Path]:
     """Take out those that are there; returns them. Raises `OutputError` if one cannot be removed."""
-    gone = []
-    for path in places():
+    gone = installed()
+    for path in gone:
         try:
-            path.unlink()
-        except FileNotFoundError:
-            continue
+            path.unlink(missing_ok=True)
         except OSError as error:
             raise write_error(path, error) from error
-        gone.append(path)
     return gone

@@ -6,6 +6,7 @@ Nothing outside the folder can be named: a name is one part of a path, and what 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,11 @@ def listed() -> list[dict[str, Any]]:
 def path_of(name: str) -> Path:
     """The file of that name in the folder. Raises `UsageError` for anything else."""
     path = folder() / name
-    if "/" in name or name in ("", ".", "..") or name.startswith(".") or path.is_symlink() or not path.is_file():
-        raise UsageError(f"there is no background {name!r}", "add it first")
-    return path
+    with suppress(OSError):
+        # a name that is too long for a file is an error of the system
+        if "/" not in name and name and not name.startswith(".") and not path.is_symlink() and path.is_file():
+            return path
+    raise UsageError(f"there is no background {name[:80]!r}", "add it first")
 
 
 def most_bytes(name: str) -> int:
@@ -63,7 +66,7 @@ def most_bytes(name: str) -> int:
         return MOST_OF_A_PICTURE
     if suffix in VIDEO_SUFFIXES:
         return MOST_OF_A_FILM
-    raise UsageError(f"{name} is neither a picture nor a film", f"give one of {', '.join(PICTURES[:6])}, .mp4")
+    raise UsageError(f"{name[:80]} is neither a picture nor a film", f"give one of {', '.join(PICTURES[:6])}, .mp4")
 
 
 class Arriving:
@@ -112,7 +115,9 @@ class Arriving:
 def _free(name: str) -> Path:
     """A path in the folder for a new file: no name is taken from another, nothing steers a terminal."""
     plain = Path(_NAME.sub("_", Path(name).name)).name.lstrip(". -") or "picture"
-    stem, suffix = Path(plain).stem[:80] or "picture", Path(plain).suffix.lower()
+    # a name has 255 bytes at most, also with what is put behind it while the file comes
+    stem = Path(plain).stem.encode("utf-8", "replace")[:120].decode("utf-8", "ignore") or "picture"
+    suffix = Path(plain).suffix.lower()
     path = folder() / f"{stem}{suffix}"
     number = 2
     while path.exists():

@@ -2,7 +2,8 @@
 
 A page of somebody else's in the same browser can send requests to this machine. So each request has to name this
 machine as its host (else a name that was turned to 127.0.0.1 would do: DNS rebinding), must not come from another page
-(`Origin`, `Sec-Fetch-Site`), and carries the token as a cookie that browsers send for the panel's own pages alone.
+(`Origin`, `Sec-Fetch-Site`), and carries the token as a cookie that browsers send for pages of this machine alone.
+Cookies know no ports, so who asks has to be a program of the same user as well: `vcam.web.peers`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
+
+from vcam.web.peers import is_own
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -37,7 +40,7 @@ class Guard:
     """Wraps the panel's application; what does not belong is answered here and never reaches it."""
 
     def __init__(self, app: App, token: str, port: int) -> None:
-        self._app, self._token = app, token
+        self._app, self._token, self._port = app, token, port
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         self.cookie = f"vcam_panel_{port}"
         self._headers = [
@@ -53,7 +56,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        if not self._may(scope):
+        if not (self._may(scope) and is_own(scope.get("client"), self._port)):
             await _refuse(scope, send)
             return
 
@@ -66,7 +69,7 @@ class Guard:
 
     def is_token(self, text: object) -> bool:
         """Whether this is the token of this start."""
-        return isinstance(text, str) and hmac.compare_digest(text.encode(), self._token.encode())
+        return isinstance(text, str) and hmac.compare_digest(text.encode("utf-8", "replace"), self._token.encode())
 
     def _may(self, scope: MutableMapping[str, Any]) -> bool:
         headers: dict[bytes, bytes] = dict(scope["headers"])

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
 import socket
 import subprocess
 import webbrowser
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from vcam.errors import UsageError, VcamError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+THREADS = 32
+"""Requests of pages that may wait for vcam at the same time."""
+CLOSED, UNOPENED = 30.0, 180.0
+"""Seconds without a page after which a panel ends that was opened from the menu: after the last one, and before any."""
 
 WINDOWS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge", "brave-browser")
 """Browsers that can show a page as a window of its own."""
@@ -52,24 +64,64 @@ def show(link: str) -> bool:
     return webbrowser.open(link)
 
 
-def serve(name: str, sock: socket.socket, ready: Callable[[Address], None]) -> None:
-    """Serve the panel of the vcam of that name until a signal ends it. `ready` is told once pages are answered."""
+def check_packages() -> None:
+    """Raises `VcamError` if the extra `panel` is not installed."""
     try:
-        import uvicorn
-
-        from vcam.web.app import make_app
+        for package in ("starlette", "uvicorn", "websockets"):
+            import_module(package)
     except ImportError as error:
         raise VcamError(f"the panel lacks a package: {error.name}", "pip install 'vcam[panel]'") from error
+
+
+def serve(name: str, sock: socket.socket, ready: Callable[[Address], None], *, until_closed: bool = False) -> None:
+    """Serve the panel of the vcam of that name until a signal ends it. `ready` is told once pages are answered.
+
+    until_closed: also end when the last page has been closed for a while, or none was ever opened.
+    """
+    make_server(name, sock, ready, until_closed=until_closed).run([sock])
+
+
+def make_server(
+    name: str, sock: socket.socket, ready: Callable[[Address], None], *, until_closed: bool = False
+) -> uvicorn.Server:
+    """What `serve` runs. Raises `VcamError` if the extra `panel` is not installed."""
+    check_packages()
+    import uvicorn
+
+    from vcam.web.app import make_app
+
     address = Address(sock.getsockname()[1], secrets.token_urlsafe(32))
 
     class Server(uvicorn.Server):
+        timer: asyncio.TimerHandle | None = None
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            # a request may wait for vcam, and a page that looks nearly always does
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "panel"))
             await super().startup(sockets)
+            self.opened(0, UNOPENED)
             ready(address)
 
+        def opened(self, pages: int, patience: float) -> None:
+            if self.timer:
+                self.timer.cancel()
+                self.timer = None
+            if until_closed and not pages:
+                self.timer = asyncio.get_running_loop().call_later(patience, self.leave)
+
+        def leave(self) -> None:
+            self.should_exit = True
+
+    server: Server
+
+    def opened(pages: int) -> None:
+        server.opened(pages, CLOSED)
+
     config = uvicorn.Config(
-        make_app(name, address.token, address.port), log_level="warning", access_log=False, lifespan="off",
+        make_app(name, address.token, address.port, opened), log_level="warning", access_log=False, lifespan="off",
         timeout_graceful_shutdown=1, ws="websockets-sansio", ws_max_size=1 << 16, server_header=False,
-        date_header=False,
+        # who asks is who is connected, and not whom a header names
+        date_header=False, proxy_headers=False,
     )  # fmt: skip
-    Server(config).run([sock])
+    server = Server(config)
+    return server

@@ -12,15 +12,17 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import IO, Any
 
 from vcam import folders
 from vcam.control.client import ControlClient
 from vcam.errors import UsageError, VcamError
+from vcam.secrets import HIDDEN
 from vcam.settings import FIELDS, Field, load
 from vcam.settings.loading import read_profiles
 from vcam.settings.saving import save_where_they_count
+from vcam.settings.shown import without_secrets
 from vcam.settings.tree import flatten
 from vcam.web.described import chain_described
 
@@ -30,6 +32,8 @@ METHODS = frozenset({
 })  # fmt: skip
 """What a page may ask for."""
 
+FOLLOWS = "panel follows"
+"""The name of the threads that listen to vcam, one for each page."""
 _AGAIN = 1.0
 """Seconds after which a vcam that was not there is looked for again, and settings are compared."""
 _STARTS = 20.0
@@ -67,26 +71,26 @@ def _settings(values: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
 def keep(name: str) -> dict[str, Any]:
     """Write what was changed since the start into the config file, for good; `saved` has the keys and `place` where.
 
-    What is shown without its secrets is left out: it is whole in the file already, or was given on the command line.
+    `left` has the keys of what is shown without its secrets, and is not as the file has it: it is not known whole here.
     """
     with ControlClient(name) as vcam:
         values, status = vcam.call("get"), vcam.call("status")
     path = Path(status["config"])
     written = flatten(load(profile=status["profile"], environ={}, path=path).settings)
-    changes = {
+    shown = without_secrets(written)
+    differ = {
         key: value
         for key, value in values.items()
-        if (field := FIELDS.get(key))
-        and field.live
-        and not (field.secret or field.address)
-        and _differs(value, written[key])
+        if (field := FIELDS.get(key)) and field.live and _differs(value, shown[key])
     }
+    changes = {key: value for key, value in differ.items() if _is_whole(FIELDS[key], value)}
     place = save_where_they_count(path, changes, status["profile"]) if changes else str(path)
-    return {"saved": list(changes), "place": place}
+    return {"saved": list(changes), "left": [key for key in differ if key not in changes], "place": place}
 
 
-def _may_be_kept(field: Field) -> bool:
-    return field.live and not (field.secret or field.address)
+def _is_whole(field: Field, value: Any) -> bool:
+    """Whether a value is shown as it is: a path or a word is, an address may be without its password."""
+    return not field.secret and not (field.address and ("://" in str(value) or HIDDEN in str(value)))
 
 
 def _differs(value: Any, written: Any) -> bool:
@@ -131,36 +135,60 @@ def _log() -> IO[bytes]:
         return tempfile.TemporaryFile(dir=folders.scratch())
 
 
-def follow(name: str, tell: Callable[[str, Any], None], over: Event) -> None:
-    """Tell of everything that happens until `over`: "status", "settings", "state", "learning", and "gone" with why.
+class Following:
+    """Tells of everything that happens until its `end`: "status", "settings", "state", "learning", "gone" with why.
 
-    Runs in a thread of its own. A vcam that ends, or is not there yet, is waited for.
+    It has a thread of its own, of none that requests wait for: a vcam that hangs keeps it until `end`. A vcam that
+    ends, or is not there yet, is waited for.
     """
-    while not over.is_set():
-        try:
-            _follow_one(name, tell, over)
-        except VcamError as error:
-            tell("gone", {"error": error.message, "hint": error.hint})
-        except OSError as error:
-            tell("gone", {"error": f"vcam does not answer: {error}", "hint": "vcam status tells whether it runs"})
-        over.wait(_AGAIN)
 
+    def __init__(self, name: str, tell: Callable[[str, Any], None]) -> None:
+        """tell: called from the thread, with the event and what it is."""
+        self._name, self._tell = name, tell
+        self._over = Event()
+        self._clients: tuple[ControlClient, ...] = ()
+        self._thread = Thread(target=self._run, name=FOLLOWS, daemon=True)
+        self._thread.start()
 
-def _follow_one(name: str, tell: Callable[[str, Any], None], over: Event) -> None:
-    known: dict[str, Any] = {}
-    looked = 0.0
-    with ControlClient(name) as listener, ControlClient(name) as asker:
+    def end(self) -> None:
+        """Returns at once; the thread ends soon, whatever vcam does."""
+        self._over.set()
+        for client in self._clients:
+            client.cut()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                with ControlClient(self._name) as listener, ControlClient(self._name) as asker:
+                    self._clients = listener, asker
+                    if not self._over.is_set():
+                        self._follow(listener, asker)
+            except VcamError as error:
+                self._gone(error.message, error.hint)
+            except OSError as error:
+                self._gone(f"vcam does not answer: {error}", "vcam status tells whether it runs")
+            finally:
+                self._clients = ()
+            self._over.wait(_AGAIN)
+
+    def _gone(self, error: str, hint: str) -> None:
+        if not self._over.is_set():
+            self._tell("gone", {"error": error, "hint": hint})
+
+    def _follow(self, listener: ControlClient, asker: ControlClient) -> None:
+        known: dict[str, Any] = {}
+        looked = 0.0
         listener.call("subscribe", {"events": ["state", "metrics", "learning"]})
         for event, contents in listener.notifications():
-            if over.is_set():
+            if self._over.is_set():
                 return
             if event != "metrics":
-                tell(event, contents)
+                self._tell(event, contents)
                 continue
-            tell("status", contents)
+            self._tell("status", contents)
             if time.monotonic() - looked >= _AGAIN / 2:
                 looked = time.monotonic()
                 now = _settings(asker.call("get"), contents)
                 if now != known:
                     known = now
-                    tell("settings", now)
+                    self._tell("settings", now)

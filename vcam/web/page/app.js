@@ -20,8 +20,9 @@ const pause = () => guarded(() => call(state.status?.state === "paused" ? "resum
 
 const keep = () =>
   guarded(async () => {
-    const { saved, place } = await ask("/api/keep", {});
-    change({ note: saved.length ? `${W.kept} ${place}` : W.nothing_to_keep });
+    const { saved, left, place } = await ask("/api/keep", {});
+    const note = saved.length ? `${W.kept} ${place}` : left.length ? "" : W.nothing_to_keep;
+    change({ note: left.length ? `${note} ${W.not_kept} ${left.join(", ")}` : note });
   });
 
 function Preview() {
@@ -120,7 +121,8 @@ function App() {
       const act = keys[event.key.toLowerCase()];
       if (act) {
         event.preventDefault();
-        act();
+        // a key that is held would switch to and fro
+        if (!event.repeat || event.key === "+" || event.key === "-") act();
       }
     };
     addEventListener("keydown", key);

@@ -56,7 +56,12 @@ export function Backgrounds() {
   const colour = kind === "color" && /^#[0-9a-f]{6}$/i.test(rest) ? rest : "#0f766e";
   const error = state.errors[KEY];
   const remove = async (name) => {
-    await ask(`/api/backgrounds/${encodeURIComponent(name)}`, undefined, "DELETE").catch(() => {});
+    if (!confirm(`${W.remove_sure} ${name}?`)) return;
+    try {
+      await ask(`/api/backgrounds/${encodeURIComponent(name)}`, undefined, "DELETE");
+    } catch (error) {
+      change({ errors: { ...state.errors, [KEY]: [error.message, error.hint].filter(Boolean).join(": ") } });
+    }
     loadBackgrounds();
   };
   return html`<section aria-label=${W.tabs.background}>
@@ -72,7 +77,7 @@ export function Backgrounds() {
     <h2>${W.own}</h2>
     <ul class="tiles">
       ${state.backgrounds.map(({ name, path, film }) => html`<${Tile} key=${path} spec=${path} name=${name.replace(/\.[^.]+$/, "")}
-          picture=${`/api/small/${encodeURIComponent(name)}`} remove=${() => remove(name)}>${film && html`<span class="badge">${W.film}</span>`}<//>`)}
+          picture=${`/api/small/${encodeURIComponent(name)}`} remove=${path !== now && (() => remove(name))}>${film && html`<span class="badge">${W.film}</span>`}<//>`)}
       <li class="tile add"><button onClick=${() => input.current.click()}><span class="swatch plus">+</span><span class="name">${W.add}</span></button>
         <input ref=${input} type="file" accept="image/*,video/*" multiple hidden onChange=${(e) => send([...e.target.files])} /></li>
     </ul>

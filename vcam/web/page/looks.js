@@ -37,10 +37,10 @@ export function Looks() {
     ${!chain.length && html`<p class="help">${W.no_filters}</p>`}
     <ol class="chain">${chain.map((entry, index) => {
       const about = filters.find(({ name }) => name === entry.name);
-      return html`<li key=${`${index}-${entry.name}`} draggable="true" class=${dragged === index ? "dragged" : ""}
-          onDragStart=${() => drag(index)} onDragEnd=${() => drag(-1)} onDragOver=${(e) => e.preventDefault()}
-          onDrop=${(e) => { e.preventDefault(); e.stopPropagation(); move(dragged, index); drag(-1); }}>
-        <div class="filter-head"><strong>${entry.name}</strong>
+      return html`<li key=${`${index}-${entry.name}`} class=${dragged === index ? "dragged" : ""} onDragOver=${(e) => e.preventDefault()}
+          onDrop=${(e) => { if (dragged < 0) return; e.preventDefault(); e.stopPropagation(); move(dragged, index); drag(-1); }}>
+        <div class="filter-head" draggable="true" onDragEnd=${() => drag(-1)}
+          onDragStart=${(e) => { e.dataTransfer.setData("text/plain", entry.name); drag(index); }}><strong>${entry.name}</strong>
           <span class="buttons">
             <button class="quiet" aria-label=${`${W.up}: ${entry.name}`} disabled=${index === 0} onClick=${() => move(index, index - 1)}>↑</button>
             <button class="quiet" aria-label=${`${W.down}: ${entry.name}`} disabled=${index === chain.length - 1} onClick=${() => move(index, index + 1)}>↓</button>

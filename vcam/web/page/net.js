@@ -40,42 +40,54 @@ export const call = (method, params) => ask("/api/call", { method, params });
 
 const sending = new Map();
 
-// Sets a setting at once; while one is under way the newest value waits, so that a slider never queues up.
-export async function set(key, value, { remember = true } = {}) {
-  if (remember) noteUndo(key, state.settings.values[key], value);
-  if (state.settings) state.settings.values[key] = value;
-  if (sending.has(key)) {
-    sending.set(key, { value });
+const told = (error) => [error.message, error.hint].filter(Boolean).join(": ");
+
+// Sends one change of a setting at once; while one is under way the newest waits, so that a slider never queues up, and
+// none overtakes another. What is refused goes back to what was taken last.
+async function deliver(key, item, good) {
+  const under = sending.get(key);
+  if (under) {
+    under.next = item;
     change({});
     return;
   }
-  sending.set(key, null);
-  const errors = { ...state.errors };
-  delete errors[key];
-  change({ errors });
-  let next = { value };
-  while (next) {
-    sending.set(key, null);
+  const mine = { next: null, whole: item.whole };
+  sending.set(key, mine);
+  for (let now = item; now; now = mine.next) {
+    mine.next = null;
+    mine.whole = now.whole;
+    const errors = { ...state.errors };
+    delete errors[key];
+    change({ errors });
     try {
-      await call("set", { [key]: next.value });
+      await now.send(now.value);
+      good = now;
     } catch (error) {
-      change({ errors: { ...state.errors, [key]: [error.message, error.hint].filter(Boolean).join(": ") } });
+      change({ errors: { ...state.errors, [key]: told(error) } });
+      if (!mine.next) {
+        good.put(good.value);
+        if (state.undo.at(-1)?.key === key) state.undo.pop();
+      }
     }
-    next = sending.get(key);
   }
   sending.delete(key);
+  change({});
+}
+
+export async function set(key, value, { remember = true } = {}) {
+  const before = state.settings.values[key];
+  if (remember) noteUndo(key, before, value);
+  const put = (to) => (state.settings.values[key] = to);
+  put(value);
+  await deliver(key, { value, put, send: (to) => call("set", { [key]: to }) }, { value: before, put });
 }
 
 export async function setChain(chain) {
+  const before = state.settings.chain;
   noteUndo("filters.chain", state.settings.values["filters.chain"], null);
-  const errors = { ...state.errors };
-  delete errors["filters.chain"];
-  change({ settings: { ...state.settings, chain }, errors });
-  try {
-    await ask("/api/filters", { chain });
-  } catch (error) {
-    change({ errors: { ...state.errors, "filters.chain": [error.message, error.hint].filter(Boolean).join(": ") } });
-  }
+  const put = (to) => (state.settings = { ...state.settings, chain: to });
+  put(chain);
+  await deliver("filters.chain", { value: chain, put, whole: true, send: (to) => ask("/api/filters", { chain: to }) }, { value: before, put });
 }
 
 function noteUndo(key, before, after) {
@@ -146,7 +158,10 @@ export function connect() {
       change({ status: is, gone: null, history });
     } else if (event === "settings") {
       // a value on its way is newer than what came
-      for (const key of sending.keys()) is.values[key] = state.settings.values[key];
+      for (const [key, { whole }] of sending) {
+        if (whole) is.chain = state.settings.chain;
+        else is.values[key] = state.settings.values[key];
+      }
       change({ settings: is });
     } else if (event === "learning") change({ learning: is });
     else if (event === "gone") change({ gone: is, status: null });

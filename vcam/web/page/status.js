@@ -68,7 +68,7 @@ function Room() {
   return html`<h2>${W.room}</h2><p>${known}${room.kept && room.rests ? ` (${room.rests})` : ""}</p>
     <p class="help">${W.learn_hint}</p>
     ${learning && html`<p role="status">${W.learning_steps[learning.step] ?? learning.step}
-      ${learning.step === "countdown" ? ` ${Math.ceil(learning.left_s)}` : html` <progress value=${learning.done}></progress>`}</p>`}
+      ${learning.step === "countdown" ? ` ${Math.ceil(learning.left_s)}` : html` <progress aria-label=${W.learning_steps[learning.step] ?? learning.step} value=${learning.done}></progress>`}</p>`}
     <div class="row"><button onClick=${learn} disabled=${!!learning}>${W.learn_room}</button>
       <button class="quiet" onClick=${() => attempt("room", "room_forget", {})}>${W.forget_room}</button></div><${Trouble} at="room" />`;
 }

@@ -27,7 +27,8 @@ function Text({ id, value, change, words, described, number, disabled }) {
   const [typed, type] = useState(null);
   useEffect(() => type(null), [value]);
   const done = () => {
-    if (typed !== null && typed !== String(value)) change(number ? +typed : typed);
+    // nothing is no number
+    if (typed !== null && typed !== String(value) && !(number && !typed.trim())) change(number ? +typed : typed);
     type(null);
   };
   const list = words && words.length ? `${id}-words` : undefined;
@@ -38,14 +39,13 @@ function Text({ id, value, change, words, described, number, disabled }) {
 }
 
 export function Widget({ about }) {
-  const { key, kind, choices, minimum, maximum, unit, words } = about;
+  const { key, kind, choices, minimum, maximum, unit, words, whole } = about;
   const value = state.settings.values[key];
   const id = `w-${key}`;
   const described = `h-${key}`;
   const error = state.errors[key];
   const disabled = !about.live || !!state.gone;
   const change = (to) => set(key, to);
-  const whole = Number.isInteger(about.default) && Number.isInteger(value) && maximum > 20;
   let control;
   if (kind === "switch")
     control = html`<input type="checkbox" role="switch" id=${id} checked=${value} aria-describedby=${described} disabled=${disabled}
