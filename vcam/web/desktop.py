@@ -47,10 +47,26 @@ def install() -> Path:
     return file
 
 
+def installed() -> list[Path]:
+    """Those of both files that are there and are vcam's: another program may have files of these names."""
+    file, icon = places()
+    try:
+        words = file.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        words = []
+    ours = "Name=vcam" in words and any(word.startswith("Exec=") and word.endswith(" panel") for word in words)
+    try:
+        # that of another version is known by the entry that it belongs to
+        drawn = (ours and icon.exists()) or icon.read_bytes() == ICON.read_bytes()
+    except OSError:
+        drawn = False
+    return [path for path, there in ((file, ours), (icon, drawn)) if there]
+
+
 def remove() -> list[Path]:
     """Take out those that are there; returns them. Raises `OutputError` if one cannot be removed."""
     gone = []
-    for path in places():
+    for path in installed():
         try:
             path.unlink()
         except FileNotFoundError:
