@@ -14,7 +14,7 @@ from tests.daemon.helpers import Steered
 from vcam.cli import service
 from vcam.cli import uninstall as removal
 from vcam.cli.main import cli
-from vcam.daemon.unit import unit_path
+from vcam.daemon.unit import render, unit_path
 from vcam.errors import UsageError, VcamError
 from vcam.machine import host, loopback
 from vcam.machine.host import Machine, User
@@ -38,6 +38,7 @@ class Place:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("x")
         self.script.write_text("_VCAM_COMPLETE=zsh_complete")
+        self.unit.write_text(render(["/usr/bin/vcam", "start"], {}, 252))
         for name in FILES:
             path = self.root / name.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,6 +167,14 @@ def test_the_entry_in_the_menu_goes_and_one_of_somebody_else_stays(place: Place)
     icon.write_text("<svg>vintage</svg>")
     assert uninstall("--yes").exception is None
     assert (entry.exists(), icon.exists()) == (True, True)
+
+
+def test_a_unit_of_somebody_else_stays(place: Place) -> None:
+    place.unit.write_text("[Unit]\nDescription=Video calls at Acme\n\n[Service]\nExecStart=/opt/acme/vcam\n")
+    done = uninstall("--yes")
+    assert done.exception is None
+    assert place.unit.exists()
+    assert f"{place.unit} was not written by vcam, and stays" in done.output
 
 
 def test_backgrounds_of_ones_own_are_named_before_they_are_purged(place: Place) -> None:

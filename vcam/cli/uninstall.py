@@ -47,7 +47,7 @@ def uninstall(purge: bool, yes: bool, dry_run: bool) -> int:
     Shows first what it will do; asks for root only for the files below /etc. At the end it names the command that
     removes the program itself.
     """
-    from vcam.daemon.unit import unit_path
+    from vcam.daemon.unit import is_installed, unit_path
     from vcam.machine.host import Machine
     from vcam.machine.loopback import carry_out, plan_undo
     from vcam.v4l2.discover import list_nodes
@@ -57,7 +57,9 @@ def uninstall(purge: bool, yes: bool, dry_run: bool) -> int:
     runs, files = _running(), [*_scripts(), *desktop.installed(), *(_folders() if purge else ())]
     # a vcam that still feeds the virtual camera would keep its module loaded: it is ended before that is looked at
     plan = plan_undo(machine, list_nodes())
-    service = unit_path().exists()
+    service = is_installed()
+    if not service and unit_path().exists():
+        click.echo(printable(f"note: {unit_path()} was not written by vcam, and stays"), err=True)
     steps = [f"stop the vcam that runs (process {process})" for process in runs.values()]
     steps += [f"stop and remove the service {unit_path()}"] if service else []
     steps += [f"remove {_shown(path)}" for path in files]
