@@ -39,7 +39,7 @@ def list_outputs(name: str, as_json: bool) -> int:
 
 
 @output.command("add")
-@click.argument("target", shell_complete=complete.setting("output.targets"))
+@click.argument("target", shell_complete=complete.more_outputs)
 @click.option("--overwrite", is_flag=True, help="Write over a file that exists.")
 @daemon_options
 def add(target: str, overwrite: bool, name: str, as_json: bool) -> int:
