@@ -15,6 +15,8 @@ from tests.cli.helpers import offered
         (("start", "--background", "~/Pic"), ["<file>"]),
         (("start", "--front", "lo"), ["<file>"]),
         (("start", "--output", "w"), ["window"]),
+        (("output", "add", ""), ["auto", "null"]),
+        (("output", "add", "wi"), ["<file>"]),
         (("start", "--model", "selfie-l"), ["selfie-landscape"]),
         (("models", "show", "selfie-g"), ["selfie-general"]),
         (("start", "--profile", "w"), ["work"]),

@@ -83,7 +83,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setattr(service, "_systemctl", lambda *words: "252")
     # what is not there is told at once, but what is written is the same
-    monkeypatch.setattr(service, "_check", lambda settings: None)
+    monkeypatch.setattr("vcam.daemon.checks.check_settings", lambda settings: None)
     return install
 
 
@@ -132,6 +132,9 @@ def test_the_service_gets_everything_else_as_it_was_typed(
 ) -> None:
     field = FIELDS[key]
     for value in others_of(field):
+        if value == "-":
+            # a service has no standard output
+            continue
         assert f"--set={key}={value}" in installed("--set", f"{key}={value}")
         if key in WITH_OPTION:
             assert f"{field.option}={value}" in installed(field.option, value)

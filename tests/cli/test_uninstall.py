@@ -14,11 +14,12 @@ from tests.daemon.helpers import Steered
 from vcam.cli import service
 from vcam.cli import uninstall as removal
 from vcam.cli.main import cli
-from vcam.daemon.unit import unit_path
+from vcam.daemon.unit import render, unit_path
 from vcam.errors import UsageError, VcamError
 from vcam.machine import host, loopback
 from vcam.machine.host import Machine, User
 from vcam.machine.loopback import FILES, Plan
+from vcam.web import desktop
 
 MARK = "# Written by vcam loopback setup\n"
 
@@ -42,6 +43,7 @@ class Place:
         for path in (self.menu, self.icon):
             path.parent.mkdir(parents=True)
             path.write_text("[Desktop Entry]\nExec=vcam panel --until-closed\n")
+        self.unit.write_text(render(["/usr/bin/vcam", "start"], {}, 252))
         for name in FILES:
             path = self.root / name.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,8 +120,12 @@ def test_without_systemd_the_services_file_goes_all_the_same(place: Place, monke
         raise VcamError("systemctl is not here: this system is not run by systemd")
 
     monkeypatch.setattr(service, "_systemctl", absent)
+    wanted = unit_path().parent / "default.target.wants/vcam.service"
+    wanted.parent.mkdir()
+    wanted.symlink_to(unit_path())
     done = uninstall("--yes")
     assert done.exception is None
+    assert not wanted.is_symlink()
     assert "systemctl is not here" in done.output
     assert not unit_path().exists()
 
@@ -145,6 +151,57 @@ def test_the_vcam_that_runs_is_ended(place: Place) -> None:
         assert uninstall("--yes").exception is None
         ending.join(30)
         assert not steered.daemon.thread.is_alive()
+
+
+def test_a_vcam_of_another_name_is_ended_as_well(place: Place) -> None:
+    steered = Steered(place.root, name="second")
+    steered.control.__enter__()
+    with steered.daemon:
+        steered.daemon.live()
+        ending = threading.Thread(target=lambda: (steered.daemon.thread.join(30), steered.control.__exit__()))
+        ending.start()
+        assert uninstall("--yes").exception is None
+        ending.join(30)
+        assert not steered.daemon.thread.is_alive()
+
+
+def test_the_entry_in_the_menu_goes_and_one_of_somebody_else_stays(place: Place) -> None:
+    entry = desktop.install()
+    icon = desktop.places()[1]
+    assert str(entry) in uninstall("--dry-run").output
+    assert uninstall("--yes").exception is None
+    assert (entry.exists(), icon.exists()) == (False, False)
+    entry.write_text("[Desktop Entry]\nName=Vintage camera\nExec=vintage\n")
+    icon.write_text("<svg>vintage</svg>")
+    assert uninstall("--yes").exception is None
+    assert (entry.exists(), icon.exists()) == (True, True)
+
+
+def test_a_unit_of_somebody_else_stays(place: Place) -> None:
+    place.unit.write_text("[Unit]\nDescription=Video calls at Acme\n\n[Service]\nExecStart=/opt/acme/vcam\n")
+    done = uninstall("--yes")
+    assert done.exception is None
+    assert place.unit.exists()
+    assert f"{place.unit} was not written by vcam, and stays" in done.output
+
+
+def test_backgrounds_of_ones_own_are_named_before_they_are_purged(place: Place) -> None:
+    picture = place.home / ".local/share/vcam/backgrounds/garden.jpg"
+    picture.parent.mkdir(parents=True)
+    picture.touch()
+    assert "vcam (networks and backgrounds of your own)" in uninstall("--purge", "--dry-run").output
+    assert picture.exists()
+
+
+def test_a_module_that_another_program_uses_is_told_of_once_vcam_has_ended(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = Plan(("remove it",), "", ("v4l2loopback stays loaded: it is used by obs (7)",))
+    monkeypatch.setattr(loopback, "plan_undo", lambda *_: used)
+    # with the service, it might have been that
+    done = uninstall("--yes")
+    assert done.exception is None
+    assert done.output.count("note: v4l2loopback stays loaded: it is used by obs (7)") == 1
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,21 @@ def test_streams_and_recordings_have_their_figures_by_name_and_without_their_key
     assert found['vcam_output_open{output="recording"}'] == 0
 
 
+def test_two_outputs_of_one_name_are_one_sample_or_prometheus_would_refuse_them_all() -> None:
+    given_up = STATUS["outputs"][0] | {"open": False}
+    text = prometheus_text(STATUS | {"outputs": [given_up, *STATUS["outputs"], RECORD, RECORD | {"open": True}]})
+    lines = [line.rpartition(" ")[0] for line in text.splitlines()]
+    assert len(set(lines)) == len(lines)
+    found = samples(text)
+    assert found['vcam_output_open{output="camera \\"x\\""}'] == found['vcam_output_open{output="recording"}'] == 1
+
+
+def test_two_recordings_count_together() -> None:
+    found = samples(prometheus_text(STATUS | {"outputs": [RECORD, RECORD | {"description": "other", "dropped": 3}]}))
+    assert found["vcam_recording_written_bytes_total"] == 24_000
+    assert found["vcam_recording_dropped_frames_total"] == 4
+
+
 def test_the_names_keep_prometheus_rules() -> None:
     text = prometheus_text(STATUS | {"outputs": [STREAM | SENT, RECORD]})
     kinds = dict(line.split()[2:] for line in text.splitlines() if line.startswith("# TYPE"))

@@ -17,6 +17,7 @@ from vcam.camera.shape import ShapedCamera
 from vcam.cli.main import cli
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
+from vcam.control.place import DEFAULT_NAME
 from vcam.daemon.base import State
 from vcam.daemon.changes import Parts
 from vcam.daemon.live import Live
@@ -211,13 +212,15 @@ matte.edge = 7
 class Steered:
     """A daemon with its control socket and a config file."""
 
-    def __init__(self, folder: Path, options: Mapping[str, Any] = {}, **daemon: Any) -> None:
-        """options: besides `OPTIONS`; daemon: for `Daemon`."""
+    def __init__(
+        self, folder: Path, options: Mapping[str, Any] = {}, *, name: str = DEFAULT_NAME, **daemon: Any
+    ) -> None:
+        """options: besides `OPTIONS`; name: of the daemon; daemon: for `Daemon`."""
         self.config = folder / "config.toml"
         self.config.write_text(CONFIG)
         self.origin = Origin({**OPTIONS, **options}, (), "", self.config)
         self.daemon = Daemon(self.origin.read(), **daemon)
-        self.control = Control(self.daemon.life, self.origin)
+        self.control = Control(self.daemon.life, self.origin, name)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import cv2
 import pytest
 
 from tests.daemon.helpers import PERSON, SIZE, Screen, Steered, run
+from tests.output.encoded.helpers import until
 from vcam.assets import BACKGROUNDS
 from vcam.control.client import ControlClient
 from vcam.control.viewing import Viewer
@@ -157,6 +158,25 @@ def test_outputs_come_and_go_while_vcam_runs(steered: Steered, tmp_path: Path) -
     assert file.stat().st_size > SIZE[0] * SIZE[1]
     assert len(steered.daemon.life.outlets.outputs) == 1
     assert str(file) not in run("output", "list").output
+
+
+def test_streams_and_recordings_have_commands_of_their_own_and_keys_are_not_repeated(
+    steered: Steered, tmp_path: Path
+) -> None:
+    address = "rtmp://127.0.0.1:1/live/SECRETKEY"
+    error = run("output", "add", address).exception
+    assert (error.message, "stream start" in error.hint) == (
+        "rtmp://127.0.0.1:1/live/*** is the address of a stream, and no output",
+        True,
+    )
+    error = run("output", "remove", address).exception
+    assert error.message == "rtmp://127.0.0.1:1/live/*** is no output of this vcam"
+    run("stream", "start", f"main={address}")
+    run("record", "start", str(tmp_path / "talk.mkv"))
+    until(lambda: str(tmp_path / "talk.mkv") in str(steered.daemon.life.outlets.states))
+    for target, hint in (("main", "vcam stream stop main"), (str(tmp_path / "talk.mkv"), "vcam record stop")):
+        assert run("output", "remove", target).exception.hint == hint
+    assert len(steered.daemon.life.outlets.outputs) == 3
 
 
 def test_what_cannot_be_added_or_removed_is_said_with_its_cure(steered: Steered, tmp_path: Path) -> None:

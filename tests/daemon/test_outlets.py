@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.daemon.helpers import SIZE, Screen
+from vcam.control.viewers import Viewers
 from vcam.daemon.outlets import Outlets
 from vcam.errors import OutputDeviceError, OutputError
+from vcam.frames import Frame
 from vcam.testing import FakeClock, RecordingOutput, pattern_frame
 
 
@@ -46,6 +50,8 @@ def test_a_window_is_closed_and_the_others_go_on(caplog: pytest.LogCaptureFixtur
     window, camera = RecordingOutput(enough=2), Screen()
     outlets = Outlets([window, camera], clock=FakeClock())
     outlets.open(SIZE, 30)
+    # vcam does not go on for a preview's sake
+    outlets.add(Viewers())
     with caplog.at_level("INFO"):
         for number in range(4):
             outlets.write(pattern_frame(SIZE, number))
@@ -54,7 +60,7 @@ def test_a_window_is_closed_and_the_others_go_on(caplog: pytest.LogCaptureFixtur
     assert [record.message for record in caplog.records] == [
         "recording is closed; vcam goes on for recording; vcam stop ends it"
     ]
-    assert len(outlets.states) == 1
+    assert [state["description"] for state in outlets.states] == ["recording", "preview"]
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -99,3 +105,38 @@ def test_outputs_come_and_go_between_two_frames() -> None:
     assert second.closed == 0
     outlets.remove(lambda output: True)
     assert not outlets.finished, "the daemon stays for the next stream"
+
+
+class Slow(RecordingOutput):
+    """Takes a placeholder from any thread, once it is let."""
+
+    any_thread = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.live = True
+
+    def write(self, frame: Frame) -> None:
+        self.begun.set()
+        assert self.go_on.wait(30)
+        super().write(frame)
+
+
+def test_an_output_is_not_taken_out_while_a_placeholder_is_written_to_it() -> None:
+    slow = Slow()
+    outlets = Outlets([slow], clock=FakeClock())
+    outlets.open((64, 48), 30)
+    covering = threading.Thread(target=outlets.cover, args=(pattern_frame((64, 48), 0), lambda: True))
+    removing = threading.Thread(target=outlets.remove, args=(lambda output: True,))
+    covering.start()
+    assert slow.begun.wait(30)
+    removing.start()
+    removing.join(0.05)
+    assert removing.is_alive()
+    assert outlets.outputs == [slow]
+    slow.go_on.set()
+    covering.join(30)
+    removing.join(30)
+    assert outlets.outputs == []
+    assert slow.numbers == [0]

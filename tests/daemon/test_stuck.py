@@ -112,7 +112,7 @@ def test_status_says_that_it_is_stuck_for_how_long_and_in_what(
         assert client.call("status")["frame_age_s"] >= first + 0.09
         text = prometheus_text(seen)
         assert 'vcam_state{state="stuck"} 1' in text
-        assert f"vcam_frame_age_s {first}" in text
+        assert f"vcam_frame_age_seconds {first}" in text
         assert re.search(r"stuck, \d+ s: no frame for \d+ s, in stage segment", run("status").output)
         go_on(stuck, network, monkeypatch)
         seen = client.call("status")

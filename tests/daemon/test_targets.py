@@ -64,7 +64,7 @@ def test_outputs_come_before_streams_and_the_recording() -> None:
     settings = SETTINGS.replace(stream__rtmp=("rtmp://host/live/key",), stream__record="film.mkv")
     described = [output.description for output in make_outputs(settings)]
     assert len(described) == 3
-    assert described[1].startswith("stream to rtmp://host/")
+    assert described[1] == "stream host to rtmp://host/live/***"
     assert "film.mkv" in described[2]
 
 

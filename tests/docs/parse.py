@@ -91,6 +91,8 @@ def check_values(command: click.Command, params: dict[str, Any]) -> None:
     if given({name: value for name, value in params.items() if name == "output__targets"}):
         for target in settings.output.targets:
             make_output(target, live=True)
+    if params.get("target"):
+        make_output(params["target"], live=True)
     for url in (*settings.stream.rtmp, *filter(None, [params.get("url")])):
         parse_address(url, "a-key")
     if params.get("key"):

@@ -49,6 +49,8 @@ def test_every_command_option_and_value_in_the_documentation_exists(page: Path) 
         "vcam get matte.egde",
         "vcam background blurr",
         "vcam stream start ftp://host/x",
+        "vcam output add film.xyz",
+        "vcam output add rtmp://host/live/x",
         "vcam config chekc",
         "vcam service install --filter nonsense",
         "VCAM_X=1 vcam apply in.png out.png --bakground blur",

@@ -45,7 +45,14 @@ def test_everything_else_is_a_virtual_camera(target: str) -> None:
     assert output.target == target
 
 
-@pytest.mark.parametrize("target", ["out.avi", "out.png", "folder/out", "rtmp://host/key", "./out.webm"])
+def test_the_address_of_a_stream_is_told_apart_without_its_key() -> None:
+    with pytest.raises(UsageError) as caught:
+        make_output("rtmp://host/live/SECRET", live=True)
+    assert caught.value.message == "rtmp://host/live/*** is the address of a stream, and no output"
+    assert "--rtmp" in caught.value.hint
+
+
+@pytest.mark.parametrize("target", ["out.avi", "out.png", "folder/out", "./out.webm"])
 @pytest.mark.usefixtures("camera")
 def test_a_file_of_an_unknown_kind_is_refused_with_the_known_ones(target: str) -> None:
     with pytest.raises(UsageError, match=r"\.mkv.*\.mp4.*\.y4m"):

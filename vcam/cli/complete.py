@@ -99,6 +99,12 @@ def setting(key: str) -> Completer:
     return complete
 
 
+def more_outputs(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """What may become an output while vcam runs: no window, and not its standard output."""
+    offered = setting("output.targets")(context, parameter, typed)
+    return [item for item in offered if item.value not in ("window", "-")] or [CompletionItem(typed, type="file")]
+
+
 def _values(field: Field, typed: str) -> list[CompletionItem]:
     from vcam.settings import Paths
 

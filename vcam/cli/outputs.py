@@ -39,14 +39,12 @@ def list_outputs(name: str, as_json: bool) -> int:
 
 
 @output.command("add")
-@click.argument("target", shell_complete=complete.setting("output.targets"))
+@click.argument("target", shell_complete=complete.more_outputs)
 @click.option("--overwrite", is_flag=True, help="Write over a file that exists.")
 @daemon_options
 def add(target: str, overwrite: bool, name: str, as_json: bool) -> int:
     """Show the picture at TARGET as well: a virtual camera, or a file. Until vcam ends, or it is removed."""
-    from vcam.settings import FIELDS, absolute
-
-    target = absolute(FIELDS["output.targets"], target)
+    target = _meant(target)
     return tell_begun_and_ended(name, as_json, "output_add", {"target": target, "overwrite": overwrite})
 
 
@@ -55,7 +53,17 @@ def add(target: str, overwrite: bool, name: str, as_json: bool) -> int:
 @daemon_options
 def remove(target: str, name: str, as_json: bool) -> int:
     """Take TARGET out: a file is finished, a virtual camera shows that vcam is off. The others go on."""
+    target = _meant(target)
+    return tell_begun_and_ended(name, as_json, "output_remove", {"target": target})
+
+
+def _meant(target: str) -> str:
+    """A target as the daemon understands it, from its own folder."""
+    from vcam.secrets import hide_arguments
     from vcam.settings import FIELDS, absolute
 
-    target = absolute(FIELDS["output.targets"], target)
-    return tell_begun_and_ended(name, as_json, "output_remove", {"target": target})
+    if "://" in target:
+        # the address of a stream, by mistake: a key may be in it
+        hide_arguments([target])
+        return target
+    return absolute(FIELDS["output.targets"], target)

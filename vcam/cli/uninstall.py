@@ -23,7 +23,7 @@ OWN: dict[Kind, str] = {
     "config": "your settings",
     "data": "networks and backgrounds of your own",
     "state": "the known rooms",
-    "cache": "compiled networks",
+    "cache": "compiled and downloaded networks",
 }
 """The folders that `--purge` removes, and what is in them."""
 
@@ -40,24 +40,27 @@ COMPLETIONS = (
 @yes_option
 @dry_run_option
 def uninstall(purge: bool, yes: bool, dry_run: bool) -> int:
-    """Remove what vcam has put onto this machine: the service, the panel in the menu of your desktop, the files of
-    vcam loopback setup, completion scripts.
+    """Remove what vcam has put onto this machine.
+
+    That is the service, the files of vcam loopback setup, completion scripts, and the panel in the menu of the desktop.
 
     Shows first what it will do; asks for root only for the files below /etc. At the end it names the command that
     removes the program itself.
     """
-    from vcam.daemon.unit import unit_path
+    from vcam.daemon.unit import is_installed, unit_path
     from vcam.machine.host import Machine
     from vcam.machine.loopback import carry_out, plan_undo
     from vcam.v4l2.discover import list_nodes
     from vcam.web import desktop
 
     machine = Machine()
-    runs, files = _runs(), [*desktop.installed(), *_scripts(), *(_folders() if purge else ())]
+    runs, files = _running(), [*_scripts(), *desktop.installed(), *(_folders() if purge else ())]
     # a vcam that still feeds the virtual camera would keep its module loaded: it is ended before that is looked at
     plan = plan_undo(machine, list_nodes())
-    service = unit_path().exists()
-    steps = [f"stop the vcam that runs (process {runs})"] if runs else []
+    service = is_installed()
+    if not service and unit_path().exists():
+        click.echo(printable(f"note: {unit_path()} was not written by vcam, and stays"), err=True)
+    steps = [f"stop the vcam that runs (process {process})" for process in runs.values()]
     steps += [f"stop and remove the service {unit_path()}"] if service else []
     steps += [f"remove {_shown(path)}" for path in files]
     steps += [f"{step}{'' if machine.user.uid == 0 else ' (as root)'}" for step in plan.steps]
@@ -79,37 +82,46 @@ def uninstall(purge: bool, yes: bool, dry_run: bool) -> int:
         _last_step(machine)
         return 0
     go_on(yes)
-    if runs:
-        _stop()
+    for name, process in runs.items():
+        _stop(name, process)
     if service:
         _remove_service()
     for path in files:
         _remove(path)
     if plan.steps:
-        carry_out(machine, plan_undo(machine, list_nodes()))
+        plan = plan_undo(machine, list_nodes())
+        for note in plan.notes:
+            if (runs or service) and "is used by" in note:
+                click.echo(f"note: {note}", err=True)
+        carry_out(machine, plan)
     click.echo("done", err=True)
     _last_step(machine)
     return 0
 
 
-def _runs() -> int | None:
-    """The process of the vcam that runs, of the usual name; None if none does."""
+def _running() -> dict[str, int]:
+    """The vcams of this user that run, by their names, and their processes."""
+    from vcam.control.client import ControlClient
+    from vcam.control.place import sockets_folder
+
+    found = {}
+    for path in sorted(sockets_folder().glob("*.sock")):
+        try:
+            with ControlClient(path.stem, timeout=5.0) as daemon:
+                found[path.stem] = int(daemon.call("status")["pid"])
+        except (VcamError, OSError):
+            continue
+    return found
+
+
+def _stop(name: str, process: int) -> None:
     from vcam.control.client import ControlClient
 
     try:
-        with ControlClient(timeout=5.0) as daemon:
-            return int(daemon.call("status")["pid"])
-    except (VcamError, OSError):
-        return None
-
-
-def _stop() -> None:
-    from vcam.control.client import ControlClient
-
-    try:
-        with ControlClient() as daemon:
+        with ControlClient(name) as daemon:
             daemon.call("stop")
-            daemon.wait_for_end(15.0)
+            if not daemon.wait_for_end(15.0):
+                click.echo(f"note: the vcam that runs does not end; try: kill -9 {process}", err=True)
     except DeviceError:
         # it has ended meanwhile
         return
@@ -118,12 +130,14 @@ def _stop() -> None:
 def _remove_service() -> None:
     """With systemd's help, and without it where there is no systemd any more."""
     from vcam.cli import service
-    from vcam.daemon.unit import unit_path
+    from vcam.daemon.unit import NAME, unit_path
 
     try:
         service.remove()
     except VcamError as error:
         unit_path().unlink(missing_ok=True)
+        # what systemd would have removed
+        (unit_path().parent / "default.target.wants" / NAME).unlink(missing_ok=True)
         click.echo(f"vcam: {printable(error.message)}; its file is removed", err=True)
 
 

@@ -53,7 +53,7 @@ _STREAM_COUNTERS = (
     _Figure("vcam_stream_left_out_frames_total", "left_out", "Frames left out since the last connection"),
 )
 _RECORD_COUNTERS = (
-    _Figure("vcam_recording_written_bytes_total", "written_kb", "What was written", 1000),
+    _Figure("vcam_recording_written_bytes_total", "written_kb", "What was written to the present files", 1000),
     _Figure("vcam_recording_dropped_frames_total", "dropped", "Frames that encoder or disk could not take in time"),
 )
 
@@ -89,9 +89,10 @@ def _outputs(outputs: list[dict[str, Any]]) -> Iterator[str]:
     yield from _family("vcam_stream_state", "1 for what the stream does, 0 for all else", "gauge", states)
     yield from _figures(_STREAM_GAUGES, "gauge", streams)
     yield from _figures(_STREAM_COUNTERS, "counter", streams)
-    # there is one at a time
-    recording = [output for output in outputs if output.get("kind") == "record"][:1]
-    yield from _figures(_RECORD_COUNTERS, "counter", [({}, output) for output in recording])
+    # several may be made at once, each of many files: a label of the file would make series without end
+    records = [output for output in outputs if output.get("kind") == "record"]
+    made = {key: sum(output[key] for output in records) for _, key, *_ in _RECORD_COUNTERS if records}
+    yield from _figures(_RECORD_COUNTERS, "counter", [({}, made)])
 
 
 def _each(states: Iterable[str], present: str) -> list[tuple[dict[str, str], float]]:
@@ -113,13 +114,18 @@ def _one(name: str, help_: str, value: float | None) -> Iterator[str]:
 
 
 def _family(name: str, help_: str, kind: str, values: Iterable[tuple[Mapping[str, str], float]]) -> Iterator[str]:
-    """A family of samples by their labels; nothing if there is none."""
-    values = list(values)
-    if values:
+    """A family of samples by their labels; nothing if there is none.
+
+    Prometheus refuses all figures if two samples have the same labels: of two outputs that are called the same, as a
+    file that was given up and is tried anew, the last counts.
+    """
+    samples = {
+        ",".join(f'{label}="{_text(word)}"' for label, word in labels.items()): value for labels, value in values
+    }
+    if samples:
         yield f"# HELP {name} {help_}"
         yield f"# TYPE {name} {kind}"
-    for labels, value in values:
-        text = ",".join(f'{label}="{_text(word)}"' for label, word in labels.items())
+    for text, value in samples.items():
         yield f"{name}{{{text}}} {_number(value)}" if text else f"{name} {_number(value)}"
 
 

@@ -14,8 +14,11 @@ from vcam.errors import UsageError
 from vcam.files import Overwriting
 from vcam.folders import expand
 from vcam.output.base import Output
+from vcam.output.encoded.record import RecordOutput
+from vcam.output.encoded.stream import StreamOutput
 from vcam.output.factory import is_file, make_output
 from vcam.pipeline import give_cards
+from vcam.secrets import redact
 from vcam.settings import files_read
 
 METHODS = frozenset(("output_add", "output_remove"))
@@ -53,9 +56,22 @@ class MoreOutputs:
     def _meant(self, target: str) -> Callable[[Output], bool]:
         named = {id(output) for other, output in self._life.outlets.targets if _is_same(target, other)}
         if not named:
+            if instead := self._ended_otherwise(target):
+                raise UsageError(*instead)
             kinds = [output.description for _, output in self._life.outlets.targets]
-            raise UsageError(f"{target} is no output of this vcam", f"there is {', '.join(kinds) or 'none'}; {_LIST}")
+            # the address of a stream that does not run has its key in it
+            shown = redact(target) if "://" in target else target
+            raise UsageError(f"{shown} is no output of this vcam", f"there is {', '.join(kinds) or 'none'}; {_LIST}")
         return lambda output: id(output) in named
+
+    def _ended_otherwise(self, target: str) -> tuple[str, str] | None:
+        """What the list shows as well but has commands of its own: what it is, and how it is ended."""
+        for output in self._life.outlets.outputs:
+            if isinstance(output, StreamOutput) and target in (output.name, output.url, output.description):
+                return f"{output.name} is a stream", f"vcam stream stop {output.name}"
+            if isinstance(output, RecordOutput) and _is_same(target, output.status()["file"]):
+                return f"{target} is a recording", "vcam record stop"
+        return None
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -164,12 +164,15 @@ class Outlets:
     def add(self, output: Output, target: str = "") -> None:
         """One more output, which is open; between two frames. target: what it was named with, if it was."""
         # a new list: other threads may be going through the old one
-        self._outlets = [*self._outlets, _Outlet(output, Backoff(clock=self._clock), target, open=True)]
+        with self._lock:
+            self._outlets = [*self._outlets, _Outlet(output, Backoff(clock=self._clock), target, open=True)]
 
     def remove(self, is_meant: Callable[[Output], bool]) -> list[Output]:
         """Take outputs out, between two frames. Returns them, the caller's to close, unless they failed before."""
-        gone = [outlet for outlet in self._outlets if is_meant(outlet.output)]
-        self._outlets = [outlet for outlet in self._outlets if outlet not in gone]
+        # not while a placeholder is being written to one of them
+        with self._lock:
+            gone = [outlet for outlet in self._outlets if is_meant(outlet.output)]
+            self._outlets = [outlet for outlet in self._outlets if outlet not in gone]
         return [outlet.output for outlet in gone]
 
     def write(self, frame: Frame) -> None:
@@ -222,7 +225,8 @@ class Outlets:
         """Its consumer wants no more, and others do: it is closed and let go."""
         self._outlets = [other for other in self._outlets if other is not outlet]
         name = outlet.output.description
-        log.info("%s is closed; vcam goes on for %s; vcam stop ends it", name, self.description)
+        others = ", ".join(other.output.description for other in self._outlets if other.counts and not other.given_up)
+        log.info("%s is closed; vcam goes on for %s; vcam stop ends it", name, others)
         outlet.output.close()
 
     def _reopen(self, outlet: _Outlet) -> bool:

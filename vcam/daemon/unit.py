@@ -22,6 +22,16 @@ def unit_path() -> Path:
     return folders.base("config") / "systemd" / "user" / NAME
 
 
+def is_installed() -> bool:
+    """Whether there is a unit of that name, and it is vcam's: another program may be called so as well."""
+    try:
+        lines = unit_path().read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    ours = (data_folder("systemd") / NAME).read_text(encoding="utf-8").splitlines()
+    return next(line for line in ours if line.startswith("Description=")) in lines
+
+
 def program() -> list[str]:
     """The words that start vcam from anywhere, as it was started now."""
     # not resolved: the link of a virtual environment is what makes it one

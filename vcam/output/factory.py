@@ -12,6 +12,7 @@ from vcam.output.encoded.file import VideoFileOutput
 from vcam.output.null import NullOutput
 from vcam.output.window import WindowOutput
 from vcam.output.y4m import Y4MFile
+from vcam.secrets import redact
 from vcam.suffixes import OUTPUT_SUFFIXES, VIDEO_SUFFIXES
 
 _FILE_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}$", re.IGNORECASE)
@@ -28,6 +29,12 @@ def make_output(target: str, *, live: bool, rule: Overwriting | None = None) -> 
     suffix = _suffix(target)
     if not target.strip():
         raise UsageError("the output has no name", "give a device, a file, window, null or -")
+    if "://" in target:
+        # a key may be in it, which is not repeated
+        shown = redact(target)
+        raise UsageError(
+            f"{shown} is the address of a stream, and no output", "vcam start --rtmp URL, or vcam stream start URL"
+        )
     if target == "window":
         return WindowOutput()
     if target == "null":

@@ -337,8 +337,10 @@ def test_ctrl_c_leaves_a_playable_file(folder: Path) -> None:
     assert os.listdir(folder) == ["out.mp4"]
 
 
-def test_a_file_without_a_frame_is_not_made(folder: Path) -> None:
-    output = VideoFileOutput(folder / "out.mp4")
+@pytest.mark.parametrize("blocking", [True, False], ids=["film", "live"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_file_without_a_frame_is_not_made(folder: Path, suffix: str, blocking: bool) -> None:
+    output = VideoFileOutput(folder / f"out{suffix}", blocking=blocking)
     output.open(SIZE, 25)
     with pytest.raises(OutputError, match="no frame"):
         output.close()

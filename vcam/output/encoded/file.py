@@ -192,9 +192,10 @@ class VideoFileOutput(AlwaysWatched):
         try:
             # ffmpeg 5 calls it a success when the end of a Matroska file does not fit on the disk
             if not child.finish() or child.disk_error:
-                raise self._encoder_error()
+                # some ffmpegs call it an error that nothing came; which is the case, and is said in vcam's own words
+                raise self._encoder_error() if writer.written or child.disk_error else self._no_frame
             if not writer.written:
-                raise OutputError(f"{self._path} was not written: there was no frame")
+                raise self._no_frame
             self._cut_sound(writer.written)
         except BaseException:
             self.abort()
@@ -235,6 +236,10 @@ class VideoFileOutput(AlwaysWatched):
             writer.abandon()
         if child is not None:
             child.close()
+
+    @property
+    def _no_frame(self) -> OutputError:
+        return OutputError(f"{self._path} was not written: there was no frame")
 
     def _encoder_error(self) -> OutputError:
         assert self._child is not None
