@@ -170,24 +170,24 @@ def test_a_change_lasts_over_profiles_but_for_what_they_set(steered: Steered) ->
     assert (steered.settings["matte.softness"], steered.settings["matte.edge"]) == (0.9, 7.0)
     # what was changed under the profile counts for all, too
     run("set", "camera.mirror=true")
-    run("profile")
+    run("profile", "none")
     assert (steered.settings["matte.edge"], steered.settings["camera.mirror"]) == (5.0, True)
     assert steered.settings["background.spec"] == "color:#204080"
     run("set", "matte.softness=0.5")
     run("profile", "work")
-    run("profile")
+    run("profile", "none")
     assert steered.settings["matte.softness"] == 0.5
     run("reload")
     assert (steered.settings["matte.edge"], steered.settings["camera.mirror"]) == (2.0, False)
     run("profile", "work")
-    run("profile")
+    run("profile", "none")
     assert (steered.settings["matte.edge"], steered.settings["camera.mirror"]) == (2.0, False)
 
 
 def test_what_was_saved_into_a_profile_or_edited_meanwhile_is_no_change_of_the_daemon(steered: Steered) -> None:
     run("profile", "work")
     run("set", "background.spec=green", "--save")
-    run("profile")
+    run("profile", "none")
     assert steered.settings["background.spec"] == "color:#204080"
     steered.config.write_text(steered.config.read_text().replace("softness = 0.5", "softness = 0.7"))
     run("profile", "work")
@@ -196,7 +196,7 @@ def test_what_was_saved_into_a_profile_or_edited_meanwhile_is_no_change_of_the_d
 
 def test_a_profile_that_cannot_be_had_changes_nothing(steered: Steered) -> None:
     run("set", "matte.softness=0.9")
-    assert "no profile 'none'" in str(run("profile", "none").exception)
+    assert "no profile 'nope'" in str(run("profile", "nope").exception)
     assert run("profile", "work").exception is None
     assert steered.settings["matte.softness"] == 0.9
 

@@ -12,6 +12,7 @@ from vcam.cli.options import given, load_isolated
 from vcam.cli.train import TrainGroup
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.filters.registry import parse_filter
+from vcam.daemon.rounds import STEPS
 from vcam.errors import InputError, UsageError, VcamError
 from vcam.output.encoded.address import parse_address
 from vcam.output.factory import make_output
@@ -80,7 +81,8 @@ def check_values(command: click.Command, params: dict[str, Any]) -> None:
     """Raise `VcamError` for a value that could not be meant. Files need not be there."""
     settings = settings_of(params)
     for spec in filter(None, (settings.background.spec, params.get("spec"))):
-        check_background(str(spec))
+        if spec not in ("list", *STEPS):
+            check_background(str(spec))
     for filter_ in settings.filters.chain:
         try:
             parse_filter(filter_)

@@ -22,7 +22,7 @@ LANGUAGES = {"", "sh", "bash", "console", "toml", "python", "json", "text"}
 def config_blocks() -> list[tuple[str, str]]:
     """The blocks of TOML that are settings of vcam; others are cards of models."""
     found = [(name_of(page), block) for page in PAGES for block in fenced(page.read_text("utf-8"), "toml")]
-    return [(page, block) for page, block in found if {*parse(block, page)} <= {*SECTIONS, "profiles", "locked"}]
+    return [(page, block) for page, block in found if {*parse(block, page)} <= {*SECTIONS, "profiles"}]
 
 
 @pytest.mark.parametrize(("page", "block"), config_blocks())

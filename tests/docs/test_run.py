@@ -82,7 +82,8 @@ def home(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # what the pages' settings are
     config = tmp_path / ".config/vcam/config.toml"
     config.parent.mkdir(parents=True)
-    config.write_text("\n".join(fenced((ROOT / "docs/guide.md").read_text("utf-8"), "toml")))
+    pages = ((ROOT / page).read_text("utf-8") for page in ("docs/guide.md", "docs/obs.md"))
+    config.write_text("\n".join(block for page in pages for block in fenced(page, "toml")))
     return tmp_path
 
 

@@ -156,6 +156,13 @@ def test_a_click_on_a_background_changes_the_picture(running: Running, page: Pag
     near(page, (0, 255, 0))
 
 
+def test_a_ready_made_background_is_shown_and_taken(running: Running, page: Page) -> None:
+    page.wait("document.querySelector('img[src=\"/api/ready/sea\"]')?.naturalWidth > 0")
+    page.run("document.querySelector('img[src=\"/api/ready/sea\"]').closest('button').click()")
+    running.until("background.spec", "sea")
+    page.wait("document.querySelector('.tile .chosen')?.innerText.trim() === 'sea'")
+
+
 def drop(page: Page, name: str, data: bytes) -> None:
     page.run(
         f"""(() => {{ const data = new DataTransfer(), bytes = new Uint8Array({list(data)});
@@ -168,7 +175,7 @@ def drop(page: Page, name: str, data: bytes) -> None:
 def test_a_dropped_picture_becomes_the_background(running: Running, page: Page) -> None:
     drop(page, "dusk.jpg", asset("dusk.jpg").read_bytes())
     running.until("background.spec", str(running.folder / "data/vcam/backgrounds/dusk.jpg"))
-    page.wait("[...document.querySelectorAll('.tile img')].some(i => i.naturalWidth > 0)")
+    page.wait("[...document.querySelectorAll('img[src^="/api/small/"]')].some(i => i.naturalWidth > 0)")
 
 
 def test_a_picture_of_ones_own_is_taken_out_when_it_is_not_shown(running: Running, page: Page) -> None:
@@ -180,7 +187,7 @@ def test_a_picture_of_ones_own_is_taken_out_when_it_is_not_shown(running: Runnin
     page.run(f"window.confirm = () => false, {remove}.click()")
     assert file.exists()
     page.run(f"window.confirm = () => true, {remove}.click()")
-    page.wait("!document.querySelector('.tile img')")
+    page.wait("!document.querySelector('img[src^="/api/small/"]')")
     assert not file.exists()
 
 

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from vcam import __version__
+from vcam.assets import BACKGROUNDS, background_picture
 from vcam.errors import UsageError, VcamError
 from vcam.settings import load
 from vcam.web import gallery, talk
@@ -52,6 +53,7 @@ def make_app(name: str, token: str, port: int, opened: Callable[[int], object] =
         Route("/api/backgrounds/{file}", panel.add, methods=["PUT"]),
         Route("/api/backgrounds/{file}", panel.remove, methods=["DELETE"]),
         Route("/api/small/{file}", panel.small),
+        Route("/api/ready/{name}", panel.ready),
         WebSocketRoute("/api/live", panel.live),
         Mount("/page", StaticFiles(directory=PAGE)),
     ]
@@ -143,6 +145,7 @@ class _Panel:
                 "name": self._name,
                 "settings": settings_described(),
                 "filters": filters_described(),
+                "ready": [{"name": name, "about": about} for name, about in BACKGROUNDS.items()],
             }
         )
 
@@ -167,6 +170,13 @@ class _Panel:
             return Response(await asyncio.to_thread(make), media_type="image/jpeg")
         except VcamError as error:
             return _refused(error)
+
+    async def ready(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in BACKGROUNDS:
+            return _refused(UsageError(f"vcam has no background {name!r}", "vcam background list"))
+        picture = await asyncio.to_thread(gallery.small, background_picture(name))
+        return Response(picture, media_type="image/jpeg")
 
     async def add(self, request: Request) -> Response:
         name = request.path_params["file"]

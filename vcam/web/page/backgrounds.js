@@ -6,12 +6,12 @@ import { Slider } from "./widgets.js";
 
 const KEY = "background.spec";
 
-function Tile({ spec, name, children, picture, remove }) {
+function Tile({ spec, name, title, children, picture, remove }) {
   const now = String(state.settings.values[KEY]);
   const kind = spec.split(":")[0];
   const chosen = spec === now || (!spec.startsWith("/") && kind === now.split(":")[0]);
   return html`<li class="tile">
-    <button class=${chosen ? "chosen" : ""} aria-pressed=${chosen} disabled=${!!state.gone} onClick=${() => set(KEY, spec)}>
+    <button class=${chosen ? "chosen" : ""} aria-pressed=${chosen} disabled=${!!state.gone} title=${title} onClick=${() => set(KEY, spec)}>
       ${picture ? html`<img src=${picture} alt="" loading="lazy" />` : html`<span class=${`swatch ${kind}`}></span>`}
       <span class="name">${name}</span>${children}</button>
     ${remove && html`<button class="quiet remove" aria-label=${`${W.remove}: ${name}`} title=${W.remove} onClick=${remove}>×</button>`}</li>`;
@@ -37,7 +37,7 @@ export function drop(event) {
 }
 
 export function nextBackground() {
-  const all = ["blur", ...state.backgrounds.map(({ path }) => path)];
+  const all = ["blur", ...state.backgrounds.map(({ path }) => path), ...state.about.ready.map(({ name }) => name)];
   const at = all.indexOf(String(state.settings.values[KEY]));
   set(KEY, all[(at + 1) % all.length]);
 }
@@ -74,6 +74,9 @@ export function Backgrounds() {
       <${Slider} id="strength" value=${strength} minimum=${2} maximum=${100} whole=${true} change=${(to) => set(KEY, `${kind}:${to}`)} /></div></div>`}
     ${kind === "color" && html`<div class="widget"><label for="colour">${W.colour}</label><div class="control">
       <input id="colour" type="color" value=${colour} onInput=${(e) => set(KEY, `color:${e.target.value}`)} /></div></div>`}
+    <h2>${W.ready}</h2>
+    <ul class="tiles">${state.about.ready.map(({ name, about }) => html`<${Tile} key=${name} spec=${name}
+      name=${name.replace("-", " ")} title=${about} picture=${`/api/ready/${name}`} />`)}</ul>
     <h2>${W.own}</h2>
     <ul class="tiles">
       ${state.backgrounds.map(({ name, path, film }) => html`<${Tile} key=${path} spec=${path} name=${name.replace(/\.[^.]+$/, "")}
