@@ -175,7 +175,7 @@ def drop(page: Page, name: str, data: bytes) -> None:
 def test_a_dropped_picture_becomes_the_background(running: Running, page: Page) -> None:
     drop(page, "dusk.jpg", asset("dusk.jpg").read_bytes())
     running.until("background.spec", str(running.folder / "data/vcam/backgrounds/dusk.jpg"))
-    page.wait("[...document.querySelectorAll('img[src^="/api/small/"]')].some(i => i.naturalWidth > 0)")
+    page.wait("[...document.querySelectorAll('img[src^=\"/api/small/\"]')].some(i => i.naturalWidth > 0)")
 
 
 def test_a_picture_of_ones_own_is_taken_out_when_it_is_not_shown(running: Running, page: Page) -> None:
@@ -187,7 +187,7 @@ def test_a_picture_of_ones_own_is_taken_out_when_it_is_not_shown(running: Runnin
     page.run(f"window.confirm = () => false, {remove}.click()")
     assert file.exists()
     page.run(f"window.confirm = () => true, {remove}.click()")
-    page.wait("!document.querySelector('img[src^="/api/small/"]')")
+    page.wait("!document.querySelector('img[src^=\"/api/small/\"]')")
     assert not file.exists()
 
 
