@@ -220,4 +220,4 @@ def test_without_its_packages_nothing_is_started(runtime: Path, monkeypatch: pyt
     monkeypatch.setattr(talk, "start", lambda name: pytest.fail("a vcam was started"))
     done = CliRunner().invoke(cli, ["panel", "--print"], standalone_mode=False)
     assert "lacks a package: uvicorn" in str(done.exception)
-    assert getattr(done.exception, "hint", "") == "pip install 'vcam[panel]'"
+    assert getattr(done.exception, "hint", "") == "pip install starlette uvicorn websockets"

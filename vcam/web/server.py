@@ -65,12 +65,14 @@ def show(link: str) -> bool:
 
 
 def check_packages() -> None:
-    """Raises `VcamError` if the extra `panel` is not installed."""
+    """Raises `VcamError` if one of the panel's packages is missing."""
     try:
         for package in ("starlette", "uvicorn", "websockets"):
             import_module(package)
     except ImportError as error:
-        raise VcamError(f"the panel lacks a package: {error.name}", "pip install 'vcam[panel]'") from error
+        raise VcamError(
+            f"the panel lacks a package: {error.name}", "pip install starlette uvicorn websockets"
+        ) from error
 
 
 def serve(name: str, sock: socket.socket, ready: Callable[[Address], None], *, until_closed: bool = False) -> None:
@@ -84,7 +86,7 @@ def serve(name: str, sock: socket.socket, ready: Callable[[Address], None], *, u
 def make_server(
     name: str, sock: socket.socket, ready: Callable[[Address], None], *, until_closed: bool = False
 ) -> uvicorn.Server:
-    """What `serve` runs. Raises `VcamError` if the extra `panel` is not installed."""
+    """What `serve` runs. Raises `VcamError` if one of the packages is missing."""
     check_packages()
     import uvicorn
 
