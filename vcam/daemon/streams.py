@@ -21,6 +21,7 @@ from vcam.output.encoded.record import RecordOutput
 from vcam.output.encoded.stream import StreamOutput
 from vcam.secrets import hide_arguments, read_key, split_name
 from vcam.settings import Settings, files_read
+from vcam.settings.locked import refuse_locked
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Streams:
         return self._stop(kind)
 
     def _stream(self, url: str) -> StreamOutput:
+        refuse_locked(("stream.rtmp",))
         settings = self._life.settings
         others = [other for other in settings.stream.rtmp if other != url]
         *_, key = share_key([*others, url], stream_key(settings))
@@ -114,6 +116,7 @@ class Streams:
         return found
 
     def _recording(self, file: str, overwrite: bool) -> RecordOutput:
+        refuse_locked(("stream.record",))
         settings = self._life.settings.stream
         if overwrite:
             settings = msgspec.structs.replace(settings, overwrite=True)
