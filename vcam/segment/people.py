@@ -32,6 +32,9 @@ NEAR, GROWS = 0.12, 0.06
 LARGER, TURNS = 1.7, 30
 """How many times larger somebody else has to be, and for how many frames, to become the main person."""
 
+OVERLAP = 0.15
+"""Share of the smaller of two outlines that both must have in common to be the same person's."""
+
 TOGETHER = 90
 """Frames for which two may be one before both are shown."""
 
@@ -48,7 +51,7 @@ class MainPerson:
     def reset(self) -> None:
         """The next map has nothing to do with the last."""
         self._main: U8 | None = None
-        self._larger = self._guard = 0
+        self._larger = self._guard = self._away = 0
 
     def keep(self, seen: Map, size: Size) -> U8 | None:
         """What of a map is to stay: uint8 of its shape, not 0 there; None for all of it. size: the frame's."""
@@ -56,10 +59,13 @@ class MainPerson:
         binary = (seen.probability > PERSON).view(np.uint8)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(binary)
         if count == 1:
+            self._is_away()
             return None
         areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
         areas[0] = 0
         chosen = self._choose(labels, areas, seen, size)
+        if not chosen:
+            return np.zeros(shape, np.uint8)
         main = (labels == chosen).view(np.uint8)
         x, _, wide = (int(stats[chosen, at]) for at in (cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP, cv2.CC_STAT_WIDTH))
         margin = max(round(NEAR * wide), 2)
@@ -86,14 +92,25 @@ class MainPerson:
                 main |= (labels == label).view(np.uint8)
         return cv2.dilate(main, np.ones((5, 5), np.uint8)).astype(np.uint8, copy=False)
 
+    def _is_away(self) -> bool:
+        """Whether the main person, who is not seen, may be back soon: `TURNS` frames are waited for them."""
+        self._away += 1
+        if self._away > TURNS:
+            self.reset()
+        return self._main is not None
+
     def _choose(self, labels: np.ndarray, areas: np.ndarray, seen: Map, size: Size) -> int:
+        """The label of the main person; 0 while they are away, when nobody else is shown in their place."""
         largest = int(areas.argmax())
         if self._main is None:
             return largest
         before = _off_grid(self._main, labels.shape, seen, size)
         common = np.bincount(labels[before > 0], minlength=len(areas)).astype(np.float64)
         common[0] = 0
-        same = int(common.argmax()) if common.any() else largest
+        same = int(common.argmax())
+        if common[same] <= OVERLAP * min(np.count_nonzero(before), areas[same]):
+            return 0 if self._is_away() else largest
+        self._away = 0
         self._larger = self._larger + 1 if areas[largest] > LARGER * areas[same] else 0
         if self._larger > TURNS:
             self._larger = 0
@@ -131,9 +148,9 @@ class MainOnly:
 
     own_memory = "the main person alone is shown"
 
-    def __init__(self, inner: Segmenter) -> None:
-        """Takes it over."""
-        self._inner, self._main = inner, MainPerson()
+    def __init__(self, inner: Segmenter, *, still: bool = False) -> None:
+        """Takes it over. still: each frame is a picture of its own."""
+        self._inner, self._main, self._still = inner, MainPerson(), still
 
     @property
     def description(self) -> str:
@@ -154,6 +171,8 @@ class MainOnly:
 
     def segment(self, frame: Frame) -> Map:
         seen = self._inner.segment(frame)
+        if self._still:
+            self._main.reset()
         stays = self._main.keep(seen, frame.size)
         if stays is None:
             return seen
@@ -176,8 +195,8 @@ class MainOnly:
 class ExaminedMainOnly(MainOnly):
     """The same of a segmenter that can be asked what is known."""
 
-    def __init__(self, inner: Segmenter, examined: Examined) -> None:
-        super().__init__(inner)
+    def __init__(self, inner: Segmenter, examined: Examined, *, still: bool = False) -> None:
+        super().__init__(inner, still=still)
         self._examined = examined
 
     def examine(self, *, all_pictures: bool = False) -> None:
@@ -189,6 +208,8 @@ class ExaminedMainOnly(MainOnly):
         self._examined.idle()
 
 
-def main_only(inner: Segmenter) -> Segmenter:
-    """A segmenter of which the main person alone is left."""
-    return ExaminedMainOnly(inner, inner) if isinstance(inner, Examined) else MainOnly(inner)
+def main_only(inner: Segmenter, *, still: bool = False) -> Segmenter:
+    """A segmenter of which the main person alone is left. still: each frame is a picture of its own."""
+    if isinstance(inner, Examined):
+        return ExaminedMainOnly(inner, inner, still=still)
+    return MainOnly(inner, still=still)
