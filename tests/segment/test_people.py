@@ -93,6 +93,30 @@ def test_the_main_one_stays_the_main_one_when_somebody_larger_comes_and_goes() -
     assert same(last, people(larger)) > 0.99
 
 
+@pytest.mark.parametrize(
+    ("tall", "wide", "raised"), [(50, 24, 0), (40, 20, 60), (60, 30, 0), (100, 30, 0), (36, 16, 50)]
+)
+def test_somebody_far_away_who_passes_behind_is_no_hand(tall: int, wide: int, raised: int) -> None:
+    person, main = MainPerson(), people(MAIN)
+    shown(person, main)
+    around = cv2.dilate((main > 0.5).astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
+    for step in range(56):
+        other = np.roll(people((250 - 4 * step, wide, tall)), -raised, 0)
+        now = shown(person, np.maximum(main, other), step)
+        assert (now[main > 0.5] > 0.5).all(), step
+        beside = (other > 0.5) & ~around
+        # no more than where their outline reaches to
+        assert (now[beside] > 0.5).sum() <= 0.25 * (other > 0.5).sum(), step
+
+
+def test_a_hand_that_parts_from_the_main_one_stays_theirs_as_it_moves() -> None:
+    person, main = MainPerson(), people(MAIN)
+    for step in range(9):
+        seen = main.copy()
+        seen[60:74, 140 + 2 * step : 154 + 2 * step] = 0.9
+        assert same(shown(person, seen, step), seen) > 0.98, step
+
+
 @pytest.mark.parametrize("missed", [1, TURNS - 1])
 def test_nobody_else_is_shown_in_place_of_the_main_one_whom_the_network_misses(missed: int) -> None:
     person = MainPerson()

@@ -23,8 +23,14 @@ PERSON = 0.3
 GRID = (160, 90)
 """Columns and rows of the frame in which it is noted where people are, whatever part of it a map covers."""
 
-LEAST = 0.15
-"""A part that is smaller than this share of the main one, and near it, is a hand of theirs."""
+LEAST, MARK = 0.15, 0.02
+"""A part that is smaller than the first share of the main one may be a hand of theirs; below the second it is nobody.
+
+It is a hand if it lies where the main person, or a hand of theirs, was in the frame before. Somebody far away who comes
+along behind them does not."""
+
+OWN = 0.3
+"""Share of a hand that must lie there."""
 
 NEAR, GROWS = 0.12, 0.06
 """What counts as near, and how far an outline may grow while two are one: shares of the main person's width."""
@@ -51,6 +57,8 @@ class MainPerson:
     def reset(self) -> None:
         """The next map has nothing to do with the last."""
         self._main: U8 | None = None
+        self._hands: U8 | None = None
+        self._others, self._area = 0.0, 0
         self._larger = self._guard = self._away = 0
 
     def keep(self, seen: Map, size: Size) -> U8 | None:
@@ -71,26 +79,46 @@ class MainPerson:
         margin = max(round(NEAR * wide), 2)
         there = _on_grid(main, seen, size)
         before = self._main
-        others = np.isin(labels, np.flatnonzero(areas >= LEAST * areas[chosen])) & (labels != chosen) & (labels > 0)
-        if others.any():
-            self._guard = TOGETHER
+        hands = self._hands_of(labels, areas, chosen, seen, size)
+        small = [label for label in range(1, count) if label != chosen and areas[label] < LEAST * areas[chosen]]
+        # in the first frame nothing is known but what is near
+        sides = {label: (int(stats[label, cv2.CC_STAT_LEFT]), int(stats[label, cv2.CC_STAT_WIDTH])) for label in small}
+        near = {label for label, (x0, w) in sides.items() if x0 < x + wide + margin and x0 + w > x - margin}
+        hands = near & (set(small) if hands is None else hands)
+        others = [areas[label] for label in range(1, count) if label != chosen and label not in hands]
+        others = [area for area in others if area >= MARK * areas[chosen]]
+        if others:
+            self._guard, self._others = TOGETHER, min(others) / areas[chosen]
         else:
             self._guard = max(self._guard - 1, 0)
         same = before is not None and bool((there & before).any())
-        grown = before is not None and int(there.sum()) > ALIKE * int(before.sum())
+        # who is half hidden makes them larger by as much as can be seen
+        alike = 1 + min(ALIKE - 1, max(self._others / 4, MARK / 2))
+        grown = before is not None and int(there.sum()) > alike * self._area
         if self._guard and same and grown and before is not None:
             # somebody was near a moment ago, and is a part of this one now: what the main person had, and a little more
             own = cv2.dilate(before, np.ones((3, max(2 * round(GROWS * _width(before)), 2) + 1), np.uint8))
             main &= _off_grid(own.astype(np.uint8, copy=False), shape, seen, size)
         else:
             self._main = there
-        for label in range(1, count):
-            left = int(stats[label, cv2.CC_STAT_LEFT])
-            right = left + int(stats[label, cv2.CC_STAT_WIDTH])
-            near = left < x + wide + margin and right > x - margin
-            if label != chosen and areas[label] < LEAST * areas[chosen] and near:
-                main |= (labels == label).view(np.uint8)
+            if others or not self._guard:
+                # else somebody may come out from behind them, bit by bit
+                self._area = int(there.sum())
+        theirs = np.isin(labels, list(hands)).view(np.uint8)
+        self._hands = _on_grid(theirs, seen, size) if hands else None
+        main |= theirs
         return cv2.dilate(main, np.ones((5, 5), np.uint8)).astype(np.uint8, copy=False)
+
+    def _hands_of(self, labels: np.ndarray, areas: np.ndarray, chosen: int, seen: Map, size: Size) -> set[int] | None:
+        """The labels of what lies where the main person was; None where that is not known."""
+        if self._main is None:
+            return None
+        own = self._main if self._hands is None else self._main | self._hands
+        place = _off_grid(own, labels.shape, seen, size)
+        common = np.bincount(labels[place > 0], minlength=len(areas))
+        return {
+            int(label) for label in np.flatnonzero(common >= OWN * np.maximum(areas, 1)) if label not in (0, chosen)
+        }
 
     def _is_away(self) -> bool:
         """Whether the main person, who is not seen, may be back soon: `TURNS` frames are waited for them."""
