@@ -211,6 +211,9 @@ class Changer:
             )
             if prepared.shape is not None:
                 camera, shape = prepared.shape
+                if (shape.turn, shape.crop) != (camera.shape.turn, camera.shape.crop):
+                    # what was found where the person is no more, on the other side of a mirror, is the room
+                    pipeline.forget()
                 camera.use(shape)
             if prepared.size is not None:
                 life.resize(prepared.size)
