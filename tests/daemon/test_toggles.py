@@ -16,6 +16,7 @@ from vcam.control.client import ControlClient
 from vcam.daemon.base import State
 from vcam.errors import UsageError
 from vcam.output.encoded.record import RecordOutput
+from vcam.settings import Settings
 from vcam.types import Size
 
 
@@ -34,6 +35,27 @@ def test_mirror_pause_and_filters_are_switched_on_and_off(steered: Steered) -> N
     assert steered.daemon.life.state is State.PAUSED
     assert "pause: off" in run("toggle", "pause").output
     assert steered.daemon.life.state is not State.PAUSED
+
+
+def test_of_two_toggles_at_once_each_tells_what_it_has_done(steered: Steered) -> None:
+    goes_on = threading.Event()
+
+    def slow(settings: Settings) -> Settings:
+        assert goes_on.wait(30)
+        return settings
+
+    before = steered.daemon.life.changer.change(slow)
+
+    def toggle() -> bool:
+        with ControlClient(timeout=30) as client:
+            return bool(client.call("toggle", {"what": "mirror"})["on"])
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(toggle) for _ in range(2)]
+        steered.daemon.until(lambda: len(steered.control._waiting) == 2)
+        goes_on.set()
+        assert sorted(each.result(30) for each in both) == [False, True]
+    before.result(30)
 
 
 def test_a_filter_is_taken_out_by_its_name_whatever_it_was_given(steered: Steered) -> None:
