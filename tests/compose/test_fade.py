@@ -120,6 +120,32 @@ def test_where_the_person_cannot_be_shown_it_fades_as_well() -> None:
     assert (seen[0], seen[-1]) == (16, 235)
 
 
+def test_the_next_background_begins_with_its_first_picture_however_long_nobody_has_watched() -> None:
+    class Asked(ColorBackground):
+        """Remembers at what time it was asked, as a film begins then."""
+
+        def __init__(self) -> None:
+            super().__init__((255, 255, 255))
+            self.times: list[float] = []
+
+        def render(self, frame: Frame, alpha: Alpha, now: float) -> Plate:
+            return self.without_person(now)
+
+        def without_person(self, now: float) -> Plate:
+            self.times.append(now)
+            return super().without_person(now)
+
+    for first in ((), (9.0,)):
+        composer, new = PlateComposer(grey(0), SIZE, fade=0.4), Asked()
+        film = Film(composer)
+        for now in first:
+            film.at(now)
+        composer.exchange(new)
+        assert not new.times
+        assert [int(film.at(3600 + step / 5).y[5, 40]) for step in (0, 2)] == [16, 235]
+        assert min(new.times) == 3600
+
+
 def test_another_size_is_at_once() -> None:
     composer = PlateComposer(grey(0), SIZE, fade=0.4)
     Film(composer).at(9.0)

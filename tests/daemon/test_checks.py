@@ -25,6 +25,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a background": ({"background__spec": "missing.jpg"}, "missing.jpg"),
     "an overlay": ({"overlay__front": "missing.png"}, "missing.png"),
     "another overlay": ({"overlay__back": "missing.png"}, "missing.png"),
+    "a picture for a pause": ({"overlay__pause_picture": "missing.png"}, "missing.png"),
     "a network": ({"segment__model": "missing"}, "missing"),
 }
 
@@ -42,7 +43,12 @@ def test_what_is_wrong_is_named(what: str, check: Any, tmp_path: Path, monkeypat
 def test_what_is_right_passes(check: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     picture = str(ROOT / "docs/images/before-after.jpg")
-    for changes in ({}, {"background__spec": picture}, {"overlay__front": picture}, {"filters__chain": ("vignette",)}):
+    for changes in (
+        {},
+        {"background__spec": picture},
+        {"overlay__front": picture, "overlay__pause_picture": picture},
+        {"filters__chain": ("vignette",)},
+    ):
         check(Settings().replace(camera__source="demo", output__targets=("null",), **changes))
 
 

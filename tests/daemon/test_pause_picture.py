@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.daemon.helpers import SETTINGS, Daemon
 from vcam.assets import asset
 from vcam.compose.backgrounds.static import load_picture
 from vcam.compose.placeholder import placeholder
+from vcam.daemon import pausepicture
 from vcam.daemon.base import State
 from vcam.daemon.cards import Cards
+from vcam.frames import Frame
 
 SIZE = (640, 360)
 DUSK = str(asset("dusk.jpg"))
@@ -48,3 +53,28 @@ def test_one_that_is_gone_is_logged_once_and_the_card_is_shown(words: str, caplo
         card = cards.card(State.PAUSED, None, 1.0, words, "/nowhere.jpg")
     np.testing.assert_array_equal(card.y, placeholder(SIZE, words or "paused").y)
     assert len([record for record in caplog.records if "nowhere" in record.message]) == 1
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("at_the_start", [True, False])
+def test_the_loop_never_reads_it_so_that_a_pause_hides_at_once(
+    at_the_start: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[threading.Thread] = []
+
+    def load(*args: Any) -> Frame:
+        readers.append(threading.current_thread())
+        return load_picture(*args)
+
+    monkeypatch.setattr(pausepicture, "load_picture", load)
+    pausepicture._load.cache_clear()
+    with Daemon(SETTINGS.replace(overlay__pause_picture=DUSK) if at_the_start else SETTINGS) as daemon:
+        daemon.live()
+        if not at_the_start:
+            daemon.set(overlay__pause_picture=DUSK)
+        daemon.until(lambda: pausepicture._load.cache_info().currsize == 1)
+        daemon.life.pause().result(30)
+        wanted = load_picture(Path(DUSK), (96, 64), "cover").y
+        daemon.until(lambda: np.array_equal(daemon.screen.frames[-1][: wanted.size].reshape(wanted.shape), wanted))
+    assert len(readers) == 1
+    assert daemon.thread not in readers

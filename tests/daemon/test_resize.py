@@ -177,3 +177,16 @@ def test_an_output_that_came_while_the_size_was_made_ready_is_not_overlooked(siz
     assert "recording" in refused(sized, output__size="192x128").message
     assert sized.life.settings == SETTINGS
     assert sized.more()[-1].size == SIZE
+
+
+def test_what_was_found_before_the_picture_was_turned_is_forgotten_since_it_lies_elsewhere_now() -> None:
+    with Daemon() as daemon:
+        daemon.live()
+        for number, changes in enumerate(
+            ({"camera__mirror": True}, {"camera__crop": "48x32+0+0"}, {"camera__rotate": "180"}), 1
+        ):
+            daemon.set(**changes)
+            assert daemon.networks[0].resets == number
+        daemon.set(matte__edge=3)
+        assert daemon.networks[0].resets == 3
+    assert daemon.error is None

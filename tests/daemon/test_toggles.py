@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from vcam.control.client import ControlClient
 from vcam.daemon.base import State
 from vcam.errors import UsageError
 from vcam.output.encoded.record import RecordOutput
+from vcam.settings import Settings
+from vcam.types import Size
 
 
 def test_mirror_pause_and_filters_are_switched_on_and_off(steered: Steered) -> None:
@@ -31,6 +35,27 @@ def test_mirror_pause_and_filters_are_switched_on_and_off(steered: Steered) -> N
     assert steered.daemon.life.state is State.PAUSED
     assert "pause: off" in run("toggle", "pause").output
     assert steered.daemon.life.state is not State.PAUSED
+
+
+def test_of_two_toggles_at_once_each_tells_what_it_has_done(steered: Steered) -> None:
+    goes_on = threading.Event()
+
+    def slow(settings: Settings) -> Settings:
+        assert goes_on.wait(30)
+        return settings
+
+    before = steered.daemon.life.changer.change(slow)
+
+    def toggle() -> bool:
+        with ControlClient(timeout=30) as client:
+            return bool(client.call("toggle", {"what": "mirror"})["on"])
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(toggle) for _ in range(2)]
+        steered.daemon.until(lambda: len(steered.control._waiting) == 2)
+        goes_on.set()
+        assert sorted(each.result(30) for each in both) == [False, True]
+    before.result(30)
 
 
 def test_a_filter_is_taken_out_by_its_name_whatever_it_was_given(steered: Steered) -> None:
@@ -53,6 +78,31 @@ def test_one_key_records_and_finishes_the_file(steered: Steered, tmp_path: Path)
     assert any(isinstance(output, RecordOutput) for output in steered.daemon.life.outlets.outputs)
     assert "record: off" in run("toggle", "record").output
     assert not any(isinstance(output, RecordOutput) for output in steered.daemon.life.outlets.outputs)
+
+
+def test_a_key_that_is_held_down_begins_one_recording(
+    steered: Steered, client: ControlClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    opens, goes_on = RecordOutput.open, threading.Event()
+
+    def slow(self: RecordOutput, size: Size, fps: float) -> None:
+        assert goes_on.wait(30)
+        opens(self, size, fps)
+
+    monkeypatch.setattr(RecordOutput, "open", slow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.call, "toggle", {"what": "record", "value": str(tmp_path / "one.mkv")})
+        streams = steered.control._streams
+        steered.daemon.until(lambda: streams._beginning is not None)
+        error = run("toggle", "record", str(tmp_path / "two.mkv")).exception
+        assert isinstance(error, UsageError)
+        assert "just beginning" in error.message
+        goes_on.set()
+        assert first.result(30)["on"]
+    outputs = steered.daemon.life.outlets.outputs
+    assert sum(isinstance(output, RecordOutput) for output in outputs) == 1
+    assert "record: off" in run("toggle", "record").output
 
 
 def test_without_a_file_it_is_recorded_where_videos_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

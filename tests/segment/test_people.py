@@ -93,6 +93,82 @@ def test_the_main_one_stays_the_main_one_when_somebody_larger_comes_and_goes() -
     assert same(last, people(larger)) > 0.99
 
 
+@pytest.mark.parametrize(
+    ("tall", "wide", "raised"), [(50, 24, 0), (40, 20, 60), (60, 30, 0), (100, 30, 0), (36, 16, 50)]
+)
+def test_somebody_far_away_who_passes_behind_is_no_hand(tall: int, wide: int, raised: int) -> None:
+    person, main = MainPerson(), people(MAIN)
+    shown(person, main)
+    around = cv2.dilate((main > 0.5).astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
+    for step in range(56):
+        other = np.roll(people((250 - 4 * step, wide, tall)), -raised, 0)
+        now = shown(person, np.maximum(main, other), step)
+        assert (now[main > 0.5] > 0.5).all(), step
+        beside = (other > 0.5) & ~around
+        # no more than where their outline reaches to
+        assert (now[beside] > 0.5).sum() <= 0.25 * (other > 0.5).sum(), step
+
+
+def test_a_hand_that_parts_from_the_main_one_stays_theirs_as_it_moves() -> None:
+    person, main = MainPerson(), people(MAIN)
+    for step in range(9):
+        seen = main.copy()
+        seen[60:74, 140 + 2 * step : 154 + 2 * step] = 0.9
+        assert same(shown(person, seen, step), seen) > 0.98, step
+
+
+@pytest.mark.parametrize("missed", [1, TURNS - 1])
+def test_nobody_else_is_shown_in_place_of_the_main_one_whom_the_network_misses(missed: int) -> None:
+    person = MainPerson()
+    shown(person, people(MAIN, OTHER))
+    for _ in range(missed):
+        assert not (shown(person, people(OTHER)) > 0).any()
+    assert same(shown(person, people(MAIN, OTHER)), people(MAIN)) > 0.99
+
+
+def test_a_passer_by_who_touches_the_place_of_the_main_one_is_not_taken_for_them() -> None:
+    person = MainPerson()
+    shown(person, people(MAIN))
+    assert not (shown(person, people((175, 60, 130))) > 0).any()
+
+
+def test_a_part_of_the_main_one_is_still_them_and_so_is_who_moves() -> None:
+    person = MainPerson()
+    shown(person, people(MAIN))
+    head = people(MAIN)
+    head[90:] = 0
+    assert same(shown(person, head), head) > 0.99
+    for step in range(1, 12):
+        moved = people((110 + 10 * step, 80, 120))
+        assert same(shown(person, moved), moved) > 0.99
+
+
+def test_who_comes_when_the_main_one_has_left_is_the_main_one() -> None:
+    person = MainPerson()
+    shown(person, people(MAIN))
+    for _ in range(TURNS):
+        assert not (shown(person, people(OTHER)) > 0).any()
+    assert same(shown(person, people(OTHER)), people(OTHER)) > 0.99
+    person.reset()
+    shown(person, people(MAIN))
+    for _ in range(TURNS + 1):
+        shown(person, people())
+    assert same(shown(person, people(OTHER)), people(OTHER)) > 0.99
+
+
+def test_of_single_pictures_each_has_a_main_person_of_its_own() -> None:
+    pictures = iter([people(MAIN, OTHER), people((230, 40, 110), (40, 20, 40))])
+    stage = main_only(FakeSegmenter(lambda frame: next(pictures), SHAPE[::-1]), still=True)
+    assert same(stage.segment(Frame.allocate(*SIZE)).probability, people(MAIN)) > 0.99
+    assert same(stage.segment(Frame.allocate(*SIZE)).probability, people((230, 40, 110))) > 0.99
+
+
+@pytest.mark.engine
+def test_a_single_picture_shows_the_main_person_alone_as_well() -> None:
+    with closing(open_segmenter(SegmentSettings(people="main"), SIZE, still=True)) as stage:
+        assert isinstance(stage, MainOnly)
+
+
 def test_after_a_reset_the_largest_is_the_main_one() -> None:
     person = MainPerson()
     shown(person, people((60, 60, 90)))

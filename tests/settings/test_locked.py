@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.daemon.helpers import Daemon, refused, run
+from tests.daemon.helpers import Daemon, Steered, refused, run
+from vcam.daemon.origin import Origin
 from vcam.errors import ConfigError, UsageError
 from vcam.settings import load
 
@@ -22,6 +26,16 @@ def system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     path.parent.mkdir(parents=True)
     path.write_text('locked = ["segment.private", "matte.edge"]\n[segment]\nprivate = true\n[matte]\nsoftness = 0.6\n')
     return path
+
+
+@pytest.fixture
+def steered(system: Path, tmp_path: Path) -> Iterator[Steered]:
+    """A daemon with a control socket, under a file for all that locks nothing yet."""
+    system.write_text("")
+    steered = Steered(tmp_path, {"background.spec": "green"})
+    with steered.control, steered.daemon:
+        steered.daemon.live()
+        yield steered
 
 
 def test_it_lies_below_the_users_own(system: Path, tmp_path: Path) -> None:
@@ -56,6 +70,61 @@ def test_what_is_locked_cannot_change_while_vcam_runs(system: Path) -> None:
         assert "matte.edge is locked" in refused(daemon, matte__edge=3).message
         daemon.set(matte__softness=0.4)
         assert daemon.life.settings.matte.edge == 0.5
+
+
+def test_no_config_file_of_ones_own_is_a_way_round(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VCAM_CONFIG", "/dev/null")
+    with pytest.raises(UsageError, match=r"matte\.edge is locked"):
+        Origin(assignments=("matte.edge=3",)).read()
+    assert Origin().read().segment.private
+
+
+def test_what_is_locked_while_vcam_runs_counts_from_the_next_reload(system: Path, steered: Steered) -> None:
+    edge = steered.settings["matte.softness"]
+    system.write_text('locked = ["matte.softness"]\n[matte]\nsoftness = 0.9\n')
+    assert isinstance(run("set", "matte.softness=0.7").exception, UsageError)
+    assert steered.settings["matte.softness"] == edge
+    assert run("reload").exception is None
+    assert steered.settings["matte.softness"] == 0.9
+    assert isinstance(run("set", "matte.softness=0.7").exception, UsageError)
+    # what it is locked to may be said
+    assert run("set", "matte.softness=0.9").exception is None
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("output.targets", ("output", "add", "more.mkv")),
+        ("stream.record", ("record", "start", "talk.mkv")),
+        ("stream.record", ("toggle", "record", "talk.mkv")),
+        ("stream.rtmp", ("stream", "start", "rtmp://127.0.0.1:9/live/x")),
+    ],
+)
+def test_where_the_picture_goes_is_locked_for_every_command(
+    system: Path, steered: Steered, key: str, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    system.write_text(f'locked = ["{key}"]\n')
+    count = len(steered.daemon.life.outlets.outputs)
+    error = run(*words).exception
+    assert isinstance(error, UsageError)
+    assert f"{key} is locked in" in error.message
+    assert len(steered.daemon.life.outlets.outputs) == count
+
+
+def test_a_file_for_all_that_cannot_be_reached_is_not_passed_over(
+    system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.stat
+
+    def stat(path: Path, **options: bool) -> os.stat_result:
+        if path == system:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    with pytest.raises(ConfigError, match=f"{system} cannot be read: Permission denied"):
+        load()
 
 
 @pytest.mark.parametrize(

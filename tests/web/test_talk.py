@@ -67,3 +67,15 @@ def test_an_address_as_the_file_has_it_is_no_change(keeps: Keeps) -> None:
     told, file = keeps(text, camera__source="rtsp://me:word@house/door")
     assert (told["saved"], told["left"]) == ([], [])
     assert file["camera"]["source"] == "rtsp://me:word@house/door"
+
+
+def test_what_the_file_for_all_users_says_is_no_change(
+    keeps: Keeps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path / "etc"))
+    system = tmp_path / "etc/vcam/config.toml"
+    system.parent.mkdir(parents=True)
+    system.write_text("[matte]\nsoftness = 0.9\n")
+    told, file = keeps("", matte__softness=0.9, matte__edge=4.0)
+    assert told["saved"] == ["matte.edge"]
+    assert "softness" not in file["matte"]

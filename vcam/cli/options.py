@@ -121,7 +121,7 @@ def load_isolated(options: dict[str, Any], assignments: tuple[str, ...], default
     For commands that show or measure something of their own.
     """
     nothing = Path(os.devnull)
-    return load(given(options), assignments=assignments, defaults=defaults, environ={}, path=nothing)
+    return load(given(options), assignments=assignments, defaults=defaults, environ={}, path=nothing, alone=True)
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class PlateComposer:
         except BaseException:
             background.close()
             raise
-        self._fade = self._begin_fade(background) if self.fade and size == self._size else None
+        self._fade = self._begin_fade() if self.fade and size == self._size else None
         old, self._background = self._background, background
         if size != self._size:
             self._fit(size)
@@ -100,11 +100,15 @@ class PlateComposer:
         self._forget()
         return old
 
-    def _begin_fade(self, new: Background) -> Fade | None:
-        """None where one of the two is made from frames: what is not of this very frame must not be seen."""
+    def _begin_fade(self) -> Fade | None:
+        """None where the old background is made from frames: what is not of this very frame must not be seen.
+
+        The new one is asked with its first picture: nobody knows until then what time it is, and a film or slide show
+        begins when it is first asked.
+        """
         try:
             old = self._background.without_person(self._now)
-            if old is None or new.without_person(self._now) is None:
+            if old is None:
                 return None
             before = self._fade
             start = Frame.allocate(*self._size)
@@ -168,14 +172,27 @@ class PlateComposer:
 
     def _draw(self, plate: Plate, frame: Frame, alpha: Alpha, now: float) -> Frame:
         if self._fade is not None:
-            plate = self._fade.mix(plate, now)
-            if self._fade.over:
-                self._fade = None
+            plate = self._mixed(self._fade, plate, now)
         if self._filters is None:
             return self._blend(plate, frame, alpha)
         plate, person, matte = self._filters.before(plate, frame, alpha, now)
         out = self._blend(plate, person, matte, self._filters.rim)
         return self._stamp(self._filters.after(out, own=plate.scratch, alone=not self.needs_alpha), frame)
+
+    def _mixed(self, fade: Fade, plate: Plate, now: float) -> Plate:
+        """The old background going over into this plate of the present one, unless that is made from frames."""
+        try:
+            if fade.began or self._background.without_person(now) is not None:
+                plate = fade.mix(plate, now)
+            else:
+                fade.over = True
+        except Exception as error:
+            # a film whose drive is gone, memory that is short: then at once
+            _log.debug("the background cannot fade: %s", error)
+            fade.over = True
+        if fade.over:
+            self._fade = None
+        return plate
 
     def _blend(self, plate: Plate, frame: Frame, alpha: Alpha, rim: Decontaminate | None = None) -> Frame:
         if plate.scratch:

@@ -27,6 +27,11 @@ class Fade:
         return self._old if self._began is None else self._mixed.frame
 
     @property
+    def began(self) -> bool:
+        """Whether there has been a mixture."""
+        return self._began is not None
+
+    @property
     def version(self) -> int:
         """Of the last mixture."""
         return self._mixed.version

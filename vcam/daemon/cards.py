@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from vcam.compose.backgrounds.static import load_picture
 from vcam.compose.placeholder import placeholder
 from vcam.daemon.base import State
+from vcam.daemon.pausepicture import pause_picture
 from vcam.errors import VcamError
-from vcam.folders import expand
 from vcam.frames import Frame
 from vcam.types import Size
 
@@ -58,7 +57,7 @@ class Cards:
 
     def _read(self, picture: str) -> Frame | None:
         try:
-            return load_picture(expand(picture), self.size, "cover")
+            return pause_picture(picture, self.size)
         except VcamError as error:
             log.warning("the picture for a pause cannot be shown: %s", error)
             return None

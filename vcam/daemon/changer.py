@@ -44,7 +44,7 @@ from vcam.pipeline import Pipeline, give_back_memory
 from vcam.segment.base import Segmenter
 from vcam.segment.emptyroom.choice import RoomChoice
 from vcam.settings import Settings
-from vcam.settings.locked import refuse_locked
+from vcam.settings.locked import refuse_locked_changes
 from vcam.settings.shown import as_text, without_secrets
 from vcam.types import Size
 
@@ -159,7 +159,7 @@ class Changer:
         old = life.settings
         new, fixed = split(old, wish(old))
         if new != old:
-            refuse_locked(difference(old, new))
+            refuse_locked_changes(difference(old, new))
         if strict:
             refuse_fixed(fixed)
         try:
@@ -211,6 +211,9 @@ class Changer:
             )
             if prepared.shape is not None:
                 camera, shape = prepared.shape
+                if (shape.turn, shape.crop) != (camera.shape.turn, camera.shape.crop):
+                    # what was found where the person is no more, on the other side of a mirror, is the room
+                    pipeline.forget()
                 camera.use(shape)
             if prepared.size is not None:
                 life.resize(prepared.size)

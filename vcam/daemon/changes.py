@@ -7,7 +7,7 @@ that are ready for the next frame or raises, having left everything as it was. T
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,12 +17,11 @@ from vcam.camera.factory import make_camera
 from vcam.camera.shape import Shape, ShapedCamera
 from vcam.camera.turn import Turn
 from vcam.compose.backgrounds.factory import parse_background
-from vcam.compose.backgrounds.static import load_picture
 from vcam.compose.base import Background
 from vcam.compose.effects import make_effects
 from vcam.compose.filters.chain import Chain
+from vcam.daemon.pausepicture import pause_picture
 from vcam.errors import CameraError, UsageError, VcamError
-from vcam.folders import expand
 from vcam.frames import check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
@@ -176,9 +175,10 @@ def prepare(
         depends = new.segment.model == "auto" or new.segment.backend == "subtraction"
         sections |= {"background", "filters", "camera"} | ({"segment"} if depends and now.has_segmenter else set())
     try:
-        if "overlay.pause_picture" in keys and new.overlay.pause_picture:
-            # so that a wrong one is told to who names it, not during the pause
-            load_picture(expand(new.overlay.pause_picture), now.size, "cover")
+        if keys & {"overlay.pause_picture", "output.size"} and new.overlay.pause_picture:
+            # so that a wrong one is told to who names it, not during the pause, and it is there at once then
+            with nullcontext() if "overlay.pause_picture" in keys else suppress(VcamError):
+                pause_picture(new.overlay.pause_picture, now.size)
         if "background" in sections:
             prepared.background = parts.background(new.background.spec, new.background)
             prepared.background.prepare(now.size)

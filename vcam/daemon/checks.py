@@ -30,6 +30,8 @@ def check_words(settings: Settings) -> None:
     ):
         if name and not expand(name).exists():
             picture_overlay(expand(name), place, scale)
+    if overlay.pause_picture and not expand(overlay.pause_picture).exists():
+        load_picture(expand(overlay.pause_picture), parse_size(settings.output.size), "cover")
     if settings.segment.has_network:
         find_model(settings.segment.model, parse_size(settings.output.size))
 

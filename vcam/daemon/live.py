@@ -10,9 +10,11 @@ between two frames.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 
 from vcam.camera.base import Camera
 from vcam.camera.factory import make_camera
@@ -29,6 +31,7 @@ from vcam.daemon.mailbox import Mailbox
 from vcam.daemon.monitor import Monitor
 from vcam.daemon.notify import Notifier
 from vcam.daemon.outlets import Outlets
+from vcam.daemon.pausepicture import pause_picture
 from vcam.daemon.states import (
     Asked,
     Came,
@@ -125,6 +128,10 @@ class Live:
             loading = self.changer.load(
                 lambda: self._open_pipeline(self.settings, self.keeper.camera, self._cards.size, [self.outlets])
             )
+            if picture := self.settings.overlay.pause_picture:
+                threading.Thread(
+                    target=_make_ready, args=(picture, self._cards.size), name="vcam-card", daemon=True
+                ).start()
             self.monitor.shown()
             with Watchdog(self.outlets, self._announcer, lambda: self.stuck, lambda: self._phase):
                 self._serve(loading, frames)
@@ -393,6 +400,12 @@ class Live:
         # counted from when it was due, or what a turn takes would add up
         self._due = min(max(self._due + PLACEHOLDER_INTERVAL, now), now + PLACEHOLDER_INTERVAL)
         self.outlets.wait(self._due - now, self.mailbox.fileno())
+
+
+def _make_ready(picture: str, size: Size) -> None:
+    """Have the picture for a pause at hand before there is one; what is wrong with it is told then."""
+    with suppress(Exception):
+        pause_picture(picture, size)
 
 
 def _what_ended_it(event: Event) -> VcamError:

@@ -237,8 +237,14 @@ class Control:
             done, begun = self._streams.toggle_record(params.value)
             return self._patiently(done, {"toggled": what, "on": begun})
         wish = toggles.mirror if what == "mirror" else toggles.toggle_filter(params.value)
-        on = not toggles.is_on(life.settings, what, params.value)
-        return self._patiently(life.changer.change(wish), {"toggled": what, "on": on})
+        told = {"toggled": what, "on": not toggles.is_on(life.settings, what, params.value)}
+
+        def switch(settings: Settings) -> Settings:
+            # known only now: another change may have come before
+            told["on"] = not toggles.is_on(settings, what, params.value)
+            return wish(settings)
+
+        return self._patiently(life.changer.change(switch), told)
 
     def _do_reload(self, client: Client, params: Any) -> Future[dict[str, Any]]:
         return self._patiently(self.reload())

@@ -20,6 +20,7 @@ from vcam.output.factory import is_file, make_output
 from vcam.pipeline import give_cards
 from vcam.secrets import redact
 from vcam.settings import files_read
+from vcam.settings.locked import refuse_locked
 
 METHODS = frozenset(("output_add", "output_remove"))
 """The methods of the control socket that `MoreOutputs.handle` carries out."""
@@ -41,6 +42,7 @@ class MoreOutputs:
 
     def _make(self, target: str, overwrite: bool) -> Output:
         settings = self._life.settings
+        refuse_locked(("output.targets",))
         if target == "window":
             raise UsageError("a window cannot be opened by a vcam that runs already", "vcam preview shows its picture")
         if target == "-":

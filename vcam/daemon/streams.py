@@ -21,6 +21,7 @@ from vcam.output.encoded.record import RecordOutput
 from vcam.output.encoded.stream import StreamOutput
 from vcam.secrets import hide_arguments, read_key, split_name
 from vcam.settings import Settings, files_read
+from vcam.settings.locked import refuse_locked
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Streams:
 
     def __init__(self, life: Life) -> None:
         self._life = life
+        self._beginning: Future[dict[str, Any]] | None = None
 
     def handle(self, method: str, params: Any) -> Future[dict[str, Any]]:
         """Carry out one of `METHODS`. The future holds what the client is told, or the error."""
@@ -90,6 +92,7 @@ class Streams:
         return self._stop(kind)
 
     def _stream(self, url: str) -> StreamOutput:
+        refuse_locked(("stream.rtmp",))
         settings = self._life.settings
         others = [other for other in settings.stream.rtmp if other != url]
         *_, key = share_key([*others, url], stream_key(settings))
@@ -114,6 +117,7 @@ class Streams:
         return found
 
     def _recording(self, file: str, overwrite: bool) -> RecordOutput:
+        refuse_locked(("stream.record",))
         settings = self._life.settings.stream
         if overwrite:
             settings = msgspec.structs.replace(settings, overwrite=True)
@@ -125,8 +129,12 @@ class Streams:
         """End what is being recorded, or begin to record: into that file, or one of its own. Whether it begins."""
         if any(isinstance(output, RecordOutput) for output in self._life.outlets.outputs):
             return self._stop(RecordOutput), False
+        if self._beginning is not None and not self._beginning.done():
+            # a key that is held down, or hit twice
+            raise UsageError("the recording is just beginning", "once more in a moment ends it")
         place = file or self._life.settings.stream.record or str(folders.videos())
-        return begin(self._life, lambda: self._recording(str(expand(place)), False)), True
+        self._beginning = begin(self._life, lambda: self._recording(str(expand(place)), False))
+        return self._beginning, True
 
     def _stop(self, kind: type[Output], url: str = "", name: str = "") -> Future[dict[str, Any]]:
         def work() -> dict[str, Any]:

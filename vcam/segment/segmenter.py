@@ -143,10 +143,11 @@ def open_segmenter(settings: SegmentSettings, size: Size, source: str = "", *, s
     source: what tells one camera from another, for what has been learnt of its room. still: the frames are pictures of
     their own, for which the model `auto` may be another one.
     """
-    if settings.people == "main" and not still:
+    if settings.people == "main":
         from vcam.segment.people import main_only
 
-        return main_only(open_segmenter(msgspec.structs.replace(settings, people="all"), size, source))
+        everybody = msgspec.structs.replace(settings, people="all")
+        return main_only(open_segmenter(everybody, size, source, still=still), still=still)
     if settings.backend == "subtraction":
         from vcam.segment.emptyroom.subtraction import SubtractionSegmenter
 

@@ -154,16 +154,17 @@ def load(
     defaults: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     path: Path | None = None,
+    alone: bool = False,
 ) -> Loaded:
     """Settings from all places, in the order of precedence; `defaults` are a command's own, above the tree's.
+
+    alone: without the file for all users, for what shows or measures something of its own.
 
     Without a `profile`, the one that `VCAM_PROFILE` names.
     """
     environ = os.environ if environ is None else environ
     for error in unknown_variables(environ):
         _log.warning("%s: %s", error.message, error.hint)
-    # what shows or measures something of its own has neither
-    alone = path == Path(os.devnull)
     system = read_system({"XDG_CONFIG_DIRS": os.devnull} if alone else environ)
     layers = read_config(path or config_path(), profile or environ.get("VCAM_PROFILE", ""))
     layers += [environment_layer(environ), Layer("--set", parse_assignments(assignments))]

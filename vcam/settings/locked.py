@@ -16,7 +16,7 @@ from typing import Any
 
 from vcam.errors import ConfigError, UsageError
 from vcam.settings.toml import key_lines, parse, read_text
-from vcam.settings.tree import FIELDS, Layer, Settings, find_field, flatten
+from vcam.settings.tree import FIELDS, Layer, Settings, build, find_field, flatten
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +36,17 @@ def system_path(environ: Mapping[str, str]) -> Path | None:
     """Where the file for all users is; None if there is none."""
     for folder in (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":"):
         # the specification: a relative path is invalid and must be ignored
-        if os.path.isabs(folder) and (path := Path(folder, "vcam", "config.toml")).is_file():
+        if not os.path.isabs(folder):
+            continue
+        path = Path(folder, "vcam", "config.toml")
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            # there may be one that must not be passed over, and reading it tells what is wrong
             return path
+        return path
     return None
 
 
@@ -82,6 +91,21 @@ def refuse_locked(keys: Iterable[str], environ: Mapping[str, str] | None = None)
     system = read_system(os.environ if environ is None else environ)
     for key in keys:
         if key in system.locked:
+            raise _refusal(key, system.path)
+
+
+def refuse_locked_changes(changes: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> None:
+    """Raise `UsageError` if a locked setting would get another value than the one that it is locked to.
+
+    changes: values by key, as `flatten` gives them. What was locked while vcam ran may go over to what it should be.
+    """
+    system = read_system(os.environ if environ is None else environ)
+    touched = [key for key in changes if key in system.locked]
+    if not touched:
+        return
+    wanted = flatten(build([system.layer, Layer("default", locked_defaults(system))]).settings)
+    for key in touched:
+        if changes[key] != wanted[key]:
             raise _refusal(key, system.path)
 
 

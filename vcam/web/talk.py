@@ -76,7 +76,9 @@ def keep(name: str) -> dict[str, Any]:
     with ControlClient(name) as vcam:
         values, status = vcam.call("get"), vcam.call("status")
     path = Path(status["config"])
-    written = flatten(load(profile=status["profile"], environ={}, path=path).settings)
+    # the file for all users counts as well, the other variables do not
+    system = {name: os.environ[name] for name in ("XDG_CONFIG_DIRS",) if name in os.environ}
+    written = flatten(load(profile=status["profile"], environ=system, path=path).settings)
     shown = without_secrets(written)
     differ = {
         key: value

@@ -95,13 +95,14 @@ class Light:
         self.share = 0.0
         """Of the picture that shows the screen."""
         self.corners = (0.0, 0.0)
-        """The same of the left and the right upper corner."""
+        """The same of the left and the right upper corner; see `_least`."""
 
     def look(self, u: U8, v: U8, *, screen: bool) -> None:
-        """Learn from the small planes of a frame. screen: M as well, and how much of the screen is in view."""
+        """Learn from the small planes of a frame: how much of the screen is in view. screen: M as well."""
         found = share_of(u.astype(np.float32) - NEUTRAL, v.astype(np.float32) - NEUTRAL, self._screen.along)
+        there = self._measure(found)
         if screen or self._known is None:
-            self._look_at_screen(found)
+            self._look_at_screen(found, there)
         known = self._known
         if known is None:
             return
@@ -113,12 +114,17 @@ class Light:
         cv2.resize(factor, size, dst=self.terms[0], interpolation=cv2.INTER_LINEAR)
         cv2.resize(-near * factor, size, dst=self.terms[1], interpolation=cv2.INTER_LINEAR)
 
-    def _look_at_screen(self, found: F32) -> None:
-        strength, (height, width) = self._screen.strength, self._small
-        there = (found > _NEAR * strength).astype(np.uint8)
+    def _measure(self, found: F32) -> U8:
+        """Write `share` and `corners`; where the screen is, 0 or 1."""
+        height, width = self._small
+        there = (found > _NEAR * self._screen.strength).view(np.uint8)
         rows, columns = math.ceil(_CORNER[0] * height), math.ceil(_CORNER[1] * width)
-        self.share = float(there.mean())
-        self.corners = float(there[:rows, :columns].mean()), float(there[:rows, -columns:].mean())
+        self.share = cv2.countNonZero(there) / there.size
+        self.corners = _least(there[:rows, :columns]), _least(there[:rows, : -columns - 1 : -1])
+        return there
+
+    def _look_at_screen(self, found: F32, there: U8) -> None:
+        strength = self._screen.strength
         if self.share < LEAST_SHARE:
             return
         # at the edge of the person a sample is a mixture
@@ -126,6 +132,14 @@ class Light:
         seen = np.maximum(_spread(found, sure, (1.5, 5.0, 15.0), strength), LEAST_COLOUR / 2)
         before = self._known
         self._known = seen if before is None else (before + np.float32(0.25) * (seen - before)).astype(np.float32)
+
+
+def _least(corner: U8) -> float:
+    """How much of a corner is the screen, of its row or column at the picture's edge if that is less.
+
+    corner: its first row and column lie at the edge. A strip of the room is seen there first.
+    """
+    return float(min(corner.mean(), corner[0].mean(), corner[:, 0].mean()))
 
 
 def _spread(values: F32, weight: F32, spreads: tuple[float, ...], else_: float) -> F32:

@@ -20,13 +20,11 @@ CELL = 8
 """Samples of chroma to a side of those that the screen is looked at in."""
 
 EVERY, EVERY_AT_FIRST, FIRST = 15, 3, 30
-"""Frames from one look at the screen to the next, and in the first frames."""
+"""Frames from one look at the screen's light to the next, and in the first frames. That there is a screen is seen in
+every frame."""
 
 CORNER = 0.5
 """Share of an upper corner that must be screen."""
-
-PATIENCE = 2
-"""Looks in a row without a screen, or with a corner that is none, after which nothing is shown: a hand may be there."""
 
 NO_SCREEN = "no green or blue screen is in view, which is needed with --backend chroma"
 _CURE = "light it, turn the camera to it, or name its colour: segment.key=#00b140; or vcam set segment.backend=auto"
@@ -55,7 +53,7 @@ class ChromaSegmenter:
         self._key = Key(self._shape)
         self._screen: Screen | None = None
         self._light: Light | None = None
-        self._frames = self._missed = 0
+        self._frames = 0
 
     @property
     def description(self) -> str:
@@ -71,10 +69,7 @@ class ChromaSegmenter:
             self._prepare(frame.size)
         every = EVERY if self._frames > FIRST else EVERY_AT_FIRST
         small = reduced(frame.planes, self._small)
-        if self._light is None or self._frames % every == 0 or self._missed:
-            self._look(*small)
-        else:
-            self._light.look(small[0], small[1], screen=False)
+        self._look(*small, light=self._frames % every == 0)
         self._frames += 1
         assert self._light is not None
         assert self._screen is not None
@@ -85,34 +80,28 @@ class ChromaSegmenter:
         whole = Box(0, 0, *frame.size)
         return Map(probability, whole, frame.seq, frame.seq, key=key.matte, cleaned=key.cleaned)
 
-    def _look(self, *small: U8) -> None:
-        light = self._light
-        if light is None or self._missed:
-            screen = self._given or find_screen(small[0], small[1])
+    def _look(self, u: U8, v: U8, *, light: bool) -> None:
+        """Look whether there is a screen, for a new one where there has been none. light: look at its light, too."""
+        known = self._light
+        if known is None or self.notice:
+            screen = self._given or find_screen(u, v)
+            known = None
             if screen is not None:
-                light = Light(screen, self._shape, self._small)
-                light.look(small[0], small[1], screen=True)
-                self._take(screen, light)
+                known = Light(screen, self._shape, self._small)
+                known.look(u, v, screen=True)
+                self._screen, self._light = screen, known
         else:
-            light.look(small[0], small[1], screen=True)
-        what = _missing(light)
-        if not what:
-            self._missed, self.notice = 0, ""
-            return
-        self._missed += 1
-        if self._missed >= PATIENCE or self._frames == 0 or self.notice:
+            known.look(u, v, screen=light)
+        if what := _missing(known):
+            # what is no screen would be shown, so not one frame waits for whether it comes back
             self.notice = what[0]
             raise EngineError(*what)
-
-    def _take(self, screen: Screen, light: Light) -> None:
-        """Go on with a screen, if it is one."""
-        if not _missing(light) or self._light is None:
-            self._screen, self._light = screen, light
+        self.notice = ""
 
     def reset(self) -> None:
         """The next frame has nothing to do with the last: the screen is looked for anew."""
         self._screen = self._light = None
-        self._frames = self._missed = 0
+        self._frames = 0
         self.notice = ""
 
     def close(self) -> None:
