@@ -195,7 +195,7 @@ def test_setting_up_makes_the_devices_and_undoing_leaves_nothing(fresh):
 
 
 def test_without_an_answer_nothing_is_done(fresh):
-    vcam("loopback", "setup", "--number", "30", status=130)
+    vcam("loopback", "setup", "--number", "30", status=2)
     assert not CONF.exists()
     assert list(loopbacks()) == [DEVICE]
 
