@@ -111,12 +111,3 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
     held = io.BytesIO()
     torch.save(dict(state), held)
     write_whole(path, lambda working: working.write_bytes(held.getbuffer()), lasting=True)
-
-
-def save_best(folder: Path, run: Run) -> None:
-    """Write a network as a run's best. Raises `OutputError`, and then the one that was there stays."""
-    held = {
-        "network": run.network, "options": dict(run.options), "size": list(run.size), "prior": run.prior,
-        "values": list(run.values), "model": run.net.state_dict(),
-    }  # fmt: skip
-    write_state(folder / BEST, held)
