@@ -120,7 +120,7 @@ def test_options_become_a_recipe():
         start=Path("a.pt"), epochs=3,
     ))  # fmt: skip
     assert made.losses == {"boundary": 0.5, "dice": 1.0}
-    assert made.options == {"norm": True, "width": 0.5, "act": "relu6"}
+    assert made.options == {"norm": True, "boundary": True, "width": 0.5, "act": "relu6"}
     assert (made.size, made.epochs, made.minutes, made.rate) == ((128, 64), 3, 0.0, 0.0001)
     assert made.start == os.path.abspath("a.pt")
     assert made.data == os.path.abspath("set")
@@ -142,6 +142,32 @@ def test_a_recipe_is_made_again_with_what_is_given_beside_it(tmp_path):
     assert again == first
     other = recipe_of(wishes(config=tmp_path / "recipe.toml", network="prisma-net", minutes=2.0))
     assert (other.network, other.seed, other.batch, other.minutes, other.epochs) == ("prisma-net", 5, 8, 2.0, 0)
+
+
+def test_a_boundary_head_a_mask_before_and_options_go_together(tmp_path):
+    from vcam.train.recipe import write_recipe
+
+    given = {"network": "portrait-net", "loss": ("boundary", "dice"), "prior": True, "option": ("width=0.5",)}
+    made = recipe_of(wishes(**given))
+    assert made.options == {"norm": True, "boundary": True, "channels": 4, "width": 0.5}
+    assert made.prior
+    assert recipe_of(wishes(**{**given, "option": ("boundary=false",)})).options["boundary"] is False
+    (tmp_path / "last.pt").touch()
+    write_recipe(tmp_path / "recipe.toml", made)
+    # the same words again go on with it, others do not
+    assert recipe_of(wishes(**given, out=tmp_path, resume=True)) == made
+    for match, other in (("another --loss", {"loss": ("dice",)}), ("another --option", {"option": ("width=0.6",)}),
+                         ("another DATA", {"data": Path("others")}), ("another --rate", {"rate": 0.5}),
+                         ("another --from", {"start": Path("a.pt")})):  # fmt: skip
+        with pytest.raises(UsageError, match=match):
+            recipe_of(wishes(**{**given, **other}, out=tmp_path, resume=True))
+    # of another recipe, what is given is changed alone
+    config = tmp_path / "recipe.toml"
+    assert recipe_of(wishes(config=config, option=("act=relu",))).options == {**made.options, "act": "relu"}
+    without = recipe_of(wishes(config=config, prior=False))
+    assert (without.prior, "channels" in without.options) == (False, False)
+    assert recipe_of(wishes(config=config, network="selfie")).options == {"norm": True}
+    assert recipe_of(wishes(config=config, teacher="x")).losses == {"distillation": 1.0, "boundary": 1.0, "dice": 1.0}
 
 
 def test_what_cannot_be_meant_is_refused():
