@@ -166,7 +166,7 @@ def test_a_boundary_head_a_mask_before_and_options_go_together(tmp_path):
     assert recipe_of(wishes(config=config, option=("act=relu",))).options == {**made.options, "act": "relu"}
     without = recipe_of(wishes(config=config, prior=False))
     assert (without.prior, "channels" in without.options) == (False, False)
-    assert recipe_of(wishes(config=config, network="selfie")).options == {"norm": True}
+    assert recipe_of(wishes(config=config, network="selfie")).options == {"norm": True, "channels": 4}
     assert recipe_of(wishes(config=config, teacher="x")).losses == {"distillation": 1.0, "boundary": 1.0, "dice": 1.0}
 
 
