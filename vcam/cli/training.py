@@ -374,10 +374,14 @@ def _table(outcome: Outcome, out: str) -> None:
 
     table = Table(
         "what", Column("IoU of the person %", justify="right"), Column("mIoU %", justify="right"),
-        title=f"{printable(out)}, on the pictures for validation",
+        title=f"{printable(out)}, on the pictures for validation", caption="The best was chosen by these pictures.",
     )  # fmt: skip
-    rows = [("the mean of all masks", outcome.baseline), ("the weights it began with", outcome.start),
-            (f"the best, of epoch {outcome.best_epoch}", outcome.best)]  # fmt: skip
+    rows = [
+        ("the mean of all masks", outcome.baseline),
+        ("the weights it began with", outcome.start),
+        (f"the best, of epoch {outcome.best_epoch}, which is kept", outcome.best),
+        ("the last", outcome.last),
+    ]
     for what, scores in rows:
         if scores:
             table.add_row(what, *(f"{100 * score:.2f}" for score in scores))

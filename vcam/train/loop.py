@@ -171,12 +171,13 @@ class Training:
 
     def _run(self) -> bool:
         clock = saved = self._began = time.monotonic()
+        first = self.steps
         while True:
             now = time.monotonic()
             self.seconds, clock = self.seconds + now - clock, now
             done, stop, save = agreed(self.fabric, (self.done(), self.stopping, self._is_due(now, saved)))
             at_end = done >= 1 or self._is_stuck()
-            if at_end and saved == self._began and self.history:
+            if at_end and self.steps == first and first:
                 self.tell("note", {"words": "it was at its end already: --epochs or --minutes makes it longer"})
             if at_end or stop:
                 if at_end and (not self.history or self.history[-1]["steps"] < self.steps):
@@ -205,7 +206,8 @@ class Training:
 
     def _is_stuck(self) -> bool:
         patience = self.recipe.patience
-        return bool(patience and self.history and self.epoch - self.progress.best_epoch >= patience)
+        # where it was looked last: between two rounds nobody knows whether it has improved
+        return bool(patience and self.history and self.history[-1]["epoch"] - self.progress.best_epoch >= patience)
 
     def _settle(self, done: float) -> None:
         """Freeze or thaw the encoder as it is due."""
@@ -340,7 +342,8 @@ class Training:
         recipe = self.recipe
         return {
             "network": recipe.network, "options": dict(recipe.options), "size": list(recipe.size),
-            "prior": int(self.raw.channels) == 4, "values": list(values_of(recipe.kind)), "model": model,
+            "prior": int(self.raw.channels) == 4 and self.stream.samples.prior,
+            "values": list(values_of(recipe.kind)), "model": model,
             "epoch": self.progress.best_epoch, "score": self.progress.best,
         }  # fmt: skip
 
