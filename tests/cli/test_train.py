@@ -144,6 +144,25 @@ def test_a_recipe_is_made_again_with_what_is_given_beside_it(tmp_path):
     assert (other.network, other.seed, other.batch, other.minutes, other.epochs) == ("prisma-net", 5, 8, 2.0, 0)
 
 
+def test_weights_to_begin_with_are_a_file_a_run_or_a_model_by_its_name(tmp_path, monkeypatch):
+    from vcam.models.find import find_model
+
+    monkeypatch.chdir(tmp_path)
+
+    def start(path):
+        return recipe_of(wishes(network="selfie", start=Path(path))).start
+
+    assert start("selfie-general") == str(find_model("selfie-general", (1280, 720)).file_path)
+    assert start("nothing.onnx") == str(tmp_path / "nothing.onnx")
+    assert start("runs/nothing") == str(tmp_path / "runs/nothing")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "best.pt").touch()
+    assert start("mine") == str(tmp_path / "mine" / "best.pt")
+    with pytest.raises(UsageError, match="there is no model") as caught:
+        start("selfie-generl")
+    assert "selfie-general" in caught.value.hint
+
+
 def test_a_boundary_head_a_mask_before_and_options_go_together(tmp_path):
     from vcam.train.recipe import write_recipe
 

@@ -6,7 +6,8 @@
     python -m tests.measurements.training PORTRAITS --only tuned               from the weights that vcam ships
 
 Every line is one `vcam train` as a person would type it. The scores are of the pictures for validation. The best is
-chosen by these same pictures, so it flatters; nobody chose the last. CPU is that of the training and its workers; where the machine has other work, cores / CPU a picture is what a quiet one would reach.
+chosen by these same pictures, so it flatters; nobody chose the last. CPU is that of the training and its workers; where
+the machine has other work, cores / CPU a picture is what a quiet one would reach.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tests.places import ROOT
 from vcam.train.nets.registry import ARCHITECTURES
 
 GAIN = 0.20
-"""IoU of the person over the mean mask that is promised from scratch. What mIoU gains is shown, and promised nowhere."""
+"""IoU of the person over the mean mask that is promised from scratch. What mIoU gains is shown beside it."""
 LOSS = 0.002
 """mIoU that the last weights of a fine-tuning may be under those that it began with."""
 PICTURES, WAITING = 45.0, 0.05

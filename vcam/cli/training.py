@@ -167,7 +167,7 @@ def _converted(wishes: Wishes) -> dict[str, Any]:
         if name in given:
             # the folder of a run stands for its best
             best = given[name] / "best.pt"
-            given[name] = os.path.abspath(best if best.exists() else given[name])
+            given[name] = os.path.abspath(best if best.exists() else _weights(given[name]))
     if given.get("backdrops", "none") != "none":
         from vcam.folders import expand
 
@@ -179,6 +179,15 @@ def _converted(wishes: Wishes) -> dict[str, Any]:
     if given.get("precision") == "auto":
         del given["precision"]
     return given
+
+
+def _weights(path: Path) -> Path:
+    """The file of the model that has this name, where no file has it. Raises `UsageError` if there is no such model."""
+    if path.exists() or path.name != str(path) or path.suffix in (".onnx", ".tflite", ".pt", ".pth"):
+        return path
+    from vcam.models.find import find_model
+
+    return find_model(path.name, (1280, 720)).file_path
 
 
 def _kind(name: str) -> Any:

@@ -46,9 +46,9 @@ NO_BACKDROPS = "none"
 class Outcome:
     """What came out, each a score of the pictures for validation, 0..1: IoU of the person, mIoU.
 
-    start: of the weights that it began with, None from scratch. best: of those that are kept, which were chosen by these
-    pictures, so it flatters. last: of those that were scored last, which nobody chose. ended: not broken off. broken:
-    files left out.
+    start: of the weights that it began with, None from scratch. best: of those that are kept, which were chosen by
+    these pictures, so it flatters. last: of those that were scored last, which nobody chose. ended: not broken off.
+    broken: files left out.
     """
 
     ended: bool
