@@ -220,6 +220,22 @@ def test_without_the_extra_the_cure_is_told(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@needs_training
+def test_a_preview_is_written_over_nothing(data, tmp_path):
+    def drawn(path):
+        words = ["train", str(data), "--network", "selfie", "--size", "64x64", "--preview", str(path)]
+        return CliRunner().invoke(cli, words, standalone_mode=False).exception
+
+    assert drawn(tmp_path / "look.png") is None
+    before = (tmp_path / "look.png").read_bytes()
+    assert "exists" in drawn(tmp_path / "look.png").message
+    assert (tmp_path / "look.png").read_bytes() == before
+    mask = data / "mask" / "p00.png"
+    before = mask.read_bytes()
+    assert "is the input itself" in drawn(mask).message
+    assert mask.read_bytes() == before
+
+
 # programs
 
 TINY = ("--network", "mobile-unet-v3-half", "--size", "64x64", "--batch", 8, "--workers", 1, "--seed", 3)

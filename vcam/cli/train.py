@@ -108,7 +108,7 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
 @_option("--prior/--no-prior", help="Give it the mask of the frame before as a fourth channel.  [default: no-prior]")
 @_option("--from", "start", type=Named(), metavar="FILE|RUN|MODEL",
          shell_complete=complete.setting("segment.model"),
-         help="Begin with these weights: a .tflite, .onnx or .pt file, another run, or a model by its name.")  # fmt: skip
+         help="Begin with these weights: a .tflite, .onnx or .pt file, another run, or a model's name.")  # fmt: skip
 @_option("--encoder", type=Named(), metavar="FILE", shell_complete=complete.files,
          help="Begin with weights of the encoder alone, such as those learnt on ImageNet.")  # fmt: skip
 @_option("--freeze", type=click.FloatRange(0, 1), metavar="SHARE",

@@ -266,8 +266,13 @@ def _refuse_changes(recipe: Recipe, given: dict[str, Any], out: Path) -> None:
 
 
 def _preview(recipe: Recipe, path: Path) -> int:
+    from vcam.files import Overwriting
     from vcam.train.preview import write_preview
 
+    read = [Path(each) for each in (recipe.data, recipe.backdrops) if each]
+    Overwriting(inputs=lambda: [*read, *(part / name for part in read for name in ("img", "mask"))]).check(
+        path, "give the sheet another name"
+    )
     write_preview(path, recipe)
     click.echo(f"vcam: what the network would be given is in {path}", err=True)
     return 0
