@@ -39,7 +39,7 @@ def data(tmp_path):
 
 def test_a_training_leaves_all_that_is_needed_to_use_it_and_to_do_it_again(tmp_path, data):
     told = []
-    made = recipe(data, network="selfie", epochs=30, rate=0.01, average=0.5, augment=False)
+    made = recipe(data, network="selfie", epochs=16, rate=0.01, average=0.5, augment=False)
     outcome = Session(made, tmp_path / "run", tell=lambda kind, figures: told.append((kind, figures))).run()
     assert outcome.ended
     assert outcome.best is not None
