@@ -15,7 +15,7 @@ from vcam.errors import EngineError, InputError, ModelError, OutputError, UsageE
 from vcam.train import loop, runs
 from vcam.train.recipe import read_recipe
 from vcam.train.runs import load_run, read_state
-from vcam.train.session import Session
+from vcam.train.session import AsItBegan, Session
 
 pytestmark = pytest.mark.long
 
@@ -93,6 +93,40 @@ def test_a_killed_training_goes_on_to_the_same_weights_as_one_that_was_not(tmp_p
         assert one["steps"] == other["steps"] == 6
         assert [row["val_miou"] for row in one["history"]] == [row["val_miou"] for row in other["history"]]
         assert same(best["model"], read_state(broken / runs.BEST)["model"])
+
+
+def test_a_resumed_training_learns_from_what_it_began_with_though_that_file_is_gone(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(loop, "SAVE", 0.0)
+    train(tmp_path / "first", recipe(data, network="selfie", epochs=2))
+    start = tmp_path / "first" / runs.BEST
+    made = recipe(data, network="selfie", epochs=2, start=str(start), teacher="selfie-general",
+                  losses={"distillation": 1.0})  # fmt: skip
+    train(tmp_path / "whole", made)
+    steps = []
+
+    def tell(kind, figures):
+        if kind == "step":
+            steps.append(figures)
+        if len(steps) > 1:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(tmp_path / "broken", made, tell=tell)
+    start.unlink()
+    train(tmp_path / "broken", made, resume=True)
+    assert same(*(read_state(tmp_path / name / runs.LAST)["model"] for name in ("whole", "broken")))
+
+
+def test_what_a_network_said_before_is_softened_once(tmp_path):
+    made = recipe(tmp_path, network="selfie")
+    net = made.kind.build(norm=True, size=(64, 64)).eval()
+    picture = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        logit = net(picture)
+    # by ten in all, whatever it was divided by to begin with
+    for divided, rest in ((1.0, 10.0), (4.0, 2.5), (10.0, 1.0), (30.0, 1.0)):
+        found = AsItBegan(net, made, divided).probability(picture)
+        assert torch.allclose(found, (logit / rest).sigmoid(), atol=1e-6)
 
 
 def test_workers_make_the_same_pictures_as_none(tmp_path, data):

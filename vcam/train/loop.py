@@ -46,9 +46,13 @@ class Training:
 
     def __init__(
         self, recipe: Recipe, folder: Any, net: nn.Module, fabric: Any, stream: Callable[[tuple[int, int]], Stream],
-        held: Held, *, teacher: Any = None, tell: Tell = lambda kind, figures: None,
+        held: Held, *, teacher: Any = None, origin: Any = None, tell: Tell = lambda kind, figures: None,
     ) -> None:  # fmt: skip
-        """net: raw, with the weights to begin with. stream: makes the batches from (epoch, batch) on."""
+        """net: raw, with the weights to begin with. stream: makes the batches from (epoch, batch) on.
+
+        origin: what a teacher remembers of those weights, with `state` and `restore`.
+        """
+        self.origin = origin
         self.recipe, self.folder, self.raw, self.fabric = recipe, folder, net, fabric
         self.held, self.teacher, self.tell = held, teacher, tell
         self._open = stream
@@ -90,6 +94,7 @@ class Training:
             "history": self.history,
             "sums": self._sums,
             "counted": self._counted,
+            "origin": self.origin.state() if self.origin else {},
             "chance": gathered(self.fabric, _chance(self.fabric.device)),
         }
 
@@ -102,6 +107,8 @@ class Training:
             self.average.state[name].copy_(each)
         self.average.steps = int(state["average_steps"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.origin:
+            self.origin.restore(state["origin"])
         self.epoch, self.batch, self.steps = (int(state[name]) for name in ("epoch", "batch", "steps"))
         self.seconds, self.micro = float(state["seconds"]), int(state["micro"])
         self.progress = Progress(**state["progress"])

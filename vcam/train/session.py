@@ -91,10 +91,10 @@ class Session:
         self.mean = self._looked_at(train, self.train.shape)
         torch.manual_seed(recipe.seed)
         net = _built(recipe)
-        if not resume:
-            begin_with(recipe, net, self.train)
+        divided = 1.0 if resume else begin_with(recipe, net, self.train)
         torch.manual_seed(recipe.seed + 1 + rank)
-        self.teacher = _teacher(recipe, net)
+        origin = AsItBegan(net, recipe, divided) if recipe.teacher and recipe.start else None
+        self.teacher = _teacher(recipe, origin)
         self.held = Held(self.val, recipe.batch, recipe.workers, rank=rank, world=world)
         # no batch is larger than what there is
         batch = max(min(recipe.batch, len(train) // world), 1)
@@ -103,7 +103,7 @@ class Session:
             return Stream(self.train, batch, recipe.workers, rank=rank, world=world, start=start)
 
         self.training = Training(
-            recipe, folder, net, self.fabric, stream, self.held, teacher=self.teacher, tell=tell
+            recipe, folder, net, self.fabric, stream, self.held, teacher=self.teacher, origin=origin, tell=tell
         )  # fmt: skip
         self.fabric.barrier()
         made = {**versions(), "pictures": f"{len(train)} to train, {len(val)} to validate", "set": _digest(data)}
@@ -258,27 +258,40 @@ def _built(recipe: Recipe) -> nn.Module:
     return net
 
 
-class _AsItBegan:
-    """What the network said before it was trained on, for who learns from it."""
+class AsItBegan:
+    """What the network said before it was trained on, for who learns from it; softened, see `teacher.SOFTENED`."""
 
-    def __init__(self, net: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, net: nn.Module, recipe: Recipe, divided: float) -> None:
+        """divided: what the network's logits were divided by already."""
+        from vcam.train.teacher import SOFTENED
+
         self._fed = Fed(copy.deepcopy(net).eval(), recipe.kind)
+        self._by = max(SOFTENED / divided, 1.0)
 
     def probability(self, picture: torch.Tensor) -> torch.Tensor:
         """(N, 3, H, W), RGB 0..1, to (N, 1, H, W), 0..1."""
         with torch.no_grad():
-            found: torch.Tensor = person_logit(self._fed.to(picture.device)(picture)).sigmoid()
+            found: torch.Tensor = (person_logit(self._fed.to(picture.device)(picture)) / self._by).sigmoid()
         return found
 
+    def state(self) -> dict[str, Any]:
+        """For a file: a training that goes on does not read again what it began with."""
+        return {"by": self._by, "model": self._fed.net.state_dict()}
 
-def _teacher(recipe: Recipe, net: nn.Module) -> Any:
+    def restore(self, state: dict[str, Any]) -> None:
+        """Be what it was. Raises `KeyError` or `RuntimeError` for a state of something else."""
+        self._fed.net.load_state_dict(state["model"])
+        self._by = float(state["by"])
+
+
+def _teacher(recipe: Recipe, origin: AsItBegan | None) -> Any:
     """The teacher, mixed with the network's own first answers where it knew something; None without one."""
     if not recipe.teacher:
         return None
     from vcam.train.teacher import Blended, Teacher
 
     teacher = Teacher(recipe.teacher)
-    return Blended(teacher, _AsItBegan(net, recipe)) if recipe.start else teacher
+    return Blended(teacher, origin, by=1.0) if origin else teacher
 
 
 def _backdrops(recipe: Recipe) -> list[Path] | None:
