@@ -171,7 +171,6 @@ def test_a_boundary_head_a_mask_before_and_options_go_together(tmp_path):
     assert made.options == {"norm": True, "boundary": True, "channels": 4, "width": 0.5}
     assert made.prior
     assert recipe_of(wishes(**{**given, "option": ("boundary=false",)})).options["boundary"] is False
-    (tmp_path / "last.pt").touch()
     write_recipe(tmp_path / "recipe.toml", made)
     # the same words again go on with it, others do not
     assert recipe_of(wishes(**given, out=tmp_path, resume=True)) == made

@@ -160,6 +160,16 @@ def test_ctrl_c_keeps_the_best_and_the_rest_of_the_training(tmp_path, data, monk
     assert notes == ["it was at its end already: --epochs or --minutes makes it longer"]
 
 
+def test_what_was_killed_before_anything_was_saved_begins_again(tmp_path, data):
+    Session(recipe(data, epochs=1), tmp_path / "run")
+    assert os.listdir(tmp_path / "run") == [runs.RECIPE]
+    notes = []
+    made = read_recipe(tmp_path / "run" / runs.RECIPE)
+    session = Session(made, tmp_path / "run", resume=True, tell=lambda kind, figures: notes.append(figures))
+    assert session.run().ended
+    assert "begins again" in notes[0]["words"]
+
+
 def test_it_ends_early_where_nothing_improves(tmp_path, data, monkeypatch):
     monkeypatch.setattr(loop, "ROUND", 8)
     outcome = train(tmp_path / "run", recipe(data, network="selfie", epochs=30, patience=4, rate=1e-8, average=0.0))

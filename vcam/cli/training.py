@@ -107,13 +107,13 @@ def recipe_of(wishes: Wishes) -> Recipe:
     """The recipe that the options come to. Raises `UsageError`, `InputError`."""
     import msgspec
 
-    from vcam.train.recipe import LAST, RECIPE, Recipe, read_recipe
+    from vcam.train.recipe import RECIPE, Recipe, read_recipe
 
     given = _converted(wishes)
     if wishes.resume:
         if wishes.out is None:
             raise UsageError("which run is to go on?", "--out RUN")
-        if not (wishes.out / LAST).exists():
+        if not (wishes.out / RECIPE).exists():
             raise UsageError(f"there is nothing in {wishes.out} to go on with", "leave --resume away to begin")
         recipe = read_recipe(wishes.out / RECIPE)
         _refuse_changes(recipe, _completed(given, recipe), wishes.out)

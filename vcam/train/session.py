@@ -83,6 +83,9 @@ class Session:
             raise UsageError(
                 f"{folder} exists already", f"--resume goes on with it; else give another name than {folder}"
             )
+        if resume and not (folder / runs.LAST).exists():
+            tell("note", {"words": f"nothing of {folder} was saved before it ended: it begins again"})
+            resume = False
         data = open_dataset(Path(recipe.data))
         self.train, self.val = samples_of(recipe, data, loss)
         train, val = self.train.entries, self.val.entries
