@@ -19,8 +19,8 @@ from vcam.printable import printable
 from vcam.train.nets.registry import Architecture, architecture
 from vcam.types import Size
 
-RECIPE, LAST = "recipe.toml", "last.pt"
-"""The files of a run that are needed to go on with it."""
+RECIPE = "recipe.toml"
+"""Its name in the folder of a run."""
 
 Precision: TypeAlias = Literal["float32", "bf16"]
 """bf16: the same exponents in 16 bits, where the processor multiplies them faster; weights stay float32."""

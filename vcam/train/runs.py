@@ -25,11 +25,10 @@ from vcam.errors import ModelError, UsageError
 from vcam.files import no_file, write_whole
 from vcam.printable import printable
 from vcam.train.nets.registry import Architecture, architecture
-from vcam.train.recipe import LAST as LAST
 from vcam.train.recipe import RECIPE as RECIPE
 from vcam.types import Size
 
-BEST, RESULT = "best.pt", "result.json"
+BEST, LAST, RESULT = "best.pt", "last.pt", "result.json"
 CURVES_CSV, CURVES, WORST = "curves.csv", "curves.png", "worst.png"
 
 _DAMAGE = (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError, TypeError, KeyError)
