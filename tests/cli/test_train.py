@@ -120,7 +120,7 @@ def test_options_become_a_recipe():
         start=Path("a.pt"), epochs=3,
     ))  # fmt: skip
     assert made.losses == {"boundary": 0.5, "dice": 1.0}
-    assert made.options == {"norm": True, "width": 0.5, "act": "relu6"}
+    assert made.options == {"norm": True, "boundary": True, "width": 0.5, "act": "relu6"}
     assert (made.size, made.epochs, made.minutes, made.rate) == ((128, 64), 3, 0.0, 0.0001)
     assert made.start == os.path.abspath("a.pt")
     assert made.data == os.path.abspath("set")
@@ -142,6 +142,50 @@ def test_a_recipe_is_made_again_with_what_is_given_beside_it(tmp_path):
     assert again == first
     other = recipe_of(wishes(config=tmp_path / "recipe.toml", network="prisma-net", minutes=2.0))
     assert (other.network, other.seed, other.batch, other.minutes, other.epochs) == ("prisma-net", 5, 8, 2.0, 0)
+
+
+def test_weights_to_begin_with_are_a_file_a_run_or_a_model_by_its_name(tmp_path, monkeypatch):
+    from vcam.models.find import find_model
+
+    monkeypatch.chdir(tmp_path)
+
+    def start(path):
+        return recipe_of(wishes(network="selfie", start=Path(path))).start
+
+    assert start("selfie-general") == str(find_model("selfie-general", (1280, 720)).file_path)
+    assert start("nothing.onnx") == str(tmp_path / "nothing.onnx")
+    assert start("runs/nothing") == str(tmp_path / "runs/nothing")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "best.pt").touch()
+    assert start("mine") == str(tmp_path / "mine" / "best.pt")
+    with pytest.raises(UsageError, match="there is no model") as caught:
+        start("selfie-generl")
+    assert "selfie-general" in caught.value.hint
+
+
+def test_a_boundary_head_a_mask_before_and_options_go_together(tmp_path):
+    from vcam.train.recipe import write_recipe
+
+    given = {"network": "portrait-net", "loss": ("boundary", "dice"), "prior": True, "option": ("width=0.5",)}
+    made = recipe_of(wishes(**given))
+    assert made.options == {"norm": True, "boundary": True, "channels": 4, "width": 0.5}
+    assert made.prior
+    assert recipe_of(wishes(**{**given, "option": ("boundary=false",)})).options["boundary"] is False
+    write_recipe(tmp_path / "recipe.toml", made)
+    # the same words again go on with it, others do not
+    assert recipe_of(wishes(**given, out=tmp_path, resume=True)) == made
+    for match, other in (("another --loss", {"loss": ("dice",)}), ("another --option", {"option": ("width=0.6",)}),
+                         ("another DATA", {"data": Path("others")}), ("another --rate", {"rate": 0.5}),
+                         ("another --from", {"start": Path("a.pt")})):  # fmt: skip
+        with pytest.raises(UsageError, match=match):
+            recipe_of(wishes(**{**given, **other}, out=tmp_path, resume=True))
+    # of another recipe, what is given is changed alone
+    config = tmp_path / "recipe.toml"
+    assert recipe_of(wishes(config=config, option=("act=relu",))).options == {**made.options, "act": "relu"}
+    without = recipe_of(wishes(config=config, prior=False))
+    assert (without.prior, "channels" in without.options) == (False, False)
+    assert recipe_of(wishes(config=config, network="selfie")).options == {"norm": True, "channels": 4}
+    assert recipe_of(wishes(config=config, teacher="x")).losses == {"distillation": 1.0, "boundary": 1.0, "dice": 1.0}
 
 
 def test_what_cannot_be_meant_is_refused():
@@ -173,6 +217,22 @@ def test_without_the_extra_the_cure_is_told(tmp_path):
     assert "pip install 'vcam[train]'" in done.stderr
     assert "https://download.pytorch.org/whl/cpu" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@needs_training
+def test_a_preview_is_written_over_nothing(data, tmp_path):
+    def drawn(path):
+        words = ["train", str(data), "--network", "selfie", "--size", "64x64", "--preview", str(path)]
+        return CliRunner().invoke(cli, words, standalone_mode=False).exception
+
+    assert drawn(tmp_path / "look.png") is None
+    before = (tmp_path / "look.png").read_bytes()
+    assert "exists" in drawn(tmp_path / "look.png").message
+    assert (tmp_path / "look.png").read_bytes() == before
+    mask = data / "mask" / "p00.png"
+    before = mask.read_bytes()
+    assert "is the input itself" in drawn(mask).message
+    assert mask.read_bytes() == before
 
 
 # programs

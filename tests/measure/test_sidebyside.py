@@ -132,6 +132,20 @@ def test_two_networks_by_the_command(pairs, tmp_path):
     assert "exists" in run(tmp_path, "--model", "selfie-general", "--html", page).exception.message
 
 
+def test_a_part_of_a_data_set_is_scored_alone(pairs, tmp_path, opened):
+    (tmp_path / "index.csv").write_text("name,split,licence,source,clip,frame\na,train,,,,0\nb,val,,,,0\nc,test,,,,0\n")
+
+    def scored(*words):
+        return [each["name"] for each in json.loads(run(tmp_path, *words, "--json").stdout)["pictures"]["items"]]
+
+    assert scored("--split", "val", "--split", "test") == ["b", "c"]
+    assert scored("--split", "val", "--model", "selfie-general", "--html", tmp_path / "look.html") == ["b"]
+    (tmp_path / "index.csv").write_text("name,split,licence,source,clip,frame\na,train,,,,0\n")
+    caught = run(tmp_path, "--split", "test").exception
+    assert "has no picture in test" in caught.message
+    assert "vcam dataset split" in caught.hint
+
+
 @pytest.mark.engine
 def test_one_network_keeps_its_json(pairs, tmp_path):
     done = run(tmp_path, "--model", "selfie-landscape", "--json")

@@ -1,12 +1,13 @@
-"""What training costs and brings: the tables of docs/training.md.
+"""What training costs and brings: the figures of docs/training.md.
 
     python -m tests.measurements.training ../shared/data/portraits             all of it, two hours on two cores
     python -m tests.measurements.training PORTRAITS --only speed               pictures a second, and who waits for whom
     python -m tests.measurements.training PORTRAITS --only selfie prisma-net   these architectures alone
     python -m tests.measurements.training PORTRAITS --only tuned               from the weights that vcam ships
 
-Every line is one `vcam train` as a person would type it. The scores are of the pictures for validation. CPU is that of
-the training and its workers; where the machine has other work, cores / CPU a picture is what a quiet one would reach.
+Every line is one `vcam train` as a person would type it. The scores are of the pictures for validation. The best is
+chosen by these same pictures, so it flatters; nobody chose the last. CPU is that of the training and its workers; where
+the machine has other work, cores / CPU a picture is what a quiet one would reach.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from tests.places import ROOT
 from vcam.train.nets.registry import ARCHITECTURES
 
 GAIN = 0.20
-"""IoU of the person over the mean mask that is promised from scratch."""
+"""IoU of the person over the mean mask that is promised from scratch. What mIoU gains is shown beside it."""
+LOSS = 0.002
+"""mIoU that the last weights of a fine-tuning may be under those that it began with."""
 PICTURES, WAITING = 45.0, 0.05
 """A second, of `selfie` at 256x256, and the share of the time that may be spent on waiting for them."""
 
@@ -83,41 +86,48 @@ def speed(data: Path, folder: Path, minutes: float) -> None:
 
 def architectures(data: Path, folder: Path, names: list[str], minutes: float) -> bool:
     """Each from scratch; whether all keep what is promised."""
-    print("\n| architecture | pictures seen | pictures/s | CPU ms a picture | IoU % | mIoU % | over the mean mask | |\n"
-          "|---|---|---|---|---|---|---|---|", flush=True)  # fmt: skip
+    print("\n| architecture | pictures seen | pictures/s | CPU ms a picture | IoU %, best / last | mIoU %, best / last "
+          "| IoU over the mean mask, best / last | mIoU over the mean mask, best / last | |\n"
+          "|---|---|---|---|---|---|---|---|---|", flush=True)  # fmt: skip
     kept = True
     for name in names:
         words = ("--network", name, "--minutes", str(minutes), "--batch", str(BATCHES.get(name, 8)))
         done = train(data, folder / name, *words)
-        best, nothing = done.result["best"], done.result["baseline"]
-        gain = best[0] - nothing[0]
-        # of the person, or of both where there is no room for so much
-        enough = gain >= GAIN or best[1] - nothing[1] >= GAIN
+        best, last, nothing = (done.result[each] for each in ("best", "last", "baseline"))
+        enough = best[0] - nothing[0] >= GAIN
         kept = kept and enough
+        scores = " | ".join(f"{100 * best[each]:.2f} / {100 * last[each]:.2f}" for each in (0, 1))
+        gains = " | ".join(
+            f"{100 * (best[each] - nothing[each]):+.2f} / {100 * (last[each] - nothing[each]):+.2f}" for each in (0, 1)
+        )
         print(f"| {name} | {done.seen:.0f} | {done.result['per_second']:.1f} | {1000 * done.cpu / done.seen:.1f} "
-              f"| {100 * best[0]:.2f} | {100 * best[1]:.2f} | {100 * gain:+.2f} / {100 * (best[1] - nothing[1]):+.2f} "
-              f"| {'' if enough else 'too little'} |", flush=True)  # fmt: skip
-    print(f"the mean mask: {100 * nothing[0]:.2f} / {100 * nothing[1]:.2f}" if names else "")
+              f"| {scores} | {gains} | {'' if enough else 'IoU too little'} |", flush=True)  # fmt: skip
+    if names:
+        print(f"the mean mask: IoU of the person {100 * nothing[0]:.2f}, mIoU {100 * nothing[1]:.2f}")
+        print(f"promised: IoU of the person {100 * GAIN:g} over that of the mean mask")
     return kept
 
 
 def tuned(data: Path, folder: Path, minutes: float) -> bool:
-    """`selfie` from the weights that vcam ships and from MediaPipe's file; whether nothing is lost."""
-    print("\n| from | before, mIoU % | last, mIoU % | best, mIoU % | |\n|---|---|---|---|---|", flush=True)
+    """`selfie` from the weights that vcam ships and from MediaPipe's file; whether the last weights lose nothing.
+
+    The weights that it begins with are scored as well, so the best cannot be worse, whatever the training does.
+    """
+    print("\n| from | before, mIoU % | best, mIoU % | last, mIoU % | |\n|---|---|---|---|---|", flush=True)
     kept = True
     for start in STARTS:
         path = (ROOT / start).resolve()
         if not path.exists():
             print(f"| {path.name} | not here | | | |")
             continue
-        out = folder / f"tuned-{path.suffix[1:]}"
-        done = train(data, out, "--network", "selfie", "--from", str(path), "--minutes", str(minutes))
-        last = float((out / "curves.csv").read_text().splitlines()[-1].rsplit(",", 1)[-1] or "nan")
-        before, best = done.result["start"][1], done.result["best"][1]
-        # what a run hands on is its best; the last tells how much it forgets
-        kept = kept and best >= before - 0.002
-        print(f"| {path.name} | {100 * before:.2f} | {100 * last:.2f} | {100 * best:.2f} "
-              f"| {'' if best >= before - 0.002 else 'lost'} |", flush=True)  # fmt: skip
+        done = train(data, folder / f"tuned-{path.suffix[1:]}", "--network", "selfie", "--from", str(path),
+                     "--minutes", str(minutes))  # fmt: skip
+        before, best, last = (done.result[each][1] for each in ("start", "best", "last"))
+        enough = last >= before - LOSS
+        kept = kept and enough
+        print(f"| {path.name} | {100 * before:.2f} | {100 * best:.2f} | {100 * last:.2f} "
+              f"| {'' if enough else 'the last has lost'} |", flush=True)  # fmt: skip
+    print("the best is the best of all that were scored, the first among them; the last is what the training makes")
     return kept
 
 

@@ -15,7 +15,7 @@ from vcam.errors import EngineError, InputError, ModelError, OutputError, UsageE
 from vcam.train import loop, runs
 from vcam.train.recipe import read_recipe
 from vcam.train.runs import load_run, read_state
-from vcam.train.session import Session
+from vcam.train.session import AsItBegan, Session
 
 pytestmark = pytest.mark.long
 
@@ -39,7 +39,7 @@ def data(tmp_path):
 
 def test_a_training_leaves_all_that_is_needed_to_use_it_and_to_do_it_again(tmp_path, data):
     told = []
-    made = recipe(data, network="selfie", epochs=30, rate=0.01, average=0.5, augment=False)
+    made = recipe(data, network="selfie", epochs=16, rate=0.01, average=0.5, augment=False)
     outcome = Session(made, tmp_path / "run", tell=lambda kind, figures: told.append((kind, figures))).run()
     assert outcome.ended
     assert outcome.best is not None
@@ -65,34 +65,68 @@ def test_a_training_leaves_all_that_is_needed_to_use_it_and_to_do_it_again(tmp_p
     assert same(state["model"], read_state(tmp_path / "second" / runs.BEST)["model"])
 
 
-@pytest.mark.parametrize("kill_at", [1, 3, 4])
-def test_a_killed_training_goes_on_to_the_same_weights_as_one_that_was_not(tmp_path, data, monkeypatch, kill_at):
+def test_a_killed_training_goes_on_to_the_same_weights_as_one_that_was_not(tmp_path, data, monkeypatch):
     monkeypatch.setattr(loop, "ROUND", 8)
-    whole = tmp_path / "whole"
-    train(whole, recipe(data, freeze=0.4))
+    train(tmp_path / "whole", recipe(data, freeze=0.4))
+    one, best = (read_state(tmp_path / "whole" / name) for name in (runs.LAST, runs.BEST))
     monkeypatch.setattr(loop, "SAVE", 0.0)
-    steps = 0
+    # of two steps an epoch: with a frozen encoder, after it has thawed, at an epoch's end
+    for kill_at in (1, 3, 4):
+        broken = tmp_path / f"broken-{kill_at}"
+        steps = 0
+
+        def tell(kind, figures, kill_at=kill_at):
+            nonlocal steps
+            steps += kind == "step"
+            if steps > kill_at:
+                raise Killed
+
+        with pytest.raises(Killed):
+            train(broken, recipe(data, freeze=0.4), tell=tell)
+        assert read_state(broken / runs.LAST)["steps"] == kill_at
+        # what happens meanwhile in a program is of no account
+        torch.manual_seed(99)
+        assert train(broken, read_recipe(broken / runs.RECIPE), resume=True).ended
+        other = read_state(broken / runs.LAST)
+        for name in ("model", "average"):
+            assert same(one[name], other[name]), (kill_at, name)
+        assert one["steps"] == other["steps"] == 6
+        assert [row["val_miou"] for row in one["history"]] == [row["val_miou"] for row in other["history"]]
+        assert same(best["model"], read_state(broken / runs.BEST)["model"])
+
+
+def test_a_resumed_training_learns_from_what_it_began_with_though_that_file_is_gone(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(loop, "SAVE", 0.0)
+    train(tmp_path / "first", recipe(data, network="selfie", epochs=2))
+    start = tmp_path / "first" / runs.BEST
+    made = recipe(data, network="selfie", epochs=2, start=str(start), teacher="selfie-general",
+                  losses={"distillation": 1.0})  # fmt: skip
+    train(tmp_path / "whole", made)
+    steps = []
 
     def tell(kind, figures):
-        nonlocal steps
-        steps += kind == "step"
-        if steps > kill_at:
+        if kind == "step":
+            steps.append(figures)
+        if len(steps) > 1:
             raise Killed
 
-    broken = tmp_path / "broken"
     with pytest.raises(Killed):
-        train(broken, recipe(data, freeze=0.4), tell=tell)
-    assert read_state(broken / runs.LAST)["steps"] == kill_at
-    # what happens meanwhile in a program is of no account
-    torch.manual_seed(99)
-    outcome = train(broken, read_recipe(broken / runs.RECIPE), resume=True)
-    assert outcome.ended
-    one, other = read_state(whole / runs.LAST), read_state(broken / runs.LAST)
-    for name in ("model", "average"):
-        assert same(one[name], other[name]), name
-    assert one["steps"] == other["steps"] == 6
-    assert [row["val_miou"] for row in one["history"]] == [row["val_miou"] for row in other["history"]]
-    assert same(read_state(whole / runs.BEST)["model"], read_state(broken / runs.BEST)["model"])
+        train(tmp_path / "broken", made, tell=tell)
+    start.unlink()
+    train(tmp_path / "broken", made, resume=True)
+    assert same(*(read_state(tmp_path / name / runs.LAST)["model"] for name in ("whole", "broken")))
+
+
+def test_what_a_network_said_before_is_softened_once(tmp_path):
+    made = recipe(tmp_path, network="selfie")
+    net = made.kind.build(norm=True, size=(64, 64)).eval()
+    picture = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        logit = net(picture)
+    # by ten in all, whatever it was divided by to begin with
+    for divided, rest in ((1.0, 10.0), (4.0, 2.5), (10.0, 1.0), (30.0, 1.0)):
+        found = AsItBegan(net, made, divided).probability(picture)
+        assert torch.allclose(found, (logit / rest).sigmoid(), atol=1e-6)
 
 
 def test_workers_make_the_same_pictures_as_none(tmp_path, data):
@@ -114,7 +148,26 @@ def test_ctrl_c_keeps_the_best_and_the_rest_of_the_training(tmp_path, data, monk
     assert not outcome.ended
     assert outcome.epochs == 1
     assert outcome.best is not None
-    assert Session(recipe(data), tmp_path / "run", resume=True).run().epochs == 3
+    notes = []
+
+    def listen(kind, figures):
+        if kind == "note":
+            notes.append(figures["words"])
+
+    assert Session(recipe(data), tmp_path / "run", resume=True, tell=listen).run().epochs == 3
+    assert notes == []
+    assert Session(recipe(data), tmp_path / "run", resume=True, tell=listen).run().epochs == 3
+    assert notes == ["it was at its end already: --epochs or --minutes makes it longer"]
+
+
+def test_what_was_killed_before_anything_was_saved_begins_again(tmp_path, data):
+    Session(recipe(data, epochs=1), tmp_path / "run")
+    assert os.listdir(tmp_path / "run") == [runs.RECIPE]
+    notes = []
+    made = read_recipe(tmp_path / "run" / runs.RECIPE)
+    session = Session(made, tmp_path / "run", resume=True, tell=lambda kind, figures: notes.append(figures))
+    assert session.run().ended
+    assert "begins again" in notes[0]["words"]
 
 
 def test_it_ends_early_where_nothing_improves(tmp_path, data, monkeypatch):
@@ -122,6 +175,35 @@ def test_it_ends_early_where_nothing_improves(tmp_path, data, monkeypatch):
     outcome = train(tmp_path / "run", recipe(data, network="selfie", epochs=30, patience=4, rate=1e-8, average=0.0))
     assert outcome.ended
     assert outcome.epochs == outcome.best_epoch + 4 < 30
+
+
+def test_patience_that_is_shorter_than_a_round_waits_for_its_score(tmp_path, data, monkeypatch):
+    # two epochs of eight pictures
+    monkeypatch.setattr(loop, "ROUND", 16)
+    outcome = train(tmp_path / "run", recipe(data, network="selfie", epochs=40, patience=1, rate=1e-8, average=0.0))
+    assert outcome.epochs == outcome.best_epoch + 2 < 40
+    assert all(row["epoch"] % 2 == 0 for row in read_state(tmp_path / "run" / runs.LAST)["history"])
+
+
+def test_what_went_wrong_first_is_told(tmp_path, data, monkeypatch):
+    session = Session(recipe(data), tmp_path / "run")
+
+    def fails(words, kind):
+        raise kind(words, "")
+
+    monkeypatch.setattr(session.training, "run", lambda: fails("no number", EngineError))
+    monkeypatch.setattr(session, "_write_curves", lambda: fails("no space", OutputError))
+    with pytest.raises(EngineError, match="no number"):
+        session.run()
+
+
+def test_a_mask_before_does_not_give_the_answer_away_and_is_asked_for_where_it_was_learnt_of(tmp_path, data):
+    for channels, prior in ((3, False), (4, False), (4, True)):
+        made = recipe(data, network="selfie", epochs=1, prior=prior, options={"norm": True, "channels": channels})
+        session = Session(made, tmp_path / f"{channels}{prior}")
+        assert (session.train.prior, session.val.prior) == (prior, False)
+        session.run()
+        assert load_run(tmp_path / f"{channels}{prior}").prior == prior
 
 
 def test_a_loss_that_is_no_number_names_the_pictures_and_keeps_the_best(tmp_path, data, monkeypatch):
@@ -297,6 +379,10 @@ def test_weights_to_begin_with_are_scored_first_and_stay_the_best_if_nothing_is_
     assert outcome.start == pytest.approx(before, abs=1e-6)
     assert outcome.best is not None
     assert outcome.best[1] >= outcome.start[1]
+    # the best cannot be worse; what the training made of it can
+    rows = read_state(tmp_path / "second" / runs.LAST)["history"]
+    assert outcome.last == (rows[-1]["val_iou"], rows[-1]["val_miou"])
+    assert outcome.last[1] <= outcome.best[1]
 
 
 def test_every_kind_of_loss_trains_with_a_prior_and_a_teacher(tmp_path, data):

@@ -37,6 +37,20 @@ def test_a_recipe_is_the_same_after_it_was_written_and_read(tmp_path):
     assert read_recipe(tmp_path / "recipe.toml") == made
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_architecture_can_be_trained_at_its_own_size_and_at_what_it_can_halve(name, tmp_path):
+    kind = architecture(name)
+    recipe(tmp_path, network=name, options={}, size=kind.size).checked()
+    size = (5 * kind.halved, 3 * kind.halved)
+    recipe(tmp_path, network=name, size=size).checked()
+    with torch.no_grad():
+        found = kind.build(norm=True, size=size).eval()(torch.zeros(1, kind.channels, size[1], size[0]))
+    assert found.shape[2:] == size[::-1]
+    with pytest.raises(UsageError, match=f"{name} cannot be trained at") as caught:
+        recipe(tmp_path, network=name, size=(size[0] + kind.halved // 2, size[1])).checked()
+    assert f"multiples of {kind.halved} " in caught.value.hint
+
+
 @pytest.mark.parametrize("text", ["network = ", "network = 'selfie'\n", "colour = 1\n", "\0", "epochs = 'many'"])
 def test_what_is_no_recipe_is_refused(tmp_path, text):
     path = tmp_path / "recipe.toml"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vcam.cli import complete
 from vcam.cli.main import report
 from vcam.cli.options import OF_A_CAMERA, Named, load_settings, overwrite_option, room_option, settings_options
-from vcam.errors import VcamError
+from vcam.errors import InputError, VcamError
 from vcam.printable import json_text
+
+if TYPE_CHECKING:
+    from vcam.datasets.folder import Pair
 
 COLUMNS = {
     "miou": "mIoU %",
@@ -27,6 +31,8 @@ HEADINGS = {**COLUMNS, "recognised": "room seen %"}
 @click.argument("folder", type=Named())
 @click.option("--size", default="", metavar="WxH", help="Scale pictures and videos to this size first.")
 @click.option("--plain", is_flag=True, help="Score the network's output alone, scaled up bilinearly, to compare with.")
+@click.option("--split", "parts", multiple=True, type=click.Choice(("train", "val", "test")),
+              help="Of a data set, only the pictures of this part; may be repeated.")  # fmt: skip
 @room_option
 @click.option("--model", "models", multiple=True, metavar="NAME|PATH", shell_complete=complete.setting("segment.model"),
               help="A network, by its name, its path or the folder of its training; several are compared.")  # fmt: skip
@@ -39,6 +45,7 @@ def eval(
     folder: Path,
     size: str,
     plain: bool,
+    parts: tuple[str, ...],
     room: str | None,
     models: tuple[str, ...],
     page: Path | None,
@@ -59,6 +66,9 @@ def eval(
 
     With several --model the networks stand side by side, the worst pictures first; --html writes a page that shows all.
 
+    Of a data set that a network was trained with, give --split test, or val: what it has seen says nothing of what it
+    can do.
+
     With --room each figure is there twice, without and with what is known of the room; the frames that it was learnt
     from are in neither.
 
@@ -67,9 +77,9 @@ def eval(
     vcam eval portraits/ --plain          the network alone, to compare with
     vcam eval clips/ --temporal 0 --json
     vcam eval clips/ --room learn         clips that begin with the empty room
-    vcam eval portraits/ --model runs/mine --model selfie-general --html look.html
+    vcam eval portraits/ --split val --model runs/mine --model selfie-general --html look.html
     """
-    from vcam.datasets.folder import find_pairs
+    from vcam.datasets.folder import Found, find_pairs
     from vcam.errors import UsageError
     from vcam.filmroom import PlateError, RoomSource, no_beginning
     from vcam.frames import check_size
@@ -86,7 +96,7 @@ def eval(
     if many and room is not None:
         raise UsageError("--room goes with one network, and no page", "leave --room, or --html and the others, away")
     source = None if room is None else RoomSource.parse(room)
-    found = find_pairs(folder)
+    found = Found(_part(folder, parts), []) if parts else find_pairs(folder)
     if found.alone:
         names = ", ".join(path.name for path in found.alone[:3]) + (", ..." if len(found.alone) > 3 else "")
         click.echo(f"vcam: {len(found.alone)} without a matte left out: {names}", err=True)
@@ -127,6 +137,19 @@ def eval(
     elif items:
         _show(result, f"{folder}, {result['segmenter']}{', plain' if plain else ''}")
     return 1 if failed else 0
+
+
+def _part(folder: Path, parts: tuple[str, ...]) -> list[Pair]:
+    """The pictures of some splits of a data set. Raises `InputError` if there are none."""
+    from vcam.datasets.folder import Pair
+    from vcam.datasets.store import open_dataset
+
+    pairs = [Pair(entry.picture, entry.matte, False) for entry in open_dataset(folder).part(*parts)]
+    if not pairs:
+        raise InputError(
+            f"{folder} has no picture in {' or '.join(parts)}", f"vcam dataset split {shlex.quote(str(folder))}"
+        )
+    return pairs
 
 
 def _progress(hidden: bool) -> Any:

@@ -106,8 +106,9 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
 @_option("--teacher", metavar="MODEL", shell_complete=complete.models,
          help="A network that vcam runs, whose answers are learnt as well; adds the loss distillation.")  # fmt: skip
 @_option("--prior/--no-prior", help="Give it the mask of the frame before as a fourth channel.  [default: no-prior]")
-@_option("--from", "start", type=Named(), metavar="FILE", shell_complete=complete.files,
-         help="Begin with these weights: a .tflite, .onnx or .pt file, or another run.")  # fmt: skip
+@_option("--from", "start", type=Named(), metavar="FILE|RUN|MODEL",
+         shell_complete=complete.setting("segment.model"),
+         help="Begin with these weights: a .tflite, .onnx or .pt file, another run, or a model's name.")  # fmt: skip
 @_option("--encoder", type=Named(), metavar="FILE", shell_complete=complete.files,
          help="Begin with weights of the encoder alone, such as those learnt on ImageNet.")  # fmt: skip
 @_option("--freeze", type=click.FloatRange(0, 1), metavar="SHARE",
@@ -149,7 +150,7 @@ def fit(
 
     \b
     vcam train portraits/ --network selfie --out runs/mine --minutes 10
-    vcam train portraits/ --network selfie --out runs/tuned --from models/selfie-general.onnx
+    vcam train portraits/ --network selfie --out runs/tuned --from selfie-general
     vcam train --out runs/mine --resume
     vcam train portraits/ --network mobile-unet --out runs/unet --config runs/mine/recipe.toml
     torchrun --nproc-per-node 2 -m vcam train portraits/ --network selfie --out runs/two

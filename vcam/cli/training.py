@@ -31,6 +31,9 @@ _STEP_S = 0.2
 _LONGER = ("epochs", "minutes", "workers", "patience")
 """What may be changed when a run goes on."""
 
+_TYPED = {"start": "--from", "losses": "--loss", "options": "--option"}
+"""Options whose names a recipe does not use."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -104,16 +107,16 @@ def recipe_of(wishes: Wishes) -> Recipe:
     """The recipe that the options come to. Raises `UsageError`, `InputError`."""
     import msgspec
 
-    from vcam.train.recipe import LAST, RECIPE, Recipe, read_recipe
+    from vcam.train.recipe import RECIPE, Recipe, read_recipe
 
     given = _converted(wishes)
     if wishes.resume:
         if wishes.out is None:
             raise UsageError("which run is to go on?", "--out RUN")
-        if not (wishes.out / LAST).exists():
+        if not (wishes.out / RECIPE).exists():
             raise UsageError(f"there is nothing in {wishes.out} to go on with", "leave --resume away to begin")
         recipe = read_recipe(wishes.out / RECIPE)
-        _refuse_changes(recipe, given, wishes.out)
+        _refuse_changes(recipe, _completed(given, recipe), wishes.out)
         given = {name: value for name, value in given.items() if name in _LONGER}
         if "minutes" in given or "epochs" in given:
             given = {"minutes": 0.0, "epochs": 0, **given}
@@ -124,13 +127,29 @@ def recipe_of(wishes: Wishes) -> Recipe:
             given = {"minutes": 0.0, "epochs": 0, **given}
         if given.get("network", base.network) != base.network:
             # what was said of another architecture
-            given = {"size": _kind(given["network"]).size, "options": {"norm": True}, **given}
-        return msgspec.structs.replace(base, **given)
+            base = msgspec.structs.replace(base, size=_kind(given["network"]).size, options={"norm": True})
+        return msgspec.structs.replace(base, **_completed(given, base))
     if "data" not in given:
         raise UsageError("which pictures?", "vcam train DATA --network NAME --out RUN")
     if "network" not in given:
         raise UsageError("which architecture?", "--network NAME; vcam train list has them")
-    return Recipe(**{**_defaults(given), **given})
+    base = Recipe(**{**_defaults(given), "network": given["network"], "data": given["data"]})
+    return msgspec.structs.replace(base, **_completed(given, base))
+
+
+def _completed(given: dict[str, Any], base: Recipe) -> dict[str, Any]:
+    """What was given, with the losses and the options of the architecture that follow from it and from a recipe."""
+    made = dict(given)
+    if "teacher" in given:
+        made["losses"] = {"distillation": 1.0, **given.get("losses", base.losses)}
+    options = dict(base.options)
+    if given.get("prior") is False:
+        options.pop("channels", None)
+    if given.get("prior", base.prior):
+        options["channels"] = 4
+    if "boundary" in made.get("losses", base.losses) and given.get("network", base.network).startswith("portrait-net"):
+        options["boundary"] = True
+    return {**made, "options": {**options, **given.get("options", {})}}
 
 
 def _converted(wishes: Wishes) -> dict[str, Any]:
@@ -148,22 +167,27 @@ def _converted(wishes: Wishes) -> dict[str, Any]:
         if name in given:
             # the folder of a run stands for its best
             best = given[name] / "best.pt"
-            given[name] = os.path.abspath(best if best.exists() else given[name])
+            given[name] = os.path.abspath(best if best.exists() else _weights(given[name]))
     if given.get("backdrops", "none") != "none":
         from vcam.folders import expand
 
         given["backdrops"] = os.path.abspath(expand(given["backdrops"]))
     if "loss" in given:
         given["losses"] = dict(_loss(words) for words in given.pop("loss"))
-    if "teacher" in given:
-        given["losses"] = {"distillation": 1.0, **given.get("losses", _LOSSES)}
     if "option" in given:
-        given["options"] = {"norm": True, **dict(_architecture_option(words) for words in given.pop("option"))}
-    if given.get("prior"):
-        given["options"] = {"norm": True, **given.get("options", {}), "channels": 4}
+        given["options"] = dict(_architecture_option(words) for words in given.pop("option"))
     if given.get("precision") == "auto":
         del given["precision"]
     return given
+
+
+def _weights(path: Path) -> Path:
+    """The file of the model that has this name, where no file has it. Raises `UsageError` if there is no such model."""
+    if path.exists() or path.name != str(path) or path.suffix in (".onnx", ".tflite", ".pt", ".pth"):
+        return path
+    from vcam.models.find import find_model
+
+    return find_model(path.name, (1280, 720)).file_path
 
 
 def _kind(name: str) -> Any:
@@ -208,7 +232,7 @@ def _defaults(given: dict[str, Any]) -> dict[str, Any]:
     workers, threads = shares(os.cpu_count() or 1, int(os.environ.get("LOCAL_WORLD_SIZE", "1") or 1))
     found: dict[str, Any] = {
         "size": kind.size,
-        "options": {"norm": True, **({"boundary": True} if _has_boundary(given) else {})},
+        "options": {"norm": True},
         "losses": _LOSSES,
         "rate": FROM_WEIGHTS if "start" in given else FROM_SCRATCH,
         "freeze": 1 / 3 if "encoder" in given else 0.0,
@@ -222,10 +246,6 @@ def _defaults(given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _has_boundary(given: dict[str, Any]) -> bool:
-    return "boundary" in given.get("losses", {}) and given["network"].startswith("portrait-net")
-
-
 def shares(cores: int, processes: int) -> tuple[int, int]:
     """Workers and threads for each of so many processes: a quarter of the cores make pictures, the others compute."""
     mine = max(cores // max(processes, 1), 1)
@@ -235,19 +255,24 @@ def shares(cores: int, processes: int) -> tuple[int, int]:
 
 def _refuse_changes(recipe: Recipe, given: dict[str, Any], out: Path) -> None:
     changed = [
-        name for name, value in given.items()
-        if name not in _LONGER and value != getattr(recipe, name) and not (name == "data" and value == recipe.data)
+        _TYPED.get(name, f"--{name}") for name, value in given.items()
+        if name not in _LONGER and value != getattr(recipe, name)
     ]  # fmt: skip
     if changed:
         raise UsageError(
-            f"{out} was begun with another {few(changed)}",
+            f"{out} was begun with another {few(['DATA' if each == '--data' else each for each in changed])}",
             f"leave it away, or begin anew: --config {shlex.quote(str(out / 'recipe.toml'))} with another --out",
         )
 
 
 def _preview(recipe: Recipe, path: Path) -> int:
+    from vcam.files import Overwriting
     from vcam.train.preview import write_preview
 
+    read = [Path(each) for each in (recipe.data, recipe.backdrops) if each]
+    Overwriting(inputs=lambda: [*read, *(part / name for part in read for name in ("img", "mask"))]).check(
+        path, "give the sheet another name"
+    )
     write_preview(path, recipe)
     click.echo(f"vcam: what the network would be given is in {path}", err=True)
     return 0
@@ -363,10 +388,14 @@ def _table(outcome: Outcome, out: str) -> None:
 
     table = Table(
         "what", Column("IoU of the person %", justify="right"), Column("mIoU %", justify="right"),
-        title=f"{printable(out)}, on the pictures for validation",
+        title=f"{printable(out)}, on the pictures for validation", caption="The best was chosen by these pictures.",
     )  # fmt: skip
-    rows = [("the mean of all masks", outcome.baseline), ("the weights it began with", outcome.start),
-            (f"the best, of epoch {outcome.best_epoch}", outcome.best)]  # fmt: skip
+    rows = [
+        ("the mean of all masks", outcome.baseline),
+        ("the weights it began with", outcome.start),
+        (f"the best, of epoch {outcome.best_epoch}, which is kept", outcome.best),
+        ("the last", outcome.last),
+    ]
     for what, scores in rows:
         if scores:
             table.add_row(what, *(f"{100 * score:.2f}" for score in scores))

@@ -46,9 +46,13 @@ class Training:
 
     def __init__(
         self, recipe: Recipe, folder: Any, net: nn.Module, fabric: Any, stream: Callable[[tuple[int, int]], Stream],
-        held: Held, *, teacher: Any = None, tell: Tell = lambda kind, figures: None,
+        held: Held, *, teacher: Any = None, origin: Any = None, tell: Tell = lambda kind, figures: None,
     ) -> None:  # fmt: skip
-        """net: raw, with the weights to begin with. stream: makes the batches from (epoch, batch) on."""
+        """net: raw, with the weights to begin with. stream: makes the batches from (epoch, batch) on.
+
+        origin: what a teacher remembers of those weights, with `state` and `restore`.
+        """
+        self.origin = origin
         self.recipe, self.folder, self.raw, self.fabric = recipe, folder, net, fabric
         self.held, self.teacher, self.tell = held, teacher, tell
         self._open = stream
@@ -90,6 +94,7 @@ class Training:
             "history": self.history,
             "sums": self._sums,
             "counted": self._counted,
+            "origin": self.origin.state() if self.origin else {},
             "chance": gathered(self.fabric, _chance(self.fabric.device)),
         }
 
@@ -102,6 +107,8 @@ class Training:
             self.average.state[name].copy_(each)
         self.average.steps = int(state["average_steps"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.origin:
+            self.origin.restore(state["origin"])
         self.epoch, self.batch, self.steps = (int(state[name]) for name in ("epoch", "batch", "steps"))
         self.seconds, self.micro = float(state["seconds"]), int(state["micro"])
         self.progress = Progress(**state["progress"])
@@ -171,12 +178,13 @@ class Training:
 
     def _run(self) -> bool:
         clock = saved = self._began = time.monotonic()
+        first = self.steps
         while True:
             now = time.monotonic()
             self.seconds, clock = self.seconds + now - clock, now
             done, stop, save = agreed(self.fabric, (self.done(), self.stopping, self._is_due(now, saved)))
             at_end = done >= 1 or self._is_stuck()
-            if at_end and saved == self._began and self.history:
+            if at_end and self.steps == first and first:
                 self.tell("note", {"words": "it was at its end already: --epochs or --minutes makes it longer"})
             if at_end or stop:
                 if at_end and (not self.history or self.history[-1]["steps"] < self.steps):
@@ -205,7 +213,8 @@ class Training:
 
     def _is_stuck(self) -> bool:
         patience = self.recipe.patience
-        return bool(patience and self.history and self.epoch - self.progress.best_epoch >= patience)
+        # where it was looked last: between two rounds nobody knows whether it has improved
+        return bool(patience and self.history and self.history[-1]["epoch"] - self.progress.best_epoch >= patience)
 
     def _settle(self, done: float) -> None:
         """Freeze or thaw the encoder as it is due."""
@@ -340,7 +349,8 @@ class Training:
         recipe = self.recipe
         return {
             "network": recipe.network, "options": dict(recipe.options), "size": list(recipe.size),
-            "prior": int(self.raw.channels) == 4, "values": list(values_of(recipe.kind)), "model": model,
+            "prior": int(self.raw.channels) == 4 and self.stream.samples.prior,
+            "values": list(values_of(recipe.kind)), "model": model,
             "epoch": self.progress.best_epoch, "score": self.progress.best,
         }  # fmt: skip
 

@@ -19,8 +19,8 @@ from vcam.printable import printable
 from vcam.train.nets.registry import Architecture, architecture
 from vcam.types import Size
 
-RECIPE, LAST = "recipe.toml", "last.pt"
-"""The files of a run that are needed to go on with it."""
+RECIPE = "recipe.toml"
+"""Its name in the folder of a run."""
 
 Precision: TypeAlias = Literal["float32", "bf16"]
 """bf16: the same exponents in 16 bits, where the processor multiplies them faster; weights stay float32."""
@@ -86,10 +86,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if not (math.isfinite(value) and least <= value <= most):
                 raise UsageError(f"{name} cannot be {value:g}", f"give {least:g} to {most:g}")
         width, height = self.size
-        if min(width, height) < _SIDE or max(width, height) > 2048 or width % _SIDE or height % _SIDE:
+        if min(width, height) < 32 or max(width, height) > 2048 or width % kind.halved or height % kind.halved:
             raise UsageError(
-                f"a network cannot be trained at {width}x{height}",
-                f"give multiples of {_SIDE}, such as {kind.size[0]}x{kind.size[1]}",
+                f"{kind.name} cannot be trained at {width}x{height}",
+                f"give multiples of {kind.halved} from 32 to 2048, such as {kind.size[0]}x{kind.size[1]}",
             )
         if self.start and self.encoder:
             raise UsageError("weights come from one file", "leave --from or --encoder away")
@@ -99,13 +99,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise UsageError("a teacher is asked only for distillation", "add --loss distillation")
         if "distillation" in self.losses and not self.teacher:
             raise UsageError("distillation needs a teacher", "add --teacher NAME, as vcam models list has them")
-        if self.prior and kind.channels == 3 and not _takes_channels(kind):
-            raise UsageError(f"{kind.name} takes no mask of the frame before", "leave --prior away")
         return self
 
-
-_SIDE = 32
-"""Every network halves five times, or fewer."""
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("epochs", 0, 1_000_000),
@@ -119,11 +114,6 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("workers", 0, 256),
     ("threads", 1, 256),
 )
-
-
-def _takes_channels(kind: Architecture) -> bool:
-    del kind
-    return True
 
 
 def versions() -> dict[str, str]:

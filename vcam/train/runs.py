@@ -25,11 +25,10 @@ from vcam.errors import ModelError, UsageError
 from vcam.files import no_file, write_whole
 from vcam.printable import printable
 from vcam.train.nets.registry import Architecture, architecture
-from vcam.train.recipe import LAST as LAST
 from vcam.train.recipe import RECIPE as RECIPE
 from vcam.types import Size
 
-BEST, RESULT = "best.pt", "result.json"
+BEST, LAST, RESULT = "best.pt", "last.pt", "result.json"
 CURVES_CSV, CURVES, WORST = "curves.csv", "curves.png", "worst.png"
 
 _DAMAGE = (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError, TypeError, KeyError)
@@ -111,12 +110,3 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
     held = io.BytesIO()
     torch.save(dict(state), held)
     write_whole(path, lambda working: working.write_bytes(held.getbuffer()), lasting=True)
-
-
-def save_best(folder: Path, run: Run) -> None:
-    """Write a network as a run's best. Raises `OutputError`, and then the one that was there stays."""
-    held = {
-        "network": run.network, "options": dict(run.options), "size": list(run.size), "prior": run.prior,
-        "values": list(run.values), "model": run.net.state_dict(),
-    }  # fmt: skip
-    write_state(folder / BEST, held)

@@ -6,7 +6,9 @@ import copy
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import torch
 from torch import nn
 
 from vcam.datasets.store import Dataset, Entry, open_dataset
-from vcam.errors import InputError, ModelError, UsageError
+from vcam.errors import InputError, ModelError, UsageError, VcamError
 from vcam.files import write_error, write_whole
 from vcam.images import pictures_in
 from vcam.printable import printable
@@ -44,7 +46,9 @@ NO_BACKDROPS = "none"
 class Outcome:
     """What came out, each a score of the pictures for validation, 0..1: IoU of the person, mIoU.
 
-    start: of the weights that it began with, None from scratch. ended: not broken off. broken: files left out.
+    start: of the weights that it began with, None from scratch. best: of those that are kept, which were chosen by
+    these pictures, so it flatters. last: of those that were scored last, which nobody chose. ended: not broken off.
+    broken: files left out.
     """
 
     ended: bool
@@ -54,6 +58,7 @@ class Outcome:
     baseline: tuple[float, float]
     start: tuple[float, float] | None
     best: tuple[float, float] | None
+    last: tuple[float, float] | None
     broken: dict[str, str]
     seconds: float
     waited: float
@@ -78,6 +83,9 @@ class Session:
             raise UsageError(
                 f"{folder} exists already", f"--resume goes on with it; else give another name than {folder}"
             )
+        if resume and not (folder / runs.LAST).exists():
+            tell("note", {"words": f"nothing of {folder} was saved before it ended: it begins again"})
+            resume = False
         data = open_dataset(Path(recipe.data))
         self.train, self.val = samples_of(recipe, data, loss)
         train, val = self.train.entries, self.val.entries
@@ -86,10 +94,10 @@ class Session:
         self.mean = self._looked_at(train, self.train.shape)
         torch.manual_seed(recipe.seed)
         net = _built(recipe)
-        if not resume:
-            begin_with(recipe, net, self.train)
+        divided = 1.0 if resume else begin_with(recipe, net, self.train)
         torch.manual_seed(recipe.seed + 1 + rank)
-        self.teacher = _teacher(recipe, net)
+        origin = AsItBegan(net, recipe, divided) if recipe.teacher and recipe.start else None
+        self.teacher = _teacher(recipe, origin)
         self.held = Held(self.val, recipe.batch, recipe.workers, rank=rank, world=world)
         # no batch is larger than what there is
         batch = max(min(recipe.batch, len(train) // world), 1)
@@ -98,7 +106,7 @@ class Session:
             return Stream(self.train, batch, recipe.workers, rank=rank, world=world, start=start)
 
         self.training = Training(
-            recipe, folder, net, self.fabric, stream, self.held, teacher=self.teacher, tell=tell
+            recipe, folder, net, self.fabric, stream, self.held, teacher=self.teacher, origin=origin, tell=tell
         )  # fmt: skip
         self.fabric.barrier()
         made = {**versions(), "pictures": f"{len(train)} to train, {len(val)} to validate", "set": _digest(data)}
@@ -147,10 +155,15 @@ class Session:
         try:
             ended = training.run()
             speed = training.speed()
+        except Exception:
+            # what went wrong first is what is told
+            with suppress(VcamError):
+                self._write_curves()
+            raise
         finally:
-            self._write_curves()
             if self.teacher is not None:
                 self.teacher.close()
+        self._write_curves()
         # the others look for what the first one has written
         self.fabric.barrier()
         outcome = self._finish(ended, speed)
@@ -161,13 +174,15 @@ class Session:
         history = self.training.history
         if self.fabric.global_rank or not history:
             return
-        nothing = self._baseline()
         write_csv(self.folder / runs.CURVES_CSV, history)
         title = f"{self.recipe.network} {self.recipe.size[0]}x{self.recipe.size[1]}"
-        write_curves(self.folder / runs.CURVES, history, nothing.miou, title)
+        write_curves(self.folder / runs.CURVES, history, self._baseline.miou, title)
 
+    @cached_property
     def _baseline(self) -> Scores:
-        return baseline(self.mean, Held(self.val, self.recipe.batch, 0))
+        """Of the mean mask. Each process reads all pictures, where there are several."""
+        alone = self.fabric.world_size == 1
+        return baseline(self.mean, self.held if alone else Held(self.val, self.recipe.batch, 0))
 
     def _finish(self, ended: bool, speed: dict[str, float]) -> Outcome:
         training = self.training
@@ -178,13 +193,15 @@ class Session:
             if self.fabric.global_rank == 0:
                 training.raw.load_state_dict(kept["model"])
                 write_worst(self.folder / runs.WORST, training.fed, self.val, scores, self.fabric.device)
-        nothing = self._baseline()
+        nothing = self._baseline
         first = training.history[0] if training.history and not training.history[0]["steps"] else None
+        last = training.history[-1] if training.history and training.history[-1]["steps"] else None
         outcome = Outcome(
             ended, training.epoch + training.batch / training.stream.steps, training.progress.best_epoch,
             len(self.train), (nothing.iou, nothing.miou),
             (first["val_iou"], first["val_miou"]) if first else None,
             (scores.iou, scores.miou) if scores else None,
+            (last["val_iou"], last["val_miou"]) if last else None,
             {str(path): why for path, why in {**self.train.broken, **self.val.broken}.items()},
             training.seconds, speed["waiting"], speed["per_second"],
         )  # fmt: skip
@@ -211,7 +228,10 @@ def _parts(data: Dataset) -> tuple[list[Entry], list[Entry]]:
 
 
 def samples_of(recipe: Recipe, data: Dataset, loss: Loss) -> tuple[Samples, Samples]:
-    """To train with, and to validate with: those as they are. Raises `InputError` where either is missing."""
+    """To train with, and to validate with: those as they are. Raises `InputError` where either is missing.
+
+    Those to validate with have no mask of the frame before. It would be made of the true one, and give the answer away.
+    """
     train, val = _parts(data)
     shape = (recipe.size[1], recipe.size[0])
     prior = _has_prior(recipe) or "prior" in loss.needs
@@ -220,7 +240,7 @@ def samples_of(recipe: Recipe, data: Dataset, loss: Loss) -> tuple[Samples, Samp
             train, shape, augment=recipe.augment, backdrops=_backdrops(recipe), prior=prior,
             texture="texture" in loss.needs, seed=recipe.seed,
         ),
-        Samples(val, shape, augment=False, backdrops=[], prior=prior, texture=False, seed=recipe.seed),
+        Samples(val, shape, augment=False, backdrops=[], prior=False, texture=False, seed=recipe.seed),
     )  # fmt: skip
 
 
@@ -241,27 +261,40 @@ def _built(recipe: Recipe) -> nn.Module:
     return net
 
 
-class _AsItBegan:
-    """What the network said before it was trained on, for who learns from it."""
+class AsItBegan:
+    """What the network said before it was trained on, for who learns from it; softened, see `teacher.SOFTENED`."""
 
-    def __init__(self, net: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, net: nn.Module, recipe: Recipe, divided: float) -> None:
+        """divided: what the network's logits were divided by already."""
+        from vcam.train.teacher import SOFTENED
+
         self._fed = Fed(copy.deepcopy(net).eval(), recipe.kind)
+        self._by = max(SOFTENED / divided, 1.0)
 
     def probability(self, picture: torch.Tensor) -> torch.Tensor:
         """(N, 3, H, W), RGB 0..1, to (N, 1, H, W), 0..1."""
         with torch.no_grad():
-            found: torch.Tensor = person_logit(self._fed.to(picture.device)(picture)).sigmoid()
+            found: torch.Tensor = (person_logit(self._fed.to(picture.device)(picture)) / self._by).sigmoid()
         return found
 
+    def state(self) -> dict[str, Any]:
+        """For a file: a training that goes on does not read again what it began with."""
+        return {"by": self._by, "model": self._fed.net.state_dict()}
 
-def _teacher(recipe: Recipe, net: nn.Module) -> Any:
+    def restore(self, state: dict[str, Any]) -> None:
+        """Be what it was. Raises `KeyError` or `RuntimeError` for a state of something else."""
+        self._fed.net.load_state_dict(state["model"])
+        self._by = float(state["by"])
+
+
+def _teacher(recipe: Recipe, origin: AsItBegan | None) -> Any:
     """The teacher, mixed with the network's own first answers where it knew something; None without one."""
     if not recipe.teacher:
         return None
     from vcam.train.teacher import Blended, Teacher
 
     teacher = Teacher(recipe.teacher)
-    return Blended(teacher, _AsItBegan(net, recipe)) if recipe.start else teacher
+    return Blended(teacher, origin, by=1.0) if origin else teacher
 
 
 def _backdrops(recipe: Recipe) -> list[Path] | None:

@@ -21,8 +21,10 @@ PICTURES = 32
 TEMPERATURES = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0)
 
 
-def begin_with(recipe: Recipe, net: nn.Module, samples: Samples) -> None:
+def begin_with(recipe: Recipe, net: nn.Module, samples: Samples) -> float:
     """Put the weights into a network that a recipe names, in place; nothing if it names none.
+
+    Returns what its logits were divided by, see `tempered`.
 
     Raises `UsageError` if there is no such file, or no encoder for it, `ModelError` if they do not fit.
     """
@@ -39,7 +41,7 @@ def begin_with(recipe: Recipe, net: nn.Module, samples: Samples) -> None:
     elif recipe.start:
         load(net, Path(recipe.start))
     else:
-        return
+        return 1.0
     order = [(0, place % len(samples)) for place in range(min(PICTURES, len(samples)))]
     (batch,) = loader(samples, len(order), 0, shuffle=False, order=order)
     fed = Fed(net, recipe.kind)
@@ -47,8 +49,7 @@ def begin_with(recipe: Recipe, net: nn.Module, samples: Samples) -> None:
     # folded into the weights, they do nothing yet: they get what the pictures have there
     if norms and all(not each.running_mean.any() for each in norms):
         calibrate(net, fed.given(batch["picture"], batch.get("prior")))
-    if recipe.start:
-        tempered(fed, batch)
+    return tempered(fed, batch) if recipe.start else 1.0
 
 
 def tempered(fed: Fed, batch: dict[str, Tensor]) -> float:

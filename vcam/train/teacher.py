@@ -116,9 +116,12 @@ class Teacher:
 class Blended:
     """A teacher that is mixed with what the network said when training began, so that it forgets less."""
 
-    def __init__(self, teacher: HasProbability, start: HasProbability, share: float = TEACHER_SHARE) -> None:
-        """start: the network as it was, in any form that gives probabilities. share: of the teacher, 0..1."""
-        self._teacher, self._start, self._share = teacher, start, share
+    def __init__(
+        self, teacher: HasProbability, start: HasProbability, share: float = TEACHER_SHARE, by: float = SOFTENED
+    ) -> None:
+        """start: the network as it was, in any form that gives probabilities. share: of the teacher, 0..1. by: what the
+        logits of `start` are divided by."""
+        self._teacher, self._start, self._share, self._by = teacher, start, share, by
 
     def probability(self, picture: Tensor) -> Tensor:
         """(N, 3, H, W), RGB 0..1, to (N, 1, H, W), 0..1; never the larger of the two, which made people grow."""
@@ -126,7 +129,7 @@ class Blended:
         own = self._start.probability(picture)
         if own.shape != told.shape:
             own = functional.interpolate(own, told.shape[-2:], mode="bilinear")
-        return self._share * told + (1 - self._share) * softened(own)
+        return self._share * told + (1 - self._share) * softened(own, self._by)
 
     def close(self) -> None:
         """Free both."""

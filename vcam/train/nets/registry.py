@@ -17,7 +17,8 @@ class Architecture:
     size: width and height of the picture that it was made for. channels: of the input; a fourth is the mask of the
     frame before, 0..1. outputs: 1, the person's logit, or 2, those of background and person.
     mean, scale: the picture is given as (value - mean) / scale for values 0..255, in `order`.
-    parameters: trainable numbers with batch norms folded. `source` and `good_for` are for people.
+    parameters: trainable numbers with batch norms folded. halved: its sides have to be multiples of this, as often as
+    its maps are halved. `source` and `good_for` are for people.
     `make` builds it; `build` below is the way to call it.
     """
 
@@ -32,6 +33,7 @@ class Architecture:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     scale: tuple[float, float, float] = (255.0, 255.0, 255.0)
     order: Literal["RGB", "BGR"] = "RGB"
+    halved: int = 32
 
     def build(self, **options: Any) -> Any:
         """A new network, an `nn.Module` with random weights, in training mode.
@@ -110,9 +112,9 @@ ARCHITECTURES = {
     each.name: each
     for each in (
         Architecture("selfie", _selfie, (256, 256), 106_401, _MEDIAPIPE,
-                     "a webcam on a CPU: the least work, and the network that vcam ships"),
+                     "a webcam on a CPU: the least work, and the network that vcam ships", halved=16),
         Architecture("selfie-landscape", _selfie, (256, 144), 106_401, _MEDIAPIPE,
-                     "the same for pictures of 16:9, at half the work"),
+                     "the same for pictures of 16:9, at half the work", halved=16),
         Architecture("prisma-net", _prisma_net, (256, 256), 923_057, f"{_PORTRAIT}, prisma_segmentation.ipynb",
                      "finer edges than selfie without a pretrained encoder; several times the work"),
         Architecture("mobile-unet", _mobile_unet, (128, 128), 3_620_617, f"{_PORTRAIT}, train.py; {_V2}",
