@@ -46,9 +46,9 @@ FLOORS = (
     Floor("networks", ("models",), "What is known of networks: cards, where they lie, conversion."),
     Floor("engines", ("infer", "scaling"),
           "Networks run: tensors in, tensors out, on whichever engine works. Planes made smaller and larger."),
-    Floor("ground rooms", ("settings", "media", "images", "native", "fitting", "v4l2", "testing"),
+    Floor("ground rooms", ("settings", "media", "images", "native", "fitting", "v4l2", "pipewire", "testing"),
           "Every setting; ffmpeg; pictures in files; the compiled loops; one shape fitted into another; "
-          "the kernel's devices; stand-ins for tests."),
+          "the kernel's devices; PipeWire; stand-ins for tests."),
     Floor("frames", ("frames",), "The frame, the map and the matte that belong to it."),
     Floor("foundation", ("colour", "files", "folders", "secrets"),
           "BT.601; files written whole; where vcam's own files lie; words that nobody shall see."),

@@ -12,6 +12,7 @@ from vcam.files import Overwriting
 from vcam.folders import expand
 from vcam.output.base import Output
 from vcam.output.factory import is_file, make_output
+from vcam.output.virtual.names import pipewire_name
 from vcam.settings import Settings, files_read
 from vcam.v4l2.discover import find_node, list_nodes
 
@@ -38,7 +39,10 @@ def targets_of(settings: Settings) -> tuple[str, ...]:
     if targets != ("auto",) or not (settings.stream.rtmp or settings.stream.record):
         return targets
     from vcam.output.virtual.camera import find_outputs
+    from vcam.pipewire import loop
 
+    if loop.is_there():
+        return targets
     try:
         find_outputs("auto")
     except OutputDeviceError as error:
@@ -70,6 +74,6 @@ def nodes_of(name: str) -> set[str]:
     """The nodes that the name of a camera or an output may mean."""
     if name.startswith("/dev/") or name.isdigit():
         return {os.path.realpath(f"/dev/video{name}" if name.isdigit() else name)}
-    if name in ("auto", "demo", "null", "window", "-") or "/" in name:
+    if name in ("auto", "demo", "null", "window", "-") or "/" in name or pipewire_name(name) is not None:
         return set()
     return {str(node.path) for node in find_node(name, list_nodes())}

@@ -10,6 +10,7 @@ from vcam.folders import expand
 from vcam.output.base import Output
 from vcam.output.encoded.file import VideoFileOutput
 from vcam.output.null import NullOutput
+from vcam.output.virtual.names import pipewire_name
 from vcam.output.window import WindowOutput
 from vcam.output.y4m import Y4MFile
 from vcam.secrets import redact
@@ -19,8 +20,8 @@ _FILE_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}$", re.IGNORECASE)
 
 
 def make_output(target: str, *, live: bool, rule: Overwriting | None = None) -> Output:
-    """The output for a target: window, null, `-` (y4m on stdout), a file (.mp4 .mkv .mov .m4v .y4m), auto,
-    /dev/videoN, or part of a virtual camera's name.
+    """The output for a target: window, null, `-` (y4m on stdout), a file (.mp4 .mkv .mov .m4v .y4m), auto (every kind
+    of virtual camera that this machine has), pipewire[:NAME], /dev/videoN, or part of a virtual camera's name.
 
     live: frames come at the pace of a camera, so that a slow encoder or reader loses frames instead of holding them
     up. rule: what a file may overwrite; by default nothing that exists. Raises `UsageError` for a file of a kind that
@@ -41,6 +42,10 @@ def make_output(target: str, *, live: bool, rule: Overwriting | None = None) -> 
         return NullOutput()
     if target == "-":
         return Y4MFile(target, blocking=not live)
+    if (name := pipewire_name(target)) is not None:
+        from vcam.output.virtual.pipewire import PipeWireCamera
+
+        return PipeWireCamera(name)
     if suffix == ".y4m":
         return Y4MFile(expand(target), blocking=not live, rule=rule)
     if suffix in VIDEO_SUFFIXES:
@@ -48,8 +53,12 @@ def make_output(target: str, *, live: bool, rule: Overwriting | None = None) -> 
     if _is_file_name(target):
         raise UsageError(
             f"vcam cannot write {target}: {suffix or 'no suffix'} is not a kind of video it knows",
-            f"use {', '.join(sorted(OUTPUT_SUFFIXES))}, /dev/videoN, window, null or -",
+            f"use {', '.join(sorted(OUTPUT_SUFFIXES))}, pipewire, /dev/videoN, window, null or -",
         )
+    if target == "auto":
+        from vcam.output.virtual.every import EveryCamera
+
+        return EveryCamera()
     from vcam.output.virtual.camera import VirtualCamera
 
     return VirtualCamera(target)
@@ -57,7 +66,7 @@ def make_output(target: str, *, live: bool, rule: Overwriting | None = None) -> 
 
 def is_file(target: str) -> bool:
     """Whether a target is a file, which holds up nobody if it is written slowly."""
-    return _suffix(target) in OUTPUT_SUFFIXES
+    return pipewire_name(target) is None and _suffix(target) in OUTPUT_SUFFIXES
 
 
 def _suffix(target: str) -> str:

@@ -139,9 +139,10 @@ class OutputSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     targets: Annotated[
         tuple[str, ...],
-        setting("auto, /dev/videoN, part of a device's name, window, null, a file (.mp4 .mkv .y4m), or - (y4m on "
-                "stdout); may be repeated.", option="--output", short="-o", metavar="TARGET",
-                words=("auto", "window", "null", "-"), paths=Paths.LOOKS, suffixes=sorted(OUTPUT_SUFFIXES),
+        setting("auto (every kind of virtual camera that this machine has), pipewire[:NAME], /dev/videoN, part of a "
+                "device's name, window, null, a file (.mp4 .mkv .y4m), or - (y4m on stdout); may be repeated.",
+                option="--output", short="-o", metavar="TARGET",
+                words=("auto", "pipewire", "window", "null", "-"), paths=Paths.LOOKS, suffixes=sorted(OUTPUT_SUFFIXES),
                 min_length=1),
     ] = ("auto",)  # fmt: skip
     size: Annotated[

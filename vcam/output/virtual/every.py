@@ -1,0 +1,231 @@
+"""Every kind of virtual camera that this machine has, fed with the same frames."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vcam.backoff import Backoff
+from vcam.errors import OutputDeviceError, VcamError
+from vcam.frames import Frame
+from vcam.output.base import Output, Resizable, ShowsStills
+from vcam.output.virtual.camera import VirtualCamera, find_outputs
+from vcam.output.virtual.pipewire import PipeWireCamera
+from vcam.pipewire import loop
+from vcam.types import Size
+
+log = logging.getLogger(__name__)
+
+START = "start PipeWire, systemctl --user start pipewire wireplumber"
+
+_LOOK_AGAIN = 5.0
+"""Seconds after which a kind that is missing is looked for again, then twice as long, to a minute."""
+
+
+@dataclass(slots=True)
+class _Kind:
+    """One kind: `is_there` tells cheaply whether this machine may have it."""
+
+    output: Output
+    is_there: Callable[[], bool]
+    look: Backoff
+    open: bool = False
+    told: str = ""
+
+
+class EveryCamera:
+    """A v4l2loopback device and a PipeWire node as one `vcam.output.base.Output`.
+
+    Programs see one kind or the other: Firefox on Fedora lists PipeWire's cameras only, Zoom those of V4L2. Each has
+    its readers; somebody watches if either has one. What this machine lacks is looked for now and then.
+    """
+
+    any_thread = True
+    """See `vcam.output.base.Output`."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        def backoff() -> Backoff:
+            return Backoff(_LOOK_AGAIN, 60.0, clock=clock)
+
+        self._device = VirtualCamera("auto", clock=clock)
+        self._node = PipeWireCamera()
+        self._kinds = [
+            _Kind(self._device, _has_device, backoff()),
+            _Kind(self._node, loop.is_there, backoff()),
+        ]
+        self._size: Size = (0, 0)
+        self._fps = 0.0
+        self._poll: select.epoll | None = None
+        self._failure: OutputDeviceError | None = None
+
+    @property
+    def card(self) -> Callable[[Size], Frame] | None:
+        """See `vcam.output.base.LeavesCard`."""
+        return self._device.card
+
+    @card.setter
+    def card(self, card: Callable[[Size], Frame] | None) -> None:
+        self._device.card = card
+
+    @property
+    def live(self) -> bool:
+        return True
+
+    @property
+    def finished(self) -> bool:
+        return False
+
+    @property
+    def dropped(self) -> int:
+        """Frames that a reader had no buffer for."""
+        return self._node.dropped
+
+    @property
+    def description(self) -> str:
+        return " and ".join(each.output.description for each in self._open) or self._device.description
+
+    @property
+    def camera_name(self) -> str:
+        names = dict.fromkeys(kind.output.camera_name for kind in self._open)  # type: ignore[attr-defined]
+        return ", ".join(names)
+
+    @property
+    def _open(self) -> list[_Kind]:
+        return [kind for kind in self._kinds if kind.open]
+
+    def watched(self) -> bool:
+        # all are asked: each takes back what woke the loop
+        answers = [kind.output.watched() for kind in self._open]
+        return any(answers)
+
+    def fileno(self) -> int | None:
+        """One descriptor for all, readable as long as one of theirs is; another one after each call."""
+        # anew: a device that was taken anew has another descriptor, which may have the number of the old one
+        self._end_poll()
+        if self._open:
+            self._poll = select.epoll()
+            for kind in self._open:
+                if (fd := kind.output.fileno()) is not None:
+                    self._poll.register(fd, select.EPOLLIN)
+        return self._poll.fileno() if self._poll else None
+
+    def _end_poll(self) -> None:
+        if self._poll is not None:
+            self._poll.close()
+            self._poll = None
+
+    def open(self, size: Size, fps: float) -> None:
+        """Open what there is. Raises `OutputDeviceError` if that is nothing."""
+        self.abort()
+        self._size, self._fps = size, fps
+        failures = [failure for kind in self._kinds if (failure := self._try(kind)) is not None]
+        if not self._open:
+            raise failures[0] if failures else no_camera()
+        for failure in failures:
+            log.warning("%s; going on with %s", failure, self.description)
+
+    def _try(self, kind: _Kind) -> OutputDeviceError | None:
+        """Open one, if this machine may have it; why that fails."""
+        if not kind.is_there():
+            kind.look.failed()
+            return None
+        try:
+            kind.output.open(self._size, self._fps)
+        except OutputDeviceError as error:
+            kind.look.failed()
+            return error
+        kind.look.reset()
+        kind.open, kind.told = True, ""
+        return None
+
+    def resize(self, size: Size) -> None:
+        self._size = size
+        for kind in self._open:
+            assert isinstance(kind.output, Resizable)
+            self._each(kind, lambda output: output.resize(size))  # type: ignore[attr-defined]
+        self._last_one_stays()
+
+    def write(self, frame: Frame) -> None:
+        self._look_around()
+        for kind in self._open:
+            self._each(kind, lambda output: output.write(frame))
+        self._last_one_stays()
+
+    def show(self, still: Frame) -> None:
+        """See `vcam.output.base.ShowsStills`."""
+        self._look_around()
+        for kind in self._open:
+            self._each(kind, lambda output: _show(output, still))
+        self._last_one_stays()
+
+    def _each(self, kind: _Kind, deliver: Callable[[Output], None]) -> None:
+        try:
+            deliver(kind.output)
+        except OutputDeviceError as error:
+            kind.open = False
+            kind.output.abort()
+            kind.look.failed()
+            self._failure = error
+            log.warning("%s is lost and will be taken up again when it is back: %s", kind.output.description, error)
+
+    def _last_one_stays(self) -> None:
+        """Raise what took the last of them: whoever fans frames out opens it anew."""
+        failure, self._failure = self._failure, None
+        if failure is not None and not self._open:
+            raise failure
+
+    def _look_around(self) -> None:
+        for kind in self._kinds:
+            if not kind.open and kind.look.due:
+                failure = self._try(kind)
+                if kind.open:
+                    log.info("%s is there as well", kind.output.description)
+                elif failure is not None and str(failure) != kind.told:
+                    kind.told = str(failure)
+                    log.warning("%s", failure)
+
+    def close(self) -> None:
+        failure: VcamError | None = None
+        for kind in self._open:
+            kind.open = False
+            try:
+                kind.output.close()
+            except VcamError as error:
+                failure = failure or error
+        self._end_poll()
+        if failure is not None:
+            raise failure
+
+    def abort(self) -> None:
+        with contextlib.suppress(VcamError):
+            self.close()
+
+
+def _show(output: Output, still: Frame) -> None:
+    if isinstance(output, ShowsStills):
+        output.show(still)
+    else:
+        output.write(still)
+
+
+def _has_device() -> bool:
+    try:
+        return bool(find_outputs("auto"))
+    except OutputDeviceError:
+        return False
+
+
+def no_camera() -> OutputDeviceError:
+    """What to do where there is neither a PipeWire daemon nor a device."""
+    try:
+        find_outputs("auto")
+    except OutputDeviceError as error:
+        return OutputDeviceError(
+            error.message,
+            f"without root: {START}; or with a module: {error.hint}",
+        )
+    return OutputDeviceError("the virtual camera has just come", "try again")

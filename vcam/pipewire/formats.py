@@ -1,0 +1,112 @@
+"""Formats of pictures as PipeWire names them, and vcam's own names for them."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable
+from fractions import Fraction
+
+from vcam.frames import PixelFormat
+from vcam.pipewire import pod, raw
+from vcam.types import Size
+
+NUMBERS = {
+    PixelFormat.I420: 2,
+    PixelFormat.YV12: 3,
+    PixelFormat.YUYV: 4,
+    PixelFormat.UYVY: 5,
+    PixelFormat.RGBX32: 7,
+    PixelFormat.BGRX32: 8,
+    PixelFormat.RGBA32: 11,
+    PixelFormat.BGRA32: 12,
+    PixelFormat.RGB24: 15,
+    PixelFormat.BGR24: 16,
+    PixelFormat.YVYU: 19,
+    PixelFormat.NV12: 23,
+    PixelFormat.NV21: 24,
+    PixelFormat.GREY: 25,
+}
+"""`enum spa_video_format`"""
+
+RANGE_FULL, RANGE_LIMITED = 1, 2
+MATRIX_BT709, MATRIX_BT601 = 3, 4
+
+_HIGHEST_RATE = 1000
+
+
+def i420(param: pod.Param, size: Size, fps: float) -> bytes:
+    """The one format that vcam offers: I420, BT.601 of limited range, at about that rate.
+
+    The rate is a choice, since a reader that wants another one takes what comes.
+    """
+    return pod.make_object(
+        pod.Type.FORMAT,
+        param,
+        {
+            pod.Key.MEDIA_TYPE: pod.Id(pod.MEDIA_VIDEO),
+            pod.Key.MEDIA_SUBTYPE: pod.Id(pod.SUBTYPE_RAW),
+            pod.Key.FORMAT: pod.Id(NUMBERS[PixelFormat.I420]),
+            pod.Key.SIZE: pod.Rectangle(*size),
+            pod.Key.FRAMERATE: fraction(fps),
+        },
+    )
+
+
+def fraction(fps: float) -> pod.Fraction:
+    """A rate as a fraction, 30000/1001 for 29.97."""
+    found = Fraction(fps).limit_denominator(1001)
+    return pod.Fraction(max(1, found.numerator), found.denominator)
+
+
+def buffers(size: int, stride: int, count: tuple[int, int, int]) -> bytes:
+    """What memory the pictures take: bytes of one, of one of its lines, and how many (wanted, least, most)."""
+    return pod.make_object(
+        pod.Type.BUFFERS,
+        pod.Param.BUFFERS,
+        {
+            pod.BufferKey.BUFFERS: pod.Choices(pod.Choice.RANGE, count),
+            pod.BufferKey.BLOCKS: 1,
+            pod.BufferKey.SIZE: size,
+            pod.BufferKey.STRIDE: stride,
+            pod.BufferKey.DATA_TYPE: pod.Choices(
+                pod.Choice.FLAGS, (1 << raw.SPA_DATA_MemFd | 1 << raw.SPA_DATA_MemPtr,)
+            ),
+        },
+    )
+
+
+def header() -> bytes:
+    """That each picture comes with its time and number."""
+    return pod.make_object(
+        pod.Type.META,
+        pod.Param.META,
+        {
+            pod.MetaKey.TYPE: pod.Id(raw.SPA_META_Header),
+            pod.MetaKey.SIZE: ctypes.sizeof(raw.SpaMetaHeader),
+        },
+    )
+
+
+def wishes(formats: Iterable[PixelFormat], size: Size, fps: float, *, jpeg: bool) -> list[bytes]:
+    """What a reader of a camera may ask for: those formats, best first, at about that size and rate."""
+
+    def near(subtype: int, values: dict[int, pod.Value]) -> bytes:
+        return pod.make_object(
+            pod.Type.FORMAT,
+            pod.Param.ENUM_FORMAT,
+            {
+                pod.Key.MEDIA_TYPE: pod.Id(pod.MEDIA_VIDEO),
+                pod.Key.MEDIA_SUBTYPE: pod.Id(subtype),
+                **values,
+                pod.Key.SIZE: pod.Choices(
+                    pod.Choice.RANGE, (pod.Rectangle(*size), pod.Rectangle(16, 16), pod.Rectangle(8192, 8192))
+                ),
+                pod.Key.FRAMERATE: pod.Choices(
+                    pod.Choice.RANGE, (fraction(fps), pod.Fraction(0, 1), pod.Fraction(_HIGHEST_RATE, 1))
+                ),
+            },
+        )  # fmt: skip
+
+    numbers = [pod.Id(NUMBERS[each]) for each in formats]
+    raw_ = near(pod.SUBTYPE_RAW, {pod.Key.FORMAT: pod.Choices(pod.Choice.ENUM, (numbers[0], *numbers))})
+    return [raw_, near(pod.SUBTYPE_MJPG, {})] if jpeg else [raw_]
