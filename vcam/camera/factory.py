@@ -41,6 +41,11 @@ def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool
         return DemoScene(size, pace, paced)
     if "://" in source:
         return UrlCamera(source, size, fps, min(settings.timeout, PATIENCE))
+    timeout = min(settings.timeout, PATIENCE)
+    if (name := _pipewire_name(source)) is not None:
+        from vcam.camera.pipewire import PipeWireCamera
+
+        return PipeWireCamera(name, size, fps, timeout)
     _refuse_half_address(source)
     path = expand(source)
     if _names_a_file(source, path):
@@ -50,8 +55,22 @@ def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool
     from vcam.camera.device import V4L2Camera
     from vcam.camera.modes import parse_format
 
-    timeout, format_ = min(settings.timeout, PATIENCE), parse_format(settings.format)
-    return V4L2Camera(source, size, fps, timeout, wishes(settings), format_)
+    device = V4L2Camera(source, size, fps, timeout, wishes(settings), parse_format(settings.format))
+    if source.lower() != "auto":
+        return device
+    from vcam.camera.first import FirstCamera
+
+    return FirstCamera(device, size, fps, timeout)
+
+
+def _pipewire_name(source: str) -> str | None:
+    """The name in "pipewire" or "pipewire:NAME", "" for the first; None if the source means something else."""
+    word, colon, name = source.partition(":")
+    if word.strip().lower() != "pipewire":
+        return None
+    if colon and not name.strip():
+        raise UsageError("the PipeWire camera has no name", "write --camera pipewire, or --camera pipewire:NAME")
+    return name.strip()
 
 
 def _refuse_half_address(source: str) -> None:

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Iterable
 from fractions import Fraction
 
-from vcam.frames import PixelFormat
+from vcam.frames import MAX_SIDE, MIN_SIDE, PixelFormat
 from vcam.pipewire import pod, raw
 from vcam.types import Size
 
@@ -16,9 +16,13 @@ NUMBERS = {
     PixelFormat.YUYV: 4,
     PixelFormat.UYVY: 5,
     PixelFormat.RGBX32: 7,
-    PixelFormat.BGRX32: 8,
+    PixelFormat.XBGR32: 8,
+    PixelFormat.XRGB32: 9,
+    PixelFormat.BGRX32: 10,
     PixelFormat.RGBA32: 11,
-    PixelFormat.BGRA32: 12,
+    PixelFormat.ABGR32: 12,
+    PixelFormat.ARGB32: 13,
+    PixelFormat.BGRA32: 14,
     PixelFormat.RGB24: 15,
     PixelFormat.BGR24: 16,
     PixelFormat.YVYU: 19,
@@ -26,12 +30,14 @@ NUMBERS = {
     PixelFormat.NV21: 24,
     PixelFormat.GREY: 25,
 }
-"""`enum spa_video_format`"""
+"""`enum spa_video_format`. Of four bytes a pixel PipeWire names the order in memory, the kernel that of a number."""
 
 RANGE_FULL, RANGE_LIMITED = 1, 2
 MATRIX_BT709, MATRIX_BT601 = 3, 4
 
 _HIGHEST_RATE = 1000
+_SMOOTH = 0.8
+"""A camera with less than this share of the wanted rate is choppy."""
 
 
 def i420(param: pod.Param, size: Size, fps: float) -> bytes:
@@ -87,26 +93,49 @@ def header() -> bytes:
     )
 
 
-def wishes(formats: Iterable[PixelFormat], size: Size, fps: float, *, jpeg: bool) -> list[bytes]:
-    """What a reader of a camera may ask for: those formats, best first, at about that size and rate."""
+def wanted_buffers(count: tuple[int, int, int]) -> bytes:
+    """What memory a reader takes: any number of planes, mapped."""
+    return pod.make_object(
+        pod.Type.BUFFERS,
+        pod.Param.BUFFERS,
+        {
+            pod.BufferKey.BUFFERS: pod.Choices(pod.Choice.RANGE, count),
+            pod.BufferKey.DATA_TYPE: pod.Choices(
+                pod.Choice.FLAGS, (1 << raw.SPA_DATA_MemFd | 1 << raw.SPA_DATA_MemPtr,)
+            ),
+        },
+    )
 
-    def near(subtype: int, values: dict[int, pod.Value]) -> bytes:
-        return pod.make_object(
+
+def wishes(known: Iterable[PixelFormat], size: Size, fps: float) -> list[bytes]:
+    """What a reader of a camera asks for, best first: the daemon takes the first that the camera has.
+
+    The size at the rate, plain then as JPEG; then at any rate; then a larger one; then any.
+    """
+    numbers = tuple(pod.Id(NUMBERS[each]) for each in known)
+    plain: dict[int, pod.Value] = {
+        pod.Key.MEDIA_SUBTYPE: pod.Id(pod.SUBTYPE_RAW),
+        pod.Key.FORMAT: pod.Choices(pod.Choice.ENUM, (numbers[0], *numbers)),
+    }
+    jpeg: dict[int, pod.Value] = {pod.Key.MEDIA_SUBTYPE: pod.Id(pod.SUBTYPE_MJPG)}
+    wanted, most = pod.Rectangle(*size), pod.Rectangle(MAX_SIDE, MAX_SIDE)
+    exact: pod.Value = wanted
+    larger = pod.Choices(pod.Choice.RANGE, (wanted, wanted, most))
+    any_size = pod.Choices(pod.Choice.RANGE, (wanted, pod.Rectangle(MIN_SIDE, MIN_SIDE), most))
+    rate, highest = fraction(fps), pod.Fraction(_HIGHEST_RATE, 1)
+    smooth = pod.Choices(pod.Choice.RANGE, (rate, fraction(_SMOOTH * fps), highest))
+    any_rate = pod.Choices(pod.Choice.RANGE, (rate, pod.Fraction(0, 1), highest))
+    return [
+        pod.make_object(
             pod.Type.FORMAT,
             pod.Param.ENUM_FORMAT,
             {
                 pod.Key.MEDIA_TYPE: pod.Id(pod.MEDIA_VIDEO),
-                pod.Key.MEDIA_SUBTYPE: pod.Id(subtype),
-                **values,
-                pod.Key.SIZE: pod.Choices(
-                    pod.Choice.RANGE, (pod.Rectangle(*size), pod.Rectangle(16, 16), pod.Rectangle(8192, 8192))
-                ),
-                pod.Key.FRAMERATE: pod.Choices(
-                    pod.Choice.RANGE, (fraction(fps), pod.Fraction(0, 1), pod.Fraction(_HIGHEST_RATE, 1))
-                ),
+                **kind,
+                pod.Key.SIZE: sizes,
+                pod.Key.FRAMERATE: rates,
             },
-        )  # fmt: skip
-
-    numbers = [pod.Id(NUMBERS[each]) for each in formats]
-    raw_ = near(pod.SUBTYPE_RAW, {pod.Key.FORMAT: pod.Choices(pod.Choice.ENUM, (numbers[0], *numbers))})
-    return [raw_, near(pod.SUBTYPE_MJPG, {})] if jpeg else [raw_]
+        )
+        for sizes, rates in ((exact, smooth), (larger, smooth), (exact, any_rate), (any_size, any_rate))
+        for kind in (plain, jpeg)
+    ]
