@@ -55,6 +55,8 @@ class Session:
 
     def start(self) -> None:
         """The daemon and WirePlumber; returns once the daemon listens."""
+        # one that was killed leaves it
+        self.socket.unlink(missing_ok=True)
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.daemon = subprocess.Popen(["pipewire"], env=self.environ, **quiet)  # type: ignore[call-overload]
         wait_for(self.socket.is_socket, "PipeWire's socket")
@@ -76,6 +78,8 @@ class Session:
         self.stop(signal.SIGKILL)
         self.bus.kill()
         self.bus.wait(10)
+        assert self.bus.stdout is not None
+        self.bus.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -37,7 +37,8 @@ _FORMATS = (
 """Cheapest to unpack first."""
 
 _LIST = "vcam devices lists the cameras"
-_COUNT = (4, 2, 16)
+_COUNT = (8, 2, 64)
+"""Buffers, as GStreamer asks for them: some cameras stand still with fewer than they like."""
 _CONNECTING = 3.0
 
 
@@ -312,11 +313,15 @@ class _Sink(Stream):
 
     def newest(self, patience: float) -> _Taken | None:
         """The newest picture that waits, or that comes within so many seconds; None if none does."""
-        with self._fresh:
-            self._fresh.wait_for(lambda: self._waiting or self.state.lost, patience)
-            if not self._waiting:
-                return None
-            self._waiting = 0
+        deadline = time.monotonic() + patience
+        while True:
+            with self._fresh:
+                self._fresh.wait_for(lambda: self._waiting or self.state.lost, max(0.0, deadline - time.monotonic()))
+                told, self._waiting = self._waiting, 0
+            if (taken := self._newest_waiting()) is not None or not told:
+                return taken
+
+    def _newest_waiting(self) -> _Taken | None:
         with self.locked() as (library, stream):
             buffer, superseded = None, 0
             while newer := library.pw_stream_dequeue_buffer(stream):

@@ -35,6 +35,7 @@ NUMBERS = {
 RANGE_FULL, RANGE_LIMITED = 1, 2
 MATRIX_BT709, MATRIX_BT601 = 3, 4
 
+_ANY = 0x7FFFFFFF
 _HIGHEST_RATE = 1000
 _SMOOTH = 0.8
 """A camera with less than this share of the wanted rate is choppy."""
@@ -100,6 +101,9 @@ def wanted_buffers(count: tuple[int, int, int]) -> bytes:
         pod.Param.BUFFERS,
         {
             pod.BufferKey.BUFFERS: pod.Choices(pod.Choice.RANGE, count),
+            pod.BufferKey.BLOCKS: pod.Choices(pod.Choice.RANGE, (0, 1, _ANY)),
+            pod.BufferKey.SIZE: pod.Choices(pod.Choice.RANGE, (0, 0, _ANY)),
+            pod.BufferKey.STRIDE: pod.Choices(pod.Choice.RANGE, (0, 0, _ANY)),
             pod.BufferKey.DATA_TYPE: pod.Choices(
                 pod.Choice.FLAGS, (1 << raw.SPA_DATA_MemFd | 1 << raw.SPA_DATA_MemPtr,)
             ),

@@ -21,8 +21,7 @@ class VideoNode:
     """A node of class Video/Source.
 
     serial: never used again while the daemon lives. role: "Camera" for what programs list as one. api: "v4l2" or
-    "libcamera" for a camera of this machine, empty for what a program gives. path: of the V4L2 device behind it, if
-    WirePlumber tells.
+    "libcamera" for a camera of this machine, empty for what a program gives. path: of the V4L2 device behind it.
     """
 
     number: int
@@ -115,10 +114,20 @@ class _Listing:
                 name,
                 values.get("node.description") or values.get("node.nick") or name,
                 values.get("media.role", ""),
-                values.get("device.api", ""),
-                values.get("object.path", "").removeprefix("v4l2:"),
+                *_origin(name, values.get("object.path", "")),
             )
         )
+
+
+def _origin(name: str, path: str) -> tuple[str, str]:
+    """By which way a node's picture comes, and the device's path: as WirePlumber names what it has found.
+
+    "v4l2:/dev/video0", "libcamera:..."; what a program gives has neither.
+    """
+    for api in ("v4l2", "libcamera"):
+        if path.startswith(f"{api}:") or name.startswith(f"{api}_input."):
+            return api, path.removeprefix("v4l2:") if path.startswith("v4l2:") else ""
+    return "", ""
 
 
 def _dict(values: raw.SpaDict) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import logging
@@ -15,6 +16,15 @@ from vcam.pipewire import pod, raw
 from vcam.pipewire.loop import Loop, properties
 
 log = logging.getLogger(__name__)
+
+_OPEN: set[Stream] = set()
+"""Streams that are not closed: PipeWire's thread calls them, so that they must outlive whoever forgets them."""
+
+
+@atexit.register
+def _close_all() -> None:
+    for stream in list(_OPEN):
+        stream.close()
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,7 @@ class Stream:
         except BaseException:
             os.close(self.fd)
             raise
+        _OPEN.add(self)
         with self._loop.locked() as library:
             self._stream = library.pw_stream_new(self._loop.core, name.encode(), properties(values)) or 0
             if self._stream:
@@ -129,6 +140,7 @@ class Stream:
         self._settled.set()
         os.close(self.fd)
         self.fd = -1
+        _OPEN.discard(self)
 
     def _array(self, pods: Sequence[bytes]) -> ctypes.Array[ctypes.c_void_p]:
         # the library copies them, yet they have to outlast the call

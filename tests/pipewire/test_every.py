@@ -1,0 +1,170 @@
+"""`auto`: every kind of virtual camera at once, by scripted kinds."""
+
+from __future__ import annotations
+
+import os
+import select
+
+import pytest
+
+from vcam.errors import OutputDeviceError
+from vcam.frames import Frame
+from vcam.output.virtual import every
+from vcam.types import Size
+
+SIZE = (64, 48)
+
+
+class Kind:
+    """A virtual camera that does as it is told."""
+
+    live, finished, dropped, card = True, False, 0, None
+
+    def __init__(self, name: str) -> None:
+        self.name = self.description = self.camera_name = name
+        self.there, self.refusal, self.reads = True, "", False
+        self.frames: list[Frame] = []
+        self.size: Size | None = None
+        self.fd = os.eventfd(0, os.EFD_NONBLOCK)
+
+    def watched(self) -> bool:
+        return self.reads
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def open(self, size: Size, fps: float) -> None:
+        if self.refusal:
+            raise OutputDeviceError(self.refusal)
+        self.size = size
+
+    def resize(self, size: Size) -> None:
+        self.size = size
+
+    def write(self, frame: Frame) -> None:
+        if self.refusal:
+            raise OutputDeviceError(self.refusal)
+        self.frames.append(frame)
+
+    def close(self) -> None:
+        self.size = None
+
+    abort = close
+
+
+@pytest.fixture
+def kinds(monkeypatch: pytest.MonkeyPatch) -> tuple[Kind, Kind]:
+    device, node = Kind("device"), Kind("node")
+    monkeypatch.setattr(every, "VirtualCamera", lambda *_, **__: device)
+    monkeypatch.setattr(every, "PipeWireCamera", lambda: node)
+    monkeypatch.setattr(every, "_has_device", lambda: device.there)
+    monkeypatch.setattr(every.loop, "is_there", lambda: node.there)
+    return device, node
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+FRAME = Frame.allocate(*SIZE)
+
+
+def test_one_frame_feeds_all_and_one_reader_of_either_is_enough(kinds: tuple[Kind, Kind]) -> None:
+    device, node = kinds
+    camera = every.EveryCamera()
+    camera.open(SIZE, 30)
+    assert (camera.description, camera.camera_name) == ("device and node", "device, node")
+    assert not camera.watched()
+    node.reads = True
+    assert camera.watched()
+    camera.write(FRAME)
+    assert (device.frames, node.frames) == ([FRAME], [FRAME])
+    camera.resize((32, 32))
+    assert (device.size, node.size) == ((32, 32), (32, 32))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_where_one_kind_is_missing_the_other_serves_and_the_missing_one_is_taken_up_when_it_comes(
+    kinds: tuple[Kind, Kind], which: int
+) -> None:
+    clock = Clock()
+    kinds[which].there = False
+    camera = every.EveryCamera(clock=clock)
+    camera.open(SIZE, 30)
+    camera.write(FRAME)
+    assert [bool(kind.frames) for kind in kinds] == [which == 1, which == 0]
+    kinds[which].there = True
+    camera.write(FRAME)
+    assert not kinds[which].frames, "looked for with every frame"
+    clock.now = 6
+    camera.write(FRAME)
+    assert kinds[which].frames == [FRAME]
+    assert "device and node" in camera.description
+
+
+def test_one_that_is_lost_leaves_the_other_and_comes_back(kinds: tuple[Kind, Kind]) -> None:
+    clock, (device, node) = Clock(), kinds
+    camera = every.EveryCamera(clock=clock)
+    camera.open(SIZE, 30)
+    node.refusal = "gone"
+    camera.write(FRAME)
+    assert node.size is None
+    camera.write(FRAME)
+    assert len(device.frames) == 2
+    node.refusal, clock.now = "", 6
+    camera.write(FRAME)
+    assert len(node.frames) == 1
+
+
+def test_when_the_last_is_lost_whoever_feeds_is_told(kinds: tuple[Kind, Kind]) -> None:
+    device, node = kinds
+    node.there = False
+    camera = every.EveryCamera()
+    camera.open(SIZE, 30)
+    device.refusal = "unloaded"
+    with pytest.raises(OutputDeviceError, match="unloaded"):
+        camera.write(FRAME)
+
+
+def test_of_neither_the_error_names_both_cures_pipewires_first(
+    kinds: tuple[Kind, Kind], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in kinds:
+        kind.there = False
+
+    def none(_target: str) -> None:
+        raise OutputDeviceError("there is no virtual camera on this machine", "sudo modprobe v4l2loopback")
+
+    monkeypatch.setattr(every, "find_outputs", none)
+    with pytest.raises(OutputDeviceError) as caught:
+        every.EveryCamera().open(SIZE, 30)
+    first, _, second = caught.value.hint.partition("; or with a module: ")
+    assert "systemctl --user start pipewire" in first
+    assert second == "sudo modprobe v4l2loopback"
+
+
+def test_a_reason_of_one_kind_is_told_where_the_other_is_missing(kinds: tuple[Kind, Kind]) -> None:
+    device, node = kinds
+    node.there, device.refusal = False, "held by obs"
+    with pytest.raises(OutputDeviceError, match="held by obs"):
+        every.EveryCamera().open(SIZE, 30)
+
+
+def test_whoever_waits_is_woken_by_either(kinds: tuple[Kind, Kind]) -> None:
+    camera = every.EveryCamera()
+    camera.open(SIZE, 30)
+    for kind in kinds:
+        poll = select.poll()
+        fd = camera.fileno()
+        assert fd is not None
+        poll.register(fd, select.POLLIN)
+        assert not poll.poll(0)
+        os.eventfd_write(kind.fd, 1)
+        assert poll.poll(0)
+        os.eventfd_read(kind.fd)
+    camera.close()
+    assert camera.fileno() is None
+    assert [kind.size for kind in kinds] == [None, None]
