@@ -11,6 +11,7 @@ from vcam.camera.demo import DemoScene
 from vcam.camera.device import V4L2Camera
 from vcam.camera.factory import make_camera, make_source
 from vcam.camera.file import PictureFile
+from vcam.camera.first import FirstCamera
 from vcam.camera.url import UrlCamera
 from vcam.errors import CameraError, CameraStalled, UsageError
 from vcam.images import write_image
@@ -24,13 +25,20 @@ def source(word, **more):
     return make_source(CameraSettings(source=word, **more), SIZE, 30)
 
 
-@pytest.mark.parametrize("word", ["auto", "AUTO", "0", "12", "/dev/video0", "/dev/v4l/by-id/x", "Integrated Camera"])
+@pytest.mark.parametrize("word", ["0", "12", "/dev/video0", "/dev/v4l/by-id/x", "Integrated Camera"])
 def test_words_for_devices(word):
     assert isinstance(source(word), V4L2Camera)
 
 
 @pytest.mark.parametrize(
-    ("word", "kind"), [("demo", DemoScene), ("rtsp://host/live", UrlCamera), ("http://host/a.mp4", UrlCamera)]
+    ("word", "kind"),
+    [
+        ("demo", DemoScene),
+        ("auto", FirstCamera),
+        ("AUTO", FirstCamera),
+        ("rtsp://host/live", UrlCamera),
+        ("http://host/a.mp4", UrlCamera),
+    ],
 )
 def test_words_for_other_sources(word, kind):
     assert isinstance(source(word), kind)

@@ -80,6 +80,7 @@ class World:
             changes.get("engines", self.inventory.engines),
             changes.get("module", self.inventory.module),
             changes.get("compiled", self.inventory.compiled),
+            changes.get("pipewire", self.inventory.pipewire),
         )
 
     def no_module(self, **changes):

@@ -12,6 +12,7 @@ from vcam.errors import UsageError
 from vcam.output.encoded.file import VideoFileOutput
 from vcam.output.factory import make_output
 from vcam.output.null import NullOutput
+from vcam.output.virtual.every import EveryCamera
 from vcam.output.window import WindowOutput
 from vcam.output.y4m import Y4MFile
 
@@ -37,7 +38,11 @@ def test_words_and_suffixes_choose_the_output(target: str, kind: type) -> None:
     assert type(make_output(target, live=True)) is kind
 
 
-@pytest.mark.parametrize("target", ["auto", "/dev/video20", "OBS Virtual Camera", "Cam v1.2", "/dev/v4l/by-id/usb-x"])
+def test_auto_is_every_virtual_camera_that_this_machine_has() -> None:
+    assert isinstance(make_output("auto", live=True), EveryCamera)
+
+
+@pytest.mark.parametrize("target", ["/dev/video20", "OBS Virtual Camera", "Cam v1.2", "/dev/v4l/by-id/usb-x"])
 @pytest.mark.usefixtures("camera")
 def test_everything_else_is_a_virtual_camera(target: str) -> None:
     output = make_output(target, live=True)

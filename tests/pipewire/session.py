@@ -54,13 +54,14 @@ class Session:
         return self.folder / "pipewire-0"
 
     def start(self) -> None:
-        """The daemon and WirePlumber; returns once the daemon listens."""
+        """The daemon and WirePlumber; returns once that links programs."""
         # one that was killed leaves it
         self.socket.unlink(missing_ok=True)
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.daemon = subprocess.Popen(["pipewire"], env=self.environ, **quiet)  # type: ignore[call-overload]
         wait_for(self.socket.is_socket, "PipeWire's socket")
         self.manager = subprocess.Popen(["wireplumber"], env=self.environ, **quiet)  # type: ignore[call-overload]
+        wait_for(lambda: b'"metadata.name": "default"' in self.run("pw-dump").stdout, "WirePlumber", 60)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Both of them; the bus stays."""

@@ -42,7 +42,7 @@ def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool
     if "://" in source:
         return UrlCamera(source, size, fps, min(settings.timeout, PATIENCE))
     timeout = min(settings.timeout, PATIENCE)
-    if (name := _pipewire_name(source)) is not None:
+    if (name := pipewire_source(source)) is not None:
         from vcam.camera.pipewire import PipeWireCamera
 
         return PipeWireCamera(name, size, fps, timeout)
@@ -63,7 +63,7 @@ def make_source(settings: CameraSettings, size: Size, fps: float, *, paced: bool
     return FirstCamera(device, size, fps, timeout)
 
 
-def _pipewire_name(source: str) -> str | None:
+def pipewire_source(source: str) -> str | None:
     """The name in "pipewire" or "pipewire:NAME", "" for the first; None if the source means something else."""
     word, colon, name = source.partition(":")
     if word.strip().lower() != "pipewire":

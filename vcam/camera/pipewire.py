@@ -6,6 +6,7 @@ import ctypes
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,19 +52,27 @@ def find_camera(name: str, *, of_this_machine: bool = False) -> VideoNode:
     """
     found = video_nodes()
     if not name:
-        real = [node for node in found if not node.is_virtual and not _is_own(node) and not _is_loopback(node)]
-        cameras = [node for node in real if node.api] or ([] if of_this_machine else real)
-        if not cameras:
+        chosen = machines_camera(found)
+        if chosen is None and not of_this_machine:
+            others = [node for node in found if not node.is_virtual and not _is_own(node) and not _is_loopback(node)]
+            chosen = min(others, key=lambda node: not node.is_camera, default=None)
+        if chosen is None:
             raise CameraError("PipeWire has no camera", "wpctl status lists what it has, under Video and Sources")
-        return min(cameras, key=lambda node: not node.is_camera)
+        return chosen
     wanted = name.casefold()
     whole = [node for node in found if wanted in (node.description.casefold(), node.name.casefold())]
     if named := whole or [node for node in found if wanted in node.description.casefold()]:
         if all(map(_is_own, named)):
             raise CameraError(f"{named[0].description} is vcam's own camera", "name your real camera: " + _LIST)
         return next(node for node in named if not _is_own(node))
-    others = ", ".join(node.description for node in found if not _is_own(node))
-    raise CameraError(f"PipeWire has no camera named {name!r}", f"it has {others}" if others else _LIST)
+    there = ", ".join(node.description for node in found if not _is_own(node))
+    raise CameraError(f"PipeWire has no camera named {name!r}", f"it has {there}" if there else _LIST)
+
+
+def machines_camera(found: Sequence[VideoNode]) -> VideoNode | None:
+    """Of all nodes the camera of this machine, None if PipeWire has none."""
+    real = [node for node in found if node.api and not node.is_virtual and not _is_own(node) and not _is_loopback(node)]
+    return min(real, key=lambda node: not node.is_camera, default=None)
 
 
 def _is_own(node: VideoNode) -> bool:

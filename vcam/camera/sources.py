@@ -121,8 +121,8 @@ def _first_camera(nodes: list[Node]) -> Node:
 
 
 BRIDGE_CURE = (
-    "a laptop's MIPI camera is reached through libcamera and PipeWire: let a program as v4l2-relayd feed a virtual "
-    "camera from there, and name that with --camera"
+    "a laptop's MIPI camera is reached through libcamera and PipeWire: vcam start --camera pipewire, once PipeWire has "
+    "libcamera's plugin (Debian: sudo apt install libspa-0.2-libcamera) and lists it in vcam devices"
 )
 """What to do about a camera whose nodes nobody can read directly."""
 

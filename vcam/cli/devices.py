@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from vcam.printable import few, json_text, printable
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from vcam.machine.inventory import CameraEntry, EngineEntry, Inventory, VirtualEntry
+    from vcam.machine.inventory import CameraEntry, EngineEntry, Inventory, PipeWireEntry, VirtualEntry
     from vcam.v4l2.controls import Control
     from vcam.v4l2.discover import Holder
 
@@ -70,8 +71,32 @@ def _show(found: Inventory) -> None:
         _print_problems(console, virtual.problem)
     if not found.virtual:
         console.print("  none; vcam loopback setup makes one")
+    _show_pipewire(console, found.pipewire)
     console.print("\n[bold]Inference[/]")
     console.print(_engine_table(found.engines))
+
+
+def _show_pipewire(console: Console, found: PipeWireEntry) -> None:
+    """What PipeWire gives as a camera: by name, as other programs list it."""
+    from rich.text import Text
+
+    console.print(f"\n[bold]PipeWire[/] [dim]{found.version}[/]".rstrip())
+    if not found.running:
+        console.print(
+            "  not running in this session; vcam start --output pipewire needs no kernel module where it runs"
+        )
+    _print_problems(console, found.problem)
+    for node in found.nodes:
+        table = _facts(printable(node.description), printable(node.name))
+        if node.is_virtual:
+            table.add_row("made by", "vcam")
+        elif node.path:
+            table.add_row("is", printable(node.path))
+        else:
+            table.add_row("read by", Text(f"--camera {shlex.quote(f'pipewire:{printable(node.description)}')}"))
+        console.print(table)
+    if found.usable and not found.nodes:
+        console.print("  no cameras; --output pipewire makes one")
 
 
 def _print_problems(console: Console, *problems: str) -> None:
@@ -285,6 +310,22 @@ def _inventory_json(found: Inventory) -> dict[str, Any]:
             for entry in found.engines
         ],
         "v4l2loopback": found.module or None,
+        "pipewire": {
+            "running": found.pipewire.running,
+            "version": found.pipewire.version or None,
+            "problem": found.pipewire.problem,
+            "cameras": [
+                {
+                    "name": node.description,
+                    "node": node.name,
+                    "id": node.number,
+                    "api": node.api or None,
+                    "path": node.path or None,
+                    "vcam": node.is_virtual,
+                }
+                for node in found.pipewire.nodes
+            ],
+        },
     }
 
 

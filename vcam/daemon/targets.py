@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 
+from vcam.camera.factory import pipewire_source
 from vcam.daemon.streams import stream_outputs
 from vcam.errors import OutputDeviceError, UsageError
 from vcam.files import Overwriting
@@ -65,6 +66,8 @@ def refuse_camera_as_output(settings: Settings, targets: Iterable[str] | None = 
 
 
 def _same_device(source: str, target: str) -> bool:
+    if (name := pipewire_name(target)) is not None:
+        return (pipewire_source(source) or "").casefold() == name.casefold()
     cameras, outputs = nodes_of(source), nodes_of(target)
     # a part of a name that several devices have says nothing
     return len(cameras) == 1 and cameras == outputs

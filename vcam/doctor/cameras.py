@@ -6,6 +6,7 @@ import errno
 from collections.abc import Callable, Iterator
 
 from vcam.camera.modes import Mode
+from vcam.camera.pipewire import machines_camera
 from vcam.camera.sources import BRIDGE_CURE, resolve
 from vcam.camera.unreadable import refusal
 from vcam.doctor.finding import Finding, ok, problem, warning
@@ -29,8 +30,9 @@ def is_device(settings: CameraSettings, size: Size, fps: float) -> bool:
     """Whether the source is a V4L2 device, not a file, an address or the demo. Raises `UsageError`."""
     from vcam.camera.device import V4L2Camera
     from vcam.camera.factory import make_source
+    from vcam.camera.first import FirstCamera
 
-    return isinstance(make_source(settings, size, fps), V4L2Camera)
+    return isinstance(make_source(settings, size, fps), V4L2Camera | FirstCamera)
 
 
 def check_camera(
@@ -45,6 +47,10 @@ def check_camera(
     try:
         node = find(settings.source)
     except CameraError as error:
+        if settings.source.lower() == "auto" and (other := machines_camera(inventory.pipewire.nodes)) is not None:
+            yield ok(NAME, f"{other.description}, by way of PipeWire")
+            yield from _unreadable(inventory)
+            return
         yield _missing(machine, inventory, settings, error)
         yield from _unreadable(inventory, told=error.message)
         return

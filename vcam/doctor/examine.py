@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from vcam.camera.sources import resolve
-from vcam.doctor import answers, cameras, module, sandbox, software, speed, virtual
+from vcam.doctor import answers, cameras, module, pipewire, sandbox, software, speed, virtual
 from vcam.doctor.finding import Finding, Status, ok, problem
 from vcam.errors import ConfigError, VcamError
 from vcam.machine.host import Machine
@@ -50,10 +50,14 @@ def _outputs(machine: Machine, inventory: Inventory, settings: Settings) -> Iter
     except VcamError as error:
         yield problem("output", error.message, error.hint, exit_status=error.exit_status)
         return
-    yield from module.check_module(machine, needed=bool(targets))
+    # where PipeWire serves, the module is for those programs that do not know it
+    spared = targets == ("auto",) and inventory.pipewire.usable
+    yield from module.check_module(machine, needed=bool(targets) and not spared)
     if inventory.module or inventory.virtual:
         yield from virtual.check_outputs(machine, inventory, targets)
     yield from virtual.check_pipewire(machine, inventory)
+    yield from pipewire.check_daemon(machine, inventory.pipewire, settings.output.targets, settings.camera.source)
+    yield from pipewire.check_portal(machine)
     yield from sandbox.check_flatpak(machine)
     yield from sandbox.check_snap(machine)
 

@@ -20,8 +20,9 @@ def is_virtual_target(target: str) -> bool:
     """Whether an output's name can only mean a virtual camera."""
     from vcam.output.factory import make_output
     from vcam.output.virtual.camera import VirtualCamera
+    from vcam.output.virtual.every import EveryCamera
 
-    return isinstance(make_output(target, live=True), VirtualCamera)
+    return isinstance(make_output(target, live=True), VirtualCamera | EveryCamera)
 
 
 def check_outputs(machine: Machine, inventory: Inventory, targets: tuple[str, ...]) -> Iterator[Finding]:
@@ -30,6 +31,12 @@ def check_outputs(machine: Machine, inventory: Inventory, targets: tuple[str, ..
         entries = _meant(target, inventory)
         if entries:
             yield _best(machine, inventory, entries)
+        elif target == "auto" and inventory.pipewire.usable:
+            yield warning(
+                NAME,
+                "there is none of V4L2; vcam makes one in PipeWire, which programs as Zoom do not see",
+                "vcam loopback setup",
+            )
         else:
             yield _none(target, inventory)
     for entry in inventory.virtual:

@@ -30,6 +30,8 @@ _PACKAGES = {
         "apt": "v4l2loopback-dkms", "dnf": "akmod-v4l2loopback", "pacman": "v4l2loopback-dkms",
         "zypper": "v4l2loopback",
     },
+    "pipewire": dict.fromkeys(("apt", "dnf", "pacman", "zypper"), "pipewire"),
+    "wireplumber": dict.fromkeys(("apt", "dnf", "pacman", "zypper"), "wireplumber"),
     "ffmpeg": {"apt": "ffmpeg", "dnf": "ffmpeg-free", "pacman": "ffmpeg", "zypper": "ffmpeg"},
     "libturbojpeg": {
         "apt": "libturbojpeg0", "ubuntu": "libturbojpeg", "dnf": "turbojpeg", "pacman": "libjpeg-turbo",

@@ -12,8 +12,10 @@ from vcam import native, silent
 from vcam.camera.modes import KNOWN, Mode, choose_mode, list_formats, list_modes, list_sizes
 from vcam.camera.ranking import judge
 from vcam.camera.sources import failure as camera_failure
-from vcam.errors import EngineError
+from vcam.errors import DeviceError, EngineError
 from vcam.output.virtual.loopback import failure as virtual_failure
+from vcam.pipewire import loop
+from vcam.pipewire.registry import VideoNode, video_nodes
 from vcam.types import Size
 from vcam.v4l2 import loopback
 from vcam.v4l2.controls import Control, list_controls
@@ -89,6 +91,21 @@ class EngineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class PipeWireEntry:
+    """PipeWire. `running` is whether its daemon is there in this session, `problem` why it does not tell its nodes."""
+
+    running: bool = False
+    version: str = ""
+    nodes: tuple[VideoNode, ...] = ()
+    problem: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether vcam can make and read cameras there."""
+        return self.running and not self.problem
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """`module` is v4l2loopback's version, "before 0.13" for those that do not tell, "" while it is not loaded.
 
@@ -100,6 +117,7 @@ class Inventory:
     engines: tuple[EngineEntry, ...] = ()
     module: str = ""
     compiled: bool = False
+    pipewire: PipeWireEntry = PipeWireEntry()
 
 
 def take_inventory(size: Size, fps: float) -> Inventory:
@@ -111,7 +129,18 @@ def take_inventory(size: Size, fps: float) -> Inventory:
         tuple(list_engines()),
         module_version(),
         native.kernels() is not None,
+        take_pipewire(),
     )
+
+
+def take_pipewire() -> PipeWireEntry:
+    """What PipeWire has; its library is not loaded where no daemon runs."""
+    if not loop.is_there():
+        return PipeWireEntry()
+    try:
+        return PipeWireEntry(True, loop.version(), tuple(video_nodes()))
+    except DeviceError as error:
+        return PipeWireEntry(True, problem=str(error))
 
 
 def _is_listed(node: Node) -> bool:

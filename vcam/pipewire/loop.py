@@ -35,6 +35,11 @@ def is_there() -> bool:
     return path is not None and path.is_socket()
 
 
+def version() -> str:
+    """The library's version, as "1.4.2". Raises `DeviceError` without it."""
+    return str(raw.library().pw_get_library_version().decode())
+
+
 def properties(values: Mapping[str, str]) -> int:
     """`struct pw_properties`, which whoever it is given to owns."""
     items = (raw.SpaDictItem * len(values))()
