@@ -61,7 +61,7 @@ class Session:
         self.daemon = subprocess.Popen(["pipewire"], env=self.environ, **quiet)  # type: ignore[call-overload]
         wait_for(self.socket.is_socket, "PipeWire's socket")
         self.manager = subprocess.Popen(["wireplumber"], env=self.environ, **quiet)  # type: ignore[call-overload]
-        wait_for(lambda: b'"metadata.name": "default"' in self.run("pw-dump").stdout, "WirePlumber", 60)
+        wait_for(lambda: b"WirePlumber [export]" in self.run("pw-dump").stdout, "WirePlumber", 60)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Both of them; the bus stays."""

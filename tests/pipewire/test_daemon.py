@@ -32,7 +32,9 @@ def vcam(session: Session, *options: str, log: Path) -> Iterator[subprocess.Pope
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=environ, stdout=file, stderr=file)
     try:
+        # one that refuses to start says so in its log, which is shown
         wait_for(lambda: process.poll() is not None or any(node.is_virtual for node in video_nodes()), "the node", 60)
+        assert process.poll() is None, log.read_text()
         yield process
     finally:
         process.kill()
@@ -48,7 +50,7 @@ def test_auto_makes_the_camera_that_gstreamer_reads_and_the_real_one_is_on_only_
     session: Session, tmp_path: Path
 ) -> None:
     needs_gstreamer()
-    with vcam(session, "--camera", "demo", "--background", "#00ff00", log=tmp_path / "log") as process:
+    with vcam(session, "--camera", "demo", "--background", "color:#00ff00", log=tmp_path / "log") as process:
         assert reader(session, "vcam.vcam", tmp_path / "out.yuv", 60).wait(60) == 0
         frames = frames_of(tmp_path / "out.yuv", SIZE)
         # the person stands in front of green: the corners are green, Y, Cb and Cr of BT.601
