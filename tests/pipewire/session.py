@@ -30,7 +30,8 @@ needs_pipewire = pytest.mark.skipif(
 class Session:
     """One session, running until `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, **environ: str) -> None:
+        """environ: what its programs find in theirs beside what they need."""
         # sockets have short names
         self.folder = Path(tempfile.mkdtemp(prefix="vcam-pw-"))
         self.environ = {
@@ -39,6 +40,7 @@ class Session:
             "XDG_STATE_HOME": str(self.folder / "state"),
             "XDG_CONFIG_HOME": str(self.folder / "config"),
             "HOME": str(self.folder),
+            **environ,
         }
         self.bus = subprocess.Popen(
             ["dbus-daemon", "--session", "--nofork", "--print-address", f"--address=unix:path={self.folder}/bus"],
