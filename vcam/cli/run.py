@@ -29,7 +29,7 @@ DEMO_FRAMES = 300
 def start(frames: int | None, name: str, profile: str, assignments: tuple[str, ...], **options: Any) -> int:
     """Read the camera, replace the background, serve the result as a camera.
 
-    Runs until Ctrl-C or vcam stop. With no option at all: the first camera, a blurred room, the first virtual camera.
+    Runs until Ctrl-C or vcam stop. With no option at all: the first camera, a blurred room, every virtual camera.
     While it runs, vcam status, set, background, profile, pause and resume steer it.
 
     \b

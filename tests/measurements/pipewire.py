@@ -1,0 +1,204 @@
+"""What the camera in PipeWire costs, and what it stands: the figures of docs/devices.md.
+
+    python -m tests.measurements.pipewire                   all of it, ten minutes
+    python -m tests.measurements.pipewire --only cost first idle readers restarts kills
+
+In a PipeWire session of its own, `vcam start --camera demo` at 1280x720, read by GStreamer. CPU is that of vcam's
+process, all threads; beside it the same to `--output null --always-on`, in turns, so that the difference is what the
+node costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.pipewire.session import Session, inside
+from tests.places import ROOT
+from vcam.pipewire.registry import video_nodes
+
+VCAM = (sys.executable, "-m", "vcam")
+SIZE = (1280, 720)
+PARTS = ("cost", "first", "idle", "readers", "restarts", "kills")
+
+
+def main() -> int:
+    """Print a line for each figure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--frames", type=int, default=3000, help="of the longest reading")
+    parser.add_argument("--readers", type=int, default=200)
+    options = parser.parse_args()
+    session = Session()
+    session.start()
+    try:
+        with inside(session), tempfile.TemporaryDirectory() as folder:
+            for part in options.only:
+                print(f"{part}: {_measure(part, session, Path(folder), options)}", flush=True)
+    finally:
+        session.close()
+    return 0
+
+
+def _measure(part: str, session: Session, folder: Path, options: Any) -> str:
+    if part == "cost":
+        return cost(session, options.frames)
+    if part == "first":
+        return first(session, folder)
+    if part == "idle":
+        return idle(session)
+    if part == "readers":
+        return readers(session, options.readers)
+    return restarts(session) if part == "restarts" else kills(session)
+
+
+@contextmanager
+def vcam(session: Session, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`vcam start`, once its node is there."""
+    environ = {**session.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([*VCAM, "--quiet", "start", "--camera", "demo", *options], env=environ)
+    try:
+        until(lambda: "null" in options or ours())
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+def ours() -> bool:
+    try:
+        return any(node.is_virtual for node in video_nodes())
+    except OSError:
+        return False
+
+
+def until(true: Any, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(0.05)
+
+
+def read(session: Session, frames: int, to: str = "/dev/null") -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        ["gst-launch-1.0", "-q", "pipewiresrc", "target-object=vcam.vcam", f"num-buffers={frames}", "!",
+         "video/x-raw,format=I420", "!", "filesink", f"location={to}"],
+        env=session.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def cpu(process: subprocess.Popen[bytes]) -> float:
+    """Seconds of CPU so far."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def status(session: Session) -> dict[str, Any]:
+    said = session.run(*VCAM, "status", "--json")
+    return dict(json.loads(said.stdout))
+
+
+def memory(process: subprocess.Popen[bytes]) -> tuple[float, int, int]:
+    """MB of its own memory, descriptors, threads."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    own = next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+    return own / 1024, len(os.listdir(f"/proc/{process.pid}/fd")), len(os.listdir(f"/proc/{process.pid}/task"))
+
+
+def cost(session: Session, frames: int) -> str:
+    """In turns of 300 frames each, until so many were read in all."""
+    given: dict[str, list[float]] = {"pipewire": [], "null": []}
+    dropped = 0
+    for _ in range(max(1, frames // 600)):
+        for target, taken in given.items():
+            with vcam(session, "--output", target, "--always-on") as process:
+                reader = read(session, 10_000) if target == "pipewire" else None
+                time.sleep(3)
+                before, count = cpu(process), status(session)["frames"]
+                time.sleep(20)
+                after = status(session)
+                taken.append(1000 * (cpu(process) - before) / (after["frames"] - count))
+                if reader is not None:
+                    dropped += sum(output["dropped"] for output in after["outputs"])
+                    reader.kill()
+                    reader.wait()
+    medians = {name: statistics.median(taken) for name, taken in given.items()}
+    more = medians["pipewire"] - medians["null"]
+    return f"{medians['pipewire']:.2f} CPU ms a frame, {medians['null']:.2f} to nowhere: {more:+.2f}; {dropped} dropped"
+
+
+def first(session: Session, folder: Path) -> str:
+    """From the reader's coming to the first frame that is no placeholder, as vcam says it."""
+    taken = []
+    with vcam(session, "--output", "pipewire", "--set", "camera.linger=0"):
+        for number in range(10):
+            until(lambda: status(session)["state"] == "idle")
+            target = folder / f"{number}.yuv"
+            began = time.monotonic()
+            reader = read(session, 10_000, str(target))
+            until(lambda: status(session)["state"] == "live")
+            taken.append(time.monotonic() - began)
+            reader.kill()
+            reader.wait()
+    return (
+        f"{statistics.median(taken):.2f} s from a reader's start to live (median of 10; the reader's own start counts)"
+    )
+
+
+def idle(session: Session) -> str:
+    with vcam(session, "--output", "pipewire") as process:
+        until(lambda: status(session)["state"] == "idle")
+        before = cpu(process)
+        time.sleep(30)
+        return f"{100 * (cpu(process) - before) / 30:.2f} % of a core"
+
+
+def readers(session: Session, count: int) -> str:
+    failed = 0
+    with vcam(session, "--output", "pipewire") as process:
+        for number in range(count):
+            failed += read(session, 3).wait(60) != 0
+            if number == count // 10:
+                before = memory(process)
+        after = memory(process)
+    return f"{failed} of {count} failed; MB, descriptors, threads {before} -> {after}"
+
+
+def restarts(session: Session) -> str:
+    failed = 0
+    with vcam(session, "--output", "pipewire") as process:
+        before = memory(process)
+        for number in range(20):
+            session.stop(signal.SIGKILL if number % 2 else signal.SIGTERM)
+            session.start()
+            until(ours)
+            failed += read(session, 5).wait(60) != 0
+        after = memory(process)
+    return f"{failed} of 20 failed; MB, descriptors, threads {before} -> {after}"
+
+
+def kills(session: Session) -> str:
+    failed = 0
+    for _ in range(20):
+        with vcam(session, "--output", "pipewire") as process:
+            failed += read(session, 5).wait(60) != 0
+            process.kill()
+            process.wait()
+            until(lambda: not ours())
+    return f"after {failed} of 20 the next reader got nothing"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
