@@ -13,7 +13,7 @@ from vcam.assets import data_folder
 from vcam.errors import ModelError, UsageError
 from vcam.files import no_file
 from vcam.models.cards import SUFFIXES, ModelCard, read_card
-from vcam.models.parts import parts_of
+from vcam.models.parts import is_saved_model, parts_of
 from vcam.printable import printable
 from vcam.types import Size
 
@@ -69,6 +69,12 @@ def load_model(path: Path) -> ModelCard:
             f"{beside} is the card of {card.file}, not of {path.name}", f'write file = "{path.name}" into it'
         )
     verify(card)
+    if is_saved_model(card.file_path):
+        # its variables lie in files of which no card has the checksums
+        raise ModelError(
+            f"{path.parent} is a SavedModel, a folder of files",
+            f"vcam models add {shlex.quote(str(path.parent))} makes a network of it",
+        )
     return card
 
 

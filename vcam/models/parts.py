@@ -18,6 +18,9 @@ from vcam.printable import printable
 COMPANIONS = {".xml": ".bin", ".pdmodel": ".pdiparams"}
 """Kinds of network whose weights lie in a second file."""
 
+SAVED_MODEL = "saved_model.pb"
+"""The graph of TensorFlow's SavedModel, which is a folder."""
+
 _WITHIN: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -59,6 +62,18 @@ def parts_of(card: ModelCard) -> list[Path]:
 def is_companion(part: Path, file: Path) -> bool:
     """Whether a part is looked for by the stem of the network, whatever that is called."""
     return part.name == file.with_suffix(COMPANIONS.get(file.suffix, file.suffix)).name
+
+
+def is_saved_model(file: Path) -> bool:
+    """Whether a file is the graph of a SavedModel, and not a frozen graph that is called like one.
+
+    That one begins with the number of its schema (saved_model.proto), a frozen one with a node (graph.proto).
+    """
+    try:
+        with file.open("rb") as opened:
+            return file.name == SAVED_MODEL and opened.read(1) == b"\x08"
+    except OSError:
+        return False
 
 
 def external_files(file: Path) -> list[str]:

@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -18,6 +19,7 @@ from vcam.assets import data_folder
 from vcam.errors import ModelError, OutputError, UsageError
 from vcam.files import PartialFile, write_error
 from vcam.models.cards import MAX_BYTES, SUFFIXES, ModelCard, read_card
+from vcam.models.converted import CONVERTER, as_onnx, missing_converter
 from vcam.models.fetch import Progress, check_address, fetch
 from vcam.models.find import AUTO, card_paths, checksum, load_model, model_folders
 from vcam.models.parts import is_companion, parts_of
@@ -34,24 +36,50 @@ _MOST_LETTERS, _LONGEST_NAME = 100, 200
 def add(source: str, name: str = "", *, replace: bool = False, check: Check = lambda card: None) -> ModelCard:
     """Copy a network and its card into the user's model folder; returns the card there.
 
-    source: the path of the network or of its card. name: what to call it, by default what the card is called. `replace`
-    takes it instead of one that has the name already. Raises what `check` does, `UsageError` for a name that is taken,
-    `ModelError` for a network or card that will not do, `OutputError` if they cannot be written; then nothing is there
-    under that name that was not there before.
+    source: the path of the network, of its card, or of a folder with one. name: what to call it, by default what the
+    card is called. `replace` takes it instead of one that has the name already. TFLite that does not pass as it is, is
+    kept as ONNX if its translation does. Raises what `check` does, `UsageError` for a name that is taken, `ModelError`
+    for a network or card that will not do, `OutputError` if they cannot be written; then nothing is there under that
+    name that was not there before.
     """
-    if not source.endswith((*SUFFIXES, ".toml")):
+    path = folders.expand(source).absolute()
+    if not source.endswith((*SUFFIXES, ".toml")) and not path.is_dir():
         raise UsageError(f"{source} is neither a network nor a card", f"give a file ending in {' '.join(SUFFIXES)}")
-    card = load_model(folders.expand(source).absolute())
+    card = load_model(path)
     name = name or card.name
     check_name(name, replace)
-    check(card)
-    folder = folders.place_to_write(model_folders()[1])
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"there can be no folder {folder}: {error.strerror}", "check its permissions") from error
-    put_into(folder, card, name, replace=replace)
+    with ExitStack() as stack:
+        card = _that_works(card, check, stack)
+        folder = folders.place_to_write(model_folders()[1])
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"there can be no folder {folder}: {error.strerror}", "check its permissions") from error
+        put_into(folder, card, name, replace=replace)
     return read_card(folder / f"{name}.toml")
+
+
+def _that_works(card: ModelCard, check: Check, stack: ExitStack) -> ModelCard:
+    """The card itself, or where its network is TFLite that does not pass as it is, that of its translation.
+
+    stack: holds the translation until it has been copied. Raises what `check` does of the network as it is,
+    `ModelError` if what would translate it is missing.
+    """
+    try:
+        check(card)
+        return card
+    except ModelError as error:
+        if card.file_path.suffix != ".tflite":
+            raise
+        if missing := missing_converter():
+            raise ModelError(f"{error.message}; vcam may translate it, but {missing} is missing", CONVERTER) from error
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="vcam-", dir=folders.scratch()))
+        try:
+            translated = as_onnx(card, Path(scratch))
+            check(translated)
+        except ModelError:
+            raise error from None
+        return translated
 
 
 def remove(name: str) -> list[Path]:
