@@ -65,8 +65,8 @@ def test_the_best_that_can_be_afforded_is_recommended(own: Path, monkeypatch: py
 
 def test_size_and_rate_are_those_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     take(monkeypatch, {"selfie-general": 2.0, "selfie-landscape": 1.0})
-    config = tmp_path / "config/vcam/config.toml"
-    config.parent.mkdir(parents=True)
+    config = tmp_path / "config.toml"
+    monkeypatch.setenv("VCAM_CONFIG", str(config))
     config.write_text('[output]\nsize = "640x480"\nfps = 15\n')
     told = json.loads(run("recommend", "--json").stdout)
     assert (told["size"], told["fps"], told["may_take_ms"]) == ([640, 480], 15.0, 16.67)

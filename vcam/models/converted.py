@@ -39,9 +39,9 @@ def as_onnx(card: ModelCard, folder: Path) -> ModelCard:
         document = tomlkit.parse(card.path.read_text(encoding="utf-8-sig"))
         document["file"], document["sha256"] = network.name, checksum(network)
         # the translation turns all maps; one that was made flat before is as it was
-        document["input"]["layout"] = "NCHW"  # type: ignore[index]
+        document["input"]["layout"] = "NCHW"
         if _has_maps(data):
-            document["output"]["layout"] = "NCHW"  # type: ignore[index]
+            document["output"]["layout"] = "NCHW"
         network.with_suffix(".toml").write_text(tomlkit.dumps(document), encoding="utf-8")
     except OSError as error:
         raise write_error(network, error) from error

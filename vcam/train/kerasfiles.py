@@ -183,13 +183,13 @@ def _refuse_programs(layer: dict[str, Any], kind: str, name: str) -> None:
     if kind == "Lambda":
         raise ModelError(
             f"its layer {shown} is a Lambda, a program of Python's, and vcam runs no programs of others",
-            f"give the weights alone: model.save_weights('net.weights.h5'); or {_EXPORT}",
+            f"save it without that layer; or {_EXPORT}",
         )
     home = str(layer.get("module") or "keras").partition(".")[0]
     if ">" in registered or ">" in kind or home not in _HOMES:
         raise ModelError(
             f"its layer {shown} is of a kind of its author's own, {printable(registered or kind)}",
-            f"give the weights alone: model.save_weights('net.weights.h5'); or {_EXPORT}",
+            f"save it without that layer; or {_EXPORT}",
         )
 
 
