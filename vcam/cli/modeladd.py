@@ -28,7 +28,7 @@ def add_file(file: str, name: str, *, replace: bool, check: Check, agrees: Calla
     from vcam.models.published import add_published, entry_of_file
     from vcam.models.savedmodel import as_ir, folder_of
     from vcam.models.store import add as keep
-    from vcam.models.store import check_name
+    from vcam.models.store import check_name, spoken_of
 
     path = folders.expand(file).absolute()
     if saved := folder_of(path):
@@ -36,7 +36,8 @@ def add_file(file: str, name: str, *, replace: bool, check: Check, agrees: Calla
         check_name(name, replace)
         with tempfile.TemporaryDirectory(prefix="vcam-", dir=folders.scratch()) as scratch:
             card = as_ir(saved, name, Path(scratch))
-            return keep(str(card), name, replace=replace, check=check)
+            with spoken_of(card.parent):
+                return keep(str(card), name, replace=replace, check=check)
     if not path.with_suffix(".toml").is_file() and (entry := entry_of_file(path)):
         return add_published(entry, path, name, replace=replace, agreed=agrees(entry), check=check)
     _refuse_weights(path)
@@ -71,7 +72,7 @@ def add_weights(
 
     from vcam import folders
     from vcam.models.store import add as keep
-    from vcam.models.store import check_name, is_name, name_like
+    from vcam.models.store import check_name, is_name, name_like, spoken_of
     from vcam.train import forms
     from vcam.train.nets.registry import architecture
 
@@ -89,7 +90,8 @@ def add_weights(
                 path, network, name, Path(scratch), **card, tell=lambda words: status.update(printable(words))
             )
         try:
-            kept = keep(str(made.path), name, replace=replace, check=check)
+            with spoken_of(made.path.parent):
+                kept = keep(str(made.path), name, replace=replace, check=check)
         except ModelError as error:
             raise ModelError(
                 f"{path} does not make a {network} that finds people: {error.message}",

@@ -27,7 +27,7 @@ from vcam.models.catalogue import Entry, catalogue
 from vcam.models.converted import CONVERTER, missing_converter
 from vcam.models.fetch import Progress, check_address, fetch
 from vcam.models.find import checksum
-from vcam.models.store import Check, add, check_name
+from vcam.models.store import Check, add, check_name, spoken_of
 from vcam.models.tflite_onnx import to_onnx
 
 _MOST_OF_AN_ARCHIVE = 1 << 30
@@ -127,7 +127,8 @@ def _keep(entry: Entry, original: Path, name: str, *, replace: bool, check: Chec
         card.write_text(entry.card(name, hashlib.sha256(network.read_bytes()).hexdigest()), encoding="utf-8")
     except OSError as error:
         raise write_error(network, error) from error
-    return add(str(card), name, replace=replace, check=check)
+    with spoken_of(card.parent):
+        return add(str(card), name, replace=replace, check=check)
 
 
 def _part_of(entry: Entry, scratch: Path) -> Path:

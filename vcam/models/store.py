@@ -6,8 +6,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -16,7 +16,7 @@ import tomlkit
 
 from vcam import folders
 from vcam.assets import data_folder
-from vcam.errors import ModelError, OutputError, UsageError
+from vcam.errors import ModelError, OutputError, UsageError, VcamError
 from vcam.files import PartialFile, write_error
 from vcam.models.cards import MAX_BYTES, SUFFIXES, ModelCard, read_card
 from vcam.models.converted import CONVERTER, as_onnx, missing_converter
@@ -80,6 +80,16 @@ def _that_works(card: ModelCard, check: Check, stack: ExitStack) -> ModelCard:
         except ModelError:
             raise error from None
         return translated
+
+
+@contextmanager
+def spoken_of(scratch: Path, place: str = "") -> Iterator[None]:
+    """What is raised within speaks of a place where it would speak of a folder for temporary files, gone by then."""
+    try:
+        yield
+    except VcamError as error:
+        inside = f"{scratch}/"
+        raise type(error)(error.message.replace(inside, place), error.hint.replace(inside, place)) from error
 
 
 def remove(name: str) -> list[Path]:
@@ -253,8 +263,10 @@ def pull(
     check_name(name, replace)
     with tempfile.TemporaryDirectory(prefix="vcam-", dir=folders.scratch()) as scratch:
         path = Path(scratch, "card.toml")
-        fetch(parts._replace(path=f"{stem}.toml").geturl(), path, MAX_BYTES)
-        card = read_card(path)
+        card_address = parts._replace(path=f"{stem}.toml").geturl()
+        fetch(card_address, path, MAX_BYTES)
+        with spoken_of(path.parent, f"{parts._replace(path=folder_address, query='').geturl()}/"):
+            card = read_card(path)
 
         def fetch_file(file: Path) -> None:
             # beside the card, whatever its name looks like
@@ -263,7 +275,12 @@ def pull(
 
         # the network first: it says which others it needs, and they are not asked for on behalf of a wrong one
         fetch_file(card.file_path)
-        if checksum(card.file_path) == card.sha256:
+        if (found := checksum(card.file_path)) != card.sha256:
+            raise ModelError(
+                f"{address} does not give the network of its card: its SHA-256 is {found}",
+                "nothing of it was kept; try again, or tell its publisher: the card's and its checksum differs",
+            )
+        with spoken_of(path.parent, f"{parts._replace(path=folder_address, query='').geturl()}/"):
             for part in parts_of(card):
                 fetch_file(part)
-        return add(str(path), name, replace=replace, check=check)
+            return add(str(path), name, replace=replace, check=check)
