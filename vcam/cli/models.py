@@ -69,7 +69,7 @@ def list_models(everything: bool, as_json: bool) -> None:
         width, height = row["size"]
         costs = [row[key] for key in ("openvino_ms", "onnxruntime_ms") if row[key] is not None]
         cost = f"{row['ms_here']:.1f} here" if row["ms_here"] else f"{min(costs):g}" if costs else ""
-        table.add_row(_plain(row["name"]), _plain(row["title"]), f"{width}x{height}", _plain(row["licence"]), cost)
+        table.add_row(_plain(row["name"]), _plain(row["title"]), f"{width}x{height}", _licence_of(row), cost)
     console = Console()
     console.print(table)
     if others:
@@ -116,9 +116,13 @@ def _offered(rows: list[dict[str, Any]]) -> Table:
         quality = f"{measured['portraits']:.1f}, {measured['mixed']:.1f}" if measured["portraits"] else ""
         cost = f"{row['ms_here']:.1f} here" if row["ms_here"] else f"{min(costs):g}" if costs else ""
         words = Text.assemble((row["name"], "bold"), "*" if row["status"] == "untried" else "", f"\n{row['about']}")
-        licence = row["licence"].partition(":")[0]
-        table.add_row(words, f"{row['bytes'] / 1e6:.1f}", licence, quality, cost)
+        table.add_row(words, f"{row['bytes'] / 1e6:.1f}", _licence_of(row), quality, cost)
     return table
+
+
+def _licence_of(row: dict[str, Any]) -> Text:
+    """Without the reasons, which `show` and `pull` tell."""
+    return _plain(row["licence"].partition(":")[0])
 
 
 _MOST_LETTERS = 200

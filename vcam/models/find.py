@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import logging
 import os
 import shlex
 from pathlib import Path
@@ -13,9 +14,14 @@ from vcam.assets import data_folder
 from vcam.errors import ModelError, UsageError
 from vcam.files import no_file
 from vcam.models.cards import SUFFIXES, ModelCard, read_card
-from vcam.models.parts import is_saved_model, parts_of
+from vcam.models.parts import COMPANIONS, is_saved_model, parts_of
 from vcam.printable import printable
 from vcam.types import Size
+
+_log = logging.getLogger(__name__)
+
+_told: set[Path] = set()
+"""Files of which it was said that they are not checked."""
 
 AUTO = "auto"
 """The name that means the best model for the picture."""
@@ -46,7 +52,23 @@ def find_model(name_or_path: str, frame_size: Size, *, still: bool = False) -> M
     if named and path.is_dir() and not _is_known(word):
         # a folder here, such as that of a training
         named = False
-    return load_model(_path_of(word) if named else path)
+    card = load_model(_path_of(word) if named else path)
+    _tell_unchecked(card)
+    return card
+
+
+def _tell_unchecked(card: ModelCard) -> None:
+    """Say once that the weights of a network in two files are not checked, where its card has no checksum of them."""
+    if (suffix := COMPANIONS.get(card.file_path.suffix)) is None:
+        return
+    part = card.file_path.with_suffix(suffix)
+    if part.name in card.parts or part in _told:
+        return
+    _told.add(part)
+    _log.warning(
+        '%s is not checked when it has changed: write parts."%s" = "%s" into %s, or vcam models add %s',
+        part, part.name, checksum(part), card.path.name, shlex.quote(str(card.file_path)),
+    )  # fmt: skip
 
 
 def load_model(path: Path) -> ModelCard:
