@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -20,7 +23,8 @@ from vcam.infer.runner import asking, open_engine
 from vcam.models.find import find_model
 from vcam.segment.known import PERSON, KnownPictures
 from vcam.train.nets.registry import architecture
-from vcam.train.weights import load
+from vcam.train.onnxfile import ready, to_onnx
+from vcam.train.weights import load, slots
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +52,45 @@ def trained() -> torch.nn.Module:
     return net.eval()
 
 
+@pytest.fixture(scope="module")
+def written(trained: torch.nn.Module) -> Any:
+    """The same as ONNX: PyTorch's exporter takes seconds. A network whose weights were read wrong is not this one, and
+    refused when both are run beside each other."""
+    return to_onnx(ready(trained), "selfie")
+
+
+def write_pth(net: torch.nn.Module, path: Path) -> None:
+    torch.save({"state_dict": net.state_dict()}, path)
+
+
+def write_h5(net: torch.nn.Module, path: Path) -> None:
+    """As Keras 2 keeps weights: sides turned, and each by the name of its layer."""
+    h5py = pytest.importorskip("h5py", reason="needs pip install 'vcam[train]'")
+    width, height = net.size
+    with h5py.File(path, "w") as file:
+        found = slots(net, torch.zeros(1, 3, height, width))
+        file.attrs["layer_names"] = [f"layer{number}" for number in range(len(found))]
+        for number, slot in enumerate(found):
+            depthwise = slot.layer.groups > 1
+            weight = slot.layer.weight.detach().numpy().transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
+            held = {"depthwise_kernel" if depthwise else "kernel": weight}
+            if slot.layer.bias is not None:
+                held["bias"] = slot.layer.bias.detach().numpy()
+            group = file.create_group(f"layer{number}")
+            group.attrs["weight_names"] = [f"layer{number}/{leaf}:0" for leaf in held]
+            for leaf, values in held.items():
+                group[f"layer{number}/{leaf}:0"] = values
+
+
 @pytest.mark.engine
-def test_weights_of_pytorch_become_a_network_that_finds_people(
-    trained: torch.nn.Module, own: Path, tmp_path: Path
-) -> None:
-    path = tmp_path / "theirs.pth"
-    torch.save({"state_dict": trained.state_dict()}, path)
+@pytest.mark.parametrize("write", [write_pth, write_h5])
+def test_weights_of_others_become_a_network_that_finds_people(
+    write: Callable[[torch.nn.Module, Path], None], trained: torch.nn.Module, written: Any, own: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("vcam.train.adopt.to_onnx", lambda net, name: copy.deepcopy(written))
+    path = tmp_path / f"theirs.{write.__name__.removeprefix('write_')}"
+    write(trained, path)
     result = run("add", str(path), "--network", "selfie", "--name", "mine", "--licence", "Apache-2.0")
     assert result.exit_code == 0, (result.output, result.exception)
     assert "vcam start --model mine" in result.output
@@ -61,7 +98,7 @@ def test_weights_of_pytorch_become_a_network_that_finds_people(
     card = find_model("mine", (1, 1))
     assert (card.licence, card.input.size, card.title) == ("Apache-2.0", (256, 256), "mine (selfie)")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert card.origin == f"theirs.pth, SHA-256 {digest}, as selfie"
+    assert card.origin == f"{path.name}, SHA-256 {digest}, as selfie"
     # what it finds is what the network finds that vcam ships
     found = []
     for name in ("mine", "selfie-general"):
@@ -74,16 +111,38 @@ def test_weights_of_pytorch_become_a_network_that_finds_people(
 
 
 @pytest.mark.engine
-def test_weights_that_find_nobody_are_refused_unless_one_says_why(own: Path, tmp_path: Path) -> None:
+def test_weights_of_another_network_are_found_out_before_anything_is_kept(
+    trained: torch.nn.Module, written: Any, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vcam.train.adopt.to_onnx", lambda net, name: copy.deepcopy(written))
+    other = copy.deepcopy(trained)
+    with torch.no_grad():
+        for values in other.parameters():
+            values.mul_(1.2)
+    write_pth(other, tmp_path / "x.pth")
+    code, said = status("add", str(tmp_path / "x.pth"), "--network", "selfie")
+    assert code == 1
+    assert "computes something else on onnxruntime" in said
+    assert not own.exists()
+
+
+@pytest.mark.engine
+def test_weights_that_find_nobody_are_refused_unless_one_says_why(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(1)
-    net = architecture("selfie").build(size=(64, 64))
+    net = architecture("selfie").build(size=(64, 64), norm=False).eval()
+    made = to_onnx(ready(net), "selfie")
+    monkeypatch.setattr("vcam.train.adopt.to_onnx", lambda net, name: copy.deepcopy(made))
     torch.save(net.state_dict(), tmp_path / "raw.pt")
-    code, said = status("add", str(tmp_path / "raw.pt"), "--network", "selfie", "--size", "64x64")
+    words = ("add", str(tmp_path / "raw.pt"), "--network", "selfie", "--size", "64x64")
+    code, said = status(*words)
     assert code == 1
     assert "does not make a selfie that finds people" in said
     assert "--unchecked WHY" in said
+    assert "/vcam-" not in said
     assert not own.exists()
-    result = run("add", str(tmp_path / "raw.pt"), "--network", "selfie", "--size", "64x64", "--unchecked", "it is new")
+    result = run(*words, "--unchecked", "it is new")
     assert result.exit_code == 0, (result.output, result.exception)
     card = find_model("raw", (1, 1))
     assert (card.known.unchecked, card.input.size) == ("it is new", (64, 64))
