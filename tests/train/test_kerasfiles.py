@@ -224,8 +224,27 @@ def test_a_file_that_tells_of_more_numbers_than_can_be_is_refused_before_they_ar
         # nothing of it is stored
         file.create_dataset("layers/conv2d/vars/0", (1 << 20, 1 << 20), np.float32, chunks=(1024, 1024))
     assert (tmp_path / "x.h5").stat().st_size < 1 << 20
-    with pytest.raises(ModelError, match="tells of more than 256 million numbers"):
+    with pytest.raises(ModelError, match="tells of more than 64 million numbers"):
         read_weights(tmp_path / "x.h5")
+
+
+def test_groups_that_hold_themselves_come_to_an_end(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        group = file.create_group("layers")
+        for number in range(6):
+            # six ways to the same place, at each of them
+            group[str(number)] = group
+    with pytest.raises(ModelError, match="groups within groups without end"):
+        read_weights(tmp_path / "x.h5")
+
+
+def test_an_archive_that_unpacks_to_more_than_a_network_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vcam.train.kerasfiles._MOST_OF_WEIGHTS", 1 << 20)
+    (tmp_path / "x.keras").write_bytes(zipped(**{"config.json": b"{}", "model.weights.h5": b"\0" * (2 << 20)}))
+    with pytest.raises(ModelError, match=r"its model\.weights\.h5 is larger than 1 MB"):
+        read_weights(tmp_path / "x.keras")
 
 
 def broken(kind: str, tmp_path: Path) -> bytes:

@@ -101,7 +101,11 @@ class OpenVinoEngine:
 
     def _read(self) -> Any:
         path = self._network.path
-        if why := problem(path):
+        try:
+            why = problem(path)
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read: {error.strerror}", "check that it is there") from error
+        if why:
             raise ModelError(f"{path} is not a network: {why}", "download it again")
         try:
             return self._core.read_model(str(path))

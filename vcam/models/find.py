@@ -23,6 +23,9 @@ _log = logging.getLogger(__name__)
 _told: set[Path] = set()
 """Files of which it was said that they are not checked."""
 
+_MOST = 2 << 30
+"""Bytes that a network's file may have: no more fit into the kinds that are protocol buffers."""
+
 AUTO = "auto"
 """The name that means the best model for the picture."""
 
@@ -167,6 +170,10 @@ def checksum(file: Path) -> str:
 
 def verify(card: ModelCard) -> None:
     """Raise `ModelError` unless the network's files are there, and are those that the card was written for."""
+    for file in (card.file_path, *(card.path.with_name(name) for name in card.parts)):
+        # before it is read: it may be somebody's disk
+        if os.path.isfile(file) and file.stat().st_size > _MOST:
+            raise ModelError(f"{file} is larger than {_MOST >> 30} GB", "that cannot be a network: mend `file`")
     _compare(card, card.file_path, card.sha256, "sha256")
     for part in parts_of(card):
         if not part.is_file():

@@ -24,6 +24,9 @@ from vcam.train.trial import runtimes
 from vcam.train.weights import Loaded, load
 from vcam.types import Size
 
+LEAST, MOST = 32, 2048
+"""Sides of a picture that a network may be built for."""
+
 
 def adopt(
     file: Path, network: str, name: str, folder: Path, *, size: Size | None = None, unchecked: str = "",
@@ -39,8 +42,11 @@ def adopt(
     """
     kind, form = architecture(network), form_of("onnx")
     check_extra(form)
-    if size is not None and any(side % kind.halved for side in size):
-        raise UsageError(f"{size[0]}x{size[1]} is no size for {network}", f"its sides are multiples of {kind.halved}")
+    if size is not None and any(side % kind.halved or not LEAST <= side <= MOST for side in size):
+        raise UsageError(
+            f"{size[0]}x{size[1]} is no size for {network}",
+            f"its sides are multiples of {kind.halved}, from {LEAST} to {MOST}",
+        )
     net = kind.build(**({} if size is None else {"size": size}))
     tell("reading weights")
     loaded = load(net, file)

@@ -25,10 +25,10 @@ from vcam.errors import ModelError
 from vcam.printable import printable
 from vcam.train.stored import Array, Stored, StoredNorm
 
-MOST_VALUES = 1 << 28
+MOST_VALUES = 1 << 26
 """Numbers that all weights together may be: a file may tell of more than it holds."""
-_MOST_OF_A_DESCRIPTION, _MOST_OF_WEIGHTS = 1 << 24, 1 << 30
-_DEEPEST = 20
+_MOST_OF_A_DESCRIPTION, _MOST_OF_WEIGHTS = 1 << 24, 1 << 28
+_DEEPEST, _MOST_OBJECTS = 20, 1 << 16
 
 _SAVE_AGAIN = "save the whole model: model.save('net.keras')"
 _EXPORT = "where you trust it: model.export('FOLDER'), then vcam models add FOLDER"
@@ -110,26 +110,31 @@ def _unpacked(data: bytes) -> tuple[str, bytes]:
     return parts[0].decode("utf-8"), parts[1]
 
 
-def _check(group: Any, depth: int = 0) -> int:
-    """How many numbers lie in a group. Raises `ModelError` for what lies elsewhere, or is more than can be."""
+def _check(group: Any) -> None:
+    """Raises `ModelError` for what lies elsewhere or is more than can be, `ValueError` for groups without end."""
     import h5py
 
-    if depth > _DEEPEST:
-        raise ValueError("groups within groups without end")
-    total = 0
-    for name in group:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise ModelError(f"its {printable(name)} is a link to elsewhere", _SAVE_AGAIN)
-        each = group[name]
-        if isinstance(each, h5py.Group):
-            total += _check(each, depth + 1)
-        elif isinstance(each, h5py.Dataset):
-            if each.external or each.is_virtual:
-                raise ModelError(f"its {printable(name)} lies in another file", _SAVE_AGAIN)
-            total += int(each.size or 0)
-        if total > MOST_VALUES:
-            raise ModelError(f"it tells of more than {MOST_VALUES >> 20} million numbers", "that cannot be a network")
-    return total
+    values, objects, left = 0, 0, [(group, 0)]
+    while left:
+        held, depth = left.pop()
+        for name in held:
+            # a group may be its own part, and that several times
+            objects += 1
+            if depth > _DEEPEST or objects > _MOST_OBJECTS:
+                raise ValueError("groups within groups without end")
+            if not isinstance(held.get(name, getlink=True), h5py.HardLink):
+                raise ModelError(f"its {printable(name)} is a link to elsewhere", _SAVE_AGAIN)
+            each = held[name]
+            if isinstance(each, h5py.Group):
+                left.append((each, depth + 1))
+            elif isinstance(each, h5py.Dataset):
+                if each.external or each.is_virtual:
+                    raise ModelError(f"its {printable(name)} lies in another file", _SAVE_AGAIN)
+                values += int(each.size or 0)
+            if values > MOST_VALUES:
+                raise ModelError(
+                    f"it tells of more than {MOST_VALUES >> 20} million numbers", "that cannot be a network"
+                )
 
 
 def _text(value: Any) -> str | None:
