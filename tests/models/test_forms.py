@@ -145,6 +145,16 @@ def test_a_folder_that_is_no_saved_model_is_one_with_a_network_and_its_card(tmp_
     assert "is a folder without a model" in refused("add", str(folder)).message
 
 
+@pytest.mark.parametrize("word", ["/", ".", "", "/nowhere/", "net.ckpt", "net.safetensors"])
+def test_what_is_no_network_at_all_is_said(
+    word: str, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert refused("add", word).exit_status == 2
+    assert not own.exists()
+
+
 @pytest.mark.engine
 def test_a_network_of_paddle_is_run_with_its_weights_checked(own: Path, tmp_path: Path) -> None:
     for name in ("mean.pdmodel", "mean.pdiparams"):
@@ -197,6 +207,19 @@ def test_tflite_that_openvino_cannot_compile_is_kept_as_onnx(quantised: Path, ow
     assert sorted(each.name for each in own.iterdir()) == ["video.onnx", "video.toml"]
     card = find_model("video", (1, 1))
     assert (card.input.layout, card.input.previous_mask, card.input.mean) == ("NCHW", True, (115.0,) * 4)
+
+
+@pytest.mark.engine
+def test_what_is_no_tflite_is_not_said_to_need_a_converter(
+    tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vcam.models.store.missing_converter", lambda: "tflite")
+    path = tmp_path / "page.tflite"
+    path.write_text("<html>404</html>")
+    write_card(path, layout="NHWC")
+    error = refused("add", str(path))
+    assert "it is a page of the web" in error.message
+    assert "convert" not in str(error)
 
 
 @pytest.mark.engine

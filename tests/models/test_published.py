@@ -288,6 +288,7 @@ def test_another_file_of_that_name_or_size_needs_its_card(
     assert not kept.exists()
 
 
+@pytest.mark.engine
 def test_a_file_with_a_card_of_its_own_is_taken_by_that(
     entry: Entry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

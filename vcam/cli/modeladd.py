@@ -38,7 +38,9 @@ def add_file(file: str, name: str, *, replace: bool, check: Check, agrees: Calla
             card = as_ir(saved, name, Path(scratch))
             with spoken_of(card.parent):
                 return keep(str(card), name, replace=replace, check=check)
-    if not path.with_suffix(".toml").is_file() and (entry := entry_of_file(path)):
+    # the root folder has no name
+    carded = bool(path.name) and path.with_suffix(".toml").is_file()
+    if not carded and (entry := entry_of_file(path)):
         return add_published(entry, path, name, replace=replace, agreed=agrees(entry), check=check)
     _refuse_weights(path)
     return keep(file, name, replace=replace, check=check)

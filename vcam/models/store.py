@@ -18,6 +18,7 @@ from vcam import folders
 from vcam.assets import data_folder
 from vcam.errors import ModelError, OutputError, UsageError, VcamError
 from vcam.files import PartialFile, write_error
+from vcam.infer.kinds import problem
 from vcam.models.cards import MAX_BYTES, SUFFIXES, ModelCard, read_card
 from vcam.models.converted import CONVERTER, as_onnx, missing_converter
 from vcam.models.fetch import Progress, check_address, fetch
@@ -69,7 +70,7 @@ def _that_works(card: ModelCard, check: Check, stack: ExitStack) -> ModelCard:
         check(card)
         return card
     except ModelError as error:
-        if card.file_path.suffix != ".tflite":
+        if card.file_path.suffix != ".tflite" or problem(card.file_path):
             raise
         if missing := missing_converter():
             raise ModelError(f"{error.message}; vcam may translate it, but {missing} is missing", CONVERTER) from error
@@ -278,7 +279,7 @@ def pull(
         if (found := checksum(card.file_path)) != card.sha256:
             raise ModelError(
                 f"{address} does not give the network of its card: its SHA-256 is {found}",
-                "nothing of it was kept; try again, or tell its publisher: the card's and its checksum differs",
+                "nothing of it was kept; try again, or tell its publisher",
             )
         with spoken_of(path.parent, f"{parts._replace(path=folder_address, query='').geturl()}/"):
             for part in parts_of(card):
