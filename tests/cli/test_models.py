@@ -272,3 +272,19 @@ def test_a_model_of_ones_own_is_removed_and_one_of_vcams_is_not(
         assert isinstance(error, UsageError), name
         assert "other" in error.hint
     assert "selfie-general" in {path.stem for path in card_paths()}
+
+
+def test_weights_need_the_extra_for_training_which_is_said(
+    own_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vcam.train import forms
+
+    monkeypatch.setattr(forms, "find_spec", lambda name: None)
+    (tmp_path / "x.h5").write_bytes(b"x")
+    code, said = status("add", str(tmp_path / "x.h5"), "--network", "selfie")
+    assert code == 2
+    assert "--network needs torch, onnx, onnxscript, which are not installed (pip install 'vcam[train]')" in said
+    code, said = status("add", str(tmp_path / "x.h5"))
+    assert code == 2
+    assert "holds weights" in said
+    assert list(own_folders.iterdir()) == []

@@ -82,7 +82,7 @@ def add_weights(
     path = folders.expand(file).absolute()
     name = name or (path.stem if is_name(path.stem) else name_like(path.name))
     check_name(name, replace)
-    forms.check_extra(forms.form_of("onnx"))
+    forms.check_extra(forms.form_of("onnx"), "--network")
     from vcam.train.adopt import adopt
 
     console = Console(stderr=True, quiet=quiet)
