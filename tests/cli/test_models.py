@@ -193,6 +193,8 @@ def test_pull_fetches_card_and_network(suffix, served, own_folders):
         ("{}/missing.onnx", 1, "404"),
         ("{}/lonely.toml", 1, "404"),
         ("{}/wrong.toml", 1, "checksum differs"),
+        ("{}/wrong.onnx", 1, "wrong.onnx does not give the network of its card"),
+        ("{}/odd.onnx", 1, "/odd.onnx runs nowhere here"),
         ("{}/huge.toml", 1, "larger than"),
         ("{}/theirs.zip", 2, "neither a network nor a card"),
         ("http://127.0.0.1:9/theirs.onnx", 1, "cannot be fetched"),
@@ -205,9 +207,13 @@ def test_pull_says_what_went_wrong_and_keeps_nothing(address, code, word, served
     copy_to(folder, "wrong").write_bytes(b"another network")
     copy_to(folder, "lonely").unlink()
     (folder / "huge.toml").write_bytes(b"#" * 100_000)
+    odd = copy_to(folder, "odd").with_suffix(".toml")
+    odd.write_text(odd.read_text().replace('"probability"', '"softmax"'))
     found, said = status("pull", address.format(base))
     assert found == code
     assert word in said
+    # a folder for temporary files is gone by then
+    assert "/vcam-" not in said
     assert list(own_folders.iterdir()) == []
 
 
@@ -266,3 +272,19 @@ def test_a_model_of_ones_own_is_removed_and_one_of_vcams_is_not(
         assert isinstance(error, UsageError), name
         assert "other" in error.hint
     assert "selfie-general" in {path.stem for path in card_paths()}
+
+
+def test_weights_need_the_extra_for_training_which_is_said(
+    own_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vcam.train import forms
+
+    monkeypatch.setattr(forms, "find_spec", lambda name: None)
+    (tmp_path / "x.h5").write_bytes(b"x")
+    code, said = status("add", str(tmp_path / "x.h5"), "--network", "selfie")
+    assert code == 2
+    assert "--network needs torch, onnx, onnxscript, which are not installed (pip install 'vcam[train]')" in said
+    code, said = status("add", str(tmp_path / "x.h5"))
+    assert code == 2
+    assert "holds weights" in said
+    assert list(own_folders.iterdir()) == []

@@ -63,6 +63,17 @@ def test_the_best_that_can_be_afforded_is_recommended(own: Path, monkeypatch: py
     assert [row["affordable"] for row in told["models"]] == [True, True, False]
 
 
+def test_size_and_rate_are_those_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(monkeypatch, {"selfie-general": 2.0, "selfie-landscape": 1.0})
+    config = tmp_path / "config.toml"
+    monkeypatch.setenv("VCAM_CONFIG", str(config))
+    config.write_text('[output]\nsize = "640x480"\nfps = 15\n')
+    told = json.loads(run("recommend", "--json").stdout)
+    assert (told["size"], told["fps"], told["may_take_ms"]) == ([640, 480], 15.0, 16.67)
+    assert told["recommended"] == "selfie-general"
+    assert "For 1280x720 at 30 frames" in run("recommend", "--size", "1280x720", "--fps", "30").output
+
+
 def test_half_a_point_is_worth_no_heat_and_a_square_frame_is_not_squeezed(monkeypatch: pytest.MonkeyPatch) -> None:
     take(monkeypatch, {"selfie-general": 2.0, "selfie-landscape": 1.0})
     result = run("recommend")
@@ -120,6 +131,21 @@ def test_a_list_tells_what_was_measured_here(monkeypatch: pytest.MonkeyPatch) ->
     rows = json.loads(run("list", "--json").stdout)
     assert [row["ms_here"] for row in rows] == [2.0, 1.0]
     assert "2.0 here" in run("list").output
+
+
+def test_a_network_that_was_here_once_is_listed_with_its_speed(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vcam.models.cards import read_card
+
+    install(own, "selfie-multiclass")
+    path = own / "selfie-multiclass.toml"
+    card = catalogue()["selfie-multiclass"]
+    path.write_text(card.card("selfie-multiclass", card.sha256))
+    speeds.remember(read_card(path), Speed("openvino on NPU", 6.0, 9.5))
+    path.unlink()
+    rows = {row["name"]: row for row in json.loads(run("list", "--all", "--json").stdout)}
+    assert rows["selfie-multiclass"]["ms_here"] == 9.5
+    assert rows["deeplabv3"]["ms_here"] is None
+    assert "9.5 here" in CliRunner().invoke(models, ["list", "--all"], env={"COLUMNS": "200"}).stdout
 
 
 @pytest.mark.engine

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from vcam.errors import ModelError, UsageError
-from vcam.models.find import best_model, checksum, find_model
+from vcam.models.find import best_model, checksum, find_model, load_model
 
 
 @pytest.mark.parametrize(
@@ -15,6 +17,15 @@ from vcam.models.find import best_model, checksum, find_model
 )  # fmt: skip
 def test_auto_goes_by_the_shape_of_the_frame(size, name):
     assert best_model(size) == find_model("auto", size).name == name
+
+
+def test_a_file_that_is_too_large_to_be_a_network_is_not_even_read(model: tuple[Path, Path]) -> None:
+    network, card = model
+    with network.open("r+b") as file:
+        # nothing of it is stored
+        file.truncate(3 << 30)
+    with pytest.raises(ModelError, match="is larger than 2 GB"):
+        load_model(card)
 
 
 def test_of_pictures_of_their_own_auto_takes_the_better_network_whatever_their_shape():

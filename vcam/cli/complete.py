@@ -163,3 +163,11 @@ findings = _offer(_findings, files=False)
 profiles = _offer(_profiles, files=False)
 streams = _offer(_streams, files=False)
 profile_words = _offer(lambda: (*_profiles(), "list", "next", "previous", "none"), files=False)
+
+
+def architectures(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Those that can be trained."""
+    from vcam.train.nets.registry import ARCHITECTURES
+
+    found = [(name, kind.good_for) for name, kind in ARCHITECTURES.items() if name.startswith(typed)]
+    return [CompletionItem(name, help=words) for name, words in found]

@@ -11,7 +11,7 @@ import click
 from vcam.cli import complete
 from vcam.cli.main import HelpfulGroup
 from vcam.cli.modeltrial import recommend, try_models
-from vcam.errors import VcamError
+from vcam.errors import UsageError, VcamError
 from vcam.printable import json_text, printable
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def list_models(everything: bool, as_json: bool) -> None:
     speeds = known_speeds()
     rows = [_summary(path, speeds) for path in _paths()]
     here = {row["name"] for row in rows}
-    others = [row for row in _catalogue() if row["name"] not in here] if everything else []
+    others = [row for row in _catalogue(speeds) if row["name"] not in here] if everything else []
     if as_json:
         click.echo(json_text([*rows, *others], indent=2))
         return
@@ -69,15 +69,15 @@ def list_models(everything: bool, as_json: bool) -> None:
         width, height = row["size"]
         costs = [row[key] for key in ("openvino_ms", "onnxruntime_ms") if row[key] is not None]
         cost = f"{row['ms_here']:.1f} here" if row["ms_here"] else f"{min(costs):g}" if costs else ""
-        table.add_row(_plain(row["name"]), _plain(row["title"]), f"{width}x{height}", _plain(row["licence"]), cost)
+        table.add_row(_plain(row["name"]), _plain(row["title"]), f"{width}x{height}", _licence_of(row), cost)
     console = Console()
     console.print(table)
     if others:
         console.print(_offered(others))
 
 
-def _catalogue() -> list[dict[str, Any]]:
-    """What can be fetched by name, as `_summary` tells of what is here."""
+def _catalogue(speeds: Mapping[str, Speed]) -> list[dict[str, Any]]:
+    """What can be fetched by name, as `_summary` tells of what is here; with its speed here if it once was here."""
     import msgspec
 
     from vcam.models.catalogue import catalogue
@@ -92,6 +92,7 @@ def _catalogue() -> list[dict[str, Any]]:
             "licence": entry.licence,
             "status": entry.status,
             "bytes": entry.bytes,
+            "ms_here": here.cpu_ms if (here := speeds.get(entry.sha256)) else None,
             "measured": msgspec.to_builtins(entry.measured),
             "place": entry.shown,
         }
@@ -113,10 +114,15 @@ def _offered(rows: list[dict[str, Any]]) -> Table:
         measured = row["measured"]
         costs = [measured[key] for key in ("openvino_ms", "onnxruntime_ms") if measured[key] is not None]
         quality = f"{measured['portraits']:.1f}, {measured['mixed']:.1f}" if measured["portraits"] else ""
+        cost = f"{row['ms_here']:.1f} here" if row["ms_here"] else f"{min(costs):g}" if costs else ""
         words = Text.assemble((row["name"], "bold"), "*" if row["status"] == "untried" else "", f"\n{row['about']}")
-        licence = row["licence"].partition(":")[0]
-        table.add_row(words, f"{row['bytes'] / 1e6:.1f}", licence, quality, f"{min(costs):g}" if costs else "")
+        table.add_row(words, f"{row['bytes'] / 1e6:.1f}", _licence_of(row), quality, cost)
     return table
+
+
+def _licence_of(row: dict[str, Any]) -> Text:
+    """Without the reasons, which `show` and `pull` tell."""
+    return _plain(row["licence"].partition(":")[0])
 
 
 _MOST_LETTERS = 200
@@ -241,27 +247,66 @@ _replace = click.option(
 )
 
 
+_licence = click.option(
+    "--accept-licence", is_flag=True, help="Agree to the licence that is shown, without being asked."
+)
+
+
 @models.command()
-@click.argument("file", shell_complete=complete.files)
+@click.argument("file", metavar="FILE|FOLDER", shell_complete=complete.files)
 @_name
 @_replace
+@click.option("--network", default="", metavar="ARCHITECTURE", shell_complete=complete.architectures,
+              help="FILE holds weights (.pth, .pt, .h5, .keras) of this architecture; vcam train list has "
+              "them.")  # fmt: skip
+@click.option("--size", default="", metavar="WxH", help="With --network: of the picture that the network takes.")
+@click.option("--unchecked", default="", metavar="WHY",
+              help="With --network: why it is not to be tried with the known pictures, for its card.")  # fmt: skip
+@click.option("--licence", default="", metavar="SPDX", help="With --network: the licence that its card names.")
+@_licence
 @_json
-def add(file: str, name: str, replace: bool, as_json: bool) -> None:
+def add(
+    file: str, name: str, replace: bool, network: str, size: str, unchecked: str, licence: str, accept_licence: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Keep a network of your own, so that --model NAME finds it from anywhere.
 
-    FILE is the network or its card, which lies beside it; docs/models.md says how to write one. Both are copied into
-    your model folder, after one inference.
-    """
-    from vcam.models.store import add as keep
+    FILE is the network or its card, which lies beside it; docs/models.md says how to write one. A network of the
+    catalogue that you have fetched by hand needs none. FOLDER is a SavedModel, with the card saved_model.toml in it.
+    Weights of PyTorch or Keras become a network by the architecture that they are of. All is copied into your model
+    folder, once it has found people in the known pictures.
 
-    _tell(keep(file, name, replace=replace, check=_demand_that_it_works), as_json)
+    \b
+    vcam models add ~/models/mine.onnx
+    vcam models add frozen_inference_graph.pb
+    vcam models add portraits.h5 --network prisma-net
+    """
+    from vcam.cli.modeladd import add_file, add_weights
+    from vcam.settings import parse_size
+
+    if network:
+        card = add_weights(
+            file, name, network, replace=replace, check=_demand_that_it_works, quiet=as_json,
+            size=parse_size(size) if size else None, unchecked=unchecked, licence=licence or "NOASSERTION",
+        )  # fmt: skip
+        _tell(card, as_json)
+        return
+    told = {"size": size, "unchecked": unchecked, "licence": licence}
+    if lonely := next((key for key, said in told.items() if said), ""):
+        raise UsageError(f"--{lonely} goes with --network", "the card says it of other networks")
+
+    def agrees(entry: Entry) -> bool:
+        _tell_licence(entry, "known by its checksum")
+        return accept_licence or entry.permissive or _agrees("Keep it?")
+
+    _tell(add_file(file, name, replace=replace, check=_demand_that_it_works, agrees=agrees), as_json)
 
 
 @models.command()
 @click.argument("what", metavar="NAME|ADDRESS", shell_complete=complete.catalogue)
 @_name
 @_replace
-@click.option("--accept-licence", is_flag=True, help="Agree to the licence that is shown, without being asked.")
+@_licence
 @_json
 def pull(what: str, name: str, replace: bool, accept_licence: bool, as_json: bool) -> None:
     """Fetch a network of the catalogue by its NAME, or any from the address of its card.
@@ -286,8 +331,8 @@ def pull(what: str, name: str, replace: bool, accept_licence: bool, as_json: boo
         return
     entry = None if "/" in what else entry_of(what)
     if entry:
-        _tell_licence(entry)
-    agreed = accept_licence or not entry or entry.permissive or _agrees()
+        _tell_licence(entry, f"from {entry.shown}")
+    agreed = accept_licence or not entry or entry.permissive or _agrees("Fetch it?")
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
@@ -310,14 +355,14 @@ def pull(what: str, name: str, replace: bool, accept_licence: bool, as_json: boo
     _tell(card, as_json)
 
 
-def _tell_licence(entry: Entry) -> None:
-    click.echo(f"{entry.title}, {entry.bytes / 1e6:.1f} MB, from {entry.shown}", err=True)
+def _tell_licence(entry: Entry, where: str) -> None:
+    click.echo(f"{entry.title}, {entry.bytes / 1e6:.1f} MB, {where}", err=True)
     click.echo(f"  licence: {entry.licence}", err=True)
 
 
-def _agrees() -> bool:
+def _agrees(question: str) -> bool:
     """Whether the person at the keyboard takes the licence that was shown; where there is nobody, no."""
-    return sys.stdin.isatty() and click.confirm("It asks for more than a mention, or is unclear. Fetch it?", err=True)
+    return sys.stdin.isatty() and click.confirm(f"It asks for more than a mention, or is unclear. {question}", err=True)
 
 
 @models.command()

@@ -77,11 +77,11 @@ def try_models(
 
 
 @click.command()
-@click.option("--size", default="1280x720", show_default=True, metavar="WxH", help="Your camera's size.")
-@click.option("--fps", default=30.0, show_default=True, type=click.FloatRange(1, 120), help="Frames a second.")
+@click.option("--size", metavar="WxH", help="Of your picture; by default that of your settings.")
+@click.option("--fps", type=click.FloatRange(1, 120), help="Frames a second; by default those of your settings.")
 @_json
-def recommend(size: str, fps: float, as_json: bool) -> None:
-    """Say which network this machine can afford, measured now.
+def recommend(size: str | None, fps: float | None, as_json: bool) -> None:
+    """Say which network this machine can afford at your size and rate, measured now.
 
     A network may take a quarter of the time between two frames: on the processor counted over all cores together, on a
     GPU or NPU by the clock. Of those that do, the one is best that was best on other people's pictures.
@@ -89,8 +89,10 @@ def recommend(size: str, fps: float, as_json: bool) -> None:
     from vcam.frames import check_size
     from vcam.measure.speeds import remember
     from vcam.models.find import best_model
-    from vcam.settings import parse_size
+    from vcam.settings import load, parse_size
 
+    told_output = load().settings.output
+    size, fps = size or told_output.size, fps or told_output.fps
     wanted = check_size(*parse_size(size), what="--size")
     cards = _cards(())
     with _bar("measuring", len(cards), hidden=as_json) as advance:

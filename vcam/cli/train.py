@@ -70,13 +70,6 @@ class TrainGroup(HelpfulGroup):
         return found or [CompletionItem(incomplete, type="file")]
 
 
-def _architectures(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-    from vcam.train.nets.registry import ARCHITECTURES
-
-    found = [(name, kind.good_for) for name, kind in ARCHITECTURES.items() if name.startswith(typed)]
-    return [CompletionItem(name, help=words) for name, words in found]
-
-
 def _losses(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
     names = ("cross-entropy", "dice", "focal", "boundary", "consistency", "distillation", "temporal")
     return [CompletionItem(name) for name in names if name.startswith(typed)]
@@ -88,7 +81,12 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
 
 @click.command("fit", cls=Fit, hidden=True)
 @click.argument("data", type=Named(), required=False)
-@_option("--network", metavar="NAME", shell_complete=_architectures, help="The architecture; vcam train list has them.")
+@_option(
+    "--network",
+    metavar="NAME",
+    shell_complete=complete.architectures,
+    help="The architecture; vcam train list has them.",
+)
 @_option("--out", type=Named(), metavar="RUN", help="The folder that all of it goes into; it is made.")
 @_option("--size", metavar="WxH", help="Of the picture that the network sees; by default its architecture's.")
 @_option("--epochs", type=click.IntRange(1), metavar="N", help="Train for so many passes through the pictures.")
@@ -108,7 +106,8 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
 @_option("--prior/--no-prior", help="Give it the mask of the frame before as a fourth channel.  [default: no-prior]")
 @_option("--from", "start", type=Named(), metavar="FILE|RUN|MODEL",
          shell_complete=complete.setting("segment.model"),
-         help="Begin with these weights: a .tflite, .onnx or .pt file, another run, or a model's name.")  # fmt: skip
+         help="Begin with these weights: a .tflite, .onnx, .pt, .h5 or .keras file, another run, or a model's "
+         "name.")  # fmt: skip
 @_option("--encoder", type=Named(), metavar="FILE", shell_complete=complete.files,
          help="Begin with weights of the encoder alone, such as those learnt on ImageNet.")  # fmt: skip
 @_option("--freeze", type=click.FloatRange(0, 1), metavar="SHARE",

@@ -183,7 +183,9 @@ def _converted(wishes: Wishes) -> dict[str, Any]:
 
 def _weights(path: Path) -> Path:
     """The file of the model that has this name, where no file has it. Raises `UsageError` if there is no such model."""
-    if path.exists() or path.name != str(path) or path.suffix in (".onnx", ".tflite", ".pt", ".pth"):
+    from vcam.train.weightfiles import SUFFIXES
+
+    if path.exists() or path.name != str(path) or path.suffix in SUFFIXES:
         return path
     from vcam.models.find import find_model
 

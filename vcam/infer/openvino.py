@@ -18,6 +18,7 @@ import numpy as np
 from vcam import folders, silent
 from vcam.errors import EngineError, ModelError
 from vcam.infer.base import Network, Picture, Tensor
+from vcam.infer.kinds import problem
 from vcam.infer.ports import as_described, check_input, check_output, match_ports
 from vcam.infer.unwritten import are_numbers, blot, is_blotted
 from vcam.types import U8
@@ -100,9 +101,12 @@ class OpenVinoEngine:
 
     def _read(self) -> Any:
         path = self._network.path
-        if path.suffix == ".onnx" and not _may_be_onnx(path):
-            # else OpenVINO tries it as each kind of network it knows, and these complain by themselves
-            raise ModelError(f"{path} is not a network: no ONNX file begins so", "download it again")
+        try:
+            why = problem(path)
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read: {error.strerror}", "check that it is there") from error
+        if why:
+            raise ModelError(f"{path} is not a network: {why}", "download it again")
         try:
             return self._core.read_model(str(path))
         except RuntimeError as error:
@@ -290,18 +294,8 @@ def _sides(port: Any) -> list[int]:
     return [int(side.get_length()) if side.is_static else -1 for side in shape]
 
 
-_FIELDS_OF_ONNX = b"\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca"
-"""What the fields of a model begin with in ONNX's protobuf; one of them is the first byte of every such file."""
-
-
-def _may_be_onnx(network: Path) -> bool:
-    with network.open("rb") as file:
-        first = file.read(1)
-    return bool(first) and first in _FIELDS_OF_ONNX
-
-
 def _first_line(error: BaseException) -> str:
     """The line of OpenVINO's message that says what happened; the others say where in its source."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    telling = [line for line in lines if not line.startswith(("Exception from", "Check '", "FrontEnd API failed"))]
     return (telling or lines or ["no message"])[0]

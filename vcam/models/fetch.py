@@ -105,7 +105,9 @@ def _copy(answer: Any, file: IO[bytes], address: str, most: int, watch: _Watch, 
         try:
             file.write(piece)
         except OSError as error:
-            raise OutputError(f"{address} cannot be kept: {error.strerror}", "is the disk of TMPDIR full?") from error
+            raise OutputError(
+                f"{address} cannot be kept: {error.strerror}", f"free some space: df -h {Path(file.name).parents[1]}"
+            ) from error
         progress(watch.done, total)
     if watch.late:
         raise TimeoutError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import logging
 import os
 import shlex
 from pathlib import Path
@@ -13,9 +14,17 @@ from vcam.assets import data_folder
 from vcam.errors import ModelError, UsageError
 from vcam.files import no_file
 from vcam.models.cards import SUFFIXES, ModelCard, read_card
-from vcam.models.parts import parts_of
+from vcam.models.parts import COMPANIONS, is_saved_model, parts_of
 from vcam.printable import printable
 from vcam.types import Size
+
+_log = logging.getLogger(__name__)
+
+_told: set[Path] = set()
+"""Files of which it was said that they are not checked."""
+
+_MOST = 2 << 30
+"""Bytes that a network's file may have: no more fit into the kinds that are protocol buffers."""
 
 AUTO = "auto"
 """The name that means the best model for the picture."""
@@ -46,7 +55,23 @@ def find_model(name_or_path: str, frame_size: Size, *, still: bool = False) -> M
     if named and path.is_dir() and not _is_known(word):
         # a folder here, such as that of a training
         named = False
-    return load_model(_path_of(word) if named else path)
+    card = load_model(_path_of(word) if named else path)
+    _tell_unchecked(card)
+    return card
+
+
+def _tell_unchecked(card: ModelCard) -> None:
+    """Say once that the weights of a network in two files are not checked, where its card has no checksum of them."""
+    if (suffix := COMPANIONS.get(card.file_path.suffix)) is None:
+        return
+    part = card.file_path.with_suffix(suffix)
+    if part.name in card.parts or part in _told:
+        return
+    _told.add(part)
+    _log.warning(
+        '%s is not checked when it has changed: write parts."%s" = "%s" into %s, or vcam models add %s',
+        part, part.name, checksum(part), card.path.name, shlex.quote(str(card.file_path)),
+    )  # fmt: skip
 
 
 def load_model(path: Path) -> ModelCard:
@@ -69,6 +94,12 @@ def load_model(path: Path) -> ModelCard:
             f"{beside} is the card of {card.file}, not of {path.name}", f'write file = "{path.name}" into it'
         )
     verify(card)
+    if is_saved_model(card.file_path):
+        # its variables lie in files of which no card has the checksums
+        raise ModelError(
+            f"{path.parent} is a SavedModel, a folder of files",
+            f"vcam models add {shlex.quote(str(path.parent))} makes a network of it",
+        )
     return card
 
 
@@ -139,6 +170,10 @@ def checksum(file: Path) -> str:
 
 def verify(card: ModelCard) -> None:
     """Raise `ModelError` unless the network's files are there, and are those that the card was written for."""
+    for file in (card.file_path, *(card.path.with_name(name) for name in card.parts)):
+        # before it is read: it may be somebody's disk
+        if os.path.isfile(file) and file.stat().st_size > _MOST:
+            raise ModelError(f"{file} is larger than {_MOST >> 30} GB", "that cannot be a network: mend `file`")
     _compare(card, card.file_path, card.sha256, "sha256")
     for part in parts_of(card):
         if not part.is_file():

@@ -2,7 +2,7 @@
 
 OpenVINO and Paddle have one further file, with the same stem. An ONNX network may name any number of files in which its
 tensors lie ("external data", onnx.proto3, `TensorProto.external_data`); they are found without the package onnx, by
-walking its protocol buffers (https://protobuf.dev/programming-guides/encoding).
+walking its protocol buffers.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from vcam.errors import ModelError
+from vcam.infer.protobuf import fields
 from vcam.models.cards import ModelCard
 from vcam.printable import printable
 
 COMPANIONS = {".xml": ".bin", ".pdmodel": ".pdiparams"}
 """Kinds of network whose weights lie in a second file."""
+
+SAVED_MODEL = "saved_model.pb"
+"""The graph of TensorFlow's SavedModel, which is a folder."""
 
 _WITHIN: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -30,7 +34,6 @@ _WITHIN: dict[str, dict[int, str]] = {
 """Which field of which message holds which, on the way to tensors: the numbers in onnx.proto3."""
 
 _ENTRY, _LOCATION, _EXTERNAL = 13, 14, 1
-_VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 _DEEPEST = 100
 
 
@@ -61,6 +64,18 @@ def is_companion(part: Path, file: Path) -> bool:
     return part.name == file.with_suffix(COMPANIONS.get(file.suffix, file.suffix)).name
 
 
+def is_saved_model(file: Path) -> bool:
+    """Whether a file is the graph of a SavedModel, and not a frozen graph that is called like one.
+
+    That one begins with the number of its schema (saved_model.proto), a frozen one with a node (graph.proto).
+    """
+    try:
+        with file.open("rb") as opened:
+            return file.name == SAVED_MODEL and opened.read(1) == b"\x08"
+    except OSError:
+        return False
+
+
 def external_files(file: Path) -> list[str]:
     """The names of the files in which an ONNX network's tensors lie, as it gives them; none if it cannot be read."""
     try:
@@ -85,54 +100,19 @@ def _walk(message: memoryview, kind: str, depth: int) -> Iterator[str]:
         yield from _location(message)
         return
     within = _WITHIN[kind]
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number in within and isinstance(value, memoryview):
             yield from _walk(value, within[number], depth + 1)
 
 
 def _location(tensor: memoryview) -> Iterator[str]:
     entries, place = [], 0
-    for number, value in _fields(tensor):
+    for number, value in fields(tensor):
         if number == _ENTRY and isinstance(value, memoryview):
-            entries.append({key: bytes(part) for key, part in _fields(value) if isinstance(part, memoryview)})
+            entries.append({key: bytes(part) for key, part in fields(value) if isinstance(part, memoryview)})
         elif number == _LOCATION and isinstance(value, int):
             place = value
     if place == _EXTERNAL:
         for entry in entries:
             if entry.get(1) == b"location":
                 yield entry.get(2, b"").decode("utf-8", "surrogateescape")
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of each field of a message. Raises `ValueError` or `IndexError` for what is none."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        number, wire = tag >> 3, tag & 7
-        if wire == _VARINT:
-            value, at = _varint(message, at)
-            yield number, value
-            continue
-        if wire == _BYTES:
-            length, at = _varint(message, at)
-        elif wire in (_EIGHT, _FOUR):
-            length = 8 if wire == _EIGHT else 4
-        else:
-            raise ValueError(wire)
-        if at + length > len(message):
-            raise ValueError(length)
-        yield number, message[at : at + length]
-        at += length
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise ValueError(shift)

@@ -16,17 +16,18 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from pathlib import Path
 from typing import IO
 
 from vcam import folders
 from vcam.errors import ModelError, OutputError, UsageError
-from vcam.files import write_error
+from vcam.files import no_file, write_error
 from vcam.models.cards import ModelCard
-from vcam.models.catalogue import Entry
+from vcam.models.catalogue import Entry, catalogue
+from vcam.models.converted import CONVERTER, missing_converter
 from vcam.models.fetch import Progress, check_address, fetch
-from vcam.models.store import Check, add, check_name
+from vcam.models.find import checksum
+from vcam.models.store import Check, add, check_name, spoken_of
 from vcam.models.tflite_onnx import to_onnx
 
 _MOST_OF_AN_ARCHIVE = 1 << 30
@@ -56,13 +57,7 @@ def pull_entry(
     and what `store.add` raises; `ModelError` for what cannot be fetched or is not the published file.
     """
     name = name or entry.name
-    check_name(name, replace)
-    if not entry.permissive and not agreed:
-        raise UsageError(
-            f"{entry.name} is not fetched: its licence was not agreed to", "--accept-licence agrees to what is shown"
-        )
-    if entry.convert:
-        _check_converter()
+    _allow(entry, name, replace=replace, agreed=agreed)
     with tempfile.TemporaryDirectory(prefix="vcam-", dir=folders.scratch()) as scratch:
         part = _part_of(entry, Path(scratch))
         original = Path(scratch, "original")
@@ -73,30 +68,67 @@ def pull_entry(
             # the disk is full: what has come is in the way of others
             part.unlink(missing_ok=True)
             raise
-        network = Path(scratch, f"{name}{entry.suffix}")
-        card = network.with_suffix(".toml")
-        try:
-            if entry.convert:
-                network.write_bytes(to_onnx(original.read_bytes(), name))
-            else:
-                original.rename(network)
-            card.write_text(entry.card(name, hashlib.sha256(network.read_bytes()).hexdigest()), encoding="utf-8")
-        except OSError as error:
-            raise write_error(network, error) from error
-        kept = add(str(card), name, replace=replace, check=check)
+        kept = _keep(entry, original, name, replace=replace, check=check)
         part.unlink(missing_ok=True)
     return kept
 
 
-def _check_converter() -> None:
-    """Before anything is fetched. Raises `ModelError` if the extra `convert` is not installed."""
+def entry_of_file(file: Path) -> Entry | None:
+    """The entry of the catalogue whose published file this is, known by its checksum; None if it is none of them."""
     try:
-        for package in ("onnx", "tflite"):
-            import_module(package)
-    except ImportError as error:
-        raise ModelError(
-            f"the network has to be converted: {error.name} is missing", "pip install 'vcam[convert]'"
-        ) from error
+        size = file.stat().st_size
+        if no_file(file) or all(entry.bytes != size for entry in catalogue().values()):
+            return None
+        with file.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+    return next((entry for entry in catalogue().values() if entry.sha256 == found), None)
+
+
+def add_published(
+    entry: Entry, file: Path, name: str = "", *, replace: bool = False, agreed: bool = False,
+    check: Check = lambda card: None,
+) -> ModelCard:  # fmt: skip
+    """As `pull_entry`, of the published file that somebody has fetched by hand."""
+    name = name or entry.name
+    _allow(entry, name, replace=replace, agreed=agreed)
+    with tempfile.TemporaryDirectory(prefix="vcam-", dir=folders.scratch()) as scratch:
+        original = Path(scratch, "original")
+        try:
+            shutil.copyfile(file, original)
+        except OSError as error:
+            raise write_error(original, error) from error
+        if checksum(original) != entry.sha256:
+            raise ModelError(f"{file} changes while it is read", "try again")
+        return _keep(entry, original, name, replace=replace, check=check)
+
+
+def _allow(entry: Entry, name: str, *, replace: bool, agreed: bool) -> None:
+    """What is known before anything is done. Raises `UsageError` or `ModelError`."""
+    check_name(name, replace)
+    if not entry.permissive and not agreed:
+        raise UsageError(
+            f"{entry.name} is not kept: its licence was not agreed to", "--accept-licence agrees to what is shown"
+        )
+    if entry.convert and (missing := missing_converter()):
+        raise ModelError(f"the network has to be converted: {missing} is missing", CONVERTER)
+
+
+def _keep(entry: Entry, original: Path, name: str, *, replace: bool, check: Check) -> ModelCard:
+    """Make what an engine reads of the published file, with its card, both in the folder of that, and keep them."""
+    network = original.with_name(f"{name}{entry.suffix}")
+    card = network.with_suffix(".toml")
+    try:
+        if entry.convert:
+            network.write_bytes(to_onnx(original.read_bytes(), name))
+        else:
+            original.rename(network)
+        card.write_text(entry.card(name, hashlib.sha256(network.read_bytes()).hexdigest()), encoding="utf-8")
+    except OSError as error:
+        raise write_error(network, error) from error
+    with spoken_of(card.parent):
+        return add(str(card), name, replace=replace, check=check)
 
 
 def _part_of(entry: Entry, scratch: Path) -> Path:
@@ -119,7 +151,10 @@ def _fetch(entry: Entry, part: Path, progress: Progress) -> None:
     except ModelError as error:
         if part.stat().st_size == 0 or "larger than" in error.message:
             part.unlink(missing_ok=True)
-            raise
+            inside = f", take {entry.member} out of it" if entry.member else ""
+            raise ModelError(
+                error.message, f"check the network, or fetch {address} by hand{inside}, then: vcam models add FILE"
+            ) from error
         raise ModelError(error.message, f"vcam models pull {entry.name} goes on from where it broke off") from error
 
 

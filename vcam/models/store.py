@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -15,9 +16,11 @@ import tomlkit
 
 from vcam import folders
 from vcam.assets import data_folder
-from vcam.errors import ModelError, OutputError, UsageError
+from vcam.errors import ModelError, OutputError, UsageError, VcamError
 from vcam.files import PartialFile, write_error
+from vcam.infer.kinds import problem
 from vcam.models.cards import MAX_BYTES, SUFFIXES, ModelCard, read_card
+from vcam.models.converted import CONVERTER, as_onnx, missing_converter
 from vcam.models.fetch import Progress, check_address, fetch
 from vcam.models.find import AUTO, card_paths, checksum, load_model, model_folders
 from vcam.models.parts import is_companion, parts_of
@@ -34,24 +37,60 @@ _MOST_LETTERS, _LONGEST_NAME = 100, 200
 def add(source: str, name: str = "", *, replace: bool = False, check: Check = lambda card: None) -> ModelCard:
     """Copy a network and its card into the user's model folder; returns the card there.
 
-    source: the path of the network or of its card. name: what to call it, by default what the card is called. `replace`
-    takes it instead of one that has the name already. Raises what `check` does, `UsageError` for a name that is taken,
-    `ModelError` for a network or card that will not do, `OutputError` if they cannot be written; then nothing is there
-    under that name that was not there before.
+    source: the path of the network, of its card, or of a folder with one. name: what to call it, by default what the
+    card is called. `replace` takes it instead of one that has the name already. TFLite that does not pass as it is, is
+    kept as ONNX if its translation does. Raises what `check` does, `UsageError` for a name that is taken, `ModelError`
+    for a network or card that will not do, `OutputError` if they cannot be written; then nothing is there under that
+    name that was not there before.
     """
-    if not source.endswith((*SUFFIXES, ".toml")):
+    path = folders.expand(source).absolute()
+    if not source.endswith((*SUFFIXES, ".toml")) and not path.is_dir():
         raise UsageError(f"{source} is neither a network nor a card", f"give a file ending in {' '.join(SUFFIXES)}")
-    card = load_model(folders.expand(source).absolute())
+    card = load_model(path)
     name = name or card.name
     check_name(name, replace)
-    check(card)
-    folder = folders.place_to_write(model_folders()[1])
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"there can be no folder {folder}: {error.strerror}", "check its permissions") from error
-    put_into(folder, card, name, replace=replace)
+    with ExitStack() as stack:
+        card = _that_works(card, check, stack)
+        folder = folders.place_to_write(model_folders()[1])
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"there can be no folder {folder}: {error.strerror}", "check its permissions") from error
+        put_into(folder, card, name, replace=replace)
     return read_card(folder / f"{name}.toml")
+
+
+def _that_works(card: ModelCard, check: Check, stack: ExitStack) -> ModelCard:
+    """The card itself, or where its network is TFLite that does not pass as it is, that of its translation.
+
+    stack: holds the translation until it has been copied. Raises what `check` does of the network as it is,
+    `ModelError` if what would translate it is missing.
+    """
+    try:
+        check(card)
+        return card
+    except ModelError as error:
+        if card.file_path.suffix != ".tflite" or problem(card.file_path):
+            raise
+        if missing := missing_converter():
+            raise ModelError(f"{error.message}; vcam may translate it, but {missing} is missing", CONVERTER) from error
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="vcam-", dir=folders.scratch()))
+        try:
+            translated = as_onnx(card, Path(scratch))
+            check(translated)
+        except ModelError:
+            raise error from None
+        return translated
+
+
+@contextmanager
+def spoken_of(scratch: Path, place: str = "") -> Iterator[None]:
+    """What is raised within speaks of a place where it would speak of a folder for temporary files, gone by then."""
+    try:
+        yield
+    except VcamError as error:
+        inside = f"{scratch}/"
+        raise type(error)(error.message.replace(inside, place), error.hint.replace(inside, place)) from error
 
 
 def remove(name: str) -> list[Path]:
@@ -225,8 +264,10 @@ def pull(
     check_name(name, replace)
     with tempfile.TemporaryDirectory(prefix="vcam-", dir=folders.scratch()) as scratch:
         path = Path(scratch, "card.toml")
-        fetch(parts._replace(path=f"{stem}.toml").geturl(), path, MAX_BYTES)
-        card = read_card(path)
+        card_address = parts._replace(path=f"{stem}.toml").geturl()
+        fetch(card_address, path, MAX_BYTES)
+        with spoken_of(path.parent, f"{parts._replace(path=folder_address, query='').geturl()}/"):
+            card = read_card(path)
 
         def fetch_file(file: Path) -> None:
             # beside the card, whatever its name looks like
@@ -235,7 +276,12 @@ def pull(
 
         # the network first: it says which others it needs, and they are not asked for on behalf of a wrong one
         fetch_file(card.file_path)
-        if checksum(card.file_path) == card.sha256:
+        if (found := checksum(card.file_path)) != card.sha256:
+            raise ModelError(
+                f"{address} does not give the network of its card: its SHA-256 is {found}",
+                "nothing of it was kept; try again, or tell its publisher",
+            )
+        with spoken_of(path.parent, f"{parts._replace(path=folder_address, query='').geturl()}/"):
             for part in parts_of(card):
                 fetch_file(part)
-        return add(str(path), name, replace=replace, check=check)
+            return add(str(path), name, replace=replace, check=check)

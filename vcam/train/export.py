@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from vcam import folders, silent
-from vcam.errors import ModelError, OutputError, UsageError
+from vcam import folders
+from vcam.errors import ModelError, UsageError
 from vcam.files import write_error
+from vcam.infer.ir import save_ir
 from vcam.models.cards import ModelCard, read_card
 from vcam.models.parts import parts_of
 from vcam.models.store import is_name, name_like, put_into
@@ -201,7 +202,7 @@ class _Making:
         onnx = file.with_suffix(".onnx")
         onnx.write_bytes(model.SerializeToString(deterministic=True))
         if form.target == "openvino":
-            _to_ir(onnx, file, half=form.precision == "float16")
+            save_ir(onnx, file, half=form.precision == "float16")
             onnx.unlink()
 
     def find(self, shown: U8) -> F32:
@@ -232,13 +233,3 @@ class _Making:
     def _score(self, find: Finds, judge: Chosen) -> float:
         scores = [mean_iou(find(shown) >= 0.5, true) for shown, true in zip(judge.pictures, judge.masks, strict=True)]
         return float(np.mean(scores))
-
-
-def _to_ir(source: Path, target: Path, *, half: bool) -> None:
-    """An ONNX file as OpenVINO's IR, by its runtime alone, which reports to nobody."""
-    ov = silent.openvino()
-    try:
-        ov.save_model(ov.Core().read_model(str(source)), str(target), compress_to_fp16=half)
-    except RuntimeError as error:
-        said = printable(str(error).strip().splitlines()[-1])
-        raise OutputError(f"OpenVINO cannot write {target.name}: {said}", "is the disk full? df -h /tmp") from error

@@ -94,10 +94,14 @@ _PACKAGES = {
 }
 
 
-def check_extra(form: Form) -> None:
-    """Raise `UsageError` where packages for a form are missing, with the command that brings them."""
+def check_extra(form: Form, asked: str = "") -> None:
+    """Raise `UsageError` where packages for a form are missing, with the command that brings them.
+
+    asked: the option that needs it, by default that of the form.
+    """
     if missing := [name for name in _PACKAGES[form.extra] if find_spec(name) is None]:
+        are = "are" if len(missing) > 1 else "is"
         raise UsageError(
-            f"{form.option} needs {', '.join(missing)}, which {'are' if len(missing) > 1 else 'is'} not installed",
+            f"{asked or form.option} needs {', '.join(missing)}, which {are} not installed",
             f"pip install 'vcam[{form.extra}]'",
         )

@@ -1,4 +1,4 @@
-"""Weights as files hold them: TFLite, ONNX and PyTorch, brought to PyTorch's order of sides and to one list.
+"""Weights as files hold them: TFLite, ONNX, PyTorch and Keras, brought to PyTorch's order of sides and to one list.
 
 The list is in the order in which the network runs (PyTorch: in which its modules were written down). A batch norm that
 was not folded belongs to the convolution before it. Quantised values become the floats that they stand for.
@@ -8,65 +8,48 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import struct
 import warnings
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from vcam.errors import ModelError, UsageError
 from vcam.files import no_file
 from vcam.models.tflite_graph import Operator, TfliteGraph
 from vcam.printable import printable
+from vcam.train.kerasfiles import from_keras
+from vcam.train.stored import Array, Stored, StoredNorm
 
-Array = npt.NDArray[Any]
+SUFFIXES = (".tflite", ".onnx", ".pt", ".pth", ".h5", ".hdf5", ".keras")
+"""What the names of files of weights end in."""
 
-HINT = "give a .tflite, .onnx or .pt file"
+HINT = "give a .tflite, .onnx, .pt, .h5 or .keras file"
+_MOST = 1 << 30
+"""Bytes from which on a file holds no network for portraits."""
 _DAMAGE = (struct.error, IndexError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
 """What the readers of damaged files raise."""
-
-
-@dataclass(slots=True)
-class StoredNorm:
-    """A batch norm: y = (x - mean) / sqrt(variance + eps) * scale + shift, each float32 (C,)."""
-
-    scale: Array
-    shift: Array
-    mean: Array
-    variance: Array
-    eps: float
-
-
-@dataclass(slots=True)
-class Stored:
-    """One layer's weights, float32, in PyTorch's order.
-
-    kind: "conv" (weight O, I / groups, H, W), "transposed" (I, O, H, W), "prelu" (C,), or "" where the file does not
-    tell the first two apart. `name` is the file's own. No bias is none, or one of zeros.
-    """
-
-    name: str
-    kind: str
-    weight: Array
-    bias: Array | None = None
-    norm: StoredNorm | None = None
 
 
 def read_weights(path: Path) -> list[Stored]:
     """All weights of a network in a file. Raises `UsageError` if there is none, `ModelError` if it cannot be read."""
     shown = printable(str(path))
-    readers = {".tflite": _from_tflite, ".onnx": _from_onnx, ".pt": _from_torch, ".pth": _from_torch}
+    readers = {
+        ".tflite": _from_tflite, ".onnx": _from_onnx, ".pt": _from_torch, ".pth": _from_torch,
+        ".h5": from_keras, ".hdf5": from_keras, ".keras": from_keras,
+    }  # fmt: skip
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise UsageError(f"{shown} is no file of weights that vcam knows", HINT)
     try:
         if other := no_file(path):
             raise ModelError(f"{shown} is {other}", HINT)
+        if path.stat().st_size > _MOST:
+            raise ModelError(f"{shown} is larger than {_MOST >> 30} GB", "give the weights of the network alone")
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {shown}", "check the path") from error
@@ -80,6 +63,8 @@ def read_weights(path: Path) -> list[Stored]:
         raise ModelError(f"{shown}: {error.message}", error.hint) from error
     except ImportError as error:
         raise ModelError(f"{shown} cannot be read: {error}", "pip install 'vcam[train]'") from error
+    except MemoryError as error:
+        raise ModelError(f"{shown} tells of more numbers than there is memory for", "fetch or make it again") from error
     except _DAMAGE as error:
         raise ModelError(f"{shown} is damaged: {printable(str(error))}", "fetch or make it again") from error
     if not found:
@@ -146,13 +131,9 @@ def _bias_beside(operator: Operator, made_by: dict[int, Stored], first: Array | 
     """An ADD of a constant behind a convolution is its bias: TensorFlow 1 wrote those of transposed ones so."""
     values, source = (first, operator.inputs[1]) if first is not None else (second, operator.inputs[0])
     layer = made_by.get(source)
-    if values is not None and layer is not None and values.size in (1, _outputs(layer)):
-        bias = np.broadcast_to(values.reshape(-1), _outputs(layer))
+    if values is not None and layer is not None and values.size in (1, layer.outputs):
+        bias = np.broadcast_to(values.reshape(-1), layer.outputs)
         layer.bias = bias.copy() if layer.bias is None else layer.bias + bias
-
-
-def _outputs(layer: Stored) -> int:
-    return int(layer.weight.shape[1 if layer.kind == "transposed" else 0])
 
 
 def _from_onnx(data: bytes) -> list[Stored]:
@@ -224,7 +205,7 @@ def _constant_of(kind: str, taken: list[Array | None], options: Mapping[str, Any
 def _onnx_bias(node: Any, taken: list[Array | None], made_by: dict[str, Stored]) -> None:
     values = taken[0] if taken[0] is not None else taken[1]
     layer = made_by.get(node.input[1] if taken[0] is not None else node.input[0])
-    if values is not None and layer is not None and layer.norm is None and values.size == _outputs(layer):
+    if values is not None and layer is not None and layer.norm is None and values.size == layer.outputs:
         bias = values.reshape(-1).astype(np.float32)
         layer.bias = bias if layer.bias is None else layer.bias + bias
 
@@ -241,12 +222,24 @@ def _state(data: bytes) -> dict[str, Any]:
     """
     import torch
 
+    if data[:4] == b"PK\x03\x04" and b"/constants.pkl" in data[-(1 << 20) :]:
+        raise ModelError(
+            "it is TorchScript, a program, and vcam runs no programs of others",
+            "torch.save(model.state_dict(), 'net.pt') saves the weights alone; or export it to ONNX",
+        )
     try:
         with warnings.catch_warnings():
             # it either reads the file or raises
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
             held = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except pickle.UnpicklingError as error:
+        if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
+            raise ModelError(
+                f"it holds more than weights, {found[1]}, and vcam unpacks nothing that could be a program",
+                "torch.save(model.state_dict(), 'net.pt') saves the weights alone",
+            ) from error
+        raise ValueError("it is no file of PyTorch, or not all of one") from error
+    except (RuntimeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(str(error).splitlines()[0] if str(error) else "no file of PyTorch") from error
     for wrapping in ("state_dict", "model", "net"):
         if isinstance(held, Mapping) and isinstance(held.get(wrapping), Mapping):

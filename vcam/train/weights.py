@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from vcam.errors import ModelError
 from vcam.printable import printable
-from vcam.train.weightfiles import Stored, StoredNorm, read_weights
+from vcam.train.stored import Stored, StoredNorm
+from vcam.train.weightfiles import read_weights
 
 Way: TypeAlias = Literal["name", "order", "shape"]
 """How layers were matched."""
