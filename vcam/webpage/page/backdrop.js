@@ -44,8 +44,9 @@ export class Backdrop {
     this.made = [];
     this.fromFrame = wish.kind === "blur";
     this.clear = wish.kind === "clear";
+    this.plate = this.light = null;
     if (this.fromFrame) this.beginBlur(wish.strength);
-    else this.draw(wish);
+    else if (!this.clear) this.draw(wish);
   }
 
   own(...targets) {
@@ -67,7 +68,7 @@ export class Backdrop {
       pen.imageSmoothingQuality = "high";
       pen.drawImage(picture, (width - picture.width * scale) / 2, (height - picture.height * scale) / 2, picture.width * scale, picture.height * scale);
     }
-    [this.plate] = this.own(tools.texture(width, height));
+    [this.plate] = this.own(tools.target(width, height));
     tools.fill(this.plate, sheet);
     const small = [Math.max(2, Math.floor(width / REDUCED)), Math.max(2, Math.floor(height / REDUCED))];
     const tiny = Object.assign(document.createElement("canvas"), { width: small[0], height: small[1] });
@@ -114,13 +115,13 @@ export class Backdrop {
     const taps = Math.max(1, Math.round(source.width / width / 2));
     tools.pass("room", first, { source, grown, taps, pixel: [1 / width, 1 / height] });
     this.blur(first, spare[0], this.kernel);
-    for (let level = 1; level < sums.length; level++) tools.pass("copy", sums[level], { source: sums[level - 1] });
+    for (let level = 1; level < sums.length; level++) tools.copy(sums[level - 1], sums[level]);
     this.blur(sums.at(-1), spare[1], this.spread);
     tools.pass("top", full.at(-1), { source: sums.at(-1) });
     for (let level = sums.length - 2; level >= 0; level--) tools.pass("complete", full[level], { source: sums[level], coarser: full[level + 1] });
     if (!this.twice) return;
     const [one, other] = this.twice;
-    tools.pass("copy", other, { source: full[0] });
+    tools.copy(full[0], other);
     this.blur(other, one, { kernel: [0.5, 0.25, ...new Array(22).fill(0)], reach: 1 });
   }
 

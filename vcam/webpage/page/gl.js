@@ -9,6 +9,8 @@ export class Gl {
     this.gl = gl;
     // sums of weighted colours; bytes are a coarse stand-in where a browser has no such targets
     this.deep = gl.getExtension("EXT_color_buffer_float") || gl.getExtension("EXT_color_buffer_half_float") ? gl.RGBA16F : gl.RGBA8;
+    // maps of a filter's model, which are enlarged
+    this.exact = gl.getExtension("OES_texture_float_linear") ? gl.RGBA32F : gl.RGBA16F;
     this.programs = {};
     gl.bindVertexArray(gl.createVertexArray());
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
@@ -40,14 +42,13 @@ export class Gl {
     return (this.programs[name] = { program, places });
   }
 
-  // A texture of this size and format; RGBA32F cannot be filtered, everything else is.
+  // A texture of this size and format.
   texture(width, height, format = this.gl.RGBA8) {
     const { gl } = this;
     const texture = gl.createTexture();
     gl.bindTexture(gl.TEXTURE_2D, texture);
-    const filter = format === gl.RGBA32F ? gl.NEAREST : gl.LINEAR;
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, filter);
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, filter);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.LINEAR);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
     gl.texStorage2D(gl.TEXTURE_2D, 1, format, width, height);
@@ -67,7 +68,7 @@ export class Gl {
 
   clear(target) {
     const { gl } = this;
-    gl.bindFramebuffer(gl.FRAMEBUFFER, target.buffer);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, target?.buffer ?? null);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
   }
@@ -86,20 +87,41 @@ export class Gl {
     gl.bindTexture(gl.TEXTURE_2D, target.texture);
     const { width, height } = target;
     if (ArrayBuffer.isView(source)) {
-      const [format, type] = target.format === gl.R8 ? [gl.RED, gl.UNSIGNED_BYTE] : [gl.RGBA, target.format === gl.RGBA32F ? gl.FLOAT : gl.UNSIGNED_BYTE];
+      const [format, type] = target.format === gl.R8 ? [gl.RED, gl.UNSIGNED_BYTE] : [gl.RGBA, target.format !== gl.RGBA8 ? gl.FLOAT : gl.UNSIGNED_BYTE];
       gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, width, height, format, type, source);
     } else {
       gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, gl.RGBA, gl.UNSIGNED_BYTE, source);
     }
   }
 
-  // Draws all of a target (null: the canvas) by one of the shaders. Textures and numbers go by their names.
-  pass(name, target, values = {}) {
+  // The whole of a texture that can be drawn into, at another size, in all of a target (null: the canvas): cheaper than
+  // a shader. Bilinear; to half the size that is means of two by two. flip: mirrored.
+  copy(source, target, flip = false) {
+    const { gl } = this;
+    const [wide, high] = [target?.width ?? gl.drawingBufferWidth, target?.height ?? gl.drawingBufferHeight];
+    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, source.buffer);
+    gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, target?.buffer ?? null);
+    const [left, right] = flip ? [wide, 0] : [0, wide];
+    const [top, bottom] = target ? [0, high] : [high, 0];
+    const filter = source.width === wide && source.height === high ? gl.NEAREST : gl.LINEAR;
+    gl.blitFramebuffer(0, 0, source.width, source.height, left, top, right, bottom, gl.COLOR_BUFFER_BIT, filter);
+  }
+
+  // Draws into a target (null: the canvas) by one of the shaders. Textures and numbers go by their names. box: the part
+  // that is drawn, as shares of the sides: left, top, right, bottom.
+  pass(name, target, values = {}, box = null) {
     const { gl } = this;
     const { program, places } = this.program(name);
     gl.useProgram(program);
     gl.bindFramebuffer(gl.FRAMEBUFFER, target?.buffer ?? null);
-    gl.viewport(0, 0, target?.width ?? gl.drawingBufferWidth, target?.height ?? gl.drawingBufferHeight);
+    const [wide, high] = [target?.width ?? gl.drawingBufferWidth, target?.height ?? gl.drawingBufferHeight];
+    gl.viewport(0, 0, wide, high);
+    if (box) {
+      const [left, right] = [Math.floor(box[0] * wide), Math.ceil(box[2] * wide)];
+      const [top, bottom] = [Math.floor(box[1] * high), Math.ceil(box[3] * high)];
+      gl.enable(gl.SCISSOR_TEST);
+      gl.scissor(left, target ? top : high - bottom, right - left, bottom - top);
+    }
     let unit = 0;
     for (const [key, value] of Object.entries({ upside: target ? 0 : 1, ...values })) {
       const place = places[key];
@@ -115,6 +137,7 @@ export class Gl {
     }
     gl.activeTexture(gl.TEXTURE0);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
+    gl.disable(gl.SCISSOR_TEST);
   }
 
   // All of a target's pixels, RGBA, the top row first.

@@ -109,8 +109,8 @@ export class MatteStage {
   }
 
   // probability: float32 of the map; planes: luma at its size, cb and cr at half of it.
-  // Gives { model, gain, room }: float32 x4 at half size; uint8 gains for the average of the refined matte; and the
-  // matte grown by a margin, for what is shown of the room.
+  // Gives { model, gain, room, box }: float32 x4 at half size; uint8 gains for the average of the refined matte; the
+  // matte grown by a margin, for what is shown of the room; and where the person is, as shares of the sides.
   update(probability, { luma, cb, cr }, settings) {
     this.choose(settings);
     const begins = this.time.update(probability, luma, settings.temporal) || !this.applied;
@@ -122,16 +122,19 @@ export class MatteStage {
     }
     this.islands.apply(step, settings.islands);
     this.moveEdge(settings.edge);
-    const rows = this.boxRows();
+    const box = this.findBox();
     halve(step, width, this.small);
     halve(luma, width, this.guide);
-    const model = rows ? this.guided.find(this.small, [this.guide, cb, cr], radiusOf(rows, height)) : new Float32Array(4 * this.small.length);
+    const model = box
+      ? this.guided.find(this.small, [this.guide, cb, cr], radiusOf(box[3] - box[1], height))
+      : new Float32Array(4 * this.small.length);
     const gain = this.gains(begins, settings.temporal);
     this.before.set(bytes);
     this.applied = true;
     const reach = Math.ceil((MARGIN * height) / LINES);
     const room = stretch(step, width, square(reach), new Uint8Array(step.length));
-    return { model, gain, room };
+    const [left, top, right, bottom] = box ?? [0, 0, 0, 0];
+    return { model, gain, room, box: [left / width, top / height, right / width, bottom / height] };
   }
 
   choose(settings) {
@@ -158,16 +161,22 @@ export class MatteStage {
     for (let at = 0; at < step.length; at++) step[at] = Math.round(grown[at] * rest + inner[at] * (1 - rest));
   }
 
-  // Rows of the map that the person's box has, with what the refinement reaches beyond.
-  boxRows() {
+  // Where the person is, with what the refinement reaches beyond: left, top, right, bottom in pixels of the map; null
+  // if there is nobody.
+  findBox() {
     const { step, width, height } = this;
-    let first = 0;
-    let last = step.length - 1;
-    while (first <= last && !step[first]) first++;
-    if (first > last) return 0;
-    while (!step[last]) last--;
-    const top = Math.max(Math.floor(first / width) - REACH, 0);
-    return Math.min(Math.floor(last / width) + 1 + REACH, height) - top;
+    let [left, top, right, bottom] = [width, height, -1, -1];
+    for (let y = 0, at = 0; y < height; y++) {
+      for (let x = 0; x < width; x++, at++) {
+        if (!step[at]) continue;
+        if (x < left) left = x;
+        if (x > right) right = x;
+        if (y < top) top = y;
+        bottom = y;
+      }
+    }
+    if (right < 0) return null;
+    return [Math.max(left - REACH, 0), Math.max(top - REACH, 0), Math.min(right + 1 + REACH, width), Math.min(bottom + 1 + REACH, height)];
   }
 
   // How much of the refined matte is new: all of it where the map has changed.

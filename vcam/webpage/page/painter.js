@@ -59,7 +59,7 @@ export class Painter {
     const half = [sight[0] >> 1, sight[1] >> 1];
     this.slots = Array.from({ length: SLOTS }, () => ({
       seq: -1,
-      frame: tools.texture(...size),
+      frame: tools.target(...size),
       steps: [...halvings(size, sight), sight].map((each) => tools.target(...each)),
       // where the way down leads past this size
       worked: null,
@@ -70,7 +70,7 @@ export class Painter {
       slot.own = !found;
     }
     this.mattes = [0, 1].map(() => tools.target(...working, gl.R8));
-    this.model = tools.texture(...half, gl.RGBA32F);
+    this.model = tools.texture(...half, tools.exact);
     this.gain = tools.texture(...sight, gl.R8);
     this.grown = tools.texture(...sight, gl.R8);
     this.small = [Math.max(2, Math.floor(size[0] / REDUCED)), Math.max(2, Math.floor(size[1] / REDUCED))];
@@ -100,31 +100,35 @@ export class Painter {
     tools.fill(slot.frame, source);
     let from = slot.frame;
     for (const step of slot.steps) {
-      tools.pass("copy", step, { source: from });
+      tools.copy(from, step);
       from = step;
     }
-    if (slot.own) tools.pass("copy", slot.worked, { source: slot.frame });
+    if (slot.own) tools.copy(slot.frame, slot.worked);
     tools.read(from, this.pixels);
     return this.pixels.slice();
   }
 
   // Composites the frame of this number with its matte, onto the canvas. Throws if that frame is not there.
-  show({ seq, model, gain, room }, look) {
+  show({ seq, model, gain, room, box }, look) {
     const slot = this.slots.find((each) => each.seq === seq);
     if (!slot) throw new Error(`the matte of frame ${seq}, which is not there`);
     const { tools } = this;
     tools.fill(this.model, model);
     tools.fill(this.gain, gain);
-    tools.fill(this.grown, room);
     const [before, matte] = this.mattes;
     this.mattes.reverse();
     const coarse = slot.steps.find((step) => step.width <= slot.worked.width / 2) ?? slot.steps.at(-1);
+    // outside of the box is nobody
+    tools.clear(matte);
     tools.pass("refine", matte, {
       source: slot.worked, coarse, model: this.model, gain: this.gain, kept: before, grain: slot.worked === slot.frame ? 1 : 0,
-    });
-    this.backdrop.update(slot, this.grown);
+    }, box);
+    if (this.backdrop.fromFrame) {
+      tools.fill(this.grown, room);
+      this.backdrop.update(slot, this.grown);
+    }
     if (look.lightWrap) this.wrap(matte);
-    this.last = { slot, matte, seq };
+    this.last = { slot, matte, seq, box };
     this.compose(null, look);
     slot.seq = -1;
   }
@@ -140,13 +144,27 @@ export class Painter {
   }
 
   compose(target, look) {
-    const { slot, matte, seq } = this.last;
+    const { slot, matte, seq, box } = this.last;
     if (slot.holds !== seq) throw new Error(`the matte of frame ${seq} for frame ${slot.holds}`);
-    const { plate, light, fromFrame, clear } = this.backdrop;
-    this.tools.pass("composite", target, {
-      frame: slot.frame, matte, behind: plate, light, wrap: this.around[0], flip: look.mirror ? 1 : 0, ownBehind: fromFrame ? 1 : 0,
-      strength: clear ? 0 : look.lightWrap, view: look.view === "matte" ? 1 : 0, person: 1, clear: clear ? 1 : 0,
-    });
+    const { tools } = this;
+    const { gl } = tools;
+    const { light, fromFrame, clear } = this.backdrop;
+    this.behind(target, look);
+    const part = look.mirror ? [1 - box[2], box[1], 1 - box[0], box[3]] : box;
+    gl.enable(gl.BLEND);
+    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+    tools.pass("person", target, {
+      frame: slot.frame, matte, light: light ?? slot.frame, wrap: this.around[0], flip: look.mirror ? 1 : 0, flipLight: fromFrame ? 1 : 0,
+      strength: clear ? 0 : look.lightWrap, view: look.view === "matte" ? 1 : 0,
+    }, part);
+    gl.disable(gl.BLEND);
+  }
+
+  // What is behind the person, where it is shown.
+  behind(target, look) {
+    const { tools, backdrop } = this;
+    if (backdrop.clear || look.view === "matte") tools.clear(target);
+    else tools.copy(backdrop.plate, target, backdrop.fromFrame && look.mirror);
   }
 
   // There is no matte for a frame: the background alone, or the placeholder where it is made from frames.
@@ -159,14 +177,8 @@ export class Painter {
   alone() {
     const { tools, backdrop } = this;
     this.last = null;
-    if (!this.size || backdrop.fromFrame || !backdrop.plate) {
-      tools.pass("placeholder", null);
-      return;
-    }
-    const any = backdrop.plate;
-    tools.pass("composite", null, {
-      frame: any, matte: any, behind: any, light: any, wrap: any, flip: 0, ownBehind: 0, strength: 0, view: 0, person: 0, clear: backdrop.clear ? 1 : 0,
-    });
+    if (this.size && !backdrop.fromFrame && (backdrop.plate || backdrop.clear)) this.behind(null, {});
+    else tools.pass("placeholder", null);
   }
 
   placeholder() {

@@ -23,25 +23,12 @@ vec2 chroma(vec3 c) { return 128.0 + vec2(dot(c, vec3(-37.797, -74.203, 112.0)),
 `;
 
 export const FRAGMENTS = {
-  // one smaller step; where it is half as large, bilinear samples are means of two by two
-  copy: `${HEAD}
-uniform sampler2D source;
-void main() { found = texture(source, uv); }`,
-
   // the refined matte at working size, averaged over time where the map stands still (vcam/matte/average.py)
   refine: `${HEAD}${COLOUR}
 uniform sampler2D source, coarse, model, gain, kept;
 uniform float grain;
-vec4 modelAt() {
-  ivec2 size = textureSize(model, 0);
-  vec2 place = uv * vec2(size) - 0.5, low = floor(place), share = place - low;
-  ivec2 a = clamp(ivec2(low), ivec2(0), size - 1), b = clamp(ivec2(low) + 1, ivec2(0), size - 1);
-  vec4 above = mix(texelFetch(model, a, 0), texelFetch(model, ivec2(b.x, a.y), 0), share.x);
-  vec4 below = mix(texelFetch(model, ivec2(a.x, b.y), 0), texelFetch(model, b, 0), share.x);
-  return mix(above, below, share.y);
-}
 float light() {
-  if (grain == 0.0) return floor(luma(texture(source, uv).rgb) + 0.5);
+  if (grain == 0.0) return floor(luma(texelFetch(source, ivec2(gl_FragCoord.xy), 0).rgb) + 0.5);
   // a blur of three by three, sigma 0.6, against the grain of pictures that are refined at full size
   vec2 pixel = 1.0 / vec2(textureSize(source, 0));
   float sum = 0.0;
@@ -52,33 +39,31 @@ float light() {
   return sum;
 }
 void main() {
-  vec4 m = modelAt();
+  vec4 m = texture(model, uv);
   float q = m.w;
   if (m.xyz != vec3(0)) q += dot(m.xyz, vec3(light(), chroma(texture(coarse, uv).rgb)));
   q = floor(clamp(q, 0.0, 255.0) + 0.5);
-  float before = floor(255.0 * texture(kept, uv).r + 0.5), share = floor(255.0 * texture(gain, uv).r + 0.5);
+  float before = floor(255.0 * texelFetch(kept, ivec2(gl_FragCoord.xy), 0).r + 0.5), share = floor(255.0 * texture(gain, uv).r + 0.5);
   float by = min(abs(q - before), floor((abs(q - before) * share + 255.0) / 256.0));
   found = vec4((before + sign(q - before) * by) / 255.0);
 }`,
 
-  // the person over what is behind; the frame is the one that the matte was made from
-  composite: `${HEAD}${COLOUR}
-uniform sampler2D frame, matte, behind, light, wrap;
-uniform float flip, ownBehind, strength, view, person, clear;
+  // the person alone, to lie over what is behind; the frame is the one that the matte was made from
+  person: `${HEAD}${COLOUR}
+uniform sampler2D frame, matte, light, wrap;
+uniform float flip, flipLight, strength, view;
 void main() {
   vec2 mine = vec2(flip > 0.0 ? 1.0 - uv.x : uv.x, uv.y);
-  float a = person > 0.0 ? texture(matte, mine).r : 0.0;
+  float a = texture(matte, mine).r;
   if (view > 0.0) { found = vec4(vec3(a), 1); return; }
-  vec2 theirs = ownBehind > 0.0 ? mine : uv;
-  vec4 back = texture(behind, theirs);
-  if (a == 0.0) { found = vec4(back.rgb * (1.0 - clear), 1.0 - clear); return; }
-  vec3 front = texture(frame, mine).rgb;
+  if (a == 0.0) { found = vec4(0); return; }
+  vec3 front = texelFetch(frame, ivec2(mine * vec2(textureSize(frame, 0))), 0).rgb;
   if (strength > 0.0) {
-    vec3 shine = texture(light, theirs).rgb;
+    vec3 shine = texture(light, vec2(flipLight > 0.0 ? mine.x : uv.x, uv.y)).rgb;
     float share = strength * clamp((luma(shine) - 16.0) / 219.0, 0.0, 1.0) * texture(wrap, mine).r;
     front = mix(front, shine, share);
   }
-  found = clear > 0.0 ? vec4(front * a, a) : vec4(mix(back.rgb, front, a), 1);
+  found = vec4(front * a, a);
 }`,
 
   // a calm dark card, as vcam shows where nothing else may be shown
