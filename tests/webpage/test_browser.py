@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("uvicorn")
 pytest.importorskip("websockets")
+
+import uvicorn
 
 from tests.web.browser import CHROMIUM, Browser, Page
 from tests.webpage.package import real
@@ -55,7 +57,7 @@ class Site:
             self.asked.append(scope["path"])
             await inner(scope, receive, send)
 
-        class Server(uvicorn.Server):  # type: ignore[name-defined,misc]
+        class Server(uvicorn.Server):
             def capture_signals(self) -> contextlib.AbstractContextManager[None]:
                 return contextlib.nullcontext()
 
@@ -125,3 +127,110 @@ def _open(browser: Browser, site: Site, words: str = "test=1&engine=wasm") -> Pa
 
 def _click(page: Page, selector: str) -> None:
     page.run(f"document.querySelector({selector!r}).click()")
+
+
+def test_its_matte_is_that_of_vcam(browser: Browser, site: Site) -> None:
+    """Within 4 levels on average; measured: 0.1 without the region, as here, and see docs/browser.md."""
+    page = _open(browser, site)
+    settings = Settings().replace(segment__region=False)
+    with open_matting(settings, SIZE) as matting:
+        for number, bgr in enumerate(_frames(4)):
+            frame = bgr_to_frame(bgr)
+            frame.seq, frame.timestamp = number, number / 30
+            wanted = matting.picture(frame)
+            said = _show(page, bgr, "matte")
+            assert (said["kind"], said["shown"], said["seq"]) == ("matte", "person", number + 1)
+            found = said["pixels"][..., 0]
+            assert np.mean(wanted > 127) > 0.1
+            assert np.abs(found.astype(int) - wanted).mean() < 1.0
+
+
+def test_person_and_background_are_in_the_picture(browser: Browser, site: Site) -> None:
+    page = _open(browser, site, "test=1&engine=wasm&background=color:%23204060")
+    bgr = _frames(1)[0]
+    matte = _show(page, bgr, "matte")["pixels"][..., 0]
+    shown = _show(page, bgr, "picture")["pixels"]
+    assert np.all(shown[..., 3] == 255)
+    nobody, body = matte == 0, matte == 255
+    assert np.abs(shown[nobody][:, :3].astype(int) - (0x20, 0x40, 0x60)).max() <= 1
+    assert np.abs(shown[body][:, :3].astype(int) - bgr[body][:, ::-1]).max() <= 1
+    # mirrored, and cut out for OBS
+    page.run("vcam.app.set('mirror', true); vcam.app.set('background', 'clear'); 0")
+    cut = _show(page, bgr, "picture")["pixels"][:, ::-1]
+    assert np.all(cut[nobody] == 0)
+    assert np.abs(cut[body][:, :3].astype(int) - bgr[body][:, ::-1]).max() <= 1
+    assert np.all(cut[body][:, 3] == 255)
+
+
+def test_the_blur_has_no_halo(browser: Browser, site: Site) -> None:
+    """As vcam's own: the room is blurred from what is no person, and both look alike."""
+    from vcam.compose.backgrounds.fromframe import BlurBackground
+    from vcam.compose.composer import PlateComposer
+
+    page = _open(browser, site)
+    bgr = _frames(1)[0]
+    frame = bgr_to_frame(bgr)
+    with open_matting(Settings().replace(segment__region=False), SIZE) as matting:
+        alpha = matting.alpha(frame)
+        composer = PlateComposer(BlurBackground(), SIZE)
+        wanted = frame_to_bgr(composer.compose(frame, alpha, 0.0))[..., ::-1]
+    shown = _show(page, bgr, "picture")["pixels"][..., :3]
+    assert np.abs(shown.astype(int) - wanted).mean() < 3.0
+
+
+def test_the_light_of_the_background_wraps(browser: Browser, site: Site) -> None:
+    page = _open(browser, site, "test=1&engine=wasm&background=color:%23ffffff")
+    bgr = _frames(1)[0]
+    matte = _show(page, bgr, "matte")["pixels"][..., 0]
+    plain = _show(page, bgr, "picture")["pixels"][..., :3].astype(int)
+    page.run("vcam.app.set('lightWrap', 1); 0")
+    wrapped = _show(page, bgr, "picture")["pixels"][..., :3].astype(int)
+    body = (matte == 255).astype(np.uint8)
+    inner = cv2.erode(body, np.ones((41, 41), np.uint8)) > 0
+    rim = (cv2.erode(body, np.ones((3, 3), np.uint8)) > 0) & (cv2.erode(body, np.ones((13, 13), np.uint8)) == 0)
+    assert np.abs(wrapped - plain)[inner].max() <= 1
+    assert (wrapped - plain)[rim].mean() > 4
+
+
+def test_no_frame_is_shown_with_the_matte_of_another(browser: Browser, site: Site) -> None:
+    page = _open(browser, site)
+    assert _show(page, _frames(1)[0])["kind"] == "matte"
+    thrown = page.run(
+        "(() => { try { vcam.app.painter.show({seq: 999}, vcam.app.settings); }"
+        " catch (error) { return error.message } })()"
+    )
+    assert thrown == "the matte of frame 999, which is not there"
+    # a slot that holds another frame by now is not read with the matte of the last
+    thrown = page.run(
+        "(() => { const {last} = vcam.app.painter; last.slot.holds++;"
+        " try { vcam.app.painter.read(vcam.app.settings); } catch (error) { return error.message } })()"
+    )
+    assert "for frame" in thrown
+    # what comes late for a frame that was given up is passed over
+    page.run("vcam.app.loop.nothing(); vcam.app.loop.found({kind: 'matte', seq: 1}); 0")
+    assert page.run("vcam.app.loop.shown") == "placeholder"
+
+
+def test_in_doubt_nothing_of_the_room_is_shown(browser: Browser, site: Site) -> None:
+    """A map that shows all of the frame as a person all of a sudden, and an engine that lies or breaks."""
+    page = _open(browser, site, "test=1&engine=wasm&background=blur")
+    bgr = _frames(1)[0]
+    assert _show(page, bgr)["shown"] == "person"
+    page.run(
+        "(async () => { const {Doubt, BELIEVED, WAIT, WRONG} = await import('./doubt.js');"
+        " const all = new Float32Array(256 * 144).fill(1), none = new Float32Array(256 * 144);"
+        " const noise = all.map((_, at) => at % 2), half = all.map(() => 0.5), nan = all.map(() => NaN);"
+        " const doubt = new Doubt(256); const said = [];"
+        " for (const [map, proven] of [[none, 0], [all, 0], [all, 1], [all, 2], [all, 4], [all, 0], [none, 0],"
+        "   [all, 9], [noise, 9], [half, 9], [nan, 9]]) said.push(doubt.judge(map, proven));"
+        " globalThis.said = said.join(' '); })()"
+    )
+    assert page.run("said") == "believed wait wait wait believed believed believed wait wrong wrong wrong"
+    # the engine is refused whose answer to a known picture is wrong, and there is no other
+    page.run("vcam.app.about.networks.forEach((each) => each.known.forEach((one) => one.answer = [[99]])); 0")
+    page.run("vcam.app.startEngine(vcam.app.about.networks[0]); 0")
+    page.wait("vcam.app.loop.engine.error && !vcam.app.loop.engine.choices.length")
+    page.run("vcam.app.say(); 0")
+    assert "is wrong by" in page.run("document.querySelector('[role=alert]').textContent")
+    page.run("vcam.app.frame(vcam.app.canvas, 640, 360); 0")
+    assert page.run("vcam.app.loop.shown") == "placeholder"

@@ -115,8 +115,8 @@ def _licences() -> bytes:
 _INTRODUCTION = f"""This page was written by vcam {__version__}. What it contains:
 
 * the page itself, under the MIT licence. Copyright (c) 2026 the vcam authors
-* models/: the networks "MediaPipe Selfie Segmentation", converted to ONNX. Copyright Google LLC (the MediaPipe authors),
-  Apache License, Version 2.0. From npm @mediapipe/selfie_segmentation 0.1.1675465747
+* models/: the networks "MediaPipe Selfie Segmentation", converted to ONNX. Copyright Google LLC (the MediaPipe
+  authors), Apache License, Version 2.0. From npm @mediapipe/selfie_segmentation 0.1.1675465747
 * onnxruntime/: {runtime.NAME}, unchanged, under the MIT licence. Copyright (c) Microsoft Corporation
 * backgrounds/: drawn by vcam, under the MIT licence
 

@@ -94,17 +94,19 @@ export class Gl {
     }
   }
 
-  // The whole of a texture that can be drawn into, at another size, in all of a target (null: the canvas): cheaper than
-  // a shader. Bilinear; to half the size that is means of two by two. flip: mirrored.
+  // The whole of a texture that can be drawn into, at any size, in all of a target (null: the canvas). flip: mirrored.
   copy(source, target, flip = false) {
     const { gl } = this;
     const [wide, high] = [target?.width ?? gl.drawingBufferWidth, target?.height ?? gl.drawingBufferHeight];
+    if (flip || source.width !== wide || source.height !== high) {
+      this.pass("copy", target, { source, flip: flip ? 1 : 0 });
+      return;
+    }
+    // cheaper than a shader
     gl.bindFramebuffer(gl.READ_FRAMEBUFFER, source.buffer);
     gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, target?.buffer ?? null);
-    const [left, right] = flip ? [wide, 0] : [0, wide];
     const [top, bottom] = target ? [0, high] : [high, 0];
-    const filter = source.width === wide && source.height === high ? gl.NEAREST : gl.LINEAR;
-    gl.blitFramebuffer(0, 0, source.width, source.height, left, top, right, bottom, gl.COLOR_BUFFER_BIT, filter);
+    gl.blitFramebuffer(0, 0, wide, high, 0, top, wide, bottom, gl.COLOR_BUFFER_BIT, gl.NEAREST);
   }
 
   // Draws into a target (null: the canvas) by one of the shaders. Textures and numbers go by their names. box: the part

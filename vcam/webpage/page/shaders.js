@@ -23,6 +23,12 @@ vec2 chroma(vec3 c) { return 128.0 + vec2(dot(c, vec3(-37.797, -74.203, 112.0)),
 `;
 
 export const FRAGMENTS = {
+  // another size; to half of it, bilinear samples are means of two by two
+  copy: `${HEAD}
+uniform sampler2D source;
+uniform float flip;
+void main() { found = texture(source, vec2(flip > 0.0 ? 1.0 - uv.x : uv.x, uv.y)); }`,
+
   // the refined matte at working size, averaged over time where the map stands still (vcam/matte/average.py)
   refine: `${HEAD}${COLOUR}
 uniform sampler2D source, coarse, model, gain, kept;

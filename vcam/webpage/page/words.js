@@ -11,7 +11,7 @@ export const W = {
   hint_off: "Your camera is off.", hint_loading: "One moment: the network is loaded once, and works offline from then on.",
   hint_doubt: "All of the picture looks like a person: it is looked at again before it is shown.",
   camera: "Camera", any_camera: "Any", size: "Size", mirror: "Mirror the picture",
-  background: "Background", blur: "Blur", color: "Colour", clear: "Nothing (for OBS)", own: "Your picture", add: "Choose a picture…",
+  background: "Background", blur: "Blur", color: "Colour", clear: "Cut out", own: "Yours", add: "Add picture",
   blur_strength: "How strong", color_pick: "Which colour", drop: "A picture can be dropped anywhere on the page.",
   own_bad: "That file is no picture that this browser can read.", own_large: "That picture is too large.",
   edge: "Edge", lightWrap: "Light around me", temporal: "Calm", edge_by: "Outward", softness: "Softness", islands: "Small islands away",
