@@ -1,14 +1,6 @@
-"""The page as people use it, in a real browser with a clip as its camera, beside what vcam makes of the same frames."""
+"""What the page makes of frames, in a real browser, beside what vcam makes of the same frames."""
 
 from __future__ import annotations
-
-import base64
-import contextlib
-import socket
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,128 +9,25 @@ import pytest
 pytest.importorskip("uvicorn")
 pytest.importorskip("websockets")
 
-import uvicorn
-
-from tests.web.browser import CHROMIUM, Browser, Page
-from tests.webpage.package import real
-from vcam.camera.demo import DemoScene
+from tests.web.browser import Browser
+from tests.webpage.visiting import SIZE, Site, frames, show, visit
 from vcam.images import bgr_to_frame, frame_to_bgr
 from vcam.matting import open_matting
 from vcam.settings import Settings
-from vcam.types import U8, Size
-from vcam.webpage.content import page_files
-from vcam.webpage.folder import write_page
-from vcam.webpage.serving import make_app
 
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.long,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium: sudo apt install chromium"),
-]
-
-SIZE: Size = (640, 360)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("web") / "page"
-    write_page(place, page_files(real()))
-    return place
-
-
-class Site:
-    """The page's server, in this process, so that it can be ended and asked what was asked of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.asked: list[str] = []
-        inner = make_app(folder)
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            self.asked.append(scope["path"])
-            await inner(scope, receive, send)
-
-        class Server(uvicorn.Server):
-            def capture_signals(self) -> contextlib.AbstractContextManager[None]:
-                return contextlib.nullcontext()
-
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.listen()
-        self.address = f"http://localhost:{self._socket.getsockname()[1]}/"
-        self._server = Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
-        self._thread.start()
-
-    def end(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(20)
-        self._socket.close()
-
-
-@pytest.fixture
-def site(folder: Path) -> Iterator[Site]:
-    found = Site(folder)
-    yield found
-    found.end()
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's scene as the camera of a browser: each frame is a JPEG."""
-    path = tmp_path_factory.mktemp("clip") / "demo.mjpeg"
-    with path.open("wb") as file:
-        for bgr in _frames(30):
-            file.write(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
-    return path
-
-
-@pytest.fixture(scope="module")
-def browser(clip: Path) -> Iterator[Browser]:
-    with Browser(
-        "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-video-capture={clip}", "--enable-unsafe-swiftshader",
-    ) as found:  # fmt: skip
-        yield found
-
-
-def _frames(count: int, size: Size = SIZE) -> list[U8]:
-    camera = DemoScene(size, 30)
-    camera.open()
-    frames = [camera.read() for _ in range(count)]
-    return [frame_to_bgr(frame) for frame in frames if frame is not None]
-
-
-def _show(page: Page, bgr: U8, read: str = "") -> dict[str, Any]:
-    """Show the page one frame; `pixels` becomes an array."""
-    png = base64.b64encode(cv2.imencode(".png", bgr)[1].tobytes()).decode()
-    said: dict[str, Any] = page.run(f"vcam.frame('{png}', '{read}')")
-    if said["pixels"]:
-        width, height = said["size"]
-        said["pixels"] = np.frombuffer(base64.b64decode(said["pixels"]), np.uint8).reshape(height, width, 4)
-    return said
-
-
-def _open(browser: Browser, site: Site, words: str = "test=1&engine=wasm") -> Page:
-    page = browser.page()
-    page.go(f"{site.address}?{words}")
-    page.wait("globalThis.vcam" if "test" in words else "document.querySelector('canvas')")
-    return page
-
-
-def _click(page: Page, selector: str) -> None:
-    page.run(f"document.querySelector({selector!r}).click()")
+pytestmark = [pytest.mark.process, pytest.mark.long]
 
 
 def test_its_matte_is_that_of_vcam(browser: Browser, site: Site) -> None:
     """Within 4 levels on average; measured: 0.1 without the region, as here, and see docs/browser.md."""
-    page = _open(browser, site)
+    page = visit(browser, site)
     settings = Settings().replace(segment__region=False)
     with open_matting(settings, SIZE) as matting:
-        for number, bgr in enumerate(_frames(4)):
+        for number, bgr in enumerate(frames(4)):
             frame = bgr_to_frame(bgr)
             frame.seq, frame.timestamp = number, number / 30
             wanted = matting.picture(frame)
-            said = _show(page, bgr, "matte")
+            said = show(page, bgr, "matte")
             assert (said["kind"], said["shown"], said["seq"]) == ("matte", "person", number + 1)
             found = said["pixels"][..., 0]
             assert np.mean(wanted > 127) > 0.1
@@ -146,17 +35,17 @@ def test_its_matte_is_that_of_vcam(browser: Browser, site: Site) -> None:
 
 
 def test_person_and_background_are_in_the_picture(browser: Browser, site: Site) -> None:
-    page = _open(browser, site, "test=1&engine=wasm&background=color:%23204060")
-    bgr = _frames(1)[0]
-    matte = _show(page, bgr, "matte")["pixels"][..., 0]
-    shown = _show(page, bgr, "picture")["pixels"]
+    page = visit(browser, site, "test=1&engine=wasm&background=color:%23204060")
+    bgr = frames(1)[0]
+    matte = show(page, bgr, "matte")["pixels"][..., 0]
+    shown = show(page, bgr, "picture")["pixels"]
     assert np.all(shown[..., 3] == 255)
     nobody, body = matte == 0, matte == 255
     assert np.abs(shown[nobody][:, :3].astype(int) - (0x20, 0x40, 0x60)).max() <= 1
     assert np.abs(shown[body][:, :3].astype(int) - bgr[body][:, ::-1]).max() <= 1
     # mirrored, and cut out for OBS
     page.run("vcam.app.set('mirror', true); vcam.app.set('background', 'clear'); 0")
-    cut = _show(page, bgr, "picture")["pixels"][:, ::-1]
+    cut = show(page, bgr, "picture")["pixels"][:, ::-1]
     assert np.all(cut[nobody] == 0)
     assert np.abs(cut[body][:, :3].astype(int) - bgr[body][:, ::-1]).max() <= 1
     assert np.all(cut[body][:, 3] == 255)
@@ -167,24 +56,24 @@ def test_the_blur_has_no_halo(browser: Browser, site: Site) -> None:
     from vcam.compose.backgrounds.fromframe import BlurBackground
     from vcam.compose.composer import PlateComposer
 
-    page = _open(browser, site)
-    bgr = _frames(1)[0]
+    page = visit(browser, site)
+    bgr = frames(1)[0]
     frame = bgr_to_frame(bgr)
     with open_matting(Settings().replace(segment__region=False), SIZE) as matting:
         alpha = matting.alpha(frame)
         composer = PlateComposer(BlurBackground(), SIZE)
         wanted = frame_to_bgr(composer.compose(frame, alpha, 0.0))[..., ::-1]
-    shown = _show(page, bgr, "picture")["pixels"][..., :3]
+    shown = show(page, bgr, "picture")["pixels"][..., :3]
     assert np.abs(shown.astype(int) - wanted).mean() < 3.0
 
 
 def test_the_light_of_the_background_wraps(browser: Browser, site: Site) -> None:
-    page = _open(browser, site, "test=1&engine=wasm&background=color:%23ffffff")
-    bgr = _frames(1)[0]
-    matte = _show(page, bgr, "matte")["pixels"][..., 0]
-    plain = _show(page, bgr, "picture")["pixels"][..., :3].astype(int)
+    page = visit(browser, site, "test=1&engine=wasm&background=color:%23ffffff")
+    bgr = frames(1)[0]
+    matte = show(page, bgr, "matte")["pixels"][..., 0]
+    plain = show(page, bgr, "picture")["pixels"][..., :3].astype(int)
     page.run("vcam.app.set('lightWrap', 1); 0")
-    wrapped = _show(page, bgr, "picture")["pixels"][..., :3].astype(int)
+    wrapped = show(page, bgr, "picture")["pixels"][..., :3].astype(int)
     body = (matte == 255).astype(np.uint8)
     inner = cv2.erode(body, np.ones((41, 41), np.uint8)) > 0
     rim = (cv2.erode(body, np.ones((3, 3), np.uint8)) > 0) & (cv2.erode(body, np.ones((13, 13), np.uint8)) == 0)
@@ -193,8 +82,8 @@ def test_the_light_of_the_background_wraps(browser: Browser, site: Site) -> None
 
 
 def test_no_frame_is_shown_with_the_matte_of_another(browser: Browser, site: Site) -> None:
-    page = _open(browser, site)
-    assert _show(page, _frames(1)[0])["kind"] == "matte"
+    page = visit(browser, site)
+    assert show(page, frames(1)[0])["kind"] == "matte"
     thrown = page.run(
         "(() => { try { vcam.app.painter.show({seq: 999}, vcam.app.settings); }"
         " catch (error) { return error.message } })()"
@@ -213,9 +102,9 @@ def test_no_frame_is_shown_with_the_matte_of_another(browser: Browser, site: Sit
 
 def test_in_doubt_nothing_of_the_room_is_shown(browser: Browser, site: Site) -> None:
     """A map that shows all of the frame as a person all of a sudden, and an engine that lies or breaks."""
-    page = _open(browser, site, "test=1&engine=wasm&background=blur")
-    bgr = _frames(1)[0]
-    assert _show(page, bgr)["shown"] == "person"
+    page = visit(browser, site, "test=1&engine=wasm&background=blur")
+    bgr = frames(1)[0]
+    assert show(page, bgr)["shown"] == "person"
     page.run(
         "(async () => { const {Doubt, BELIEVED, WAIT, WRONG} = await import('./doubt.js');"
         " const all = new Float32Array(256 * 144).fill(1), none = new Float32Array(256 * 144);"
