@@ -31,7 +31,7 @@ def test_its_matte_is_that_of_vcam(browser: Browser, site: Site) -> None:
             assert (said["kind"], said["shown"], said["seq"]) == ("matte", "person", number + 1)
             found = said["pixels"][..., 0]
             assert np.mean(wanted > 127) > 0.1
-            assert np.abs(found.astype(int) - wanted).mean() < 1.0
+            assert np.abs(found.astype(int) - wanted).mean() < 0.5
 
 
 def test_person_and_background_are_in_the_picture(browser: Browser, site: Site) -> None:

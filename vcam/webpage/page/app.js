@@ -69,7 +69,7 @@ class App {
           h("figcaption", {}, this.power, this.recorder, canRecord() ? sound : h("span", {}, W.no_record)),
           h("p", { class: "help" }, W.lead)),
         this.controls.element),
-      h("footer", {}, h("p", { class: "help" }, W.more, " ", h("a", { href: "LICENSES.txt" }, "LICENSES.txt")))), this.video);
+      h("footer", {}, h("p", { class: "help" }, W.more, " ", h("a", { href: "LICENSES.txt" }, W.licences)))), this.video);
     addEventListener("dragover", (event) => event.preventDefault());
     addEventListener("drop", (event) => {
       event.preventDefault();

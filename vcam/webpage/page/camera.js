@@ -13,10 +13,11 @@ export class Camera {
     this.wanted = null;
     this.stream = null;
     this.error = "";
+    this.refused = false;
     this.round = 0;
     navigator.mediaDevices?.addEventListener?.("devicechange", () => {
       this.changed();
-      if (this.wanted && !this.stream) this.open(this.wanted);
+      if (this.wanted && !this.stream && !this.refused) this.open(this.wanted);
     });
   }
 
@@ -34,6 +35,7 @@ export class Camera {
   async open(wish) {
     const round = ++this.round;
     this.wanted = wish;
+    this.refused = false;
     this.stop();
     clearTimeout(this.timer);
     if (!navigator.mediaDevices?.getUserMedia) {
@@ -56,7 +58,8 @@ export class Camera {
       this.stop();
       this.error = W.camera_errors[error.name] ?? `${W.camera_failed} ${error.message}`;
       // one that is busy or gone may come back; a refusal stays
-      if (error.name !== "NotAllowedError" && error.name !== "SecurityError") this.timer = setTimeout(() => this.open(wish), RETRY);
+      this.refused = error.name === "NotAllowedError" || error.name === "SecurityError";
+      if (!this.refused) this.timer = setTimeout(() => this.open(wish), RETRY);
       this.changed();
     }
   }

@@ -43,9 +43,7 @@ export class Engine {
   }
 
   start() {
-    this.worker?.terminate();
-    this.name = "";
-    this.giveUp();
+    this.end();
     const [engine] = this.choices;
     if (!engine) {
       this.error ||= W.no_engine;
@@ -82,7 +80,13 @@ export class Engine {
     this.start();
   }
 
-  giveUp() {
+  // Ends the worker. What it may have said already is not heard any more: it would be taken for the next one's.
+  end() {
+    if (this.worker) {
+      this.worker.onmessage = this.worker.onerror = null;
+      this.worker.terminate();
+    }
+    this.name = "";
     const lost = [...this.waiting];
     this.waiting.clear();
     for (const seq of lost) this.found({ kind: "refused", seq, reason: "failed" });
@@ -98,7 +102,6 @@ export class Engine {
   }
 
   close() {
-    this.worker?.terminate();
-    this.giveUp();
+    this.end();
   }
 }

@@ -90,7 +90,8 @@ export class Gl {
       const [format, type] = target.format === gl.R8 ? [gl.RED, gl.UNSIGNED_BYTE] : [gl.RGBA, target.format !== gl.RGBA8 ? gl.FLOAT : gl.UNSIGNED_BYTE];
       gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, width, height, format, type, source);
     } else {
-      gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, gl.RGBA, gl.UNSIGNED_BYTE, source);
+      // of a picture with an odd side, the last line is left out
+      gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, source);
     }
   }
 

@@ -5,11 +5,12 @@ const CACHE = `vcam page ${VERSION}`;
 // twice as large as what everybody needs: kept once it was asked for
 const LATER = /\/(ort\.webgpu|ort-wasm-simd-threaded\.asyncify)[^/]*$/;
 
+// A newer version waits until all pages of this one are closed: no page gets files of two.
 self.addEventListener("install", (event) => {
   const wanted = FILES.filter((name) => !LATER.test(`/${name}`));
   // past the browser's own cache: it may hold the files of another version
   const fresh = ["./", ...wanted].map((name) => new Request(name, { cache: "no-cache" }));
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(fresh)).then(() => self.skipWaiting()));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(fresh)));
 });
 
 self.addEventListener("activate", (event) => {

@@ -5,6 +5,7 @@ import { Preparer } from "./prepare.js";
 
 const EXAMINED_EVERY = 10000;
 const SIDE = 4;
+const TOLERANCE = 1e-3;
 
 let open = null;
 let queue = Promise.resolve();
@@ -44,6 +45,8 @@ async function begin({ network, engine, threads }) {
     const map = tensor.data.slice();
     tensor.dispose();
     if (map.length !== width * height) throw new Error(`the network gave ${map.length} values`);
+    // what is no number would stay in the average over time for good
+    for (let at = 0; at < map.length; at++) if (!(map[at] >= -TOLERANCE && map[at] <= 1 + TOLERANCE)) throw new Error("the network gave values that are no probabilities");
     return map;
   };
   open = {
