@@ -29,10 +29,13 @@ KINDS = {
 
 
 def policy() -> str:
-    """The page's own Content-Security-Policy, as its first lines have it for servers that send none."""
+    """The page's own Content-Security-Policy, as its first lines have it for servers that send none.
+
+    Beside that, no other page may have it in a frame: only a header can say so.
+    """
     found = re.search(r'Content-Security-Policy" content="([^"]+)"', (PAGE / "index.html").read_text(encoding="utf-8"))
     assert found
-    return found[1]
+    return f"{found[1]}; frame-ancestors 'none'"
 
 
 def make_app(folder: Path) -> Starlette:
