@@ -19,11 +19,11 @@ pytestmark = [pytest.mark.process, pytest.mark.long]
 
 
 def test_its_matte_is_that_of_vcam(browser: Browser, site: Site) -> None:
-    """Within 4 levels on average; measured: 0.1 without the region, as here, and see docs/browser.md."""
+    """Within 4 levels on average is what is asked for; over the edge alone it is less. See docs/browser.md."""
     page = visit(browser, site)
     settings = Settings().replace(segment__region=False)
     with open_matting(settings, SIZE) as matting:
-        for number, bgr in enumerate(frames(4)):
+        for number, bgr in enumerate(frames(13)[::4]):
             frame = bgr_to_frame(bgr)
             frame.seq, frame.timestamp = number, number / 30
             wanted = matting.picture(frame)
@@ -31,7 +31,10 @@ def test_its_matte_is_that_of_vcam(browser: Browser, site: Site) -> None:
             assert (said["kind"], said["shown"], said["seq"]) == ("matte", "person", number + 1)
             found = said["pixels"][..., 0]
             assert np.mean(wanted > 127) > 0.1
-            assert np.abs(found.astype(int) - wanted).mean() < 0.5
+            apart = np.abs(found.astype(int) - wanted)
+            edge = (cv2.dilate(wanted, np.ones((5, 5))) > 0) & (cv2.erode(wanted, np.ones((5, 5))) < 255)
+            assert apart.mean() < 0.3
+            assert apart[edge].mean() < 4.3
 
 
 def test_person_and_background_are_in_the_picture(browser: Browser, site: Site) -> None:
@@ -63,8 +66,13 @@ def test_the_blur_has_no_halo(browser: Browser, site: Site) -> None:
         alpha = matting.alpha(frame)
         composer = PlateComposer(BlurBackground(), SIZE)
         wanted = frame_to_bgr(composer.compose(frame, alpha, 0.0))[..., ::-1]
-    shown = show(page, bgr, "picture")["pixels"][..., :3]
-    assert np.abs(shown.astype(int) - wanted).mean() < 3.0
+    nobody = (show(page, bgr, "matte")["pixels"][..., 0] == 0).astype(np.uint8)
+    apart = np.abs(show(page, bgr, "picture")["pixels"][..., :3].astype(int) - wanted)
+    near = (nobody > 0) & (cv2.erode(nobody, np.ones((31, 31), np.uint8)) == 0)
+    assert np.count_nonzero(near) > 10000
+    assert apart.mean() < 2.0
+    # where the person would be mixed in, it would be 13
+    assert apart[near].mean() < 3.0
 
 
 def test_the_light_of_the_background_wraps(browser: Browser, site: Site) -> None:

@@ -65,8 +65,8 @@ def frames(count: int, size: Size = SIZE) -> list[U8]:
     """The first frames of the demo, BGR."""
     camera = DemoScene(size, 30)
     camera.open()
-    found = [camera.read() for _ in range(count)]
-    return [frame_to_bgr(frame) for frame in found if frame is not None]
+    # each is drawn into the same buffer
+    return [frame_to_bgr(frame) for _ in range(count) if (frame := camera.read())]
 
 
 def show(page: Page, bgr: U8, read: str = "") -> dict[str, Any]:

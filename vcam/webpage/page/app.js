@@ -257,6 +257,7 @@ class App {
     this.lastRate = rate;
     const rows = [[F.rate, rate.toFixed(1)], [F.engine, engine?.name ? W.engines[engine.name] : "…"], [F.threads, String(engine?.threads ?? 1)]];
     for (const name of ["take", "network", "matte", "draw"]) rows.push([F[name], ms[name] === undefined ? "…" : `${ms[name].toFixed(1)} ${W.ms}`]);
+    rows.push([F.drawn, this.painter.tools.software ? W.software : W.hardware]);
     rows.push([F.offline, navigator.serviceWorker?.controller ? W.yes : W.not_yet]);
     this.controls.facts(rows);
   }

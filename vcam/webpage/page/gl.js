@@ -11,6 +11,8 @@ export class Gl {
     this.deep = gl.getExtension("EXT_color_buffer_float") || gl.getExtension("EXT_color_buffer_half_float") ? gl.RGBA16F : gl.RGBA8;
     // maps of a filter's model, which are enlarged
     this.exact = gl.getExtension("OES_texture_float_linear") ? gl.RGBA32F : gl.RGBA16F;
+    const named = gl.getExtension("WEBGL_debug_renderer_info");
+    this.software = /swiftshader|llvmpipe|software|basic render/i.test(named ? gl.getParameter(named.UNMASKED_RENDERER_WEBGL) : "");
     this.programs = {};
     gl.bindVertexArray(gl.createVertexArray());
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
