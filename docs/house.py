@@ -34,7 +34,8 @@ class Floor:
 FLOORS = (
     Floor("door", ("__main__",), "`python -m vcam`"),
     Floor("commands", ("cli",), "Options, tables and progress bars; no logic."),
-    Floor("panel", ("web",), "A page in the browser that speaks to vcam as any client does."),
+    Floor("pages", ("web", "webpage"),
+          "The panel, a page in the browser that speaks to vcam as any client does; and a page that needs no vcam."),
     Floor("programs", ("daemon", "doctor", "measure", "train", "batch"),
           "What a command starts: the virtual camera's life, the search for causes, measurements, networks made here, "
           "work on files."),

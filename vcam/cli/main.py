@@ -36,6 +36,7 @@ COMMANDS = {
     "doctor": "vcam.cli.doctor",
     "loopback": "vcam.cli.loopback",
     "panel": "vcam.cli.panel",
+    "web": "vcam.cli.web",
     "preview": "vcam.cli.look",
     "snapshot": "vcam.cli.look",
     "output": "vcam.cli.outputs",

@@ -1,0 +1,46 @@
+// The service worker: the page without a network, and in the one context in which its threads may share memory.
+// vcam web writes FILES and VERSION in front of this; a folder that is made anew has another version.
+/* global FILES, VERSION */
+const CACHE = `vcam page ${VERSION}`;
+// twice as large as what everybody needs: kept once it was asked for
+const LATER = /\/(ort\.webgpu|ort-wasm-simd-threaded\.asyncify)[^/]*$/;
+
+// A newer version waits until all pages of this one are closed: no page gets files of two.
+self.addEventListener("install", (event) => {
+  const wanted = FILES.filter((name) => !LATER.test(`/${name}`));
+  // past the browser's own cache: it may hold the files of another version
+  const fresh = ["./", ...wanted].map((name) => new Request(name, { cache: "no-cache" }));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(fresh)));
+});
+
+self.addEventListener("activate", (event) => {
+  const clean = async () => {
+    const names = await caches.keys();
+    await Promise.all(names.filter((name) => name.startsWith("vcam page ") && name !== CACHE).map((name) => caches.delete(name)));
+    await self.clients.claim();
+  };
+  event.waitUntil(clean());
+});
+
+function isolated(answer) {
+  const headers = new Headers(answer.headers);
+  headers.set("Cross-Origin-Opener-Policy", "same-origin");
+  headers.set("Cross-Origin-Embedder-Policy", "require-corp");
+  headers.set("Cross-Origin-Resource-Policy", "same-origin");
+  return new Response(answer.body, { status: answer.status, statusText: answer.statusText, headers });
+}
+
+async function answer(request) {
+  const cache = await caches.open(CACHE);
+  const path = new URL(request.url).pathname;
+  const kept = await cache.match(path, { ignoreSearch: true });
+  if (kept) return isolated(kept);
+  const found = await fetch(request);
+  if (found.ok && LATER.test(path)) await cache.put(path, found.clone());
+  return isolated(found);
+}
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.method === "GET" && new URL(request.url).origin === location.origin) event.respondWith(answer(request));
+});
