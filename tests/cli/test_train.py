@@ -133,6 +133,16 @@ def test_options_become_a_recipe():
     assert recipe_of(wishes(network="mobile-unet", encoder=Path("a.pt"))).freeze == pytest.approx(1 / 3)
 
 
+@needs_training
+def test_a_training_has_the_process_keep_what_it_frees(monkeypatch, tmp_path):
+    kept = []
+    monkeypatch.setattr("vcam.train.heap.keep_freed", lambda: kept.append(True))
+    out = str(tmp_path / "run")
+    done = CliRunner().invoke(cli, ["train", str(tmp_path / "nothing"), "--network", "selfie", "--out", out])
+    assert done.exit_code
+    assert kept == [True]
+
+
 def test_a_step_of_a_small_network_takes_more_pictures():
     batches = {
         name: recipe_of(wishes(network=name)).batch for name in ("selfie", "selfie-landscape", "slim-net", "prisma-net")
