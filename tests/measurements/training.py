@@ -30,7 +30,10 @@ from vcam.cli.training import shares
 from vcam.train.nets.registry import ARCHITECTURES
 
 GAIN = 0.20
-"""IoU of the person over the mean mask that is promised from scratch. What mIoU gains is shown beside it."""
+"""mIoU over the mean mask that is promised from scratch; that of the person alone is shown beside it.
+
+The mean mask has 76 of the person's, since a portrait is mostly person, and 20 more would be what vcam ships.
+"""
 LOSS = 0.002
 """mIoU that the last weights of a fine-tuning may be under those that it began with."""
 PICTURES, WAITING = 45.0, 0.05
@@ -51,8 +54,8 @@ class Trained:
 
     @property
     def seen(self) -> float:
-        """Pictures that it was trained with."""
-        return float(self.result["epochs"] * self.result["pictures"])
+        """Pictures that it was trained with; an epoch leaves out what fills no batch."""
+        return float(self.result["per_second"] * self.result["seconds"])
 
 
 SHORT, LONGER = 1, 4
@@ -86,15 +89,18 @@ def length(data: Path, folder: Path, minutes: float, by_cpu: bool, words: tuple[
 
 
 def speed(data: Path, folder: Path, minutes: float) -> None:
-    """Pictures a second of `selfie`, with one thread and with two."""
-    print("\n| threads | workers | pictures/s | waiting % | CPU ms a picture |\n|---|---|---|---|---|")
-    for threads, workers in ((1, 1), (2, 1), (1, 2)):
-        words = ("--network", "selfie", "--threads", str(threads), "--workers", str(workers))
-        done = train(data, folder / f"speed-{threads}-{workers}", *words, "--minutes", str(minutes))
-        rate, waiting = done.result["per_second"], done.result["waited"]
-        cost = 1000 * done.cpu / done.seen
-        print(f"| {threads} | {workers} | {rate:.1f} | {100 * waiting:.1f} | {cost:.1f} |", flush=True)
-    print(f"promised: {PICTURES:g} pictures a second, at most {100 * WAITING:g} % waiting")
+    """Pictures a second of a small network and of a wide one, with one thread and with two."""
+    print(
+        "\n| architecture | threads | workers | pictures/s | waiting % | CPU ms a picture |\n|---|---|---|---|---|---|"
+    )
+    for name, threads, workers in (
+        ("selfie", 1, 1), ("selfie", 2, 1), ("selfie", 1, 2), ("mobile-unet", 1, 1), ("mobile-unet", 2, 1),
+    ):  # fmt: skip
+        words = ("--network", name, "--threads", str(threads), "--workers", str(workers))
+        done = train(data, folder / f"speed-{name}-{threads}-{workers}", *words, "--minutes", str(minutes))
+        rate, waiting, cost = done.result["per_second"], done.result["waited"], 1000 * done.cpu / done.seen
+        print(f"| {name} | {threads} | {workers} | {rate:.1f} | {100 * waiting:.1f} | {cost:.1f} |", flush=True)
+    print(f"promised of selfie: {PICTURES:g} pictures a second, at most {100 * WAITING:g} % waiting")
 
 
 def architectures(data: Path, folder: Path, names: list[str], minutes: float, by_cpu: bool) -> bool:
@@ -107,17 +113,17 @@ def architectures(data: Path, folder: Path, names: list[str], minutes: float, by
         words = ("--network", name, *BATCHES.get(name, ()))
         done = train(data, folder / name, *words, *length(data, folder, minutes, by_cpu, words))
         best, last, nothing = (done.result[each] for each in ("best", "last", "baseline"))
-        enough = best[0] - nothing[0] >= GAIN
+        enough = last[1] - nothing[1] >= GAIN
         kept = kept and enough
         scores = " | ".join(f"{100 * best[each]:.2f} / {100 * last[each]:.2f}" for each in (0, 1))
         gains = " | ".join(
             f"{100 * (best[each] - nothing[each]):+.2f} / {100 * (last[each] - nothing[each]):+.2f}" for each in (0, 1)
         )
         print(f"| {name} | {done.seen:.0f} | {done.result['per_second']:.1f} | {1000 * done.cpu / done.seen:.1f} "
-              f"| {scores} | {gains} | {'' if enough else 'IoU too little'} |", flush=True)  # fmt: skip
+              f"| {scores} | {gains} | {'' if enough else 'too little'} |", flush=True)  # fmt: skip
     if names:
         print(f"the mean mask: IoU of the person {100 * nothing[0]:.2f}, mIoU {100 * nothing[1]:.2f}")
-        print(f"promised: IoU of the person {100 * GAIN:g} over that of the mean mask")
+        print(f"promised: {100 * GAIN:g} more mIoU than the mean mask, by the last weights")
     return kept
 
 
