@@ -133,6 +133,34 @@ def test_options_become_a_recipe():
     assert recipe_of(wishes(network="mobile-unet", encoder=Path("a.pt"))).freeze == pytest.approx(1 / 3)
 
 
+@needs_training
+def test_a_training_has_the_process_keep_what_it_frees(monkeypatch, tmp_path):
+    kept = []
+    monkeypatch.setattr("vcam.train.heap.keep_freed", lambda: kept.append(True))
+    out = str(tmp_path / "run")
+    done = CliRunner().invoke(cli, ["train", str(tmp_path / "nothing"), "--network", "selfie", "--out", out])
+    assert done.exit_code
+    assert kept == [True]
+
+
+def test_a_step_of_a_small_network_takes_more_pictures():
+    batches = {
+        name: recipe_of(wishes(network=name)).batch for name in ("selfie", "selfie-landscape", "slim-net", "prisma-net")
+    }
+    assert batches == {"selfie": 16, "selfie-landscape": 16, "slim-net": 8, "prisma-net": 8}
+    assert recipe_of(wishes(network="selfie", batch=4)).batch == 4
+
+
+def test_half_of_what_a_network_knows_stays_unless_a_teacher_holds_it_or_it_is_let_go():
+    start = Path("a.pt")
+    assert recipe_of(wishes(network="selfie", start=start)).keep == 0.5
+    assert recipe_of(wishes(network="selfie", start=start, keep=0.0)).keep == 0
+    assert recipe_of(wishes(network="selfie", start=start, keep=0.25)).keep == 0.25
+    assert recipe_of(wishes(network="selfie", start=start, teacher="x")).keep == 0
+    assert recipe_of(wishes(network="selfie")).keep == 0
+    assert recipe_of(wishes(network="mobile-unet", encoder=start)).keep == 0
+
+
 def test_a_recipe_is_made_again_with_what_is_given_beside_it(tmp_path):
     from vcam.train.recipe import write_recipe
 

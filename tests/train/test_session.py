@@ -15,7 +15,7 @@ from vcam.errors import EngineError, InputError, ModelError, OutputError, UsageE
 from vcam.train import loop, runs
 from vcam.train.recipe import read_recipe
 from vcam.train.runs import load_run, read_state
-from vcam.train.session import AsItBegan, Session
+from vcam.train.session import Session
 
 pytestmark = pytest.mark.long
 
@@ -99,8 +99,8 @@ def test_a_resumed_training_learns_from_what_it_began_with_though_that_file_is_g
     monkeypatch.setattr(loop, "SAVE", 0.0)
     train(tmp_path / "first", recipe(data, network="selfie", epochs=2))
     start = tmp_path / "first" / runs.BEST
-    made = recipe(data, network="selfie", epochs=2, start=str(start), teacher="selfie-general",
-                  losses={"distillation": 1.0})  # fmt: skip
+    made = recipe(data, network="selfie", epochs=2, start=str(start), teacher="selfie-general", keep=0.5,
+                  losses={"cross-entropy": 1.0, "distillation": 1.0})  # fmt: skip
     train(tmp_path / "whole", made)
     steps = []
 
@@ -115,18 +115,7 @@ def test_a_resumed_training_learns_from_what_it_began_with_though_that_file_is_g
     start.unlink()
     train(tmp_path / "broken", made, resume=True)
     assert same(*(read_state(tmp_path / name / runs.LAST)["model"] for name in ("whole", "broken")))
-
-
-def test_what_a_network_said_before_is_softened_once(tmp_path):
-    made = recipe(tmp_path, network="selfie")
-    net = made.kind.build(norm=True, size=(64, 64)).eval()
-    picture = torch.rand(1, 3, 64, 64)
-    with torch.no_grad():
-        logit = net(picture)
-    # by ten in all, whatever it was divided by to begin with
-    for divided, rest in ((1.0, 10.0), (4.0, 2.5), (10.0, 1.0), (30.0, 1.0)):
-        found = AsItBegan(net, made, divided).probability(picture)
-        assert torch.allclose(found, (logit / rest).sigmoid(), atol=1e-6)
+    assert same(*(read_state(tmp_path / name / runs.BEST)["model"] for name in ("whole", "broken")))
 
 
 def test_workers_make_the_same_pictures_as_none(tmp_path, data):
@@ -349,6 +338,8 @@ def test_what_cannot_be_meant_is_refused_with_a_cure(tmp_path, data):
     refused("unexpected keyword argument 'wdith'", "width", options={"wdith": 2})
     refused("no folder", "--backdrops", backdrops=str(tmp_path / "nothing"))
     refused("there is no file", "check", start=str(tmp_path / "nothing.pt"))
+    refused("nothing to keep", "--from", keep=0.5)
+    refused("keep cannot be 2", "0 to 1", keep=2.0, start="a.pt")
     refused("teacher", "--teacher", losses={"distillation": 1.0})
     refused("there is no model", "known", losses={"distillation": 1.0}, teacher="nonesuch")
     (tmp_path / "taken").mkdir()

@@ -90,7 +90,7 @@ def test_the_mean_of_weights_follows_them_with_numbers_that_are_counted():
     with torch.no_grad():
         net.weight.fill_(3.0)
     net.num_batches_tracked += 7
-    average.update(net)
+    average.update()
     # min(0.9, 2 / 11) of 1 and the rest of 3
     assert float(average.state["weight"]) == pytest.approx(1 * 2 / 11 + 3 * 9 / 11)
     assert int(average.state["num_batches_tracked"]) == 7

@@ -92,7 +92,12 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
 @_option("--epochs", type=click.IntRange(1), metavar="N", help="Train for so many passes through the pictures.")
 @_option("--minutes", type=click.FloatRange(0, min_open=True), metavar="N",
          help="Train for so long.  [default: 10, unless --epochs is given]")  # fmt: skip
-@_option("--batch", type=click.IntRange(2), metavar="N", help="Pictures a step, of each process.  [default: 8]")
+@_option(
+    "--batch",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Pictures a step, of each process.  [default: 16 for selfie, else 8]",
+)
 @_option("--rate", type=float, metavar="NUMBER",
          help="Rate of learning.  [default: 0.002; 0.0001 with --from]")  # fmt: skip
 @_option("--schedule", type=click.Choice(["cosine", "plateau"]),
@@ -110,6 +115,9 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
          "name.")  # fmt: skip
 @_option("--encoder", type=Named(), metavar="FILE", shell_complete=complete.files,
          help="Begin with weights of the encoder alone, such as those learnt on ImageNet.")  # fmt: skip
+@_option("--keep", type=click.FloatRange(0, 1), metavar="SHARE",
+         help="With --from: how much of what that network said and was stays, 0 for nothing.  [default: 0.5; 0 with "
+         "--teacher]")  # fmt: skip
 @_option("--freeze", type=click.FloatRange(0, 1), metavar="SHARE",
          help="Share of the training in which the encoder stays as it is.  [default: a third with --encoder, "
          "else 0]")  # fmt: skip

@@ -76,7 +76,9 @@ def export(
     from rich.console import Console
 
     from vcam.train.export import Wish, export
+    from vcam.train.heap import keep_freed
 
+    keep_freed()
     wish = Wish(
         run, form, data=int8 or check, folder=out, name=name, licence=licence,
         minutes=(minutes or MINUTES) if qat else 0.0, overwrite=overwrite,

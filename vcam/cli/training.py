@@ -89,8 +89,10 @@ def _carry_out(wishes: Wishes) -> int:
         return _preview(recipe, wishes.preview)
     if wishes.out is None:
         raise UsageError("a training needs a folder to go into", "--out RUN")
+    from vcam.train.heap import keep_freed
     from vcam.train.session import Session
 
+    keep_freed()
     with _shown(wishes, recipe) as tell:
         session = Session(recipe, wishes.out, resume=wishes.resume, tell=tell)
         with stop_on_signals(session.stop) as seen:
@@ -228,7 +230,7 @@ def _architecture_option(words: str) -> tuple[str, Any]:
 
 def _defaults(given: dict[str, Any]) -> dict[str, Any]:
     """What a recipe has where nothing was said, by the network and this machine."""
-    from vcam.train.recipe import FROM_SCRATCH, FROM_WEIGHTS, bf16_is_faster
+    from vcam.train.recipe import FROM_SCRATCH, FROM_WEIGHTS, KEEP, MORE, SMALL, USUAL, bf16_is_faster
 
     kind = _kind(given["network"])
     workers, threads = shares(os.cpu_count() or 1, int(os.environ.get("LOCAL_WORLD_SIZE", "1") or 1))
@@ -236,8 +238,11 @@ def _defaults(given: dict[str, Any]) -> dict[str, Any]:
         "size": kind.size,
         "options": {"norm": True},
         "losses": _LOSSES,
+        "batch": MORE if kind.parameters < SMALL else USUAL,
         "rate": FROM_WEIGHTS if "start" in given else FROM_SCRATCH,
         "freeze": 1 / 3 if "encoder" in given else 0.0,
+        # a teacher's answers are mixed with its own already
+        "keep": KEEP if "start" in given and "teacher" not in given else 0.0,
         "patience": 100 if given.get("schedule") == "plateau" else 0,
         "workers": workers,
         "threads": threads,

@@ -21,6 +21,7 @@ from vcam.train.recipe import Recipe
 from vcam.train.runs import values_of, write_state
 from vcam.train.schedule import Average, Progress, cosine, freeze, warm
 from vcam.train.scoring import Scores, score
+from vcam.train.start import AsItBegan
 from vcam.train.stream import Held, Stream, names_of
 
 ROUND = 320
@@ -46,11 +47,11 @@ class Training:
 
     def __init__(
         self, recipe: Recipe, folder: Any, net: nn.Module, fabric: Any, stream: Callable[[tuple[int, int]], Stream],
-        held: Held, *, teacher: Any = None, origin: Any = None, tell: Tell = lambda kind, figures: None,
+        held: Held, *, teacher: Any = None, origin: AsItBegan | None = None, tell: Tell = lambda kind, figures: None,
     ) -> None:  # fmt: skip
         """net: raw, with the weights to begin with. stream: makes the batches from (epoch, batch) on.
 
-        origin: what a teacher remembers of those weights, with `state` and `restore`.
+        origin: the network with those weights, where it is to be remembered.
         """
         self.origin = origin
         self.recipe, self.folder, self.raw, self.fabric = recipe, folder, net, fabric
@@ -261,6 +262,10 @@ class Training:
         """One step; the losses by name, and "" for their sum."""
         batch = {name: each.to(self.fabric.device, non_blocking=True) for name, each in batch.items()}
         count = len(batch["index"])
+        if self.origin and self.recipe.keep:
+            batch["matte"] = self.origin.in_place_of(
+                batch["matte"], batch["picture"], batch.get("prior"), self.recipe.keep
+            )
         size = -(-count // self.micro)
         self.optimizer.zero_grad(set_to_none=True)
         sums: dict[str, float] = {}
@@ -278,7 +283,7 @@ class Training:
         if not (math.isfinite(float(norm)) and math.isfinite(sums[""])):
             raise self._no_number(batch)
         self.optimizer.step()
-        self.average.update(self.raw)
+        self.average.update()
         return sums
 
     def _no_number(self, batch: dict[str, Tensor]) -> EngineError:
@@ -324,9 +329,15 @@ class Training:
         return {"per_second": self.run_pictures / seconds, "waiting": self.stream.waited.seconds / seconds}
 
     def _validate(self, done: float) -> None:
-        """Score the averaged weights on the pictures for validation, and keep them if they are the best."""
+        """Score the averaged weights on the pictures for validation, and keep them if they are the best.
+
+        With `Recipe.keep` they are averaged with those that it began with as well.
+        """
         mean_buffers(self.fabric, [each for name, each in self.average.state.items() if _is_buffer(self.raw, name)])
-        scores = self.scored(self.average.state)
+        made = self.average.state
+        if self.origin and self.recipe.keep:
+            made = self.origin.mean_with(made, self.recipe.keep)
+        scores = self.scored(made)
         row: dict[str, Any] = {
             "epoch": self.epoch + self.batch / self.stream.steps, "steps": self.steps,
             "seconds": round(self.seconds, 1),
@@ -339,7 +350,7 @@ class Training:
         self.history.append(row)
         plateau = PLATEAU * self.round if self.recipe.schedule == "plateau" else 0
         if self.progress.note(scores.miou, self.epoch, plateau):
-            kept = {name: each.detach().cpu().clone() for name, each in self.average.state.items()}
+            kept = {name: each.detach().cpu().clone() for name, each in made.items()}
             self.best = self.best_state(kept)
             self._best_is_new = True
         self.tell("round", {**row, "done": done, "best": self.progress.best, **self.speed()})

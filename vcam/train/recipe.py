@@ -31,8 +31,16 @@ Schedule: TypeAlias = Literal["cosine", "plateau"]
 FROM_SCRATCH, FROM_WEIGHTS = 2e-3, 1e-4
 """Rates of learning: a network that knows something forgets it with more."""
 
+KEEP = 0.5
+"""`Recipe.keep` of a network that knows something and has no teacher to tell it more."""
+
 WIDE = 500_000
 """Parameters from which on bf16 is the faster one on processors that have it."""
+
+SMALL = 200_000
+"""Parameters up to which a step takes `MORE` pictures. From 16 on one thread of PyTorch computes 1x1 convolutions by
+oneDNN, in two thirds of the time where maps are large and channels few: `use_mkldnn` in its Convolution.cpp."""
+MORE, USUAL = 16, 8
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,7 +48,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     data: the folder. size: width and height of what the network is given. epochs or minutes is 0, the other one counts.
     batch: pictures a step and process. losses: their names and weights. start: weights of a whole network to begin
-    with, encoder: of its encoder alone. freeze: share of the training, 0..1, in which the encoder stays as it is.
+    with, encoder: of its encoder alone. keep: how much of what the network of `start` said and was stays, 0..1, see
+    `vcam.train.start.AsItBegan`. freeze: share of the training, 0..1, in which the encoder stays as it is.
     average: how much of the mean of weights stays in a step, 0..1. patience: epochs without improvement after which it
     ends, 0 for never. made: versions and figures of what made it, for people.
     """
@@ -51,7 +60,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     size: Size
     epochs: int = 0
     minutes: float = 0.0
-    batch: int = 8
+    batch: int = USUAL
     rate: float = FROM_SCRATCH
     schedule: Schedule = "cosine"
     freeze: float = 0.0
@@ -62,6 +71,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     prior: bool = False
     start: str = ""
     encoder: str = ""
+    keep: float = 0.0
     backdrops: str = ""
     augment: bool = True
     seed: int = 0
@@ -93,6 +103,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             )
         if self.start and self.encoder:
             raise UsageError("weights come from one file", "leave --from or --encoder away")
+        if self.keep and not self.start:
+            raise UsageError(
+                "a network that begins with nothing has nothing to keep", "give --from, or leave --keep away"
+            )
         if not self.losses:
             raise UsageError("a training needs a loss", "--loss cross-entropy")
         if self.teacher and "distillation" not in self.losses:
@@ -108,6 +122,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("batch", 1, 4096),
     ("rate", 1e-8, 10),
     ("freeze", 0, 1),
+    ("keep", 0, 1),
     ("average", 0, 0.99999),
     ("patience", 0, 1_000_000),
     ("seed", 0, 2**63 - 1),

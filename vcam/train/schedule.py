@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 _WARM_UP = 0.03
 _LOWEST = 0.01
@@ -62,25 +62,21 @@ class Average:
 
     def __init__(self, net: nn.Module, keep: float) -> None:
         self.keep, self.steps = keep, 0
-        self.state = {name: each.detach().clone() for name, each in net.state_dict().items()}
+        # the network's own, which change in place; to look for them in each step would take longer than the mean
+        theirs = net.state_dict()
+        self.state = {name: each.detach().clone() for name, each in theirs.items()}
+        self._pairs = [(each, theirs[name]) for name, each in self.state.items()]
 
-    def update(self, net: nn.Module) -> None:
+    def update(self) -> None:
         """Take the weights of a step."""
         self.steps += 1
-        with torch.no_grad():
-            self._take(net)
-
-    def _take(self, net: nn.Module) -> None:
         keep = min(self.keep, (1 + self.steps) / (10 + self.steps))
-        mine: list[Tensor] = []
-        theirs: list[Tensor] = []
-        for name, each in net.state_dict().items():
-            if each.is_floating_point():
-                mine.append(self.state[name])
-                theirs.append(each)
-            else:
-                self.state[name].copy_(each)
-        torch._foreach_lerp_(mine, theirs, 1 - keep)
+        floats = [pair for pair in self._pairs if pair[0].is_floating_point()]
+        with torch.no_grad():
+            torch._foreach_lerp_([mine for mine, _ in floats], [theirs for _, theirs in floats], 1 - keep)
+            for mine, theirs in self._pairs:
+                if not mine.is_floating_point():
+                    mine.copy_(theirs)
 
 
 _ENCODERS: dict[str, tuple[str, ...]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Sequence
@@ -24,15 +23,14 @@ from vcam.images import pictures_in
 from vcam.printable import printable
 from vcam.train import runs
 from vcam.train.curves import write_csv, write_curves
-from vcam.train.fed import Fed
 from vcam.train.loop import Tell, Training
-from vcam.train.losses import Loss, person_logit
+from vcam.train.losses import Loss
 from vcam.train.processes import open_fabric
 from vcam.train.recipe import Recipe, versions, write_recipe
 from vcam.train.runs import read_state
 from vcam.train.samples import Samples, loader
 from vcam.train.scoring import Scores, baseline, mean_mask
-from vcam.train.start import begin_with
+from vcam.train.start import AsItBegan, begin_with
 from vcam.train.stream import Held, Stream
 from vcam.train.worst import write_worst
 
@@ -40,6 +38,9 @@ LOOKED_AT = 256
 """Mattes of the training that are looked at before it begins."""
 
 NO_BACKDROPS = "none"
+
+KNOWS = 0.8
+"""mIoU from which on what a network begins with is worth keeping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class Session:
         net = _built(recipe)
         divided = 1.0 if resume else begin_with(recipe, net, self.train)
         torch.manual_seed(recipe.seed + 1 + rank)
-        origin = AsItBegan(net, recipe, divided) if recipe.teacher and recipe.start else None
+        remembers = recipe.start and (recipe.teacher or recipe.keep)
+        origin = AsItBegan(net, recipe.kind, divided) if remembers else None
         self.teacher = _teacher(recipe, origin)
         self.held = Held(self.val, recipe.batch, recipe.workers, rank=rank, world=world)
         # no batch is larger than what there is
@@ -152,6 +154,9 @@ class Session:
         training = self.training
         if self.recipe.start and not training.history:
             training.begin()
+            if self.recipe.keep and training.history[0]["val_miou"] < KNOWS:
+                words = "what it begins with finds few of these people, and much of that stays: --keep 0 lets it go"
+                self.tell("note", {"words": words})
         try:
             ended = training.run()
             speed = training.speed()
@@ -259,32 +264,6 @@ def _built(recipe: Recipe) -> nn.Module:
             f"{recipe.network} cannot be built: {printable(str(error))}", f"its options are {', '.join(names)}"
         ) from error
     return net
-
-
-class AsItBegan:
-    """What the network said before it was trained on, for who learns from it; softened, see `teacher.SOFTENED`."""
-
-    def __init__(self, net: nn.Module, recipe: Recipe, divided: float) -> None:
-        """divided: what the network's logits were divided by already."""
-        from vcam.train.teacher import SOFTENED
-
-        self._fed = Fed(copy.deepcopy(net).eval(), recipe.kind)
-        self._by = max(SOFTENED / divided, 1.0)
-
-    def probability(self, picture: torch.Tensor) -> torch.Tensor:
-        """(N, 3, H, W), RGB 0..1, to (N, 1, H, W), 0..1."""
-        with torch.no_grad():
-            found: torch.Tensor = (person_logit(self._fed.to(picture.device)(picture)) / self._by).sigmoid()
-        return found
-
-    def state(self) -> dict[str, Any]:
-        """For a file: a training that goes on does not read again what it began with."""
-        return {"by": self._by, "model": self._fed.net.state_dict()}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Be what it was. Raises `KeyError` or `RuntimeError` for a state of something else."""
-        self._fed.net.load_state_dict(state["model"])
-        self._by = float(state["by"])
 
 
 def _teacher(recipe: Recipe, origin: AsItBegan | None) -> Any:

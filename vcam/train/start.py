@@ -1,18 +1,22 @@
-"""Weights that others have learnt, made fit to be trained on."""
+"""Weights that others have learnt, made fit to be trained on, and remembered meanwhile."""
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vcam.errors import UsageError
 from vcam.train.fed import Fed
-from vcam.train.losses import cross_entropy
+from vcam.train.losses import cross_entropy, person_logit
+from vcam.train.nets.registry import Architecture
 from vcam.train.norms import calibrate
 from vcam.train.recipe import Recipe
 from vcam.train.samples import Samples, loader
+from vcam.train.teacher import SOFTENED
 from vcam.train.weights import load, slots
 
 PICTURES = 32
@@ -75,3 +79,51 @@ def tempered(fed: Fed, batch: dict[str, Tensor]) -> float:
         for each, mode in training.items():
             each.training = mode
     return best
+
+
+class AsItBegan:
+    """A network as it was before it was trained on. It is what the training holds on to, as far as it is to.
+
+    A few pictures teach a network that has seen many little, and in a few minutes it forgets much. Two things hold it.
+    A part of each batch learns what the network said before in place of the mattes: learning without forgetting,
+    https://arxiv.org/abs/1606.09282. And what is scored and kept is the mean of its weights with those from before:
+    https://arxiv.org/abs/2109.01903, which needs norms that keep their statistics, see `schedule.freeze`.
+    """
+
+    def __init__(self, net: nn.Module, kind: Architecture, divided: float) -> None:
+        """divided: what the network's logits were divided by already."""
+        self._fed = Fed(copy.deepcopy(net).eval().to(memory_format=torch.channels_last), kind)
+        self._by = max(SOFTENED / divided, 1.0)
+
+    def probability(self, picture: Tensor) -> Tensor:
+        """(N, 3, H, W), RGB 0..1, to (N, 1, H, W), 0..1; softened, see `teacher.SOFTENED`, to be mixed with others."""
+        return (self._logit(picture, None) / self._by).sigmoid()
+
+    def in_place_of(self, matte: Tensor, picture: Tensor, prior: Tensor | None, keep: float) -> Tensor:
+        """Mattes (N, 1, H, W), 0..1, fresh; the last ones, a share of `keep`, are what the network said before."""
+        count = round(keep * len(matte))
+        if not count:
+            return matte
+        said = self._logit(picture[-count:], None if prior is None else prior[-count:]).sigmoid()
+        return torch.cat([matte[: len(matte) - count], said.to(matte.dtype)])
+
+    def mean_with(self, weights: dict[str, Tensor], keep: float) -> dict[str, Tensor]:
+        """Weights and buffers, fresh: a share of `keep` of what they were, the rest of what they are now."""
+        before = self._fed.net.state_dict()
+        return {
+            name: torch.lerp(each, before[name].to(each.device), keep) if each.is_floating_point() else each.clone()
+            for name, each in weights.items()
+        }
+
+    def _logit(self, picture: Tensor, prior: Tensor | None) -> Tensor:
+        with torch.no_grad():
+            return person_logit(self._fed.to(picture.device)(picture, prior))
+
+    def state(self) -> dict[str, Any]:
+        """For a file: a training that goes on does not read again what it began with."""
+        return {"by": self._by, "model": self._fed.net.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Be what it was. Raises `KeyError` or `RuntimeError` for a state of something else."""
+        self._fed.net.load_state_dict(state["model"])
+        self._by = float(state["by"])
