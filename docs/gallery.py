@@ -102,7 +102,7 @@ def page() -> str:
     ]
     cells = [cell("none", "No filter at all.", "")]
     cells += [cell(name, what, f"--filter {spec}") for name, spec, what in FILTERS]
-    cells.append(cell("decontaminate", "The room's colour taken out of the edge: without, with, closer.",
+    cells.append(cell("decontaminate", "The room's colour taken out of the edge: without, with (the default), closer.",
                       "--decontaminate 1"))  # fmt: skip
     cells += [cell(name, "", option) for name, _, option in OVERLAYS]
     for left, right in zip(cells[::2], [*cells[1::2], ""], strict=False):
@@ -151,7 +151,7 @@ def make_pictures() -> None:
     save("none", plain)
     for name, spec, _ in FILTERS:
         save(name, picture(filters__chain=(spec,)))
-    save("decontaminate", beside(plain, picture(filters__decontaminate=1.0)))
+    save("decontaminate", beside(picture(filters__decontaminate=0.0), plain))
     for name, changes, _ in OVERLAYS:
         save(name, picture(**changes))
 

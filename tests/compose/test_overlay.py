@@ -57,6 +57,9 @@ def test_only_the_overlay_s_box_changes_and_it_lies_in_the_picture(place: str) -
     assert not changed.any()
 
 
+NO_FILTERS = Settings().replace(filters__decontaminate=0.0).filters
+
+
 def test_an_overlay_stands_in_its_corner(logo: Path) -> None:
     for place, corner in (("top-left", (0, 0)), ("bottom-right", (SIZE[0], SIZE[1]))):
         overlay = picture_overlay(logo, place, 0.25)
@@ -90,14 +93,14 @@ def test_a_picture_behind_the_person_is_hidden_by_them_and_one_before_is_not(log
 
 
 def test_an_overlay_leaves_no_trace_when_it_goes() -> None:
-    settings = Settings().replace(overlay__text="be right back")
+    settings = Settings().replace(overlay__text="be right back", filters__decontaminate=0.0)
     composer = PlateComposer(ColorBackground((10, 200, 30)), SIZE)
     plain = composer.compose(pattern_frame(SIZE), alpha(255, Box(40, 40, 200, 180)), 0.0).packed().copy()
     composer.set_filters(make_effects(settings.filters, settings.overlay))
     for _ in range(2):
         out = composer.compose(pattern_frame(SIZE), alpha(255, Box(40, 40, 200, 180)), 0.0)
         assert (out.packed() != plain).any()
-    composer.set_filters(make_effects(Settings().filters, Settings().overlay))
+    composer.set_filters(make_effects(NO_FILTERS, Settings().overlay))
     out = composer.compose(pattern_frame(SIZE), alpha(255, Box(40, 40, 200, 180)), 0.0)
     np.testing.assert_array_equal(out.packed(), plain)
 
@@ -123,7 +126,7 @@ def test_long_words_and_tiny_pictures_fit() -> None:
 
 
 def test_settings_without_effects_make_an_empty_chain() -> None:
-    assert make_effects(Settings().filters, Settings().overlay).empty
+    assert make_effects(NO_FILTERS, Settings().overlay).empty
 
 
 def test_an_overlay_that_cannot_be_is_refused_in_words(tmp_path: Path) -> None:

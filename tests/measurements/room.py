@@ -7,7 +7,9 @@ noise; the plate is told from two seconds of the empty room. Each scene and each
 settings, without room memory and with it; the first second is not scored.
 
 --how: told is as above; kept is a plate that does not learn; passive is nothing told, but 20 seconds learnt before in
-which the person moves: as in the clip, or slowly where the clip's person sits still.
+which the person moves: as in the clip, or slowly where the clip's person sits still. Another day is that day then, and
+another room is that one. A person in the plate is one who sat still, and of whom the network missed what is left of the
+middle.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from vcam.matting import open_matting
 from vcam.measure.meter import Meter, Scores
 from vcam.pipeline import tune_process
 from vcam.segment.emptyroom.memory import RoomMemory, mean_room
+from vcam.segment.emptyroom.picture import RoomPicture
 from vcam.types import F32, U8, Size
 
 BACKGROUNDS = SHARED / "data" / "backgrounds"
@@ -57,6 +60,10 @@ STRESSES = (
     "none", "exposure", "white balance", "lamp", "bump 3", "bump 10", "bump 40", "zoom", "chair", "second", "shirt",
     "near shirt", "shadow", "another day", "another room", "person in plate", "jpeg", "noise 6", "plain wall",
 )  # fmt: skip
+SUDDEN = ("white balance", "lamp", "bump 3", "bump 10", "bump 40", "zoom", "second")
+"""Of these nothing is to be seen in the time before."""
+BEFORE = 600
+"""Frames of that time."""
 BEGIN = 30
 """Frames that are not scored; what happens suddenly happens then."""
 SPARE = 1.3
@@ -111,6 +118,7 @@ class Shoot:
         width, height = scene.size
         self.down, self.across = np.mgrid[0:height, 0:width].astype(np.float32)
         self.room = scene.behind()
+        self.before = self._other() if stress in ("another room", "another day") else self.room
         if stress in ("shirt", "near shirt", "plain wall"):
             self.room = cv2.GaussianBlur(self.room, (0, 0), 25)
         shape = (scene.shown(0)[1][: 3 * height // 4] > 0.5).any(0)
@@ -134,13 +142,8 @@ class Shoot:
     def empty(self, count: int) -> Iterator[Frame]:
         """What stepping out of the picture shows."""
         for number in range(count):
-            if self.stress == "another room":
-                other = "dusk" if self.scene.room != "dusk" else "arch"
-                picture = Scene(self.scene.person, "still", other, self.scene.pairs).behind()
-            elif self.stress == "another day":
-                light = 1 + 0.25 * np.cos(self.across / self.size[0] * 3 + 0.5) * np.cos(self.down / self.size[1] * 2)
-                picture = self.scene.behind(0.8, 0.5) * light[..., None] * np.float32([1.08, 1, 0.93])
-                picture = self._chair(picture, 0.7 * self.size[0], 0.5 * self.size[1])
+            if self.stress in ("another room", "another day"):
+                picture = self._other()
             elif self.stress == "person in plate":
                 person, alpha = self.scene.shown(0)
                 picture = person + (1 - alpha[..., None]) * self._room(0)
@@ -168,8 +171,19 @@ class Shoot:
             alpha = alpha + other[..., 3] * (1 - alpha)
         return person, alpha
 
+    def _other(self) -> F32:
+        """Another room, or this one on another day."""
+        if self.stress == "another room":
+            other = "dusk" if self.scene.room != "dusk" else "arch"
+            return Scene(self.scene.person, "still", other, self.scene.pairs).behind()
+        light = 1 + 0.25 * np.cos(self.across / self.size[0] * 3 + 0.5) * np.cos(self.down / self.size[1] * 2)
+        picture = self.scene.behind(0.8, 0.5) * light[..., None] * np.float32([1.08, 1, 0.93])
+        return self._chair(picture, 0.7 * self.size[0], 0.5 * self.size[1])
+
     def _room(self, number: int) -> F32:
         late = number >= BEGIN and not self.earlier
+        if self.earlier and self.stress in ("another room", "another day"):
+            return self.before
         if self.stress.startswith("bump") and late:
             pixels = float(self.stress.split()[1])
             return self.scene.behind(0.8 * pixels, 0.6 * pixels)
@@ -264,6 +278,10 @@ def scored(frames: list[tuple[Frame, U8]], maps: list[Map], memory: RoomMemory |
         return meter.scores
 
 
+learnt: dict[tuple[str, str], RoomPicture] = {}
+"""What was learnt in the time before, by scene and stress."""
+
+
 def remembered(how: str, scene: Scene, shoot: Shoot) -> RoomMemory:
     """Told by an empty room; or learnt in 20 seconds in which the person moves."""
     if how != "passive":
@@ -271,16 +289,29 @@ def remembered(how: str, scene: Scene, shoot: Shoot) -> RoomMemory:
         vouched = shoot.stress != "person in plate"
         room = mean_room(list(shoot.empty(60)))
         return RoomMemory(scene.size, full_range=False, room=room, learns=how == "told", vouched=vouched)
+    stress = "none" if shoot.stress in SUDDEN else shoot.stress
+    if (str(scene), stress) not in learnt:
+        memory = RoomMemory(scene.size, full_range=False)
+        for seen, frame in watched(scene, stress):
+            memory.correct(seen, frame)
+        learnt[str(scene), stress] = memory.room
+    return RoomMemory(scene.size, full_range=False, room=learnt[str(scene), stress])
+
+
+def watched(scene: Scene, stress: str) -> Iterator[tuple[Map, Frame]]:
+    """The time before a clip, of which the room is learnt; each map and frame is valid until the next."""
+    sits = stress == "person in plate"
     # who sits still for as long as that shows nothing of what is behind
-    motion = "slow" if scene.motion == "still" else scene.motion
-    before = Shoot(Scene(scene.person, motion, scene.room, scene.pairs), shoot.stress)
+    motion = scene.motion if sits or scene.motion != "still" else "slow"
+    before = Shoot(Scene(scene.person, "still" if sits else motion, scene.room, scene.pairs), stress)
     before.earlier = True
-    memory = RoomMemory(scene.size, full_range=False)
-    frames = [frame for frame, _ in before.clip(600)]
-    for seen, frame in zip(recorded(frames, scene.size), frames, strict=True):
-        memory.correct(seen, frame)
-    memory.reset()
-    return memory
+    with open_matting(Settings(), scene.size) as matting:
+        for frame, true in before.clip(BEFORE):
+            seen = matting.look(frame)
+            if sits:
+                middle = float(np.flatnonzero((true > 127).any(0)).mean())
+                seen.probability[:, : round((middle - seen.box.x0) / seen.box.size[0] * seen.probability.shape[1])] = 0
+            yield seen, frame
 
 
 def row(name: str, scores: Scores) -> str:

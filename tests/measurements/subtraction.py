@@ -76,6 +76,16 @@ def glow(height: float, place: tuple[float, float], reach: float) -> Callable[[n
     return light
 
 
+def shade(strength: float, soft: float, middle: float = 0.5) -> Callable[[np.ndarray], np.ndarray]:
+    """A shadow over the left of the picture up to its `middle`; soft: pixels over which it ends."""
+
+    def light(picture: np.ndarray) -> np.ndarray:
+        across = (np.arange(picture.shape[1]) - middle * picture.shape[1]) / soft
+        return picture * (1 - strength / (1 + np.exp(np.clip(4 * across, -60, 60))))[None, :, None]
+
+    return light
+
+
 CHANGES = {
     "nothing": Change(),
     **{f"nudged {x} px": Change((x, y)) for x, y in ((2, 0), (4, 0), (8, 4), (16, 8), (40, 20), (60, 60))},
@@ -84,6 +94,9 @@ CHANGES = {
     "lamp on, small": Change(light=glow(105, (320, 200), 60)),
     "lamp on, left": Change(light=glow(70, (60, 300), 220)),
     "lamp off": Change(light=glow(-70, (450, 100), 200)),
+    "half in shadow": Change(light=shade(0.4, 80)),
+    "half in deep shadow": Change(light=shade(0.6, 30)),
+    "a third in shadow": Change(light=shade(0.3, 40, 0.35)),
     "turned by 2 degrees": Change(turn=2),
     "turned by 6 degrees": Change(turn=6),
     "zoomed by 5 %": Change(zoom=1.05),

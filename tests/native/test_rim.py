@@ -80,10 +80,13 @@ def test_the_setting_gives_way_to_the_chain() -> None:
             {"decontaminate": 1.0},
             {"decontaminate": 1.0, "chain": ("grey:on=person", "decontaminate:0.5")},
             {},
+            {"decontaminate": 0.0},
         )
     ]
-    assert [[type(each).__name__ == "Decontaminate" for each in some] for some in rims] == [[True], [False, True], []]
-    assert make_effects(FilterSettings(), OverlaySettings()).empty
+    assert [[type(each).__name__ == "Decontaminate" for each in some] for some in rims] == [
+        [True], [False, True], [True], [],
+    ]  # fmt: skip
+    assert make_effects(FilterSettings(decontaminate=0.0), OverlaySettings()).empty
 
 
 def test_nobody_in_view_leaves_the_plate() -> None:

@@ -24,17 +24,21 @@ INLINE void fold_columns(const float *columns, float *restrict cells, i32 width,
     }
 }
 
-/* each cell with its eight neighbours, in place; beyond the border cells repeat */
+/* each cell with its eight neighbours, in place; beyond the border cells repeat. copy: of the same size, and `across` more */
 INLINE void sum_around(float *cells, float *restrict copy, i32 across, i32 down) {
+    float *restrict columns = copy + across * down;
     memcpy(copy, cells, sizeof(float) * (size_t)(across * down));
-    for (i32 y = 0; y < down; y++)
-        for (i32 x = 0; x < across; x++) {
-            float sum = 0.0f;
-            for (i32 j = -1; j <= 1; j++)
-                for (i32 i = -1; i <= 1; i++)
-                    sum += copy[clamped(y + j, down - 1) * across + clamped(x + i, across - 1)];
-            cells[y * across + x] = sum;
-        }
+    for (i32 y = 0; y < down; y++) {
+        const float *a = copy + clamped(y - 1, down - 1) * across, *b = copy + y * across;
+        const float *c = copy + clamped(y + 1, down - 1) * across;
+        float *restrict to = cells + y * across;
+        INDEPENDENT
+        for (i32 x = 0; x < across; x++) columns[x] = a[x] + b[x] + c[x];
+        to[0] = columns[0] + columns[0] + columns[clamped(1, across - 1)];
+        to[across - 1] = columns[clamped(across - 2, across - 1)] + columns[across - 1] + columns[across - 1];
+        INDEPENDENT
+        for (i32 x = 1; x < across - 1; x++) to[x] = columns[x - 1] + columns[x] + columns[x + 1];
+    }
 }
 
 /* cells to pixels, bilinear; row: a row of cells and two */

@@ -113,12 +113,17 @@ INLINE void find_strange(const Work *k, const float *p) {
         }
         any |= some;
     }
+    const i32 found = any;
+    /* until nothing is added */
     for (i32 i = 0; any && i < t->reach; i++) {
+        u8 *before = k->frame[0], more = 0;
+        memcpy(before, strange, (size_t)n);
         dilate(strange, copy, w, h);
         INDEPENDENT
-        for (i32 x = 0; x < n; x++) strange[x] &= differs[x];
+        for (i32 x = 0; x < n; x++) strange[x] &= differs[x], more |= strange[x] ^ before[x];
+        any = more;
     }
-    if (any) {
+    if (found) {
         dilate(strange, copy, w, h);
         INDEPENDENT
         for (i32 i = 0; i < n; i++) lit[i] = strange[i] ? 1.0f : lit[i];

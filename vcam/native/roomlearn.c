@@ -26,7 +26,7 @@ INLINE u16 fixed(float level) { return (u16)(smaller(larger(level, 0.0f), 255.0f
 /* How many numbers of four bytes vcam_room_learn needs. */
 EXPORT_ONE ptrdiff_t vcam_room_learn_scratch(i32 width) { return 13 * (ptrdiff_t)width; }
 
-/* One step, with a frame whose chroma has the layers' size. sure: where surely nobody is; strange: where something else
+/* One step, with a frame whose chroma has the layers' size. sure: where surely nobody is, above 1 where nothing is taken; strange: where something else
    is; lines: gain and offset of the three planes, by which the frame's light differs from the room's. */
 EXPORT void vcam_room_learn(const Layers *room, const LearnTerms *t, const Plane *luma, const Plane *cb, const Plane *cr,
                             const u8 *sure, const u8 *strange, const float *lines, float *scratch) {
@@ -55,6 +55,7 @@ EXPORT void vcam_room_learn(const Layers *room, const LearnTerms *t, const Plane
             float mean = (y0 + y1 + y2 + y3) * 0.25f, was = (p0 + p1 + p2 + p3) * 0.25f;
             float widest = larger(larger(size_of(y0 - p0), size_of(y1 - p1)), larger(size_of(y2 - p2), size_of(y3 - p3)));
             float is_known = known[x] ? 1.0f : 0.0f, is_sure = where[x] ? 1.0f : 0.0f;
+            float only = where[x] > 1 ? 0.0f : 1.0f;
             float fits = (size_of(mean - was) < t->luma) & (widest < t->single) & (size_of(u - pu) < t->chroma) &
                                  (size_of(v - pv) < t->chroma) ? is_known : 0.0f;
             float agrees = fits * is_sure, rest = is_sure - agrees;
@@ -66,6 +67,7 @@ EXPORT void vcam_room_learn(const Layers *room, const LearnTerms *t, const Plane
             float same = (seen > 0.0f) & (size_of(mean - cy) < t->luma) & (size_of(u - cu) < t->chroma) &
                                  (size_of(v - cv) < t->chroma) ? rest : 0.0f;
             float now = same > 0.0f ? smaller(seen + 1.0f, 250.0f) : rest > 0.0f ? 1.0f : agrees > 0.0f ? 0.0f : seen;
+            now *= only;
             float limit = (float)t->need * (1.0f + shaded * (float)(t->patience - 1));
             float take = now >= limit ? rest : 0.0f, part = same > 0.0f ? 1.0f / larger(now, 1.0f) : 1.0f;
             rows[0][x] = rest > 0.0f ? cy + (mean - cy) * part : cy;

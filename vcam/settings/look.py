@@ -27,7 +27,7 @@ class FilterSettings(Struct, frozen=True, forbid_unknown_fields=True):
         float,
         setting("Take the old background's colour out of the person's edge: 0 not at all, 1 all of it.",
                 live=True, option="--decontaminate", ge=0, le=1),
-    ] = 0.0  # fmt: skip
+    ] = 1.0  # fmt: skip
     light_wrap: Annotated[
         float,
         setting("Let the light of the background spill round the person's edge: 0 none, 1 as bright as it is.",

@@ -70,6 +70,14 @@ def test_somebody_is_found_as_well_after_a_small_change(name: str, tmp_path: Pat
     assert np.mean(trial.overlaps) > 0.85
 
 
+@pytest.mark.parametrize("person", [False, True])
+@pytest.mark.parametrize("plain", [False, True])
+def test_half_of_a_room_in_a_deep_shadow_is_not_shown(person: bool, plain: bool, tmp_path: Path) -> None:
+    trial = attempt("static", CHANGES["half in deep shadow"], tmp_path, person=person, plain=plain)
+    assert trial.shown < 0.002
+    assert trial.refused == TRY
+
+
 def plates(change: Change) -> tuple[Plate, Planes]:
     """The room as it was, and as a frame of it shows it changed, both at the map's size."""
     chance = np.random.default_rng(0)

@@ -62,6 +62,29 @@ def test_where_rooms_are_learnt_alone_another_one_is_learnt_as_such(place: RoomP
     assert kept.status()["known"] < 1
 
 
+def test_a_told_room_outlasts_what_is_learnt_while_the_camera_sees_another(place: RoomPlace) -> None:
+    kept = KeptRoom(SIZE, place, alone=True)
+    kept.told(shown(room("room.jpg")))
+    wanted, told = level(kept), place.path.read_bytes()
+    look(kept, "dusk.jpg", 3 * keeping.ANOTHER)
+    assert (kept.status()["kept"], kept.status()["file"]) == ("learnt", "")
+    kept.close()
+    assert place.path.read_bytes() == told
+    # and it is known again once it is back in view
+    look(kept, "room.jpg", keeping.ANOTHER + 1)
+    assert (kept.status()["kept"], kept.status()["file"]) == ("told", str(place.path))
+    assert level(kept) == pytest.approx(wanted, abs=1)
+
+
+def test_what_was_told_is_tried_first_when_the_camera_is_switched_on_anew(place: RoomPlace) -> None:
+    kept = KeptRoom(SIZE, place, alone=True)
+    kept.told(shown(room("room.jpg")))
+    look(kept, "dusk.jpg", 3 * keeping.ANOTHER)
+    kept.reset()
+    look(kept, "room.jpg")
+    assert (kept.status()["kept"], kept.status()["rests"]) == ("told", "")
+
+
 def test_a_file_that_somebody_has_removed_does_not_come_back(place: RoomPlace) -> None:
     kept = KeptRoom(SIZE, place, alone=False)
     kept.told(shown(room("room.jpg")))

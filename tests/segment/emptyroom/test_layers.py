@@ -56,6 +56,16 @@ def test_what_is_not_surely_the_room_is_never_learnt(layers: Layers) -> None:
     assert np.array_equal(room.known != 0, sure != 0)
 
 
+def test_what_may_be_somebody_missed_is_doubted_and_never_becomes_the_room(layers: Layers) -> None:
+    seen(layers, plain(90), NEED)
+    assert not seen(layers, plain(200), 3 * NEED, 2 * EVERYWHERE).known.any()
+    # what was seen meanwhile counts for nothing later
+    assert not seen(layers, plain(200), NEED - 1).known.any()
+    room = seen(layers, plain(90), 1, 2 * EVERYWHERE)
+    assert room.known.all()
+    assert (room.frame.y == 90).all()
+
+
 def test_a_chair_that_was_moved_is_doubted_at_once_and_learnt_anew(layers: Layers) -> None:
     seen(layers, plain(90), NEED)
     moved = plain(90)
@@ -135,7 +145,7 @@ def test_the_loop_learns_what_numpy_learns(kernels: native.Kernels, monkeypatch:
             np.copyto(plane, np.clip(noisy, 0, 255), casting="unsafe")
         if step % 20 == 19:
             base = np.roll(base, 1, 1)
-        sure = (chance.random(HALF) < 0.8).astype(np.uint8)
+        sure = (chance.random(HALF) < 0.8).astype(np.uint8) * chance.integers(1, 3, HALF, np.uint8)
         strange = (chance.random(HALF) < 0.02).astype(np.uint8)
         lines = ((1.0 + 0.1 * (step % 3), 1.0, 1.0), (float(step % 5), 0.0, 1.0)) if step % 2 else SAME
         for layers in (fast, slow):

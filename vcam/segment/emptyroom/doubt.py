@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from vcam.segment.emptyroom.edge import Finding
+from vcam.segment.emptyroom.evidence import DARKEST
 from vcam.segment.emptyroom.light import BELIEF, Plate, correlation, high_pass
 from vcam.types import BOOL, F32, U8, Size
 
@@ -59,6 +60,16 @@ BETTER = 0.1
 ELSEWHERE = 0.15
 """Height of the peak of the phase correlation, 1 for the same picture, from which on the room may have moved there."""
 
+LIT = 0.25
+"""Share of the shapes from which on the room in another light, without an edge of its own, is no part of somebody: of
+people it is below 0.1, since even a grey shirt before a grey wall has folds and another tint."""
+
+LIT_RATIOS = (0.1, 3.0)
+"""Of the luma of a shadow, and of what a lamp shines on, to that of before."""
+
+LIT_COLOUR = 3.0
+"""Levels of chroma by which that differs from the room's in the same light."""
+
 _WINDOW = 5
 _EDGE = 2
 
@@ -87,12 +98,14 @@ class Doubt:
         shapes: U8,
         *,
         changed: bool = False,
+        full_range: bool = False,
     ) -> str:
         """Why the shapes cannot be a person, in words; empty if they can.
 
         half: the frame's luma at half the map's size; finding: what it showed of the room; different: where it differs,
         and by what, as `Difference` has found it; shapes: uint8 (height, width), not 0 where a person is said to be.
-        changed: it is not the room as it was learnt, but moved, as it was searched for: more of it must agree.
+        full_range: of the planes. changed: it is not the room as it was learnt, but moved, as it was searched for: more
+        of it must agree.
         Nobody at all is always believed: then nothing is shown.
         """
         count, (odd, rests) = cv2.countNonZero(shapes), different
@@ -115,6 +128,8 @@ class Doubt:
         far = cv2.dilate(near, self._near).astype(np.uint8, copy=False)
         if self._of_rim(rests, cv2.bitwise_and(far, beside)) > RIM * self._threshold:
             return "it differs beside the shapes, too"
+        if self._is_lit(half, plate, finding, rests, shapes, DARKEST[full_range]):
+            return "it is the room in another light"
         small, around = (
             np.asarray(cv2.resize(part, plate.size, interpolation=cv2.INTER_NEAREST), np.uint8)
             for part in (shapes, far)
@@ -127,6 +142,25 @@ class Doubt:
         half = cv2.resize(rim, rests[1].shape[::-1], interpolation=cv2.INTER_NEAREST)
         means = (cv2.mean(np.abs(rest), there)[0] for rest, there in zip(rests, (rim, half, half), strict=True))
         return max(level * mean for level, mean in zip(COLOURS, means, strict=True))
+
+    @staticmethod
+    def _is_lit(
+        luma: U8, plate: Plate, finding: Finding, rests: tuple[F32, F32, F32], shapes: U8, black: float
+    ) -> bool:
+        """Whether much of the shapes is a shadow, or lit by a lamp: a shade of the room's own colours, and smooth."""
+        room = [
+            gain * plane.astype(np.float32) + offset
+            for gain, offset, plane in zip(finding.gain, finding.offset, (plate.half, plate.u, plate.v), strict=True)
+        ]
+        inside = cv2.resize(shapes, plate.size, interpolation=cv2.INTER_NEAREST) != 0
+        rest = cv2.resize(rests[0], plate.size, interpolation=cv2.INTER_AREA)
+        ratio = 1 + rest / np.maximum(room[0] - black, 1)
+        lit = (ratio > LIT_RATIOS[0]) & (ratio < LIT_RATIOS[1])
+        for chroma, there in zip(rests[1:], room[1:], strict=True):
+            lit &= np.abs(chroma + (1 - ratio) * (there - 128)) < LIT_COLOUR
+        own = high_pass(luma) - ratio * finding.gain[0] * high_pass(plate.half)
+        lit &= _mean((own * own).astype(np.float32)) < TEXTURED * TEXTURED
+        return bool(np.count_nonzero(lit & inside) > LIT * np.count_nonzero(inside))
 
     def _of_texture(self, luma: U8, plate: Plate, shapes: U8, far: U8) -> str:
         if plate is not self._plate:

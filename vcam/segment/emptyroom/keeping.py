@@ -81,6 +81,8 @@ class KeptRoom:
         self._came = self._used = self._unread = False
         self._told: RoomPicture | None = None
         """What somebody said is empty, as it was then, or as it was kept."""
+        self._aside: tuple[How, float, bool] | None = None
+        """Of what was told `_how`, `_when` and `_in_file`, while another room is learnt in its place."""
         self._in_file = False
         """Whether what is known was read from the file, or written into it."""
         self._saving: threading.Thread | None = None
@@ -123,7 +125,7 @@ class KeptRoom:
         if room.frame.size != picture_size(self._size):
             raise UsageError("the picture has another size by now", "vcam room learn")
         self._how, self._when, self._known, self._told = "told", time.time(), room, room
-        self._in_file = False
+        self._in_file, self._aside = False, None
         self._memory, self._failed, self._strange = None, "", 0
         self._start(room.frame.full_range)
         # at once, or as soon as what is being written is
@@ -134,10 +136,12 @@ class KeptRoom:
 
     def inherit(self, other: KeptRoom) -> None:
         """Go on with what another one knows of the same room, which may be newer than the file, or be in none."""
+        if other._aside is not None and not self._alone:
+            other._try_told()
         room = other._known if other._memory is None else other._memory.room
         if room is None or (other._how == "learnt" and not self._alone):
             return
-        self._how, self._when, self._told = other._how, other._when, other._told
+        self._how, self._when, self._told, self._aside = other._how, other._when, other._told, other._aside
         self._known, self._saved, self._in_file = room, other._saved, other._in_file
         self._start(room.frame.full_range)
 
@@ -149,6 +153,7 @@ class KeptRoom:
         """Know nothing any more; in the end whether there was a file, or the `VcamError` why it cannot be removed."""
         self._memory, self._known, self._failed, self._strange = None, None, "", 0
         self._how, self._saved, self._told, self._unread, self._in_file = "learnt", None, None, False, False
+        self._aside = None
         if self._place:
             _forgotten[self._place.path] += 1
         done: Future[bool] = Future()
@@ -158,7 +163,9 @@ class KeptRoom:
     def reset(self) -> None:
         """What comes next has nothing to do with what was before: what was told is tried once more."""
         self._failed = ""
-        if self._how != "learnt" and self._strange >= ANOTHER:
+        if self._aside is not None:
+            self._try_told()
+        elif self._how != "learnt" and self._strange >= ANOTHER:
             self._memory, self._known, self._strange = None, self._told or self._known, 0
         elif self._memory is not None:
             self._memory.reset()
@@ -249,12 +256,22 @@ class KeptRoom:
         self._came, self._used = True, memory.finding is not None
         if agreement is not None and self._strange < ANOTHER:
             self._strange = self._strange + 1 if agreement < STRANGER else 0
-            if self._strange == ANOTHER and self._how != "learnt" and self._alone:
-                # a told room stays what it was told as; here another one is learnt
-                self._how, self._memory, self._known, self._in_file = "learnt", None, None, False
+            if self._strange == ANOTHER and self._alone and self._how != "learnt":
+                # a told room stays what it was told as; here another one is learnt, until the told one is back
+                self._aside = self._how, self._when, self._in_file
+                self._how, self._memory, self._known, self._in_file, self._strange = "learnt", None, None, False, 0
+                return
+            if self._strange == ANOTHER and self._aside is not None:
+                self._try_told()
                 return
         if self._clock() - self._looked >= SAVED_EVERY and self._is_new:
             self._save()
+
+    def _try_told(self) -> None:
+        """Go back to what was told: what was learnt in its place is not in view any more, or may not be."""
+        assert self._aside is not None
+        self._how, self._when, self._in_file = self._aside
+        self._aside, self._memory, self._known, self._strange = None, None, self._told, 0
 
     @property
     def _is_new(self) -> bool:
@@ -262,7 +279,9 @@ class KeptRoom:
         memory = self._memory
         if memory is None or self._place is None or self._private or memory.room is self._saved:
             return False
-        return self._strange < ANOTHER if self._how != "learnt" else not self._unread
+        if self._how != "learnt":
+            return self._strange < ANOTHER
+        return not self._unread and self._aside is None
 
     def _save(self) -> None:
         """Write the room in a thread, unless the last one is still at it."""

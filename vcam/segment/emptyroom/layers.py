@@ -19,7 +19,7 @@ from vcam.frames import Frame
 from vcam.native.room import LayerTable, LearnTerms
 from vcam.segment.emptyroom.evidence import DARKEST
 from vcam.segment.emptyroom.picture import RoomPicture
-from vcam.types import U8, Size
+from vcam.types import BOOL, U8, Size
 
 LUMA, CHROMA = 10.0, 5.0
 """Levels up to which the mean of four lumas, and chroma, agree with a layer."""
@@ -79,12 +79,18 @@ class Layers:
         """One step.
 
         frame: of the layers' size and range; sure, strange: uint8 of its chroma's size, not 0 where surely nobody is,
-        and where something is that is neither room nor person; lines: how the frame's light differs from the room's.
+        and where something is that is neither room nor person. Where sure is more than 1, what is known may be averaged
+        and doubted, and nothing else becomes it. lines: how the frame's light differs from the room's.
         """
         if self._kernels is None:
-            self._learn(frame, sure != 0, strange != 0, lines)
+            self._learn(frame, sure, strange != 0, lines)
         else:
             self._kernels.room.learn(self._table, self._terms, frame.planes, sure, strange, (*lines[0], *lines[1]))
+
+    def forget(self, where: BOOL) -> None:
+        """Nothing is known there any more: bool of the size of the frames' chroma."""
+        for plane in (self.known, self._count, self._doubt):
+            plane[where] = 0
 
     def picture(self) -> RoomPicture:
         """The room as it is known now, fresh: what is doubted, and what is close to it, is not known."""
@@ -100,8 +106,9 @@ class Layers:
         known = np.where(doubted == 0, self.known, 0).astype(np.uint8)
         return RoomPicture(Frame(y, u, v, full_range=self.full_range), known)
 
-    def _learn(self, frame: Frame, sure: npt.NDArray[np.bool_], strange: npt.NDArray[np.bool_], lines: Lines) -> None:
+    def _learn(self, frame: Frame, marks: U8, strange: npt.NDArray[np.bool_], lines: Lines) -> None:
         """By numpy, what the compiled loop does."""
+        sure = marks != 0
         gains, offsets = (np.asarray(numbers, np.float32) for numbers in lines)
         level = np.float32(1 / 256)
         fours, rooms = (_four(plane) for plane in (frame.y, self._y))
@@ -121,6 +128,7 @@ class Layers:
         same = rest & (self._count > 0) & (np.abs(mean - oy) < LUMA)
         same &= (np.abs(u - ou) < CHROMA) & (np.abs(v - ov) < CHROMA)
         count = np.where(same, np.minimum(self._count + 1.0, 250), np.where(rest, 1, np.where(agrees, 0, self._count)))
+        count = np.where(marks > 1, 0, count)
         take = rest & (count >= self.need * np.where(shaded, PATIENCE, 1))
         part = np.where(same, 1 / np.maximum(count, 1), 1)
         for other, sample in zip(self._other, (mean, u, v), strict=True):

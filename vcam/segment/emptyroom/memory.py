@@ -7,15 +7,16 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from vcam.frames import Box, Frame, Map
+from vcam.frames import Box, Frame, Map, Planes
 from vcam.scaling import Reducer
 from vcam.segment.emptyroom.align import moved_room
 from vcam.segment.emptyroom.edge import Finding, PlateEdge
+from vcam.segment.emptyroom.evidence import PERSON
 from vcam.segment.emptyroom.finding import Finder, make_finder
-from vcam.segment.emptyroom.layers import SAME, Layers, Lines
+from vcam.segment.emptyroom.layers import CHROMA, LUMA, SAME, Layers, Lines
 from vcam.segment.emptyroom.light import Plate
 from vcam.segment.emptyroom.picture import RoomPicture, picture_size
-from vcam.types import F32, U8, Size
+from vcam.types import BOOL, F32, U8, Size
 
 EVERY = 11
 """Frames from one step of learning to the next: a third of a second, and no part of one in which people or lamps move
@@ -34,8 +35,13 @@ CLOSE = 3
 become free, and does not move with her.
 
 A shoulder that the network misses lies as close to her as the wall does, and stays there for as long as she sits."""
+HEAD, CHIN, SHOULDERS = 0.15, 3.0, 2.0
+"""Of the map's height that her head surely is; then, in halves of the head's width, how far below the top of it she has
+shoulders, and how wide these are to either side at least."""
 SEEN, TOUCH = 0.5, 2
 """The probability from which on somebody is seen, and how many pixels of the map around her count as behind her."""
+INNER = 3
+"""Pixels within her outline from which on what she looks like is remembered: what becomes free looks otherwise."""
 MOMENT = 60
 """Steps, 20 seconds, for which what was behind somebody may be learnt so close to her."""
 AGREES = 0.9
@@ -70,6 +76,8 @@ class RoomMemory:
         self._layers.begin(self._room)
         self._behind = np.zeros(self._layers.known.shape, np.uint8)
         self._outline: tuple[Box, U8] | None = None
+        self._looked = tuple(np.zeros(self._layers.known.shape, np.uint8) for _ in range(3))
+        """The three planes as they were where somebody was seen last."""
         self._small = Frame.allocate(*picture_size(size))
         self._small.full_range = full_range
         self._reducers = Reducer(), Reducer(), Reducer()
@@ -164,6 +172,8 @@ class RoomMemory:
         found = self.finding
         lines: Lines = SAME if found is None else (found.gain, found.offset)
         self._layers.learn(self._small, sure, strange, lines)
+        if found is not None and not self._vouched:
+            self._layers.forget(self._overruled(seen, found.probability))
         self._drawn = False
 
     def _news(self) -> RoomPicture | None:
@@ -176,26 +186,68 @@ class RoomMemory:
         return learnt
 
     def _marks(self, seen: Map) -> tuple[U8, U8]:
-        """Where surely nobody is, and where something strange is, of the layers. Outside of the box is nobody."""
+        """Where surely nobody is, see `Layers.learn`, and where something strange is. Outside of the box is nobody."""
         shape = self._layers.known.shape
         sure, strange = np.full(shape, 1, np.uint8), np.zeros(shape, np.uint8)
-        height, width = shape
-        x0, x1 = (round(bound * width / self._size[0]) for bound in (seen.box.x0, seen.box.x1))
-        y0, y1 = (round(bound * height / self._size[1]) for bound in (seen.box.y0, seen.box.y1))
+        x0, y0, x1, y1 = self._part(seen.box)
         part, size = np.s_[y0:y1, x0:x1], (x1 - x0, y1 - y0)
         anybody, somebody = ((seen.probability > least).view(np.uint8) for least in (SURE, SEEN))
-        near, close, behind = (
-            cv2.resize(_wider(marks, by), size, interpolation=cv2.INTER_NEAREST)
-            for marks, by in ((anybody, GUARD), (anybody, CLOSE), (somebody, TOUCH))
+        # along her edge there is room as well
+        inner = cv2.erode(somebody, np.ones((2 * INNER + 1, 2 * INNER + 1), np.uint8)).astype(np.uint8, copy=False)
+        near, close, behind, here = (
+            cv2.resize(marks, size, interpolation=cv2.INTER_NEAREST)
+            for marks in (_wider(anybody, GUARD), _wider(anybody, CLOSE), _wider(somebody, TOUCH), inner)
         )
         self._behind -= self._behind > 0
         self._behind[part][behind != 0] = MOMENT
         moved = cv2.resize(self._moved(seen, somebody), size, interpolation=cv2.INTER_NEAREST)
-        sure[part] = (near == 0) | ((close == 0) & (self._behind[part] != 0) & (moved != 0))
+        planes = self._halved()
+        free = (close == 0) & (self._behind[part] != 0) & (moved != 0) & self._is_other(planes, part)
+        # what was told to be the room is learnt anew there as well
+        sure[part] = (near == 0) | free
+        if not self._vouched:
+            missed = cv2.resize(body(somebody), size, interpolation=cv2.INTER_NEAREST) != 0
+            sure[part][(near == 0) & ~free & missed] = 2
+        for plane, was in zip(planes, self._looked, strict=True):
+            np.copyto(was[part], plane[part], where=here != 0)
         if self.finding is not None:
             odd = cv2.dilate(self.finding.strange, np.ones((5, 5), np.uint8))
             strange[part] = cv2.resize(odd, size, interpolation=cv2.INTER_NEAREST)
         return sure, strange
+
+    def _overruled(self, seen: Map, corrected: F32) -> BOOL:
+        """Where the room speaks against somebody deep within her, of the layers' size: she is in it, missed once."""
+        against = cv2.erode(
+            (seen.probability > PERSON).view(np.uint8), np.ones((2 * INNER + 1, 2 * INNER + 1), np.uint8)
+        )
+        against = _wider((against != 0) & (corrected < SEEN), INNER)
+        where = np.zeros(self._layers.known.shape, np.bool_)
+        x0, y0, x1, y1 = self._part(seen.box)
+        where[y0:y1, x0:x1] = cv2.resize(against, (x1 - x0, y1 - y0), interpolation=cv2.INTER_NEAREST)
+        return where
+
+    def _part(self, box: Box) -> Box:
+        """A box of the frame in the layers."""
+        height, width = self._layers.known.shape
+        x0, x1 = (round(bound * width / self._size[0]) for bound in (box.x0, box.x1))
+        y0, y1 = (round(bound * height / self._size[1]) for bound in (box.y0, box.y1))
+        return Box(x0, y0, x1, y1)
+
+    def _halved(self) -> Planes:
+        """The frame that is learnt from, of the layers' half size."""
+        y, u, v = self._small.planes
+        return cv2.resize(y, u.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False), u, v
+
+    def _is_other(self, planes: Planes, part: tuple[slice, slice]) -> BOOL:
+        """Where it looks otherwise than when somebody was seen there: what looks the same is her, and missed.
+
+        Where nobody was ever seen it is so as well.
+        """
+        y, u, v = (
+            cv2.absdiff(now[part], was[part]) > level
+            for now, was, level in zip(planes, self._looked, (LUMA, CHROMA, CHROMA), strict=True)
+        )
+        return np.asarray(y | u | v)
 
     def _moved(self, seen: Map, somebody: U8) -> U8:
         """Around where the outline of whom the network sees is another than in the last step, of the map's size."""
@@ -206,9 +258,29 @@ class RoomMemory:
         return _wider(changed, GUARD)
 
 
-def _wider(marks: U8, by: int) -> U8:
+def body(somebody: U8) -> U8:
+    """Where whoever is seen must be too, whatever the network says, 0 or 1.
+
+    The other half of her is as wide as the one that is seen, and so is what lies below: a shoulder that the network
+    misses is as still as the room.
+    """
+    height, width = somebody.shape
+    rows = np.flatnonzero(somebody.any(1))
+    if not rows.size:
+        return np.zeros_like(somebody)
+    first, last = somebody.argmax(1), width - 1 - somebody[:, ::-1].argmax(1)
+    head = rows[rows <= rows[0] + HEAD * height]
+    middle, half = float((first[head] + last[head]).mean()) / 2, float((last[head] - first[head]).max() + 1) / 2
+    reach = np.full(height, -1.0)
+    reach[rows] = np.maximum(middle - first[rows], last[rows] - middle)
+    reach = np.maximum.accumulate(reach)
+    reach[rows[0] + round(CHIN * half) :] = np.maximum(reach[rows[0] + round(CHIN * half) :], SHOULDERS * half)
+    return np.asarray(np.abs(np.arange(width) - middle) <= reach[:, None]).view(np.uint8)
+
+
+def _wider(marks: U8 | BOOL, by: int) -> U8:
     """What is marked, not 0, and so many pixels around it."""
-    return cv2.dilate(marks, np.ones((2 * by + 1, 2 * by + 1), np.uint8)).astype(np.uint8, copy=False)
+    return cv2.dilate(marks.view(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)).astype(np.uint8, copy=False)
 
 
 def mean_room(frames: list[Frame]) -> RoomPicture:

@@ -195,8 +195,9 @@ class SubtractionSegmenter:
         self._expected = expected
         half = cv2.resize(planes[0], known.plate.size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         doubt = self._doubt.about(
-            half, known.plate, finding, (different, self._difference.rests), shapes, changed=known.changed
-        )
+            half, known.plate, finding, (different, self._difference.rests), shapes,
+            changed=known.changed, full_range=known.room.frame.full_range,
+        )  # fmt: skip
         return np.minimum(probability, finding.probability), finding, doubt
 
     def _find_change(self, planes: Planes) -> tuple[F32, Finding | None] | None:
