@@ -6,16 +6,14 @@ import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.failed import failed_lines
 from tests.native.helpers import COMPILER, SOURCE
 from tests.output.encoded.helpers import Nginx
 from tests.places import SHARED
-from tests.standin import stand_in
+from tests.standin import provide
 from vcam import native
-from vcam.assets import data_folder
 from vcam.native import build
 
 # a shell that starts the suite in the background has it ignore Ctrl-C, and every program that a test starts would too
@@ -108,8 +106,7 @@ def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def harmoniser(own_models: Path) -> None:
     """There is a network for the filter harmonise: vcam's own, or where it was not installed another."""
-    if not (data_folder("models") / "harmonise.toml").exists():
-        stand_in(own_models, always=[0.3, -0.2, 0.4, -0.5, 0.2, 0.3, -0.3, 0.4], by_means=np.full((4, 8), 0.1))
+    provide(own_models)
 
 
 @pytest.fixture(scope="module", params=["compiled", "opencv"])
