@@ -12,9 +12,9 @@ P and Q the chroma around 0 (see `vcam.colour`), and b, c, s, t, m, h, d, g the 
     P' = SATURATION ^ s P + PER_BLUE E (TINT m - WARM t)      t > 0 is warmer, m > 0 towards magenta
     Q' = SATURATION ^ s Q + PER_RED E (TINT m + WARM t)
 
-The first four lines never fall, so that no tone is turned round. The last two are red times 1 + WARM t + TINT m and blue
-times 1 - WARM t + TINT m of a grey at unchanged luma: light of another colour, which leaves black alone. E is the luma
-before, and for chroma of half the size the mean of its four.
+The first four lines never fall, so that no tone is turned round. The last two are red times 1 + WARM t + TINT m and
+blue times 1 - WARM t + TINT m of a grey at unchanged luma: light of another colour, which leaves black alone. E is the
+luma before, and for chroma of half the size the mean of its four.
 """
 
 from __future__ import annotations
