@@ -50,7 +50,8 @@ FLOORS = (
     Floor("ground rooms", ("settings", "media", "images", "native", "fitting", "v4l2", "pipewire", "testing"),
           "Every setting; ffmpeg; pictures in files; the compiled loops; one shape fitted into another; "
           "the kernel's devices; PipeWire; stand-ins for tests."),
-    Floor("frames", ("frames",), "The frame, the map and the matte that belong to it."),
+    Floor("frames", ("frames", "harmony"),
+          "The frame, the map and the matte that belong to it; how a person is given another light."),
     Floor("foundation", ("colour", "files", "folders", "secrets"),
           "BT.601; files written whole; where vcam's own files lie; words that nobody shall see."),
     Floor("stones", ("types", "errors", "assets", "timings", "signals", "backoff", "silent", "printable", "suffixes"),

@@ -359,7 +359,7 @@ def open_pipeline(
     Outputs are left as they are. Raises `UsageError`, `InputError`, `ModelError` or `EngineError`; the camera and the
     outputs stay the caller's to close then.
     """
-    composer = composer or _open_composer(settings, size, still)
+    composer = composer or _open_composer(settings, size, still=still, live=camera.live and not still)
     segmenter = None
     # a device by the name it was asked for with: the one it has depends on whether it is open
     source = source or (settings.camera.source if camera.live else camera.description)
@@ -377,12 +377,12 @@ def open_pipeline(
     return Pipeline(camera, segmenter, matte, composer, outputs, operator=operator, room=room)
 
 
-def _open_composer(settings: Settings, size: Size, still: bool) -> PlateComposer:
+def _open_composer(settings: Settings, size: Size, *, still: bool, live: bool) -> PlateComposer:
     background = parse_background(settings.background.spec, settings.background)
     try:
         background.prepare(size)
         composer = PlateComposer(background, size, fade=settings.background.fade)
-        composer.set_filters(make_effects(settings.filters, settings.overlay, still=still))
+        composer.set_filters(make_effects(settings.filters, settings.overlay, still=still, live=live))
     except BaseException:
         background.close()
         raise

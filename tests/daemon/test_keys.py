@@ -35,7 +35,7 @@ class Obedient:
         return future
 
 
-@pytest.mark.parametrize("name", ["color-transfer", "seamless-clone", "smoothstep"])
+@pytest.mark.parametrize("name", ["color-transfer", "harmonise", "seamless-clone", "smoothstep"])
 def test_a_filter_s_key_puts_it_on_and_off_and_leaves_the_others(name: str) -> None:
     daemon = Obedient(Settings().replace(filters__chain=("grey", f"{name}:0.3")))
     keys = Keys(daemon.change, "blur")

@@ -167,10 +167,11 @@ def test_keys_are_told_by_name_and_the_help_line_comes_and_goes(pygame: Any) -> 
     now[0] = INTRODUCTION + 0.1
     plain = screen()
     assert (introduced != plain).any()
-    for character in ("c", "s", "m", "b", "+", "-", "f", "x"):
+    for character in ("c", "h", "s", "m", "b", "+", "-", "f", "x"):
         np.testing.assert_array_equal(screen(character), plain)
     assert pressed == [
         "color-transfer",
+        "harmonise",
         "seamless-clone",
         "smoothstep",
         "background",
@@ -178,8 +179,10 @@ def test_keys_are_told_by_name_and_the_help_line_comes_and_goes(pygame: Any) -> 
         "livelier",
         "frame-skip",
     ]
-    np.testing.assert_array_equal(screen("h"), introduced)
-    np.testing.assert_array_equal(screen("h"), plain)
+    np.testing.assert_array_equal(screen("?"), introduced)
+    np.testing.assert_array_equal(screen("?"), plain)
+    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_F1, unicode=""))
+    np.testing.assert_array_equal(screen(), introduced)
     assert not window.finished
     window.close()
 

@@ -141,11 +141,18 @@ def test_every_filter_that_reads_a_file_is_named() -> None:
     from vcam.compose.filters.base import Word
     from vcam.compose.filters.registry import KINDS
 
-    # a word that may be anything can only be the name of something outside
-    free = [
+    files = [
         (kind.name, index, parameter.name)
         for kind in KINDS.values()
         for index, parameter in enumerate(kind.parameters)
-        if isinstance(parameter, Word) and not parameter.choices
+        if isinstance(parameter, Word) and parameter.file
     ]
-    assert free == [(name, 0, parameter) for name, parameter in FIELDS["filters.chain"].parameters.items()]
+    assert files == [(name, 0, parameter) for name, parameter in FIELDS["filters.chain"].parameters.items()]
+    # a word that may be anything is the name of something outside, or of something that vcam knows by name
+    free = {
+        (kind.name, parameter.name)
+        for kind in KINDS.values()
+        for parameter in kind.parameters
+        if isinstance(parameter, Word) and not parameter.choices and not parameter.file
+    }
+    assert free == {("harmonise", "model")}

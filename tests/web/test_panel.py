@@ -21,6 +21,7 @@ import pytest
 pytest.importorskip("uvicorn")
 pytest.importorskip("websockets")
 
+from tests.standin import provide
 from tests.web.browser import CHROMIUM, Browser, Page
 from vcam.assets import asset
 from vcam.control.client import ControlClient
@@ -41,6 +42,7 @@ class Running:
         runtime = folder / "run"
         runtime.mkdir(mode=0o700)
         kinds = {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
+        provide(folder / "data" / "vcam" / "models")
         self.environ = os.environ | kinds | {"XDG_RUNTIME_DIR": str(runtime), "HOME": str(folder)}
         self.children: list[subprocess.Popen[str]] = []
         self.vcam = self.start()
@@ -281,6 +283,15 @@ def test_keys_do_what_they_say(running: Running, page: Page) -> None:
     page.run("document.activeElement.blur()")
     page.key("m")
     running.until("camera.mirror", not before)
+    chain = list(running.get("filters.chain"))  # type: ignore[call-overload]
+    page.key("h")
+    running.until("filters.chain", [*chain, "harmonise"])
+    tab(page, "looks")
+    page.wait(f"document.getElementById('f-{len(chain)}-strength')?.type === 'range'")
+    page.wait(f"document.getElementById('f-{len(chain)}-model')?.value === 'harmonise'")
+    page.run("document.activeElement.blur()")
+    page.key("h")
+    running.until("filters.chain", chain)
     page.key("c")
     page.wait("document.querySelector('.state').innerText === 'Paused'")
     page.wait("document.querySelector('figcaption').innerText.includes('placeholder')")

@@ -39,6 +39,12 @@ def _filters() -> Iterable[str]:
 def _models() -> Iterable[str]:
     from vcam.models.find import card_paths
 
+    return (path.stem for path in card_paths("person"))
+
+
+def _all_models() -> Iterable[str]:
+    from vcam.models.find import card_paths
+
     return (path.stem for path in card_paths())
 
 
@@ -157,6 +163,7 @@ running_outputs = _offer(_running_outputs, files=False)
 rooms = _offer(lambda: ("learn",), files=True)
 filters = _offer(_filters, files=False)
 models = setting("segment.model")
+all_models = _offer(lambda: ("auto", *_all_models()), files=True)
 catalogue = _offer(_catalogue, files=False)
 importers = _offer(_importers, files=False)
 findings = _offer(_findings, files=False)

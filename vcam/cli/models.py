@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from vcam.measure.speeds import Speed
-    from vcam.models.cards import ModelCard
+    from vcam.models.cards import ModelCard, Task
     from vcam.models.catalogue import Entry
 
 # the shape decides only which model `auto` means
@@ -33,7 +33,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdo
 
 @click.group(cls=HelpfulGroup)
 def models() -> None:
-    """Networks that find the person."""
+    """Networks that find the person, and that of --filter harmonise."""
 
 
 models.add_command(try_models)
@@ -44,7 +44,7 @@ models.add_command(recommend)
 @click.option("--all", "everything", is_flag=True, help="Also those that `vcam models pull NAME` would fetch.")
 @_json
 def list_models(everything: bool, as_json: bool) -> None:
-    """List the models known by name: those of vcam, and those in your own model folder.
+    """List the models that find people, known by name: those of vcam, and those in your own model folder.
 
     With --all, the catalogue as well: networks of others that vcam can fetch by name. Nothing is fetched by this.
     """
@@ -55,8 +55,8 @@ def list_models(everything: bool, as_json: bool) -> None:
     from vcam.measure.speeds import known_speeds
 
     speeds = known_speeds()
-    rows = [_summary(path, speeds) for path in _paths()]
-    here = {row["name"] for row in rows}
+    rows = [_summary(path, speeds) for path in _paths("person")]
+    here = {row["name"] for row in rows} | {path.stem for path in _paths()}
     others = [row for row in _catalogue(speeds) if row["name"] not in here] if everything else []
     if as_json:
         click.echo(json_text([*rows, *others], indent=2))
@@ -72,6 +72,8 @@ def list_models(everything: bool, as_json: bool) -> None:
         table.add_row(_plain(row["name"]), _plain(row["title"]), f"{width}x{height}", _licence_of(row), cost)
     console = Console()
     console.print(table)
+    if beside := list(dict.fromkeys(path.stem for path in _paths("harmonise"))):
+        console.print(f"for --filter harmonise: {', '.join(map(printable, beside))}", markup=False)
     if others:
         console.print(_offered(others))
 
@@ -97,6 +99,7 @@ def _catalogue(speeds: Mapping[str, Speed]) -> list[dict[str, Any]]:
             "place": entry.shown,
         }
         for entry in catalogue().values()
+        if entry.task == "person"
     ]
 
 
@@ -136,10 +139,10 @@ def _plain(words: str) -> Text:
     return Text(shown if len(shown) <= _MOST_LETTERS else f"{shown[:_MOST_LETTERS]}...")
 
 
-def _paths() -> list[Path]:
+def _paths(task: Task | None = None) -> list[Path]:
     from vcam.models.find import card_paths
 
-    return card_paths()
+    return card_paths(task)
 
 
 def _summary(path: Path, speeds: Mapping[str, Speed] | None = None) -> dict[str, Any]:
@@ -155,6 +158,7 @@ def _summary(path: Path, speeds: Mapping[str, Speed] | None = None) -> dict[str,
         "title": card.title,
         "size": list(card.input.size),
         "form": card.output.form,
+        "task": card.task,
         "licence": card.licence,
         "openvino_ms": card.cost.openvino_ms if card.cost else None,
         "onnxruntime_ms": card.cost.onnxruntime_ms if card.cost else None,
@@ -164,7 +168,7 @@ def _summary(path: Path, speeds: Mapping[str, Speed] | None = None) -> dict[str,
 
 
 @models.command()
-@click.argument("name", shell_complete=complete.models)
+@click.argument("name", shell_complete=complete.all_models)
 @_json
 def show(name: str, as_json: bool) -> None:
     """Show the card of NAME: a model's name, a path, or auto."""
@@ -174,7 +178,7 @@ def show(name: str, as_json: bool) -> None:
 
     from vcam.models.find import find_model
 
-    card = find_model(name, _FRAME)
+    card = find_model(name, _FRAME, task=None)
     values = msgspec.to_builtins(card, enc_hook=str)
     if as_json:
         click.echo(json_text(values, indent=2))
@@ -199,10 +203,12 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 @models.command()
-@click.argument("names", nargs=-1, shell_complete=complete.models)
+@click.argument("names", nargs=-1, shell_complete=complete.all_models)
 @_json
 def verify(names: tuple[str, ...], as_json: bool) -> None:
     """Check models: the card, the checksum, and the answers of every runtime and device here to known pictures.
+
+    That of --filter harmonise knows no pictures: it must give numbers there.
 
     NAMES are names or paths; without any, all models known by name are checked.
     """
@@ -211,16 +217,15 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
     from rich.text import Text
 
     from vcam.models.find import find_model
-    from vcam.segment.known import try_engines
 
     results: list[dict[str, Any]] = []
     for name in names or tuple(dict.fromkeys(path.stem for path in _paths())):
         try:
-            card = find_model(name, _FRAME)
+            card = find_model(name, _FRAME, task=None)
         except VcamError as error:
             results.append({"name": name, "ok": False, "checks": {"card": error.message}, "cure": error.hint})
             continue
-        checks = {"card": "ok", "checksum": "ok", **try_engines(card)}
+        checks = {"card": "ok", "checksum": "ok", **_tried(card)}
         works = any(word == "ok" for key, word in checks.items() if " on " in key)
         results.append({"name": name, "ok": works, "checks": checks})
     if as_json:
@@ -366,7 +371,7 @@ def _agrees(question: str) -> bool:
 
 
 @models.command()
-@click.argument("name", shell_complete=complete.models)
+@click.argument("name", shell_complete=complete.all_models)
 @_json
 def remove(name: str, as_json: bool) -> None:
     """Remove the model NAME from your own model folder: what models add and pull have put there."""
@@ -380,11 +385,18 @@ def remove(name: str, as_json: bool) -> None:
             click.echo(printable(f"removed: {path}"))
 
 
+def _tried(card: ModelCard) -> dict[str, str]:
+    """What each engine here says of a model, by its name: "ok", or why it will not do."""
+    from vcam.compose.filters import adviser
+    from vcam.segment import known
+
+    return known.try_engines(card) if card.task == "person" else adviser.try_engines(card)
+
+
 def _demand_that_it_works(card: ModelCard) -> None:
     from vcam.errors import ModelError
-    from vcam.segment.known import try_engines
 
-    said = try_engines(card)
+    said = _tried(card)
     if "ok" not in said.values():
         raise ModelError(
             f"{card.file_path} runs nowhere here: {next(iter(said.values()))}", "mend its card, or the file"
@@ -395,4 +407,5 @@ def _tell(card: ModelCard, as_json: bool) -> None:
     if as_json:
         click.echo(json_text(_summary(card.path), indent=2))
     else:
-        click.echo(f"{printable(str(card.file_path))}\n  use it: vcam start --model {shlex.quote(card.name)}")
+        words = "--model " if card.task == "person" else "--filter harmonise:model="
+        click.echo(f"{printable(str(card.file_path))}\n  use it: vcam start {words}{shlex.quote(card.name)}")

@@ -122,7 +122,7 @@ def _cards(names: tuple[str, ...]) -> list[ModelCard]:
     from vcam.models.find import card_paths, find_model
 
     found, frame = [], (1280, 720)
-    for name in names or dict.fromkeys(path.stem for path in card_paths()):
+    for name in names or dict.fromkeys(path.stem for path in card_paths("person")):
         try:
             found.append(find_model(name, frame))
         except VcamError as error:

@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from vcam.cli import complete
+from vcam.cli.harmonise import harmonise
 from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import Named
 from vcam.cli.train_export import export
@@ -175,6 +176,7 @@ def train(**_: Any) -> None:
 
 train.add_command(fit)
 train.add_command(export)
+train.add_command(harmonise)
 
 
 @train.command("list")

@@ -18,12 +18,13 @@ class Plate:
     those of `without_person` too, count versions together: the same number means the same samples.
 
     `scratch` says that the samples are made anew for every frame, so that the composer may draw the person straight
-    into them instead of into a copy.
+    into them instead of into a copy. `own_room`: they are made from the frame itself, as those of a blurred room are.
     """
 
     frame: Frame
     version: int
     scratch: bool = False
+    own_room: bool = False
 
 
 class Background(Protocol):

@@ -62,6 +62,8 @@ class PlateComposer:
             filters = None
         if filters:
             filters.prepare(self._size)
+            if self._filters:
+                filters.inherit(self._filters)
         self._filters = filters
         self._forget()
 

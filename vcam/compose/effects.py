@@ -11,13 +11,16 @@ from vcam.folders import expand
 from vcam.settings import FilterSettings, OverlaySettings
 
 
-def make_effects(filters: FilterSettings, overlay: OverlaySettings, *, still: bool = False) -> Chain:
+def make_effects(
+    filters: FilterSettings, overlay: OverlaySettings, *, still: bool = False, live: bool = False
+) -> Chain:
     """The chain that the settings ask for; it may be empty.
 
     Decontamination comes before all that changes the person and light wrap after it; overlays lie over the filters.
-    still: the pictures have nothing to do with each other. Raises `UsageError`, `InputError`.
+    still: the pictures have nothing to do with each other. live: they do not wait. Raises `UsageError`, `InputError`,
+    `ModelError`.
     """
-    placed = parse_filters(filters.chain, still=still)
+    placed = parse_filters(filters.chain, still=still, live=live)
     # one that is in the chain stands where it is, with the strength that it has
     if filters.decontaminate and not any(isinstance(each.filter, Decontaminate) for each in placed):
         placed.insert(0, parse_filter(f"decontaminate:{filters.decontaminate:g}"))

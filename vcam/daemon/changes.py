@@ -191,10 +191,12 @@ def prepare(
             # what another network saw must not weigh in
             prepared.matte = parts.matte(new.matte)
         if sections & {"filters", "overlay"}:
-            prepared.effects = make_effects(new.filters, new.overlay)
-            prepared.effects.prepare(now.size)
+            prepared.effects = _effects(new, now.camera, now.size)
         if "camera" in sections:
             _prepare_camera(prepared, old, {key for key in keys if key.startswith("camera.")}, now, parts)
+        if prepared.camera is not None and prepared.camera.live != now.camera.live:
+            # a film waits for its filters, a camera does not
+            prepared.effects = _effects(new, prepared.camera, now.size)
         if keys & choice.KEYS:
             live = (prepared.camera or now.camera).live
             prepared.room = parts.room(new, now.size, new.camera.source if live else "")
@@ -202,6 +204,13 @@ def prepare(
         prepared.discard()
         raise
     return prepared
+
+
+def _effects(settings: Settings, camera: Camera, size: Size) -> Chain:
+    """The filters, prepared, for what such a camera gives."""
+    effects = make_effects(settings.filters, settings.overlay, live=camera.live)
+    effects.prepare(size)
+    return effects
 
 
 def _another_size(new: Settings, now: Situation) -> Size:

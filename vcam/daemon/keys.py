@@ -17,7 +17,7 @@ from vcam.settings import Settings
 
 log = logging.getLogger(__name__)
 
-TOGGLES = ("color-transfer", "seamless-clone", "smoothstep")
+TOGGLES = ("color-transfer", "harmonise", "seamless-clone", "smoothstep")
 STEP = 0.1
 _WORDS = ("blur", "pixelate", "green")
 

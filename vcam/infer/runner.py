@@ -58,6 +58,18 @@ def open_engine(choice: EngineChoice, network: Network, trial: Trial, threads: i
     return engine
 
 
+def try_each(choices: Sequence[EngineChoice], network: Network, trial: Trial) -> dict[str, str]:
+    """What becomes of each engine that is opened and put on trial, by its name: "ok", or why it will not do."""
+    said = {}
+    for choice in choices:
+        try:
+            open_engine(choice, network, trial).close()
+            said[choice.name] = "ok"
+        except VcamError as error:
+            said[choice.name] = str(error)
+    return said
+
+
 class Runner(Generic[Result]):
     """One network, run by the first engine that works; another takes over when that one fails. Not thread safe."""
 

@@ -1,7 +1,7 @@
 """Model cards: what must be known of a network to use it, in a TOML file beside it.
 
-A card says which picture the network wants and how its output becomes one probability; docs/models.md describes every
-key for people. Engines get what they need of it by `ModelCard.network`.
+A card says what the network is for, which picture it wants and how its output becomes one probability; docs/models.md
+describes every key for people. Engines get what they need of it by `ModelCard.network`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 
 from vcam.errors import ModelError
 from vcam.files import no_file
+from vcam.harmony import NAMES
 from vcam.infer.base import Layout, Network, Output, Picture, State
 
 SUFFIXES = (".onnx", ".tflite", ".pb", ".xml", ".pdmodel")
@@ -28,9 +29,17 @@ MAX_BYTES = 1 << 16
 
 _BEYOND = "no card nests so deep or has such numbers"
 
-Form = Literal["probability", "logits", "two-channel", "softmax", "classes", "class-index"]
+Form = Literal["probability", "logits", "two-channel", "softmax", "classes", "class-index", "arguments"]
 
-_CHANNELS: dict[str, int] = {"probability": 1, "logits": 1, "two-channel": 2, "softmax": 2, "class-index": 1}
+_CHANNELS: dict[str, int] = {
+    "probability": 1, "logits": 1, "two-channel": 2, "softmax": 2, "class-index": 1, "arguments": len(NAMES),
+}  # fmt: skip
+
+Task = Literal["person", "harmonise"]
+"""What a network is for: to find the person, or to tell how her light differs from the background's."""
+
+Channels = Literal["RGB", "BGR", "YCbCrA"]
+"""What the channels of a network's picture are; the last is that of a composite with its matte, limited range."""
 
 
 def _says(allowed: str, **limits: Any) -> Meta:
@@ -46,7 +55,7 @@ class InputCard(Struct, frozen=True, forbid_unknown_fields=True):
 
     layout: Annotated[Layout, _says("NCHW or NHWC")]
     size: Annotated[tuple[Side, Side], _says("[width, height], each from 16 to 2048 pixels")]
-    channels: Annotated[Literal["RGB", "BGR"], _says("RGB or BGR")] = "RGB"
+    channels: Annotated[Channels, _says("RGB or BGR; YCbCrA for the task harmonise")] = "RGB"
     mean: Annotated[tuple[float, ...], _says("one number for each channel, in the order of the channels")] = (0, 0, 0)
     scale: Annotated[tuple[float, ...], _says("one number for each channel, not 0")] = (255, 255, 255)
     previous_mask: Annotated[bool, _says("true or false: the last map is a fourth channel, 0..255")] = False
@@ -55,14 +64,18 @@ class InputCard(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def depth(self) -> int:
         """Channels of the network's input."""
-        return 4 if self.previous_mask else 3
+        return 4 if self.previous_mask or self.channels == "YCbCrA" else 3
+
+
+_OUTPUT_SIZE = "[width, height], each from 16 to 2048 pixels"
 
 
 class OutputCard(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the network's output becomes the probability of a person."""
+    """How the network's output becomes the probability of a person, or the arguments of `vcam.harmony`."""
 
     form: Annotated[Form, _says(f"one of {', '.join(get_args(Form))}")]
-    size: Annotated[tuple[Side, Side], _says("[width, height], each from 16 to 2048 pixels")]
+    size: Annotated[tuple[Side, Side], _says(_OUTPUT_SIZE)] = (0, 0)
+    """None for the form arguments, which is no map."""
     layout: Annotated[Layout, _says("NCHW or NHWC")] = "NCHW"
     channels: Annotated[int, _says("from 0 to 1024; needed for the form classes only", ge=0, le=1024)] = 0
     person: Annotated[
@@ -87,8 +100,13 @@ class OutputCard(Struct, frozen=True, forbid_unknown_fields=True):
         return self.person if isinstance(self.person, tuple) else (self.person,)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) or (height, width, channels) of the network's output, as `layout` says."""
+    def shape(self) -> tuple[int, ...]:
+        """(channels, height, width) or (height, width, channels) of the network's output, as `layout` says.
+
+        (channels,) where it is no map.
+        """
+        if self.form == "arguments":
+            return (self.depth,)
         width, height = self.size
         return (height, width, self.depth) if self.layout == "NHWC" else (self.depth, height, width)
 
@@ -157,6 +175,7 @@ class ModelCard(Struct, frozen=True, forbid_unknown_fields=True):
     origin: Annotated[str, _says("where the network comes from", min_length=1)]
     input: InputCard
     output: OutputCard
+    task: Annotated[Task, _says(f"one of {', '.join(get_args(Task))}")] = "person"
     states: Annotated[tuple[StateCard, ...], _says("a list of tables")] = ()
     cost: CostCard | None = None
     known: KnownCard = KnownCard()
@@ -265,6 +284,7 @@ def _keys_of(kind: type[Struct]) -> str:
 
 def _check(card: ModelCard) -> None:
     """What one key alone cannot tell."""
+    _check_task(card)
     depth = card.input.depth
     for key, values in (("mean", card.input.mean), ("scale", card.input.scale)):
         if len(values) != depth:
@@ -304,6 +324,25 @@ def _check(card: ModelCard) -> None:
                 f"{card.path}: the shape {list(state.shape)} of state {state.input} is not valid",
                 "the tensor's sides, each 1 or more, 67 million values at most",
             )
+
+
+def _check_task(card: ModelCard) -> None:
+    """What goes with which task."""
+    path, harmonises = card.path, card.task == "harmonise"
+    if (card.output.form == "arguments") != harmonises:
+        words = "the task harmonise has the form arguments" if harmonises else "it is that of the task harmonise"
+        raise ModelError(f"{path}: output.form = {card.output.form!r} is not valid", words)
+    if (card.input.channels == "YCbCrA") != harmonises:
+        words = "the task harmonise takes YCbCrA" if harmonises else "RGB or BGR; YCbCrA is for the task harmonise"
+        raise ModelError(f"{path}: input.channels = {card.input.channels!r} is not valid", words)
+    if not harmonises and card.output.size == (0, 0):
+        raise ModelError(f"{path}: output.size is missing", f"size: {_OUTPUT_SIZE}")
+    given = {
+        "states": card.states, "known": card.known != KnownCard(), "input.previous_mask": card.input.previous_mask,
+        "output.size": card.output.size != (0, 0),
+    }  # fmt: skip
+    if harmonises and (beyond := [key for key, there in given.items() if there]):
+        raise ModelError(f"{path}: {beyond[0]} is not for the task harmonise", f"leave {beyond[0]} out")
 
 
 def _check_classes(card: ModelCard) -> None:

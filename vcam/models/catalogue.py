@@ -18,7 +18,7 @@ import tomlkit
 from msgspec import Struct
 
 from vcam.errors import UsageError
-from vcam.models.cards import Checksum, InputCard, OutputCard, StateCard
+from vcam.models.cards import Checksum, InputCard, OutputCard, StateCard, Task
 
 FILE = Path(__file__).with_name("catalogue.toml")
 
@@ -62,6 +62,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
     """The network's path inside the archive."""
     convert: bool = False
     """Whether no engine reads the file as it is, and vcam makes ONNX of it."""
+    task: Task = "person"
     states: tuple[StateCard, ...] = ()
     measured: Measured = Measured()
     unchecked: str = ""
@@ -111,6 +112,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
             "sha256": checksum,
             "licence": self.licence,
             "origin": self.origin,
+            **({} if self.task == "person" else {"task": self.task}),
             "input": _told(self.input),
             "output": _told(self.output),
         }

@@ -7,13 +7,14 @@ import hashlib
 import logging
 import os
 import shlex
+import tomllib
 from pathlib import Path
 
 from vcam import folders
 from vcam.assets import data_folder
 from vcam.errors import ModelError, UsageError
 from vcam.files import no_file
-from vcam.models.cards import SUFFIXES, ModelCard, read_card
+from vcam.models.cards import MAX_BYTES, SUFFIXES, ModelCard, Task, read_card
 from vcam.models.parts import COMPANIONS, is_saved_model, parts_of
 from vcam.printable import printable
 from vcam.types import Size
@@ -29,6 +30,12 @@ _MOST = 2 << 30
 AUTO = "auto"
 """The name that means the best model for the picture."""
 
+_DOES: dict[Task, str] = {"person": "finds people", "harmonise": "harmonises"}
+_USE: dict[Task, str] = {
+    "person": "vcam start --model takes it",
+    "harmonise": "--filter harmonise takes it; vcam models list shows those that find people",
+}
+
 WIDE = 1.5
 """From this ratio of width to height on, the landscape network is the best for a film."""
 
@@ -42,12 +49,13 @@ def best_model(size: Size, *, still: bool = False) -> str:
     return "selfie-landscape" if width / height >= WIDE and not still else "selfie-general"
 
 
-def find_model(name_or_path: str, frame_size: Size, *, still: bool = False) -> ModelCard:
+def find_model(name_or_path: str, frame_size: Size, *, still: bool = False, task: Task | None = "person") -> ModelCard:
     """The card of a model, its network's checksum verified.
 
     name_or_path: `auto` (the best for frames of `frame_size`, see `best_model`), the name of a model in one of the
-    folders, or the path of a network, of its card, or of a folder with one, such as a training leaves behind. Raises
-    `UsageError` if there is no such model or file, `ModelError` if card or network are unusable.
+    folders, or the path of a network, of its card, or of a folder with one, such as a training leaves behind.
+    task: what it shall be for; None if that does not matter. Raises `UsageError` if there is no such model or file, or
+    it is for something else, `ModelError` if card or network are unusable.
     """
     word = best_model(frame_size, still=still) if name_or_path == AUTO else name_or_path
     path = folders.expand(word)
@@ -55,7 +63,11 @@ def find_model(name_or_path: str, frame_size: Size, *, still: bool = False) -> M
     if named and path.is_dir() and not _is_known(word):
         # a folder here, such as that of a training
         named = False
-    card = load_model(_path_of(word) if named else path)
+    card = load_model(_path_of(word, task) if named else path)
+    if task and card.task != task:
+        raise UsageError(
+            f"{printable(card.name)} {_DOES[card.task]}: it is no network that {_DOES[task]}", _USE[card.task]
+        )
     _tell_unchecked(card)
     return card
 
@@ -125,12 +137,13 @@ def _is_known(name: str) -> bool:
     return any(path.stem == name for path in card_paths())
 
 
-def _path_of(name: str) -> Path:
+def _path_of(name: str, task: Task | None) -> Path:
     known = {path.stem: path for path in reversed(card_paths())}
     if name in known:
         return known[name]
-    close = difflib.get_close_matches(name, known, 1, 0.5)
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known)) or 'none'}"
+    meant = {path.stem for path in card_paths(task)}
+    close = difflib.get_close_matches(name, meant, 1, 0.5)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(meant)) or 'none'}"
     raise UsageError(f"there is no model {name!r}", hint)
 
 
@@ -139,9 +152,23 @@ def model_folders() -> list[Path]:
     return [data_folder("models"), folders.own("data") / "models"]
 
 
-def card_paths() -> list[Path]:
-    """Every card in the model folders, sorted by folder and name."""
-    return [path for folder in model_folders() for path in _cards_in(folder)]
+def card_paths(task: Task | None = None) -> list[Path]:
+    """Every card in the model folders, sorted by folder and name; of one task, where it is given."""
+    paths = [path for folder in model_folders() for path in _cards_in(folder)]
+    return [path for path in paths if task in (None, _task_of(path))]
+
+
+def _task_of(path: Path) -> str:
+    """What a card says of its task; one that cannot be read counts as that of a network for people, where it is told
+    what is wrong with it."""
+    try:
+        if no_file(path):
+            return "person"
+        with path.open("rb") as file:
+            table = tomllib.loads(file.read(MAX_BYTES).decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return "person"
+    return "harmonise" if table.get("task") == "harmonise" else "person"
 
 
 def _cards_in(folder: Path) -> list[Path]:

@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from vcam.frames import Planes
 from vcam.native.build import LIBRARY, fingerprint
+from vcam.native.harmony import HarmonyLoops
 from vcam.native.key import KeyLoops
 from vcam.native.planes import BYTES, PlaneTable, address_of, i420_of, numbers_of, plane_of
 from vcam.native.rim import RimLoops
@@ -85,6 +86,8 @@ class Kernels:
         """Those of the person's edge."""
         self.screen = KeyLoops(library)
         """That of the coloured screen."""
+        self.harmony = HarmonyLoops(library)
+        """That of a person in another light."""
         self.magnified: tuple[int, ...] = tuple(takewhile(bool, map(library.vcam_magnified, itertools.count())))
         """How many times `magnify` can enlarge a plane."""
         library.vcam_max_gain.restype = number

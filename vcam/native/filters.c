@@ -1,6 +1,6 @@
 /* vcam/compose/filters/: cube.py, edge.py, look.py and light.py */
 
-#include "common.h"
+#include "table.h"
 
 /* ---- a table of colours --------------------------------------------------------------------------------------- */
 
@@ -13,13 +13,6 @@ INLINE void find_colours(const u8 *restrict first, const u8 *restrict second, co
         u16 four = (u16)(first[2 * x] + first[2 * x + 1] + second[2 * x] + second[2 * x + 1] + 2);
         at[x] = (four >> (2 + rest)) << (2 * bits) | (u[x] >> rest) << bits | v[x] >> rest;
     }
-}
-
-/* Apart and without promises: what compilers make of a table of bytes with vectors takes twice the time, and so does
-   the loop where it has to share the registers of others. */
-static __attribute__((noinline)) void look_up(const u8 *curve, const u8 *samples, u8 *to, i32 width) {
-    UNROLLED
-    for (i32 x = 0; x < width; x++) to[x] = curve[samples[x]];
 }
 
 /* samples = level + rest - none, from `least` to `most` */

@@ -25,6 +25,7 @@ SCREEN_SHARE = 0.9
 
 KEYS = {
     "c": "color-transfer",
+    "h": "harmonise",
     "s": "seamless-clone",
     "m": "smoothstep",
     "b": "background",
@@ -42,8 +43,8 @@ SAID = 2.5
 """Seconds for which words are shown."""
 
 HELP = (
-    "C colour transfer   S seamless clone   M smoothstep   B next background   "
-    "+ - smoothing   F frame skip   H help   Q close"
+    "C colour transfer   H harmonise   S seamless clone   M smoothstep   B next background   "
+    "+ - smoothing   F frame skip   ? help   Q close"
 )
 
 
@@ -55,8 +56,8 @@ def has_display() -> bool:
 class WindowOutput(AlwaysWatched):
     """Shows frames in a window that can be resized. Closing it, or the key Q, makes `finished` True.
 
-    The key H shows or hides a line of help, which is there at first where somebody listens to keys; those of `KEYS` are
-    told to `on_key`, in the thread of `write`. All of it must be used from the main thread, as SDL demands.
+    The keys ? and F1 show or hide a line of help, which is there at first where somebody listens to keys; those of
+    `KEYS` are told to `on_key`, in the thread of `write`. All of it must be used from the main thread, as SDL demands.
     """
 
     description = "window"
@@ -155,13 +156,14 @@ class WindowOutput(AlwaysWatched):
             if event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_q):
                 self.finished = True
             elif event.type == pygame.KEYDOWN:
-                self._take_key(str(getattr(event, "unicode", "")).lower())
+                f1 = event.key == pygame.K_F1
+                self._take_key("?" if f1 else str(getattr(event, "unicode", "")).lower())
             elif event.type == pygame.VIDEORESIZE:
                 # what lies beside the picture has to be painted anew
                 pygame.display.get_surface().fill((0, 0, 0))
 
     def _take_key(self, character: str) -> None:
-        if character == "h":
+        if character == "?":
             self._introduced = 0.0
             self._show_help = not self._show_help
         elif character in KEYS and self.on_key:

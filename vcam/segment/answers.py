@@ -77,7 +77,10 @@ def main(cards: tuple[Path, ...], pictures: bool) -> None:
         make_pictures()
     try:
         for card in cards:
-            write_answers(load_model(card))
+            found = load_model(card)
+            # others are not shown these pictures
+            if found.task == "person":
+                write_answers(found)
     except VcamError as error:
         click.echo(f"error: {error.message}\n  {error.hint}", err=True)
         sys.exit(error.exit_status)

@@ -9,16 +9,15 @@ wrong for the next. `vcam.segment.answers` writes them into cards.
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
 
 import cv2
 import numpy as np
 
 from vcam.assets import asset
-from vcam.errors import EngineError, VcamError
+from vcam.errors import EngineError
 from vcam.infer.choices import engine_choices
-from vcam.infer.runner import Ask, Trial, open_engine
-from vcam.models.cards import Grid, ModelCard
+from vcam.infer.runner import Ask, Trial, try_each
+from vcam.models.cards import Channels, Grid, ModelCard
 from vcam.segment.heads import Head
 from vcam.types import F32, U8, Size
 
@@ -43,7 +42,7 @@ def picture(name: str, card: ModelCard) -> U8:
     return shown_as(name, card.input.size, card.input.depth, card.input.channels)
 
 
-def shown_as(name: str, size: Size, depth: int, order: Literal["RGB", "BGR"]) -> U8:
+def shown_as(name: str, size: Size, depth: int, order: Channels) -> U8:
     """A known picture of `size` with so many channels, of which a fourth is empty: uint8 (height, width, depth)."""
     width, height = size
     shown = np.zeros((height, width, depth), np.uint8)
@@ -131,12 +130,5 @@ def try_engines(card: ModelCard, backend: str = "auto", device: str = "AUTO") ->
 
     Raises `EngineError` if no runtime is installed.
     """
-    network, known = card.network(), KnownPictures(card)
-    said = {}
-    for choice in engine_choices(network, backend, device):
-        try:
-            open_engine(choice, network, known.all).close()
-            said[choice.name] = "ok"
-        except VcamError as error:
-            said[choice.name] = str(error)
-    return said
+    network = card.network()
+    return try_each(engine_choices(network, backend, device), network, KnownPictures(card).all)

@@ -7,13 +7,13 @@ and the rest, less than a factor of two, is linear.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import cv2
 import numpy as np
 
 from vcam.colour import to_limited
 from vcam.frames import Frame, Planes
+from vcam.models.cards import Channels
 from vcam.scaling import halvings_apart, ladder_writer
 from vcam.types import U8, Size
 
@@ -21,8 +21,8 @@ from vcam.types import U8, Size
 class Preparer:
     """Makes pictures of one size and channel order; its buffers are reused."""
 
-    def __init__(self, size: Size, channels: Literal["RGB", "BGR"]) -> None:
-        """size: (width, height) of the network's picture, odd sides included."""
+    def __init__(self, size: Size, channels: Channels) -> None:
+        """size: (width, height) of the network's picture, odd sides included; channels: RGB or BGR."""
         width, height = size
         # I420 has even sides only
         even = (width + width % 2, height + height % 2)

@@ -74,6 +74,11 @@ def to_onnx(net: nn.Module, name: str) -> Any:
 
     Raises `UsageError` if the exporter's packages are missing, `ModelError` if it fails.
     """
+    return written(net, sample(net.net), PICTURE, PROBABILITY, name)
+
+
+def written(net: nn.Module, given: torch.Tensor, inward: str, outward: str, name: str) -> Any:
+    """Any network of one tensor in and one out as an ONNX model of that batch; raises as `to_onnx` does."""
     try:
         import onnx
         import onnxscript  # noqa: F401 - what the exporter stands on
@@ -82,8 +87,8 @@ def to_onnx(net: nn.Module, name: str) -> Any:
     with _silenced():
         try:
             program = torch.onnx.export(
-                copy.deepcopy(net), (sample(net.net),), dynamo=True, verbose=False, opset_version=OPSET,
-                input_names=[PICTURE], output_names=[PROBABILITY], external_data=False,
+                copy.deepcopy(net), (given,), dynamo=True, verbose=False, opset_version=OPSET,
+                input_names=[inward], output_names=[outward], external_data=False,
             )  # fmt: skip
         except RuntimeError as error:
             told = printable(str(error).strip().partition("\n")[0])

@@ -6,13 +6,12 @@ import logging
 import os
 import warnings
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from vcam.errors import UsageError
-from vcam.train.recipe import Recipe
 
 
 def rank() -> int:
@@ -20,7 +19,23 @@ def rank() -> int:
     return _number("RANK", 0)
 
 
-def open_fabric(recipe: Recipe) -> Any:
+class Wanted(Protocol):
+    """What a recipe says of where it is computed."""
+
+    @property
+    def device(self) -> str:
+        """auto, cpu or gpu."""
+
+    @property
+    def precision(self) -> str:
+        """float32 or bf16."""
+
+    @property
+    def threads(self) -> int:
+        """That compute, in each process."""
+
+
+def open_fabric(recipe: Wanted) -> Any:
     """Fabric for a recipe, launched: the process that it is in trains, with all that `torchrun` started beside it.
 
     Raises `UsageError` without Fabric, or for a device that this machine has not.

@@ -34,7 +34,7 @@ from vcam.frames import NOTHING, Alpha, Box, Frame
 from vcam.images import frame_to_bgr
 from vcam.testing import pattern_frame
 
-pytestmark = pytest.mark.usefixtures("both_ways")
+pytestmark = pytest.mark.usefixtures("both_ways", "harmoniser")
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -68,8 +68,8 @@ def test_alpha_0_leaves_the_background_exact(name: str, full_range: bool, cube: 
 
 NEUTRAL = [
     "brightness:0", "contrast:1", "gamma:1", "saturation:1", "temperature:0", "grey:0", "sepia:0", "low-light:0",
-    "sharpen:0", "hologram:0", "color-transfer:0", "seamless-clone:0", "opacity:1", "smoothstep:low=0,high=1",
-    "alpha:3", "decontaminate", "light-wrap:0", "vignette:0", "dim:0",
+    "sharpen:0", "hologram:0", "color-transfer:0", "harmonise:0", "seamless-clone:0", "opacity:1",
+    "smoothstep:low=0,high=1", "alpha:3", "decontaminate", "light-wrap:0", "vignette:0", "dim:0",
 ]  # fmt: skip
 
 

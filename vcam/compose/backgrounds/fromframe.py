@@ -55,7 +55,7 @@ class BlurBackground:
         # reducing and enlarging blur as well; variances add up
         own = (sigma / factor) ** 2 - (_VARIANCE_HALFWAY if halfway else _VARIANCE)
         self._kernel = gaussian(max(0.5, math.sqrt(max(0.0, own))))
-        self._plate = Plate(Frame.allocate(*size), 0, scratch=True)
+        self._plate = Plate(Frame.allocate(*size), 0, scratch=True, own_room=True)
 
     def render(self, frame: Frame, alpha: Alpha, now: float) -> Plate:
         plate, behind = self._plate, self._behind
@@ -105,7 +105,7 @@ class PixelateBackground:
         frame = Frame.allocate(*size)
         self._rows = [np.empty((grid[1], plane.shape[1]), np.uint8) for plane in frame.planes]
         self._which = [np.arange(plane.shape[0]) * grid[1] // plane.shape[0] for plane in frame.planes]
-        self._plate = Plate(frame, 0, scratch=True)
+        self._plate = Plate(frame, 0, scratch=True, own_room=True)
 
     def render(self, frame: Frame, alpha: Alpha, now: float) -> Plate:
         plate, behind = self._plate, self._behind
@@ -139,7 +139,7 @@ class NoBackground:
 
     def prepare(self, size: Size) -> None:
         if self._plate is None or self._plate.frame.size != size:
-            self._plate = Plate(Frame.allocate(*size), 0, scratch=True)
+            self._plate = Plate(Frame.allocate(*size), 0, scratch=True, own_room=True)
 
     def render(self, frame: Frame, alpha: Alpha, now: float) -> Plate:
         plate = self._plate

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from vcam.errors import UsageError
 from vcam.frames import Alpha, Box, Frame
@@ -57,12 +57,16 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A parameter that is one of some words, or any text if there are none to choose from."""
+    """A parameter that is one of some words, or any text if there are none to choose from.
+
+    `file`: whether such a text is the path of a file; else it is a name that vcam knows.
+    """
 
     name: str
     help: str
     default: str = ""
     choices: tuple[str, ...] = ()
+    file: bool = False
 
     @property
     def range(self) -> str:
@@ -75,11 +79,22 @@ class Word:
         return text.lower() if self.choices else text
 
 
-class Values(Mapping[str, "float | str"]):
-    """The parameters of one filter by name."""
+class Pace(Enum):
+    """How the pictures come that a filter is for."""
 
-    def __init__(self, values: Mapping[str, float | str]) -> None:
-        self._values = dict(values)
+    LIVE = "live"
+    """From a camera that does not wait: nothing may take longer than a frame does."""
+    FILM = "film"
+    """One after the other, as fast as they are worked off; the same film shall become the same every time."""
+    STILL = "still"
+    """Each is a picture of its own."""
+
+
+class Values(Mapping[str, "float | str"]):
+    """The parameters of one filter by name, and what it is for."""
+
+    def __init__(self, values: Mapping[str, float | str], pace: Pace = Pace.FILM) -> None:
+        self._values, self.pace = dict(values), pace
 
     def __getitem__(self, name: str) -> float | str:
         return self._values[name]
@@ -109,6 +124,8 @@ class Scene:
     """The plate's: the same numbers mean the same samples."""
     now: float
     """Seconds; never decreases."""
+    own_room: bool = False
+    """Whether the plate is made from the frame itself, as a blurred room is."""
 
 
 class AlphaFilter(Protocol):
@@ -132,6 +149,34 @@ class PictureFilter(Protocol):
 
         `scene` is given for the person only. The bounds of `box` are multiples of `CELL` or the picture's own.
         """
+
+
+@runtime_checkable
+class Dresses(Protocol):
+    """A filter of the person that reads the frame itself, where it is the first one: that spares a copy."""
+
+    def dress(self, frame: Frame, picture: Frame, box: Box, scene: Scene) -> bool:
+        """Write what it makes of the frame, of either range, into `picture`, limited range, inside `box`.
+
+        The rest is as for `PictureFilter.change`. Returns False if it would change nothing, and has written nothing.
+        """
+
+
+@runtime_checkable
+class Inherits(Protocol):
+    """A filter that goes on where another of its kind was, when the chain is replaced by one of other values."""
+
+    def inherit(self, before: object) -> None:
+        """Take over what `before`, a filter of the same class, has found out."""
+
+
+@runtime_checkable
+class MayRest(Protocol):
+    """A filter that can be such that it does nothing at all."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether it may as well be left out."""
 
 
 AnyFilter: TypeAlias = AlphaFilter | PictureFilter

@@ -8,7 +8,17 @@ from typing import cast
 import numpy as np
 
 from vcam.compose.base import Plate
-from vcam.compose.filters.base import CELL, AlphaFilter, PictureFilter, Place, Placed, Scene
+from vcam.compose.filters.base import (
+    CELL,
+    AlphaFilter,
+    Dresses,
+    Inherits,
+    MayRest,
+    PictureFilter,
+    Place,
+    Placed,
+    Scene,
+)
 from vcam.compose.filters.planes import copy_limited, whole
 from vcam.compose.filters.rim import Decontaminate
 from vcam.frames import NOTHING, Alpha, Box, Frame
@@ -19,13 +29,15 @@ class Chain:
     """Applies filters to what is about to be blended, and to what was; buffers for pictures of one size."""
 
     def __init__(self, filters: Iterable[Placed]) -> None:
-        filters = list(filters)
+        filters = [each for each in filters if not (isinstance(each.filter, MayRest) and each.filter.rests)]
         self._all = [placed.filter for placed in filters]
         self._alpha = [cast(AlphaFilter, placed.filter) for placed in filters if placed.place is Place.ALPHA]
         self._person = _in(filters, Place.PERSON)
         # alone it needs no person of its own: what it would change is changed where the blend has put it
         alone = self._person[0] if len(self._person) == 1 else None
         self._rim = alone if isinstance(alone, Decontaminate) else None
+        first = self._person[0] if self._person else None
+        self._dresser = first if isinstance(first, Dresses) else None
         self._anywhere = _in([placed for placed in filters if placed.anywhere], Place.PERSON)
         self._background = _in(filters, Place.BACKGROUND)
         self._picture = _in(filters, Place.PICTURE)
@@ -51,6 +63,14 @@ class Chain:
             full, half = (np.zeros(shape, np.uint8) for shape in shapes)
             self._matte = Alpha(full, half, half, NOTHING, 0)
         self._own = {name: Frame.allocate(*size) for name in ("person", "background", "picture")}
+
+    def inherit(self, before: Chain) -> None:
+        """Go on where the filters of another chain of the same size were, as far as they are of the same kinds."""
+        for mine in self._all:
+            if isinstance(mine, Inherits):
+                twin = next((other for other in before._all if type(other) is type(mine)), None)
+                if twin is not None:
+                    mine.inherit(twin)
 
     def forget(self) -> None:
         """Plates are numbered anew from here on."""
@@ -95,14 +115,14 @@ class Chain:
         else:
             target = self._own["background"]
             if plate.version == self._version:
-                return Plate(target, plate.version)
+                return Plate(target, plate.version, own_room=plate.own_room)
             # half a plate must not count as one
             self._version = None
             target.copy_from(plate.frame)
         for filter_ in self._background:
             filter_.change(target, self._whole, None)
         self._version = plate.version
-        return Plate(target, plate.version, plate.scratch)
+        return Plate(target, plate.version, plate.scratch, plate.own_room)
 
     def _shape(self, alpha: Alpha) -> Alpha:
         box, half, mine = alpha.box, alpha.box.half(), self._matte
@@ -116,10 +136,18 @@ class Chain:
     def _dress(self, plate: Plate, frame: Frame, alpha: Alpha, now: float) -> Frame:
         box = on_cells(alpha.box, self._size)
         person = self._own["person"]
-        copy_limited(frame, person, box)
+        scene = Scene(frame, alpha, plate.frame, (self._series, plate.version), now, plate.own_room)
+        others = self._person
+        if self._dresser is not None:
+            others = self._person[1:]
+            if not self._dresser.dress(frame, person, box, scene):
+                if not others:
+                    return frame
+                copy_limited(frame, person, box)
+        else:
+            copy_limited(frame, person, box)
         person.timestamp, person.seq, person.full_range = frame.timestamp, frame.seq, False
-        scene = Scene(frame, alpha, plate.frame, (self._series, plate.version), now)
-        for filter_ in self._person:
+        for filter_ in others:
             filter_.change(person, box, scene)
         return person
 

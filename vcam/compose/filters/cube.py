@@ -336,7 +336,7 @@ KINDS = (
     Kind(
         "lut", "Colours from a 3D look-up table, a .cube file.", COLOURS,
         (
-            Word("file", "the path of a .cube file"),
+            Word("file", "the path of a .cube file", file=True),
             Number("strength", "0 leaves it, 1 all of it", 1.0, 0, 1),
         ),
         PlanarLut,

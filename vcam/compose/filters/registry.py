@@ -5,19 +5,21 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from vcam.compose.filters import alpha, clone, colour, cube, edge, light, look, transfer
-from vcam.compose.filters.base import Kind, Parameter, Place, Placed, Values
+from vcam.compose.filters import alpha, clone, colour, cube, edge, harmonise, light, look, transfer
+from vcam.compose.filters.base import Kind, Pace, Parameter, Place, Placed, Values
 from vcam.errors import UsageError
 from vcam.settings.paths import split_parameters
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for module in (alpha, transfer, clone, edge, colour, light, look, cube) for kind in module.KINDS
-}
+    kind.name: kind
+    for module in (alpha, transfer, harmonise, clone, edge, colour, light, look, cube) for kind in module.KINDS
+}  # fmt: skip
 """Every filter, in the order in which help lists them."""
 
 _OTHER_NAMES = {
     "gray": "grey", "color": "color-transfer", "colour": "color-transfer", "colormap": "color-map",
     "gaussian": "alpha", "clahe": "low-light", "colour-transfer": "color-transfer", "colour-map": "color-map",
+    "harmonize": "harmonise",
 }  # fmt: skip
 
 MOST = 16
@@ -35,11 +37,12 @@ def find_kind(name: str) -> Kind:
     return kind
 
 
-def parse_filter(text: str, *, still: bool = False) -> Placed:
+def parse_filter(text: str, *, still: bool = False, live: bool = False) -> Placed:
     """The filter that the words name, ready for `prepare`.
 
     A value without a name is the first parameter's. still: for a picture that has no others after it, so that quality
-    comes before time. Raises `UsageError` for an unknown name or a value that cannot be, `InputError` for a file.
+    comes before time. live: for pictures that do not wait. Raises `UsageError` for an unknown name or a value that
+    cannot be, `InputError` for a file, `ModelError` for a network.
     """
     name, colon, rest = text.strip().partition(":")
     kind = find_kind(name)
@@ -54,15 +57,16 @@ def parse_filter(text: str, *, still: bool = False) -> Placed:
         given.add(parameter.name)
         values[parameter.name] = value
     place = Place(str(values.pop("on", kind.places[0].value)))
-    return Placed(kind.make(Values(values)), place, Place.PICTURE in kind.places)
+    pace = Pace.STILL if still else Pace.LIVE if live else Pace.FILM
+    return Placed(kind.make(Values(values, pace)), place, Place.PICTURE in kind.places)
 
 
-def parse_filters(chain: Iterable[str], *, still: bool = False) -> list[Placed]:
+def parse_filters(chain: Iterable[str], *, still: bool = False, live: bool = False) -> list[Placed]:
     """The filters of a chain, in its order; see `parse_filter`."""
     chain = list(chain)
     if len(chain) > MOST:
         raise UsageError(f"{len(chain)} filters are too many", f"take at most {MOST}")
-    return [parse_filter(text, still=still) for text in chain]
+    return [parse_filter(text, still=still, live=live) for text in chain]
 
 
 def _read(kind: Kind, part: str) -> tuple[Parameter, float | str]:

@@ -1,7 +1,7 @@
 // The page: the preview beside the tabs, the bar above, shortcuts.
 import { html, render, useEffect, useRef, useState } from "./preact.js";
 import { W } from "./words.js";
-import { ask, call, change, connect, enter, listen, loadBackgrounds, look, lookAway, set, state, undo } from "./net.js";
+import { ask, call, change, connect, enter, listen, loadBackgrounds, look, lookAway, set, setChain, state, undo } from "./net.js";
 import { Backgrounds, blurBy, drop, nextBackground } from "./backgrounds.js";
 import { Looks, Settings } from "./looks.js";
 import { Doctor, Out, Status } from "./status.js";
@@ -114,8 +114,13 @@ function App() {
       if (event.ctrlKey || event.metaKey || event.altKey || !state.settings) return;
       if (event.target.closest("input,select,textarea,dialog") && event.target.type !== "checkbox" && event.target.type !== "range") return;
       const flip = (name) => set(name, !state.settings.values[name]);
+      const toggle = (name) => {
+        const others = state.settings.chain.filter((entry) => entry.name !== name);
+        setChain(others.length < state.settings.chain.length ? others : [...others, { name, values: {}, known: true }]);
+      };
       const keys = {
-        c: pause, m: () => flip("camera.mirror"), b: nextBackground, f: () => flip("framing.auto"), s: keep, u: undo,
+        c: pause, m: () => flip("camera.mirror"), b: nextBackground, f: () => flip("framing.auto"), h: () => toggle("harmonise"),
+        s: keep, u: undo,
         "+": () => blurBy(5), "-": () => blurBy(-5), "?": help,
       };
       const act = keys[event.key.toLowerCase()];

@@ -39,7 +39,8 @@ export const W = {
   cost: "CPU ms a frame", last_error: "Last trouble", look_again: "Look again", looking: "Looking…", all_well: "All is well.",
   copy: "Copy", copied: "Copied",
   shortcuts: "Shortcuts", shortcut_list: [
-    ["C", "camera off and on (pause)"], ["M", "mirror"], ["B", "next background"], ["F", "auto-framing"], ["S", "save for good"],
+    ["C", "camera off and on (pause)"], ["M", "mirror"], ["B", "next background"], ["F", "auto-framing"],
+    ["H", "the background's light for you (harmonise)"], ["S", "save for good"],
     ["+  −", "blur stronger, weaker"], ["U", "undo"], ["?", "this list"],
   ],
   close: "Close", yes: "on", no: "off",
