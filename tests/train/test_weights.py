@@ -246,7 +246,7 @@ def test_no_file_and_another_kind_of_file_are_told_apart(tmp_path):
     with pytest.raises(UsageError, match="there is no file"):
         read_weights(tmp_path / "net.pt")
     with pytest.raises(UsageError, match="no file of weights"):
-        read_weights(tmp_path / "net.h5")
+        read_weights(tmp_path / "net.ckpt")
     (tmp_path / "folder.pt").mkdir()
     with pytest.raises(ModelError, match="folder"):
         read_weights(tmp_path / "folder.pt")
