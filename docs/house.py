@@ -35,6 +35,7 @@ FLOORS = (
     Floor("door", ("__main__",), "`python -m vcam`"),
     Floor("commands", ("cli",), "Options, tables and progress bars; no logic."),
     Floor("panel", ("web",), "A page in the browser that speaks to vcam as any client does."),
+    Floor("learning", ("learn",), "Training and measuring put together: a network of one's own room and face."),
     Floor("programs", ("daemon", "doctor", "measure", "train", "batch"),
           "What a command starts: the virtual camera's life, the search for causes, measurements, networks made here, "
           "work on files."),

@@ -1,0 +1,220 @@
+"""Where the person is in the frames of a film: what a teacher says, mended by the empty room and by the user's strokes.
+
+Teachers err the same way in every frame: a chair is a person from the first to the last. The room says what was there
+before anybody came. Where it overrules the teacher, nothing of what the network itself thought is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vcam.compose.matteview import matte_picture
+from vcam.errors import InputError
+from vcam.filmroom import Told
+from vcam.frames import Frame
+from vcam.learn.footage import Footage
+from vcam.learn.strokes import Strokes, grown, same_there
+from vcam.matte.factory import make_matte
+from vcam.matting import Matting, open_network
+from vcam.segment.emptyroom.memory import RoomMemory
+from vcam.segment.emptyroom.picture import RoomPicture
+from vcam.settings import Settings
+from vcam.types import F32, U8, Size
+
+Mask = npt.NDArray[np.bool_]
+
+APART = 64
+"""Levels of 255 by which two mattes say something else."""
+TOLD = 0.5
+"""Share of the frames in which the room must be recognised."""
+STANDS = 0.9
+"""Share of the frames in which a pixel must look as the empty room does, to be furniture."""
+NOISE = (7.0, 4.0)
+"""Levels of luma and chroma by which it may differ in one frame."""
+EVEN = (2.5, 1.5)
+"""And in the mean of all of them: a shirt of the wall's colour is not that much alike."""
+PERSON = 128
+
+
+@dataclass(slots=True)
+class Label:
+    """Of one frame. matte: uint8 (height, width), what is to be learnt. told: what the teacher alone said. sure: bool
+    (height, width), where room or strokes have overruled it."""
+
+    matte: U8
+    told: U8
+    sure: Mask
+
+
+@dataclass(slots=True)
+class Labelled:
+    """A film with its labels, in the order of `Footage.frames`. recognised: the share of the frames, 0..1, in which the
+    room was; None without one."""
+
+    film: Footage
+    labels: list[Label] = field(default_factory=list)
+    recognised: float | None = None
+
+    @property
+    def learnt(self) -> list[Label]:
+        """Those of the frames to learn from."""
+        return self.labels[: len(self.film.learnt)]
+
+    @property
+    def held(self) -> list[Label]:
+        """Those of the frames to measure by."""
+        return self.labels[len(self.film.learnt) :]
+
+
+def plain(settings: Settings, model: str) -> Settings:
+    """The settings for a look at whole frames, one by one, by one network."""
+    return settings.replace(
+        segment__model=model, segment__backend="auto", segment__region=False, segment__skip_still=False,
+        segment__people="all",
+    )  # fmt: skip
+
+
+class Labeller:
+    """Labels films by one teacher, in one room; a context manager."""
+
+    def __init__(self, settings: Settings, teacher: str, size: Size) -> None:
+        """size: of the frames. Raises as `vcam.matting.open_network` does."""
+        # each frame by itself: a matte that is carried on in time comes late
+        self._settings = settings
+        self.matting = Matting(
+            open_network(plain(settings, teacher), size), make_matte(settings.matte, still=True)
+        )  # fmt: skip
+
+    def label(self, film: Footage, room: Told | None, tell: Callable[[], None] = lambda: None) -> Labelled:
+        """The labels of all frames. `tell` is called for each.
+
+        Raises `InputError` for a room that is another one, `EngineError` if the teacher fails.
+        """
+        found, recognised = Labelled(film), 0
+        matting, other = self.matting, make_matte(self._settings.matte, still=True)
+        matting.reset()
+        memory = None if room is None else _memory(room, film)
+        for frame in film.frames:
+            seen = matting.look(frame)
+            # the memory may hand the same arrays on
+            told = matte_picture(matting.matte.update(seen, frame)).copy()
+            matte = told
+            if memory is not None:
+                corrected = memory.correct(seen, frame)
+                recognised += corrected is not seen
+                matte = matte_picture(other.update(corrected, frame)).copy()
+            found.labels.append(Label(matte, told, differs(matte, told)))
+            tell()
+        if room is not None:
+            found.recognised = recognised / len(film.frames)
+            if found.recognised < TOLD:
+                raise InputError(
+                    f"the empty room was recognised in {100 * found.recognised:.0f} % of the frames of {film.name}",
+                    "show the room behind you, from the same camera, in the same light; or leave --room away",
+                )
+            clear_furniture(found, room.room)
+        return found
+
+    def close(self) -> None:
+        """Free the teacher."""
+        self.matting.close()
+
+    def __enter__(self) -> Labeller:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _memory(room: Told, film: Footage) -> RoomMemory:
+    if room.room.frame.size != film.size or room.room.frame.full_range != film.frames[0].full_range:
+        raise InputError(
+            f"the empty room is not the room of {film.name}: its picture has another form",
+            "film the room with the camera of the film, at the same size",
+        )
+    return RoomMemory(film.size, full_range=room.room.frame.full_range, room=room.room, learns=False, vouched=True)
+
+
+def differs(one: U8, other: U8) -> Mask:
+    """Where two mattes say something else: bool (height, width)."""
+    return np.asarray(cv2.absdiff(one, other) >= APART)
+
+
+def clear_furniture(labelled: Labelled, room: RoomPicture) -> None:
+    """Take out, in place, what stood in the empty room already and has stood there ever since.
+
+    It is what `RoomMemory` cannot tell of one frame by itself, as with an even black chair. Here the whole film speaks:
+    the place looks as the empty room does in nearly all of its frames, and in their mean next to exactly so.
+    """
+    still = furniture(labelled.film.frames, [label.told for label in labelled.labels], room)
+    if not still.any():
+        return
+    # not with a hard edge: the matte has none
+    soft: F32 = cv2.GaussianBlur(still.astype(np.float32), (5, 5), 0)
+    for frame, label in zip(labelled.film.frames, labelled.labels, strict=True):
+        here = soft * same_as(frame, room)
+        label.matte = np.rint(label.matte * (1 - here)).astype(np.uint8)
+        label.sure |= differs(label.matte, label.told)
+
+
+def same_as(frame: Frame, room: RoomPicture) -> Mask:
+    """Where a frame looks as the empty room does, in the light of now: bool (height, width)."""
+    parts = []
+    for plane, plate, most in zip(frame.planes, room.frame.planes, (NOISE[0], NOISE[1], NOISE[1]), strict=True):
+        apart = _apart(plane, plate)
+        parts.append(cv2.resize((np.abs(apart) <= most).view(np.uint8), frame.size, interpolation=cv2.INTER_NEAREST))
+    known = cv2.resize(room.known, frame.size, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(np.minimum.reduce([*parts, (known != 0).view(np.uint8)]) != 0)
+
+
+def _apart(plane: U8, plate: U8) -> F32:
+    """Levels by which a plane differs from the room's, in the light of now: their median difference is light."""
+    apart = cv2.GaussianBlur(plane, (3, 3), 0).astype(np.float32) - cv2.GaussianBlur(plate, (3, 3), 0)
+    return np.asarray(apart - np.median(apart), np.float32)
+
+
+def furniture(frames: Sequence[Frame], told: Sequence[U8], room: RoomPicture) -> Mask:
+    """Where the teacher mostly sees a person, and the empty room is to be seen nearly always: bool (height, width)."""
+    size = frames[0].size
+    same, person = np.zeros(size[::-1], np.float32), np.zeros(size[::-1], np.float32)
+    means = [np.zeros(plane.shape, np.float32) for plane in room.frame.planes]
+    for frame, matte in zip(frames, told, strict=True):
+        same += same_as(frame, room)
+        person += matte >= PERSON
+        for mean, plane, plate in zip(means, frame.planes, room.frame.planes, strict=True):
+            mean += _apart(plane, plate) / len(frames)
+    even = [
+        cv2.resize((np.abs(mean) <= most).view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        for mean, most in zip(means, (EVEN[0], EVEN[1], EVEN[1]), strict=True)
+    ]
+    found = (same >= STANDS * len(frames)) & (person >= 0.5 * len(frames)) & (np.minimum.reduce(even) != 0)
+    opened = cv2.morphologyEx(found.view(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)) != 0)
+
+
+def draw(labelled: Labelled, frame: Frame, strokes: Strokes) -> None:
+    """Let strokes on one frame decide, in place: there, and in all frames that look the same at the same place."""
+    place = next(number for number, each in enumerate(labelled.film.frames) if each.seq == frame.seq)
+    me, other = grown(frame, labelled.labels[place].matte, strokes)
+    for each, label in zip(labelled.film.frames, labelled.labels, strict=True):
+        same = np.ones_like(me) if each is frame else same_there(each, frame)
+        label.matte = np.where(other & same, np.uint8(0), np.where(me & same, np.uint8(255), label.matte))
+        label.sure = label.sure | ((me | other) & same)
+
+
+def doubts(labelled: Labelled, own: Sequence[U8]) -> list[Mask]:
+    """Where, in the frames to learn from, nobody knows: bool (height, width) of each.
+
+    The teacher and the network itself say something else there, apart from the edge, and the room says nothing.
+    own: mattes of the network that is to learn.
+    """
+    found = []
+    for label, mine in zip(labelled.learnt, own, strict=True):
+        apart = (differs(label.told, mine) & ~label.sure).view(np.uint8)
+        found.append(np.asarray(cv2.morphologyEx(apart, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8)) != 0))
+    return found
