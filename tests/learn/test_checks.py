@@ -23,7 +23,7 @@ def test_a_film_of_one_person_in_a_room_that_stands_still_is_taken():
 
 def test_nobody_is_told_and_somebody_who_is_seldom_there():
     nobody = np.zeros(SIZE[::-1], np.uint8)
-    with pytest.raises(InputError, match="nobody is to be seen in me.mkv"):
+    with pytest.raises(InputError, match=r"nobody is to be seen in me\.mkv"):
         check_film(seen([nobody] * 60))
     with pytest.raises(InputError, match="somebody is to be seen in 30 of 60 frames"):
         check_film(seen([nobody, mask(100)] * 30))

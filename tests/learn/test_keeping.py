@@ -31,6 +31,7 @@ def card(tmp_path):
 def places(tmp_path, monkeypatch):
     for kind in ("DATA", "STATE", "CONFIG"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind))
+    (tmp_path / "config.toml").touch()
     monkeypatch.setenv("VCAM_CONFIG", str(tmp_path / "config.toml"))
     with working():
         pass

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,13 +77,15 @@ def learn(
     check_extra()
     forms.check_extra(forms.form_of("onnx"))
     _refuse_half(clips, room, no_room, strokes, keep)
+    from vcam.learn import keeping
     from vcam.learn.lesson import Wish, check
     from vcam.settings import load
 
     quiet = bool(click.get_current_context().find_root().params.get("quiet", False))
     settings = load().settings
     teacher = teacher or _teacher(yes)
-    wish = Wish(clips, teacher, room, strokes, others, name, minutes, _profile())
+    draw = keeping.folder() if clips else None
+    wish = Wish(clips, teacher, room, strokes, others, name, minutes, _profile(), draw)
     check(wish, settings)
     if not quiet:
         click.echo(printable(_plan(wish, no_room, keep), "\n"), err=True)
@@ -175,7 +178,7 @@ def _learnt(wish: Any, settings: Settings, keep: Path | None, *, room: bool, hid
             me, empty = _filmed(settings, work, told, room=room)
             if keep is not None:
                 _kept(keep, me, empty)
-            wish = replace(wish, clips=(me,), room=empty)
+            wish = replace(wish, clips=(me,), room=empty, draw=keep)
         return run(wish, settings, work, tell)
 
 
@@ -196,7 +199,7 @@ def _kept(folder: Path, *files: Path | None) -> None:
         raise write_error(folder, error) from error
     for file in files:
         if file is not None:
-            write_whole(folder / file.name, lambda path, file=file: shutil.copyfile(file, path), mode=0o600)
+            write_whole(folder / file.name, partial(shutil.copyfile, file), mode=0o600)
 
 
 @contextmanager
@@ -249,6 +252,8 @@ def _tell(outcome: Outcome, name: str, as_json: bool, quiet: bool) -> None:
         click.echo(f"vcam: {printable(note)}", err=True)
     if not quiet and outcome.sheet:
         click.echo(printable(f"side by side: {outcome.sheet}"))
+    if outcome.doubt and not outcome.draw:
+        click.echo("vcam: in some places nobody knows whether it is you; with --keep DIR you may say so", err=True)
     if outcome.draw:
         paths = " ".join(str(path) for path in outcome.draw)
         click.echo(printable(

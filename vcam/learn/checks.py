@@ -66,9 +66,7 @@ def check_film(seen: Seen) -> list[str]:
             "one at a time: the network is to learn you. What is no person, a picture on the wall, may be covered",
         )
     if camera_moves(seen.frames):
-        raise InputError(
-            f"the camera moves in {seen.name}", "let it stand still, and switch its auto-framing off"
-        )
+        raise InputError(f"the camera moves in {seen.name}", "let it stand still, and switch its auto-framing off")
     if likeness(seen) < ALIKE:
         return [
             f"who is in the second half of {seen.name} looks quite different from the first: another light, other "

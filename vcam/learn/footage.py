@@ -26,7 +26,7 @@ HELD = 240
 """Frames in a row that are measured by, at most."""
 LONGEST = 120.0
 """Seconds of a film that are looked at: the beginning."""
-SHORTEST = 48
+SHORTEST = 40
 """Frames that a film must have."""
 
 
@@ -84,9 +84,7 @@ def split(frames: Iterable[Frame], name: str, count: int, fps: float) -> Footage
         last = kept
         (found.learnt if number < half else found.held).append(kept)
     if len(found.learnt) < SHORTEST // 4 or len(found.held) < SHORTEST // 4:
-        raise InputError(
-            f"{name} shows the same picture all the time", "give a film in which you move as in a call"
-        )
+        raise InputError(f"{name} shows the same picture all the time", "give a film in which you move as in a call")
     return found
 
 

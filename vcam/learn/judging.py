@@ -15,6 +15,7 @@ FORGETS = 0.2
 """Points of mIoU that it may lose on others."""
 GAINS = 0.2
 """Points of mIoU or of the edge band that it must gain on the user, one of the two."""
+ROUNDING = 1e-6
 LOSES = 0.05
 """Points that the other one may lose meanwhile: the noise of such a measurement."""
 FLICKERS = 1.02
@@ -47,14 +48,14 @@ def judged(before: Figures, after: Figures) -> Verdict:
     if not all(math.isfinite(value) for value in values):
         return Verdict(False, ("it cannot be measured: nobody's edge is in the second half",))
     gains = after.miou - before.miou, after.band - before.band
-    if max(gains) < GAINS:
+    if max(gains) < GAINS - ROUNDING:
         reasons.append(f"it is hardly better on you: {gains[0]:+.2f} mIoU, {gains[1]:+.2f} at the edge")
-    if min(gains) < -LOSES:
+    if min(gains) < -LOSES - ROUNDING:
         reasons.append(f"something is worse on you: {gains[0]:+.2f} mIoU, {gains[1]:+.2f} at the edge")
     if after.flicker > FLICKERS * before.flicker:
         reasons.append(f"it flickers more: {after.flicker:.2f}, before {before.flicker:.2f}")
     lost = before.others - after.others
-    if lost > FORGETS:
+    if lost > FORGETS + ROUNDING:
         reasons.append(f"it forgets others: {lost:.2f} mIoU, {FORGETS:g} are allowed")
     return Verdict(not reasons, tuple(reasons))
 

@@ -93,9 +93,7 @@ def check_place(name: str) -> None:
     check_name(name, replace=True)
     path = model_folders()[1] / f"{name}.toml"
     if path in card_paths() and not is_learnt(read_card(path)):
-        raise UsageError(
-            f"there is a model {name} already, which was not learnt", "give another name: --name me"
-        )
+        raise UsageError(f"there is a model {name} already, which was not learnt", "give another name: --name me")
 
 
 def signed(card: ModelCard, title: str, origin: str) -> ModelCard:

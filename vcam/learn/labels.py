@@ -155,7 +155,7 @@ def clear_furniture(labelled: Labelled, room: RoomPicture) -> None:
     if not still.any():
         return
     # not with a hard edge: the matte has none
-    soft: F32 = cv2.GaussianBlur(still.astype(np.float32), (5, 5), 0)
+    soft = cv2.GaussianBlur(still.astype(np.float32), (5, 5), 0)
     for frame, label in zip(labelled.film.frames, labelled.labels, strict=True):
         here = soft * same_as(frame, room)
         label.matte = np.rint(label.matte * (1 - here)).astype(np.uint8)

@@ -52,7 +52,7 @@ Tell = Callable[[str, float], None]
 class Wish:
     """What is to be learnt. clips: films of the user. room: a picture or film of the empty room, or None. strokes:
     pictures of them. others: a data set of other people, or None. name: of the network. minutes: for the training at
-    most. profile: of the settings in use."""
+    most. profile: of the settings in use. draw: where to put frames to draw on; None for films that will be gone."""
 
     clips: tuple[Path, ...]
     teacher: str
@@ -62,12 +62,14 @@ class Wish:
     name: str = "mine"
     minutes: float = 5.0
     profile: str = ""
+    draw: Path | None = None
 
 
 @dataclass(slots=True)
 class Outcome:
     """What came of it. start: the network that was taught. compared: the one that it was measured against. where: the
-    file in which it is set as the network to use, "" for none. draw: frames to draw on. notes: for people."""
+    file in which it is set as the network to use, "" for none. doubt: whether something should be said by strokes;
+    draw: frames to draw on, if there are any. notes: for people."""
 
     start: str
     compared: str
@@ -82,6 +84,7 @@ class Outcome:
     card: ModelCard | None = None
     where: str = ""
     sheet: Path | None = None
+    doubt: bool = False
     draw: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -304,7 +307,9 @@ def _ask_to_draw(
     """Write frames to draw on where teacher and network say something else, and nobody has said who is right."""
     if wish.strokes:
         return
-    folder = keeping.folder()
     for each in labelled:
         own = mattes(settings, str(student.path), each.film.learnt)
-        outcome.draw += write_frames(folder, each.film, doubtful(each.film, doubts(each, own)))
+        frames = doubtful(each.film, doubts(each, own))
+        outcome.doubt = outcome.doubt or bool(frames)
+        if wish.draw is not None:
+            outcome.draw += write_frames(wish.draw, each.film, frames)

@@ -41,11 +41,10 @@ def sheet(
         picture = frame_to_bgr(frames[place])
         shown = picture, _shown(picture, before[place]), _shown(picture, after[place])
         top = _HEAD + row * (height + _GAP)
-        for column, each in enumerate(shown):
+        for column, view in enumerate(shown):
             left = _GAP + column * (WIDTH + _GAP)
-            page[top : top + height, left : left + WIDTH] = cv2.resize(
-                each, (WIDTH, height), interpolation=cv2.INTER_AREA
-            )
+            part = cv2.resize(view, (WIDTH, height), interpolation=cv2.INTER_AREA)
+            page[top : top + height, left : left + WIDTH] = part
     return page
 
 

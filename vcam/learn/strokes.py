@@ -1,8 +1,8 @@
 """What the user says of a few frames: "this is me" in green, "this is not me" in red, drawn over them.
 
 Three frames are written where the labels are in doubt. Strokes come back as a picture with a transparent ground, under
-the name of its frame. Each is grown to the thing that it was drawn on (GrabCut, https://doi.org/10.1145/1015706.1015720)
-and holds in the other frames wherever these look the same at the same place.
+the name of its frame. Each is grown to the thing that it was drawn on, and holds in the other frames wherever these
+look the same at the same place.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vcam.errors import InputError, UsageError
 from vcam.frames import Frame
 from vcam.images import frame_to_bgr, read_rgba, write_image
 from vcam.learn.footage import Footage
-from vcam.types import U8
+from vcam.types import F32, U8, Size
 
 Mask = npt.NDArray[np.bool_]
 
@@ -28,9 +28,10 @@ COUNT = 3
 """Frames that are written to be drawn on."""
 DOUBT = 0.01
 """Share of a frame that must be in doubt before anybody is asked to draw."""
-SMALL = 320
-"""Width at which strokes are grown."""
-ROUNDS = 3
+CLUSTERS = 4
+"""Colours that a stroke may have."""
+ALIKE = 10.0
+"""How far a colour (CIELAB, as OpenCV has it in 8 bits) may be from one of the stroke's, at least."""
 SAME = 14.0
 """Levels by which a pixel of another frame may differ from where it was drawn, to be the same thing."""
 DRAWN = 128
@@ -94,44 +95,44 @@ def matched(strokes: Sequence[Strokes], films: Sequence[Footage]) -> list[tuple[
 def grown(frame: Frame, matte: U8, strokes: Strokes) -> tuple[Mask, Mask]:
     """What the strokes mean in their own frame: where I am, and where I am not; bool (height, width) of the frame.
 
-    matte: what is known of the frame, uint8 (height, width).
+    matte: what is known of the frame, uint8 (height, width). A stroke spreads over what has its colours, is joined with
+    it, and is on the wrong side so far.
     """
-    height, width = frame.y.shape
-    scale = min(1.0, SMALL / width)
-    size = (max(16, round(width * scale)), max(16, round(height * scale)))
-    picture = cv2.resize(frame_to_bgr(frame), size, interpolation=cv2.INTER_AREA)
-    before = cv2.resize(matte, size, interpolation=cv2.INTER_AREA) >= 128
-    # any touch of a thin stroke counts
-    me, other = (
-        cv2.resize(mask.view(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 40
-        for mask in (strokes.me, strokes.other)
-    )
-    seeds = np.where(before, np.uint8(cv2.GC_PR_FGD), np.uint8(cv2.GC_PR_BGD))
-    # what is sure far from every stroke stays so, for the colours to be told by
-    inner = cv2.erode(before.view(np.uint8), np.ones((9, 9), np.uint8)) != 0
-    near = cv2.dilate((other | me).view(np.uint8), np.ones((31, 31), np.uint8)) != 0
-    seeds[inner & ~near] = cv2.GC_FGD
-    seeds[me], seeds[other] = cv2.GC_FGD, cv2.GC_BGD
-    if not np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD)).any() or not np.isin(seeds, (cv2.GC_BGD, cv2.GC_PR_BGD)).any():
-        after = me
-    else:
-        models = np.zeros((1, 65)), np.zeros((1, 65))
-        cut, _, _ = cv2.grabCut(picture, seeds.astype(np.uint8), None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
-        after = np.isin(cut, (cv2.GC_FGD, cv2.GC_PR_FGD))
-    gained = _touched(after & ~before, me) | me
-    lost = _touched(before & ~after, other) | other
-    return _enlarged(gained & ~lost, (width, height)), _enlarged(lost, (width, height))
+    size = frame.size
+    person = matte >= 128
+    # the colour as the eye sees its differences, without grain
+    colours = cv2.cvtColor(cv2.bilateralFilter(frame_to_bgr(frame), 5, 25, 5), cv2.COLOR_BGR2LAB).astype(np.float32)
+    me, other = (_at(mask, size) for mask in (strokes.me, strokes.other))
+    gained, lost = _spread(colours, me, ~person & ~other), _spread(colours, other, person & ~me)
+    return (gained | me) & ~other, lost | other
 
 
-def _touched(mask: Mask, by: Mask) -> Mask:
-    """The connected parts of a mask that something touches."""
-    near = cv2.dilate(by.view(np.uint8), np.ones((3, 3), np.uint8)) != 0
-    _, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
-    return np.asarray(np.isin(labels, np.unique(labels[near & mask])) & mask)
+def _at(mask: Mask, size: Size) -> Mask:
+    """A mask at another size; any touch of a thin stroke counts."""
+    larger = mask.shape[1] > size[0]
+    way = cv2.INTER_AREA if larger else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(mask.view(np.uint8) * 255, size, interpolation=way) > 40)
 
 
-def _enlarged(mask: Mask, size: tuple[int, int]) -> Mask:
-    return np.asarray(cv2.resize(mask.view(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR) >= 128)
+def _spread(colours: F32, stroke: Mask, allowed: Mask) -> Mask:
+    """Where the colours of a stroke go on: bool (height, width)."""
+    if not stroke.any():
+        return stroke
+    under = colours[stroke]
+    under = under[:: max(1, len(under) // 2000)]
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1.0)
+    count = min(CLUSTERS, len(under))
+    cv2.setRNGSeed(0)
+    members = np.zeros((len(under), 1), np.int32)
+    _, members_, centres = cv2.kmeans(under, count, members, criteria, 2, cv2.KMEANS_PP_CENTERS)
+    like = np.zeros(stroke.shape, bool)
+    for number, centre in enumerate(centres):
+        spread = float(np.sqrt(np.mean((under[members_[:, 0] == number] - centre) ** 2)))
+        like |= np.linalg.norm(colours - centre, axis=2) <= max(ALIKE, 3 * spread)
+    closed = cv2.morphologyEx((like & allowed).view(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) != 0
+    joined = np.asarray((closed & allowed) | stroke)
+    _, parts = cv2.connectedComponents(joined.view(np.uint8), connectivity=8)
+    return np.asarray(np.isin(parts, np.unique(parts[stroke])) & (parts > 0) & (allowed | stroke))
 
 
 def same_there(frame: Frame, drawn: Frame) -> Mask:

@@ -1,9 +1,9 @@
 """A network that is there already, taught a little more, and held to what it said before on other pictures.
 
-    tuning = FineTuning("selfie-landscape", path)
-    for done in shares:
-        tuning.step(pictures, targets, others, done)
-    tuning.write(folder, share=1.0)          # a run, as `vcam train` leaves one behind
+tuning = FineTuning("selfie-landscape", path)
+for done in shares:
+    tuning.step(pictures, targets, others, done)
+tuning.write(folder, share=1.0)          # a run, as `vcam train` leaves one behind
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class FineTuning:
         weights[: len(own)] += EDGES * edges(wanted[: len(own)])
         loss = (losses * weights).mean()
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self._net.parameters(), CLIP)
         self._optimizer.step()
         self._average.update(self._net)

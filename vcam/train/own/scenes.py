@@ -79,12 +79,13 @@ class Others:
                 self.broken.append(error.message)
         if entries and not self._whole:
             raise InputError("none of the pictures of others can be read", self.broken[0])
-        self._people = [one for one in (cut_out(*each) for each in self._whole) if one]
-        if not self._people:
+        self.people = [one for one in (cut_out(*each) for each in self._whole) if one]
+        """Those that are set into rooms."""
+        if not self.people:
             demo = read_rgba(asset("astronaut.png"))
             found = cut_out(np.ascontiguousarray(demo[..., 2::-1]), np.ascontiguousarray(demo[..., 3]))
             assert found is not None
-            self._people = [found]
+            self.people = [found]
 
     def scene(self, number: int) -> tuple[U8, U8]:
         """The sample of that number: RGB uint8 (height, width, 3), and the matte, uint8 (height, width)."""
@@ -102,11 +103,11 @@ class Others:
         return cv2.cvtColor(filmed(picture, chance), cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False), matte
 
     def _with_people(self, backdrop: U8, chance: Chance) -> tuple[U8, U8]:
-        people = self._people
+        people = self.people
         if self._own and chance.random() < DECOY:
             people = self._own
         first = people[int(chance.integers(len(people)))]
-        if len(self._people) == 1:
+        if len(self.people) == 1:
             # one and the same person says little: at least not in one and the same colours
             colours = np.ascontiguousarray(first.layer[..., :3])
             layer = np.dstack((_other_colours(colours, chance), first.layer[..., 3]))
@@ -133,7 +134,7 @@ class Mine:
         cut = (cut_out(taught[place].picture, taught[place].target) for place in places)
         self.cut_outs = [one for one in cut if one]
         self._rooms = Rooms(judging=False)
-        self._guests = Others([], shape, judging=False, seed=seed)._people
+        self._guests = Others([], shape, judging=False, seed=seed).people
 
     def sample(self, number: int) -> tuple[U8, F32]:
         """The sample of that number: RGB uint8 (height, width, 3), and its target, float32 (height, width), 0..1."""
@@ -156,7 +157,7 @@ class Mine:
         if chance.random() < FILMED:
             picture = filmed(picture, chance)
         shown = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-        return shown, target.astype(np.float32) / 255
+        return shown, target.astype(np.float32) / np.float32(255)
 
     def _whole(self, chance: Chance, picture: U8) -> np.typing.NDArray[np.float64]:
         """Next to the whole frame, as it will be seen: a little nearer, turned, shifted, now and then mirrored."""

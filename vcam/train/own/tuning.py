@@ -107,8 +107,9 @@ def _taught(tuning: FineTuning, material: Material) -> list[Taught]:
     height, width = tuning.shape
     found = []
     for picture, matte, sure in zip(material.pictures, material.mattes, material.sure, strict=True):
-        shown = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)[..., ::-1]
-        before = cv2.resize(tuning.softened(np.ascontiguousarray(shown)[np.newaxis])[0], picture.shape[1::-1])
+        small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        shown = cv2.cvtColor(small, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+        before = cv2.resize(tuning.softened(shown[np.newaxis])[0], picture.shape[1::-1])
         mixed = TEACHER_SHARE * matte + (1 - TEACHER_SHARE) * 255 * before
         found.append(Taught(picture, np.rint(np.where(sure, matte, mixed)).astype(np.uint8)))
     return found

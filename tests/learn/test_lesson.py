@@ -1,0 +1,98 @@
+"""A whole lesson, small, as a program: to its end, and broken off."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vcam.assets import asset, data_folder
+from vcam.cli.training import check_extra
+from vcam.errors import VcamError
+
+
+def film_of(path: Path, *, frames: int = 48, empty: bool = False) -> Path:
+    """The demo's person, or nobody, before the demo's room, as a film."""
+    from vcam.datasets.synthetic import Grain, synthetic_clip
+    from vcam.images import bgr_to_frame, read_image
+    from vcam.output.y4m import Y4MFile
+
+    size = (320, 180)
+    room = cv2.resize(read_image(asset("room.jpg")), (400, 224), interpolation=cv2.INTER_AREA)
+    output = Y4MFile(path)
+    output.open(size, 30)
+    grain = Grain(size, 2.0, np.random.default_rng(1))
+    for number, (frame, _) in enumerate(synthetic_clip(size, frames, motion="slow", noise=2.0, background=room)):
+        if empty:
+            frame = bgr_to_frame(np.ascontiguousarray(room[20:200, 40:360]))
+            frame.seq = number
+            grain.add(frame)
+        output.write(frame)
+    output.close()
+    return path
+
+
+@pytest.fixture
+def vcam(tmp_path):
+    """Starts `vcam learn` with a small film, in a home of its own, with vcam's general network for a teacher."""
+    try:
+        check_extra()
+    except VcamError as error:
+        pytest.skip(f"needs {error.hint}")
+    film = film_of(tmp_path / "me.y4m")
+    teacher = tmp_path / "teacher.toml"
+    card = (data_folder("models") / "selfie-general.toml").read_text()
+    teacher.write_text(card.replace("selfie-general.onnx", "teacher.onnx"))
+    shutil.copyfile(data_folder("models") / "selfie-general.onnx", tmp_path / "teacher.onnx")
+    home = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("DATA", "STATE", "CONFIG")}
+    environ = {**{key: value for key, value in os.environ.items() if key != "VCAM_CONFIG"}, **home}
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "vcam", "learn", "--clip", str(film), "--teacher", str(teacher), "--yes"]
+        return subprocess.Popen(
+            [*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    return start
+
+
+@pytest.mark.process
+@pytest.mark.engine
+@pytest.mark.long
+def test_a_whole_lesson_leaves_a_network_or_nothing(vcam, tmp_path):
+    process = vcam("--minutes", "0.05", "--json")
+    said, errors = process.communicate(timeout=500)
+    assert process.returncode in (0, 1), errors
+    told = json.loads(said)
+    assert told["accepted"] == (process.returncode == 0)
+    assert told["accepted"] or told["reasons"]
+    assert told["start"] == told["compared"] == "selfie-landscape"
+    sheet = tmp_path / "STATE" / "vcam" / "learn" / "mine.png"
+    assert sheet.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "DATA" / "vcam" / "models" / "mine.toml").exists() == told["accepted"]
+    assert not list(sheet.parent.glob("work-*"))
+
+
+@pytest.mark.process
+def test_ctrl_c_leaves_nothing(vcam, tmp_path):
+    process = vcam("--minutes", "30")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("vcam: learning"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "nothing was kept, and the network that you have stays" in errors
+    assert [path.name for path in (tmp_path / "STATE" / "vcam" / "learn").iterdir()] == ["lock"]
+    assert not (tmp_path / "DATA").exists()
+    assert not (tmp_path / "CONFIG").exists()
