@@ -49,11 +49,14 @@ def test_it_is_used_from_then_on_and_undone(card):
     assert model() == "mine"
     assert is_learnt(find_model("mine", (1280, 720)))
     sheet_path("mine").write_bytes(b"a picture")
+    keeping.draw_folder().mkdir()
+    (keeping.draw_folder() / "me-00001.png").write_bytes(b"you")
     done = undo("mine")
     assert done["model"] == "selfie-landscape"
     assert config_path().read_text() == before
     assert not kept.path.exists()
     assert not sheet_path("mine").exists()
+    assert not keeping.draw_folder().exists()
     with pytest.raises(UsageError, match="nothing was learnt under the name mine"):
         undo("mine")
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.learn.films import CHAIR, SIZE, film, told
 from vcam.errors import InputError, UsageError
+from vcam.frames import Frame, Map
 from vcam.learn import labels as module
 from vcam.learn.labels import Label, Labelled, Labeller, clear_furniture, differs, doubts, draw
 from vcam.learn.strokes import doubtful, matched, read_strokes, write_frames
@@ -75,7 +76,7 @@ def test_a_room_that_is_another_one_is_refused(monkeypatch):
     made, _ = film(60)
     fake = FakeSegmenter(map_size=(64, 36))
     monkeypatch.setattr(module, "open_network", lambda settings, size: fake)
-    with Labeller(Settings(), "teacher", SIZE) as labeller:
+    with Labeller(Settings(), "teacher", "student", SIZE) as labeller:
         plain = labeller.label(made, None)
         assert len(plain.labels) == 60
         assert plain.recognised is None
@@ -84,16 +85,55 @@ def test_a_room_that_is_another_one_is_refused(monkeypatch):
             labeller.label(made, told(seed=9))
         with pytest.raises(InputError, match="another form"):
             labeller.label(made, told(size=(160, 90)))
-    assert fake.closed == 1
+    assert fake.closed == 2
 
 
 def test_doubts_are_where_teacher_and_network_differ_and_the_room_says_nothing(labelled):
     made, true = labelled
-    found = doubts(made, true[:30])
+    for label, own in zip(made.labels, true, strict=True):
+        label.own = own
+    found = doubts(made)
     assert found[0][110, 60]
     assert not found[0][:, 200:].any()
     made.labels[0].sure[CHAIR] = True
-    assert not doubts(made, true[:30])[0].any()
+    assert not doubts(made)[0].any()
+
+
+class Half:
+    """Sees a person of one strength in the left half of what it is shown; what is bright is on that side."""
+
+    own_memory, closed = "", 0
+
+    def __init__(self, strength: float) -> None:
+        self.strength, self.shown = strength, []
+
+    def segment(self, frame: Frame) -> Map:
+        bright = frame.y[:, : frame.width // 2].mean() > frame.y[:, frame.width // 2 :].mean()
+        self.shown.append(bool(bright))
+        seen = np.zeros((36, 64), np.float32)
+        seen[:, :32] = self.strength
+        return Map.whole(np.ascontiguousarray(seen if bright else seen[:, ::-1]), frame)
+
+    def reset(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_label_is_mostly_the_teacher_s_and_each_network_is_asked_mirrored_too(monkeypatch):
+    made, _ = film(60)
+    for frame in made.frames:
+        frame.y[:, : SIZE[0] // 2], frame.y[:, SIZE[0] // 2 :] = 200, 40
+    networks = {"teacher": Half(1.0), "student": Half(0.5)}
+    monkeypatch.setattr(module, "open_network", lambda settings, size: networks[settings.segment.model])
+    with Labeller(Settings(), "teacher", "student", SIZE) as labeller:
+        found = labeller.label(made, None)
+    assert networks["teacher"].shown[:2] == [True, False]
+    assert networks["student"].shown[:2] == [True, False]
+    assert found.labels[0].matte[90, 20] == round(255 * (0.7 * 1.0 + 0.3 * 0.5))
+    assert found.labels[0].own[90, 20] == 128
+    assert found.labels[0].matte[90, 300] == 0
 
 
 def strokes_of(path, name, *, me=(), other=(), ground=0):

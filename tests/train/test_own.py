@@ -28,7 +28,7 @@ def material() -> tuning.Material:
     pictures = [cv2.GaussianBlur(each, (0, 0), 6) for each in pictures]
     matte = np.zeros((90, 160), np.uint8)
     matte[:, :80] = 255
-    return tuning.Material(pictures, [matte] * 4, [np.ones(matte.shape, bool)] * 4)
+    return tuning.Material(pictures, [matte] * 4)
 
 
 def shown(pictures) -> np.ndarray:

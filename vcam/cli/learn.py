@@ -84,7 +84,7 @@ def learn(
     quiet = bool(click.get_current_context().find_root().params.get("quiet", False))
     settings = load().settings
     teacher = teacher or _teacher(yes)
-    draw = keeping.folder() if clips else None
+    draw = keeping.draw_folder() if clips else None
     wish = Wish(clips, teacher, room, strokes, others, name, minutes, _profile(), draw)
     check(wish, settings)
     if not quiet:

@@ -22,7 +22,7 @@ RATE = 8.0
 """Frames a second that are learnt from: the next one shows hardly anything new."""
 ENOUGH = 150
 """Frames to learn from below which none is passed over."""
-HELD = 240
+HELD = 150
 """Frames in a row that are measured by, at most."""
 LONGEST = 120.0
 """Seconds of a film that are looked at: the beginning."""

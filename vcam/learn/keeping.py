@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -30,6 +31,7 @@ KEY = "segment.model"
 SPACE = 300 << 20
 """Bytes that must be free for two films and a network."""
 _WORK = "work-"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def folder() -> Path:
@@ -40,6 +42,23 @@ def folder() -> Path:
 def sheet_path(name: str) -> Path:
     """Where the picture of before and after is kept."""
     return folder() / f"{name}.png"
+
+
+def draw_folder() -> Path:
+    """Where frames lie that are to be drawn on."""
+    return folder() / "draw"
+
+
+def clear_drawings() -> list[str]:
+    """Remove the frames of an earlier lesson, and what was drawn on them; the files that are gone."""
+    gone = []
+    for path in sorted(draw_folder().glob("*")):
+        with suppress(OSError):
+            path.unlink()
+            gone.append(str(path))
+    with suppress(OSError):
+        draw_folder().rmdir()
+    return gone
 
 
 def _record_path(name: str) -> Path:
@@ -78,7 +97,9 @@ def working() -> Iterator[Path]:
         finally:
             shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        raise write_error(here, error) from error
+        if error.errno in _FULL:
+            raise write_error(here, error) from error
+        raise
     finally:
         os.close(lock)
 
@@ -160,6 +181,7 @@ def undo(name: str) -> dict[str, Any]:
         done |= {"model": record.get("model") or "auto", "config": str(config)}
     if learnt:
         done["removed"] = [str(each) for each in remove(name)]
+    done["removed"] += clear_drawings()
     for each in (_record_path(name), sheet_path(name)):
         with suppress(FileNotFoundError):
             each.unlink()

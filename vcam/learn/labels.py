@@ -7,20 +7,20 @@ before anybody came. Where it overrules the teacher, nothing of what the network
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vcam.compose.matteview import matte_picture
 from vcam.errors import InputError
 from vcam.filmroom import Told
-from vcam.frames import Frame
+from vcam.frames import Frame, Map
 from vcam.learn.footage import Footage
 from vcam.learn.strokes import Strokes, grown, same_there
 from vcam.matte.factory import make_matte
 from vcam.matting import Matting, open_network
+from vcam.segment.base import OwnMemory
 from vcam.segment.emptyroom.memory import RoomMemory
 from vcam.segment.emptyroom.picture import RoomPicture
 from vcam.settings import Settings
@@ -28,6 +28,8 @@ from vcam.types import F32, U8, Size
 
 Mask = npt.NDArray[np.bool_]
 
+TEACHER_SHARE = 0.7
+"""Of the teacher in a label; the rest is the network that is to learn, so that it forgets less."""
 APART = 64
 """Levels of 255 by which two mattes say something else."""
 TOLD = 0.5
@@ -43,12 +45,13 @@ PERSON = 128
 
 @dataclass(slots=True)
 class Label:
-    """Of one frame. matte: uint8 (height, width), what is to be learnt. told: what the teacher alone said. sure: bool
-    (height, width), where room or strokes have overruled it."""
+    """Of one frame. matte: uint8 (height, width), what is to be learnt. told: what the networks said. sure: bool
+    (height, width), where room or strokes have overruled it. own: what the network that is to learn said by itself."""
 
     matte: U8
     told: U8
     sure: Mask
+    own: U8 | None = None
 
 
 @dataclass(slots=True)
@@ -80,35 +83,41 @@ def plain(settings: Settings, model: str) -> Settings:
 
 
 class Labeller:
-    """Labels films by one teacher, in one room; a context manager."""
+    """Labels films by one teacher and the network that is to learn, in one room; a context manager.
 
-    def __init__(self, settings: Settings, teacher: str, size: Size) -> None:
+    Both are asked twice, the second time mirrored, and their maps are mixed as they are. That is better than the
+    teacher alone, and flickers far less: their mistakes differ.
+    """
+
+    def __init__(self, settings: Settings, teacher: str, student: str, size: Size) -> None:
         """size: of the frames. Raises as `vcam.matting.open_network` does."""
-        # each frame by itself: a matte that is carried on in time comes late
-        self._settings = settings
-        self.matting = Matting(
-            open_network(plain(settings, teacher), size), make_matte(settings.matte, still=True)
-        )  # fmt: skip
+        self._looks: list[tuple[float, Matting]] = []
+        try:
+            for share, model in ((TEACHER_SHARE, teacher), (1 - TEACHER_SHARE, student)):
+                network = open_network(plain(settings, model), size)
+                self._looks.append((share, Matting(network, make_matte(settings.matte, still=True))))
+        except BaseException:
+            self.close()
+            raise
 
     def label(self, film: Footage, room: Told | None, tell: Callable[[], None] = lambda: None) -> Labelled:
         """The labels of all frames. `tell` is called for each.
 
-        Raises `InputError` for a room that is another one, `EngineError` if the teacher fails.
+        Raises `InputError` for a room that is another one, `EngineError` if a network fails.
         """
         found, recognised = Labelled(film), 0
-        matting, other = self.matting, make_matte(self._settings.matte, still=True)
-        matting.reset()
+        for _, matting in self._looks:
+            matting.reset()
         memory = None if room is None else _memory(room, film)
         for frame in film.frames:
-            seen = matting.look(frame)
-            # the memory may hand the same arrays on
-            told = matte_picture(matting.matte.update(seen, frame)).copy()
-            matte = told
+            seen, own = self._seen(frame)
+            told, matte = _matte(seen.probability, frame), None
             if memory is not None:
                 corrected = memory.correct(seen, frame)
                 recognised += corrected is not seen
-                matte = matte_picture(other.update(corrected, frame)).copy()
-            found.labels.append(Label(matte, told, differs(matte, told)))
+                matte = _matte(corrected.probability, frame)
+            matte = told.copy() if matte is None else matte
+            found.labels.append(Label(matte, told, differs(matte, told), own))
             tell()
         if room is not None:
             found.recognised = recognised / len(film.frames)
@@ -120,15 +129,52 @@ class Labeller:
             clear_furniture(found, room.room)
         return found
 
+    def _seen(self, frame: Frame) -> tuple[Map, U8]:
+        """What both see together, on the teacher's map; and what the network that is to learn sees by itself."""
+        maps: list[tuple[float, F32]] = []
+        seen: Map | None = None
+        for share, matting in self._looks:
+            views = [matting.look(frame)]
+            first = views[0].probability.copy()
+            # the pyramid belongs to the network until it looks again, which the mirrored frame makes it do
+            kept = replace(views[0], probability=first, pyramid=tuple(_copied(each) for each in views[0].pyramid))
+            if not (isinstance(matting.segmenter, OwnMemory) and matting.segmenter.own_memory):
+                first = (first + matting.look(_mirrored(frame)).probability[:, ::-1]) / 2
+            seen = seen or kept
+            maps.append((share, first))
+        assert seen is not None
+        size = seen.probability.shape[1::-1]
+        mixed = sum(share * cv2.resize(each, size, interpolation=cv2.INTER_LINEAR) for share, each in maps)
+        return replace(seen, probability=np.ascontiguousarray(mixed, np.float32)), _matte(maps[-1][1], frame)
+
     def close(self) -> None:
-        """Free the teacher."""
-        self.matting.close()
+        """Free the networks."""
+        for _, matting in self._looks:
+            matting.close()
 
     def __enter__(self) -> Labeller:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _mirrored(frame: Frame) -> Frame:
+    y, u, v = (np.ascontiguousarray(plane[:, ::-1]) for plane in frame.planes)
+    return Frame(y, u, v, frame.timestamp, frame.seq, frame.full_range)
+
+
+def _copied(frame: Frame) -> Frame:
+    copy = Frame.allocate(*frame.size)
+    copy.copy_from(frame)
+    return copy
+
+
+def _matte(probability: F32, frame: Frame) -> U8:
+    """A map of the whole frame as a matte of its size: uint8 (height, width). Nothing is refined: what a network says
+    of an edge is nearer to the truth than what a filter makes of it."""
+    large = cv2.resize(probability, frame.size, interpolation=cv2.INTER_LINEAR)
+    return np.rint(255 * np.clip(large, 0, 1)).astype(np.uint8)
 
 
 def _memory(room: Told, film: Footage) -> RoomMemory:
@@ -207,14 +253,14 @@ def draw(labelled: Labelled, frame: Frame, strokes: Strokes) -> None:
         label.sure = label.sure | ((me | other) & same)
 
 
-def doubts(labelled: Labelled, own: Sequence[U8]) -> list[Mask]:
+def doubts(labelled: Labelled) -> list[Mask]:
     """Where, in the frames to learn from, nobody knows: bool (height, width) of each.
 
-    The teacher and the network itself say something else there, apart from the edge, and the room says nothing.
-    own: mattes of the network that is to learn.
+    The label and the network itself say something else there, apart from the edge, and neither room nor strokes decide.
     """
     found = []
-    for label, mine in zip(labelled.learnt, own, strict=True):
-        apart = (differs(label.told, mine) & ~label.sure).view(np.uint8)
+    for label in labelled.learnt:
+        own = label.told if label.own is None else label.own
+        apart = (differs(label.told, own) & ~label.sure).view(np.uint8)
         found.append(np.asarray(cv2.morphologyEx(apart, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8)) != 0))
     return found

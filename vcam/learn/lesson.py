@@ -143,7 +143,7 @@ def learn(wish: Wish, settings: Settings, work: Path, tell: Tell) -> Outcome:
             )
     student = find_model(best_model(size), size)
     room = _room(wish.room, size, settings, student.name, tell) if wish.room else None
-    labelled, notes = _labelled(wish, settings, films, room, strokes, tell)
+    labelled, notes = _labelled(wish, settings, student.name, films, room, strokes, tell)
     before = _network_in_use(settings, size, student, wish, notes)
     tuned = _tuned(wish, student, labelled, room, tell)
     tell("writing the network", 0.0)
@@ -162,7 +162,7 @@ def learn(wish: Wish, settings: Settings, work: Path, tell: Tell) -> Outcome:
         time.process_time() - began, cleared, notes=notes,
     )  # fmt: skip
     outcome.sheet = _drawn(settings, labelled[0], before, card, wish.name)
-    _ask_to_draw(outcome, wish, settings, labelled, student)
+    _ask_to_draw(outcome, wish, labelled)
     if verdict.accepted:
         profile = wish.profile
         outcome.card, outcome.where = keeping.install(card, wish.name, profile)
@@ -170,14 +170,15 @@ def learn(wish: Wish, settings: Settings, work: Path, tell: Tell) -> Outcome:
 
 
 def _labelled(
-    wish: Wish, settings: Settings, films: Sequence[Footage], room: Told | None, strokes: Sequence[Strokes], tell: Tell
+    wish: Wish, settings: Settings, student: str, films: Sequence[Footage], room: Told | None,
+    strokes: Sequence[Strokes], tell: Tell,
 ) -> tuple[list[Labelled], list[str]]:  # fmt: skip
     """Every film with its labels, checked; and notes. Raises `InputError` for one that is of no use."""
     found: list[Labelled] = []
     notes: list[str] = []
     drawn = matched(strokes, films)
     total, done = sum(len(film.frames) for film in films), 0
-    with Labeller(settings, wish.teacher, films[0].size) as labeller:
+    with Labeller(settings, wish.teacher, student, films[0].size) as labeller:
         for film in films:
 
             def advance() -> None:
@@ -199,7 +200,10 @@ def _network_in_use(
 ) -> ModelCard:  # fmt: skip
     """What is to be beaten: the network in use, if it is one of these, else the one that is taught."""
     used = find_model(settings.segment.model, size)
+    if used.name == student.name:
+        return used
     if used.name in STUDENTS or keeping.is_learnt(used):
+        notes.append(f"the figures of others beside {used.name} are those of {student.name}, which is taught")
         return used
     notes.append(
         f"you use {used.name}, which is another kind of network: it is compared with {student.name}; "
@@ -259,7 +263,7 @@ def _tuned(
     pairs = [pair for each in labelled for pair in zip(each.film.learnt, each.learnt, strict=True)]
     material = Material(
         [frame_to_bgr(frame) for frame, _ in pairs], [label.matte for _, label in pairs],
-        [label.sure for _, label in pairs], plate=None if room is None else frame_to_bgr(room.room.frame),
+        plate=None if room is None else frame_to_bgr(room.room.frame),
         others=train, guard=judge,
     )  # fmt: skip
     return tune(
@@ -301,15 +305,13 @@ def _drawn(settings: Settings, labelled: Labelled, before: ModelCard, after: Mod
     return path
 
 
-def _ask_to_draw(
-    outcome: Outcome, wish: Wish, settings: Settings, labelled: Sequence[Labelled], student: ModelCard
-) -> None:  # fmt: skip
+def _ask_to_draw(outcome: Outcome, wish: Wish, labelled: Sequence[Labelled]) -> None:
     """Write frames to draw on where teacher and network say something else, and nobody has said who is right."""
     if wish.strokes:
         return
+    keeping.clear_drawings()
     for each in labelled:
-        own = mattes(settings, str(student.path), each.film.learnt)
-        frames = doubtful(each.film, doubts(each, own))
+        frames = doubtful(each.film, doubts(each))
         outcome.doubt = outcome.doubt or bool(frames)
         if wish.draw is not None:
             outcome.draw += write_frames(wish.draw, each.film, frames)

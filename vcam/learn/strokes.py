@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vcam.errors import InputError, UsageError
+from vcam.files import write_error
 from vcam.frames import Frame
 from vcam.images import frame_to_bgr, read_rgba, write_image
 from vcam.learn.footage import Footage
@@ -156,7 +157,12 @@ def doubtful(film: Footage, doubts: Sequence[Mask], count: int = COUNT) -> list[
 
 def write_frames(folder: Path, film: Footage, frames: Sequence[Frame]) -> list[Path]:
     """The frames as pictures for their owner alone, under names by which strokes find them. Raises `OutputError`."""
-    paths = []
+    paths: list[Path] = []
+    try:
+        if frames:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise write_error(folder, error) from error
     for frame in frames:
         path = folder / f"{Path(film.name).stem}-{frame.seq:05d}.png"
         write_image(path, frame_to_bgr(frame), mode=0o600)

@@ -23,7 +23,6 @@ from vcam.train.nets.registry import architecture
 from vcam.train.recipe import FROM_WEIGHTS
 from vcam.train.runs import values_of, write_state
 from vcam.train.schedule import Average, cosine
-from vcam.train.teacher import SOFTENED
 from vcam.train.weights import load
 from vcam.types import F32, U8
 
@@ -61,16 +60,6 @@ class FineTuning:
     def shape(self) -> tuple[int, int]:
         """(height, width) of what it is given."""
         return self.kind.size[1], self.kind.size[0]
-
-    def softened(self, pictures: U8) -> F32:
-        """What it said before of pictures, uint8 (N, height, width, 3) RGB: float32 (N, height, width), 0..1.
-
-        Its logits are divided, since small networks are too sure; see `vcam.train.teacher.SOFTENED`.
-        """
-        with torch.no_grad():
-            parts = [(person_logit(self._origin(_given(each))) / SOFTENED).sigmoid() for each in _parts(pictures)]
-        found: F32 = torch.cat(parts)[:, 0].numpy()
-        return found
 
     def step(self, pictures: U8, targets: F32, others: U8, done: float) -> float:
         """One step; the loss.

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from vcam.datasets.store import Entry
@@ -21,8 +20,6 @@ STEPS = 900
 """So many bring nearly all of it; twice as many bring a tenth more."""
 BATCH = 8
 """Pictures a step, half of them of others."""
-TEACHER_SHARE = 0.7
-"""Of the label in what is learnt; the rest is what the network said before."""
 GUARD = 96
 """Scenes of others that it is judged by."""
 SHARES = (1.0, 0.75, 0.5)
@@ -35,13 +32,12 @@ Tell = Callable[[float], None]
 
 @dataclass(slots=True)
 class Material:
-    """What is learnt from. pictures: BGR uint8 (height, width, 3). mattes: uint8 (height, width) of each. sure: bool of
-    the same shape, where the matte alone counts. plate: the empty room, BGR, or None. others, guard: pictures with
-    mattes, to learn with and to judge by; empty for scenes that vcam makes of what it brings along."""
+    """What is learnt from. pictures: BGR uint8 (height, width, 3). mattes: uint8 (height, width) of each. plate:
+    the empty room, BGR, or None. others, guard: pictures with mattes, to learn with and to judge by; empty for scenes
+    that vcam makes of what it brings along."""
 
     pictures: Sequence[U8]
     mattes: Sequence[U8]
-    sure: Sequence[np.typing.NDArray[np.bool_]]
     plate: U8 | None = None
     others: Sequence[Entry] = ()
     guard: Sequence[Entry] = ()
@@ -69,7 +65,8 @@ def tune(
     """
     tuning = FineTuning(network, start, seed=seed, threads=threads)
     shape = tuning.shape
-    mine = Mine(_taught(tuning, material), shape, seed=seed, plate=material.plate)
+    taught = [Taught(*pair) for pair in zip(material.pictures, material.mattes, strict=True)]
+    mine = Mine(taught, shape, seed=seed, plate=material.plate)
     others = Others(material.others, shape, judging=False, seed=seed, own=[] if material.others else mine.cut_outs)
     half = BATCH // 2
 
@@ -100,19 +97,6 @@ def tune(
     scores = {share: _miou(tuning, scenes, share) for share in (0.0, *SHARES)}
     kept = next((share for share in SHARES if scores[share] >= scores[0.0] - FORGETS), SHARES[-1])
     return Tuned(tuning, kept, made, scores)
-
-
-def _taught(tuning: FineTuning, material: Material) -> list[Taught]:
-    """The frames with what is to be learnt of them: mostly the label, in part what the network said before."""
-    height, width = tuning.shape
-    found = []
-    for picture, matte, sure in zip(material.pictures, material.mattes, material.sure, strict=True):
-        small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-        shown = cv2.cvtColor(small, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-        before = cv2.resize(tuning.softened(shown[np.newaxis])[0], picture.shape[1::-1])
-        mixed = TEACHER_SHARE * matte + (1 - TEACHER_SHARE) * 255 * before
-        found.append(Taught(picture, np.rint(np.where(sure, matte, mixed)).astype(np.uint8)))
-    return found
 
 
 def _miou(tuning: FineTuning, scenes: Sequence[tuple[U8, U8]], share: float) -> float:
