@@ -46,10 +46,16 @@ class Seen:
     mattes: Sequence[U8]
 
 
+def check_frames(name: str, frames: Sequence[Frame]) -> None:
+    """What can be told without a network. Raises `InputError` for a film from which nothing can be learnt."""
+    if is_dark(frames):
+        raise InputError(f"{name} is too dark to learn from", "switch the light on, as in your calls")
+    if camera_moves(frames):
+        raise InputError(f"the camera moves in {name}", "let it stand still, and switch its auto-framing off")
+
+
 def check_film(seen: Seen) -> list[str]:
-    """Raise `InputError` for a film from which nothing can be learnt; notes for people on one that may be odd."""
-    if is_dark(seen.frames):
-        raise InputError(f"{seen.name} is too dark to learn from", "switch the light on, as in your calls")
+    """What a network is needed for: the same, and notes for people on a film that may be odd."""
     shares = [float(np.count_nonzero(matte >= 128)) / matte.size for matte in seen.mattes]
     there = sum(share >= SOMEBODY for share in shares)
     if not there:
@@ -65,8 +71,6 @@ def check_film(seen: Seen) -> list[str]:
             f"there are several people in {seen.name}, in {crowded} of {len(shares)} frames",
             "one at a time: the network is to learn you. What is no person, a picture on the wall, may be covered",
         )
-    if camera_moves(seen.frames):
-        raise InputError(f"the camera moves in {seen.name}", "let it stand still, and switch its auto-framing off")
     if likeness(seen) < ALIKE:
         return [
             f"who is in the second half of {seen.name} looks quite different from the first: another light, other "

@@ -134,12 +134,12 @@ class Labeller:
         maps: list[tuple[float, F32]] = []
         seen: Map | None = None
         for share, matting in self._looks:
-            views = [matting.look(frame)]
-            first = views[0].probability.copy()
+            look = matting.look(frame)
+            first = look.probability.copy()
             # the pyramid belongs to the network until it looks again, which the mirrored frame makes it do
-            kept = replace(views[0], probability=first, pyramid=tuple(_copied(each) for each in views[0].pyramid))
+            kept = replace(look, probability=first, pyramid=tuple(_copied(each) for each in look.pyramid))
             if not (isinstance(matting.segmenter, OwnMemory) and matting.segmenter.own_memory):
-                first = (first + matting.look(_mirrored(frame)).probability[:, ::-1]) / 2
+                first = np.asarray((first + matting.look(_mirrored(frame)).probability[:, ::-1]) / 2, np.float32)
             seen = seen or kept
             maps.append((share, first))
         assert seen is not None

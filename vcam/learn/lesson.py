@@ -20,7 +20,7 @@ from vcam.filmroom import told as told_by_picture
 from vcam.frames import Frame
 from vcam.images import Kind, frame_to_bgr, kind_of, write_image
 from vcam.learn import keeping
-from vcam.learn.checks import Seen, check_film
+from vcam.learn.checks import Seen, check_film, check_frames
 from vcam.learn.footage import Footage, Smaller, read_footage
 from vcam.learn.judging import Figures, Verdict, judged, measured
 from vcam.learn.labels import Labelled, Labeller, doubts, draw, plain
@@ -178,6 +178,8 @@ def _labelled(
     notes: list[str] = []
     drawn = matched(strokes, films)
     total, done = sum(len(film.frames) for film in films), 0
+    for film in films:
+        check_frames(film.name, film.frames)
     with Labeller(settings, wish.teacher, student, films[0].size) as labeller:
         for film in films:
 
