@@ -39,16 +39,16 @@ def test_what_is_learnt_comes_nearer_and_what_others_show_hardly_changes(materia
     tuned = FineTuning("selfie-landscape", START, rate=1e-3)
     pictures = shown(material.pictures)
     target = np.stack([cv2.resize(each, SHAPE[::-1]) for each in material.mattes]).astype(np.float32) / 255
-    others = np.stack([Others([], SHAPE, judging=False, seed=1).scene(number)[0] for number in range(4)])
+    scenes = Others([], SHAPE, judging=False, seed=1)
+    others = np.stack([scenes.scene(number)[0] for number in range(2)])
     # nothing has been learnt: all shares are the original
     assert np.array_equal(tuned.answers(pictures, 1.0), tuned.answers(pictures, 0.0))
     kept = tuned.answers(others, 0.0)
-    for number in range(12):
-        tuned.step(pictures, target, others, number / 12)
-    off = [float(np.abs(tuned.answers(pictures, share) - target).mean()) for share in (0.0, 0.5, 1.0)]
-    assert off[0] > off[1] > off[2]
-    assert off[0] - off[2] > 0.05
-    assert np.abs(tuned.answers(others, 1.0) - kept).mean() < (off[0] - off[2]) / 2
+    for number in range(8):
+        tuned.step(pictures[:2], target[:2], others, number / 8)
+    before, after = (float(np.abs(tuned.answers(pictures, share) - target).mean()) for share in (0.0, 1.0))
+    assert before - after > 0.05
+    assert np.abs(tuned.answers(others, 1.0) - kept).mean() < (before - after) / 2
 
 
 def test_it_is_written_as_a_run_and_read_as_one(material, tmp_path):
