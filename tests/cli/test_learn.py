@@ -63,7 +63,7 @@ def test_what_cannot_be_meant_is_told_before_anything_is_done(words: tuple[str, 
 @pytest.mark.usefixtures("extra")
 def test_what_will_be_done_is_said_and_a_no_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lesson, "best_teacher", lambda: "selfie-multiclass")
-    monkeypatch.setattr(lesson, "check", lambda wish, settings: None)
+    monkeypatch.setattr(lesson, "check", lambda wish: None)
 
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("the camera was switched on")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -86,7 +87,7 @@ def learn(
     teacher = teacher or _teacher(yes)
     draw = keeping.draw_folder() if clips else None
     wish = Wish(clips, teacher, room, strokes, others, name, minutes, _profile(), draw)
-    check(wish, settings)
+    check(wish)
     if not quiet:
         click.echo(printable(_plan(wish, no_room, keep), "\n"), err=True)
     go_on(yes)
@@ -183,8 +184,9 @@ def _learnt(wish: Any, settings: Settings, keep: Path | None, *, room: bool, hid
 
 
 def _filmed(settings: Settings, work: Path, told: Any, *, room: bool) -> tuple[Path, Path | None]:
-    from vcam.learn.recording import camera_let_go, film
+    from vcam.learn.recording import as_running, camera_let_go, film
 
+    settings = as_running(settings)
     with camera_let_go():
         return film(settings, work, told, room=room)
 
@@ -279,8 +281,8 @@ def _report(outcome: Outcome) -> dict[str, Any]:
         "start": outcome.start,
         "compared": outcome.compared,
         "teacher": outcome.teacher,
-        "before": asdict(outcome.before),
-        "after": asdict(outcome.after),
+        "before": _numbers(asdict(outcome.before)),
+        "after": _numbers(asdict(outcome.after)),
         "share": outcome.share,
         "steps": outcome.steps,
         "cpu_s": round(outcome.cpu_s, 1),
@@ -291,6 +293,11 @@ def _report(outcome: Outcome) -> dict[str, Any]:
         "draw": [str(path) for path in outcome.draw],
         "notes": outcome.notes,
     }
+
+
+def _numbers(figures: dict[str, float]) -> dict[str, float | None]:
+    """For JSON, which knows no NaN."""
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
 def _undo(name: str, as_json: bool) -> int:

@@ -141,10 +141,17 @@ def install(card: ModelCard, name: str, profile: str = "") -> tuple[ModelCard, s
         before = None if where is None else _value(config, where)
         record = {"model": before if before != name else None, "profile": where, "config": str(config)}
         write_whole(_record_path(name), lambda path: path.write_text(json.dumps(record) + "\n"), mode=0o600)
+    new = (model_folders()[1] / f"{name}.toml") not in card_paths()
     kept = add(str(card.path), name, replace=True)
     if where is None:
         return kept, ""
-    return kept, save_where_they_count(config, {KEY: name}, profile)
+    try:
+        return kept, save_where_they_count(config, {KEY: name}, profile)
+    except VcamError:
+        if new:
+            remove(name)
+            _record_path(name).unlink(missing_ok=True)
+        raise
 
 
 def _where_it_counts(config: Path, profile: str) -> str:

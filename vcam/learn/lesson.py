@@ -109,7 +109,7 @@ def _mean(name: str) -> float:
     return ((measured_.portraits or 0) + (measured_.mixed or 0)) / 2
 
 
-def check(wish: Wish, settings: Settings) -> None:
+def check(wish: Wish) -> None:
     """Raise what can be told before anything is filmed or read: `UsageError`, `ModelError`, `InputError`."""
     keeping.check_place(wish.name)
     find_model(wish.teacher, (1280, 720))
@@ -121,7 +121,6 @@ def check(wish: Wish, settings: Settings) -> None:
         _others(wish.others)
     if wish.room is not None and not wish.room.exists():
         raise UsageError(f"there is no file {wish.room}", "check the path")
-    del settings
 
 
 def learn(wish: Wish, settings: Settings, work: Path, tell: Tell) -> Outcome:

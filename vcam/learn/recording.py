@@ -52,6 +52,23 @@ def camera_let_go() -> Iterator[list[str]]:
                 daemon.call("resume")
 
 
+_OF_THE_VIEW = ("camera.source", "camera.mirror", "camera.rotate", "camera.flip", "camera.crop", "output.size")
+"""Settings that say what is in view."""
+
+
+def as_running(settings: Settings) -> Settings:
+    """The settings, with the view of the vcam that runs, if one does: it may have been started with another camera.
+
+    Of an address only the own settings know what is secret in it, so then these count.
+    """
+    for name in running_names():
+        with suppress(VcamError), ControlClient(name, timeout=10) as daemon:
+            now = daemon.call("get")
+            if "://" not in str(now["camera.source"]):
+                return settings.replace(**{key.replace(".", "__"): now[key] for key in _OF_THE_VIEW})
+    return settings
+
+
 def film(
     settings: Settings, folder: Path, told: Told, *, room: bool = True, wait: float = COUNTDOWN,
     seconds: float = SECONDS, camera: Camera | None = None,
