@@ -10,31 +10,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
-from vcam.assets import asset, data_folder
+from tests.datasets.rooms import SIZE, shots
+from vcam.assets import data_folder
 from vcam.cli.training import check_extra
 from vcam.errors import VcamError
+from vcam.frames import Frame
+from vcam.output.y4m import Y4MFile
+from vcam.types import U8
 
 
-def film_of(path: Path, *, frames: int = 48, empty: bool = False) -> Path:
-    """The demo's person, or nobody, before the demo's room, as a film."""
-    from vcam.datasets.synthetic import Grain, synthetic_clip
-    from vcam.images import bgr_to_frame, read_image
-    from vcam.output.y4m import Y4MFile
-
-    size = (320, 180)
-    room = cv2.resize(read_image(asset("room.jpg")), (400, 224), interpolation=cv2.INTER_AREA)
+def film_of(path: Path, taken: list[tuple[Frame, U8]]) -> Path:
+    """Frames as a film."""
     output = Y4MFile(path)
-    output.open(size, 30)
-    grain = Grain(size, 2.0, np.random.default_rng(1))
-    for number, (frame, _) in enumerate(synthetic_clip(size, frames, motion="slow", noise=2.0, background=room)):
-        if empty:
-            frame = bgr_to_frame(np.ascontiguousarray(room[20:200, 40:360]))
-            frame.seq = number
-            grain.add(frame)
+    output.open(SIZE, 30)
+    for frame, _ in taken:
         output.write(frame)
     output.close()
     return path
@@ -47,7 +38,8 @@ def vcam(tmp_path):
         check_extra()
     except VcamError as error:
         pytest.skip(f"needs {error.hint}")
-    film = film_of(tmp_path / "me.y4m")
+    film = film_of(tmp_path / "me.y4m", shots(0, 48))
+    room = film_of(tmp_path / "room.y4m", shots(40, 0))
     teacher = tmp_path / "teacher.toml"
     card = (data_folder("models") / "selfie-general.toml").read_text()
     teacher.write_text(card.replace("selfie-general.onnx", "teacher.onnx"))
@@ -56,7 +48,8 @@ def vcam(tmp_path):
     environ = {**{key: value for key, value in os.environ.items() if key != "VCAM_CONFIG"}, **home}
 
     def start(*words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "vcam", "learn", "--clip", str(film), "--teacher", str(teacher), "--yes"]
+        command = [sys.executable, "-m", "vcam", "learn", "--clip", str(film), "--room", str(room),
+                   "--teacher", str(teacher), "--yes"]  # fmt: skip
         return subprocess.Popen(
             [*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**environ, "OMP_NUM_THREADS": "1"},
