@@ -17,7 +17,13 @@ from vcam.assets import data_folder
 from vcam.cli.training import check_extra
 from vcam.errors import VcamError
 from vcam.frames import Frame
+from vcam.learn import lesson
+from vcam.learn.checks import Seen, check_film
+from vcam.learn.footage import read_footage
+from vcam.learn.labels import Labeller
+from vcam.measure.metrics import miou
 from vcam.output.y4m import Y4MFile
+from vcam.settings import Settings
 from vcam.types import U8
 
 
@@ -56,6 +62,24 @@ def vcam(tmp_path):
         )  # fmt: skip
 
     return start
+
+
+@pytest.mark.engine
+@pytest.mark.process
+def test_the_room_of_one_film_is_recognised_in_another_and_mends_the_labels(tmp_path):
+    film = read_footage(film_of(tmp_path / "me.y4m", shots(0, 48)))
+    path = film_of(tmp_path / "room.y4m", shots(40, 0))
+    told = lesson._room(path, film.size, Settings(), "selfie-landscape", lambda words, done: None)
+    with Labeller(Settings(), "selfie-general", "selfie-landscape", film.size) as labeller:
+        found = labeller.label(film, told)
+    assert found.recognised is not None
+    assert found.recognised > 0.9
+    assert [len(found.learnt), len(found.held)] == [24, 24]
+    true = [matte for _, matte in shots(0, 48)]
+    known = [miou(label.matte, matte) for label, matte in zip(found.labels, true, strict=True)]
+    alone = [miou(label.told, matte) for label, matte in zip(found.labels, true, strict=True)]
+    assert sum(known) / len(known) > sum(alone) / len(alone)
+    assert check_film(Seen("me", film.frames, [label.matte for label in found.labels])) == []
 
 
 @pytest.mark.process

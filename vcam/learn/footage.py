@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +12,11 @@ import numpy as np
 from vcam.camera.file import VideoFile
 from vcam.colour import to_limited
 from vcam.errors import InputError
+from vcam.filmroom import film as frames_of
 from vcam.frames import Frame
-from vcam.images import frame_to_bgr
 from vcam.scaling import Reducer
 from vcam.segment.emptyroom.picture import picture_size
-from vcam.types import U8, Size
+from vcam.types import Size
 
 RATE = 8.0
 """Frames a second that are learnt from: the next one shows hardly anything new."""
@@ -61,7 +61,7 @@ def read_footage(path: Path) -> Footage:
             f"{path.name} is too short: {count} frames, {count / max(fps, 1):.1f} seconds",
             "give a film of half a minute",
         )
-    return split(_frames(path), path.name, count, fps)
+    return split(frames_of(path), path.name, count, fps)
 
 
 def split(frames: Iterable[Frame], name: str, count: int, fps: float) -> Footage:
@@ -120,18 +120,3 @@ def _counted(path: Path) -> tuple[int, float]:
     finally:
         camera.close()
     return int(min(count, LONGEST * fps)), fps
-
-
-def _frames(path: Path) -> Iterator[Frame]:
-    camera = VideoFile(path)
-    camera.open()
-    try:
-        while (frame := camera.read()) is not None:
-            yield frame
-    finally:
-        camera.close()
-
-
-def as_bgr(frame: Frame) -> U8:
-    """A frame as BGR uint8 (height, width, 3), a fresh array."""
-    return frame_to_bgr(frame)

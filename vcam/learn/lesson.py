@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcam.camera.file import VideoFile
 from vcam.datasets.store import Entry, open_dataset
 from vcam.errors import InputError, UsageError
 from vcam.filmroom import Told, learnt
+from vcam.filmroom import film as frames_of
 from vcam.filmroom import told as told_by_picture
 from vcam.frames import Frame
 from vcam.images import Kind, frame_to_bgr, kind_of, write_image
@@ -223,11 +224,10 @@ def _room(path: Path, size: Size, settings: Settings, student: str, tell: Tell) 
 
 
 def _room_of_film(path: Path, size: Size, matting: Matting) -> Told:
-    small, camera = Smaller(), VideoFile(path)
-    camera.open()
+    small = Smaller()
 
-    def frames() -> Any:
-        while (frame := camera.read()) is not None:
+    def frames() -> Iterator[Frame]:
+        for frame in frames_of(path):
             kept = small.copy(frame)
             if kept.size != size:
                 raise InputError(
@@ -236,10 +236,8 @@ def _room_of_film(path: Path, size: Size, matting: Matting) -> Told:
                 )
             yield kept
 
-    try:
-        return learnt(frames(), matting, path)
-    finally:
-        camera.close()
+    with closing(frames()) as each:
+        return learnt(each, matting, path)
 
 
 def _others(folder: Path) -> tuple[list[Entry], list[Entry]]:
