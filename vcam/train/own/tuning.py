@@ -16,8 +16,8 @@ from vcam.train.own.scenes import Mine, Others, Taught
 from vcam.train.scoring import Scores
 from vcam.types import F32, U8
 
-STEPS = 900
-"""So many bring nearly all of it; twice as many bring a tenth more."""
+STEPS = 600
+"""A minute and a half of one core at 256x256."""
 BATCH = 8
 """Pictures a step, half of them of others."""
 GUARD = 96
