@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
@@ -226,7 +226,7 @@ def _room(path: Path, size: Size, settings: Settings, student: str, tell: Tell) 
 def _room_of_film(path: Path, size: Size, matting: Matting) -> Told:
     small = Smaller()
 
-    def frames() -> Iterator[Frame]:
+    def frames() -> Generator[Frame, None, None]:
         for frame in frames_of(path):
             kept = small.copy(frame)
             if kept.size != size:
