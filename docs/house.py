@@ -36,6 +36,7 @@ FLOORS = (
     Floor("commands", ("cli",), "Options, tables and progress bars; no logic."),
     Floor("pages", ("web", "webpage"),
           "The panel, a page in the browser that speaks to vcam as any client does; and a page that needs no vcam."),
+    Floor("learning", ("learn",), "Training and measuring put together: a network of one's own room and face."),
     Floor("programs", ("daemon", "doctor", "measure", "train", "batch"),
           "What a command starts: the virtual camera's life, the search for causes, measurements, networks made here, "
           "work on files."),

@@ -28,6 +28,7 @@ COMMANDS = {
     "bench": "vcam.cli.bench",
     "eval": "vcam.cli.eval",
     "train": "vcam.cli.train",
+    "learn": "vcam.cli.learn",
     "compare": "vcam.cli.compare",
     "filters": "vcam.cli.filters",
     "models": "vcam.cli.models",

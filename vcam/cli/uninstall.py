@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OWN: dict[Kind, str] = {
     "config": "your settings",
     "data": "networks and backgrounds of your own",
-    "state": "the known rooms",
+    "state": "the known rooms, and pictures of what was learnt",
     "cache": "compiled and downloaded networks",
 }
 """The folders that `--purge` removes, and what is in them."""
