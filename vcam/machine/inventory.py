@@ -106,12 +106,17 @@ def take_inventory(size: Size, fps: float) -> Inventory:
     """Look at everything once; `size` and `fps` are what the camera would be asked for. Takes about a second."""
     nodes = list_nodes()
     return Inventory(
-        tuple(_camera(node, size, fps) for node in nodes if _is_listed(node)),
+        list_cameras(size, fps, nodes),
         tuple(_virtual(node) for node in nodes if node.is_loopback or _closed(node, virtual=True)),
         tuple(list_engines()),
         module_version(),
         native.kernels() is not None,
     )
+
+
+def list_cameras(size: Size, fps: float, nodes: Iterable[Node] | None = None) -> tuple[CameraEntry, ...]:
+    """The cameras alone, as `take_inventory` has them; of these nodes, or of all."""
+    return tuple(_camera(node, size, fps) for node in (list_nodes() if nodes is None else nodes) if _is_listed(node))
 
 
 def _is_listed(node: Node) -> bool:
