@@ -42,7 +42,7 @@ def _setting(field: Field) -> dict[str, Any]:
         "live": field.live,
         "whole": field.type is int,
         "secret": field.secret,
-        "used_most": field.key in USED_MOST,
+        "used_most": USED_MOST.index(field.key) + 1 if field.key in USED_MOST else 0,
         "framed": field.key in FRAMED,
     }
 

@@ -23,7 +23,7 @@ function withControl(text, name, value) {
 }
 
 function Camera({ source, name, note, mode, chosen, usable = true }) {
-  return html`<label class=${`choice ${chosen ? "chosen" : ""}`}>
+  return html`<label class=${`pick ${chosen ? "chosen" : ""}`}>
     <input type="radio" name="camera" checked=${chosen} disabled=${!usable || !!state.gone} onChange=${() => set(SOURCE, source)} />
     <span><strong>${name}</strong>${mode && html`<small>${mode}</small>`}${note && html`<small class="warn">${note}</small>`}</span></label>`;
 }

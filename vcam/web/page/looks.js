@@ -32,7 +32,7 @@ export function Looks() {
   const error = state.errors["filters.chain"];
   return html`<section aria-label=${W.tabs.looks}>
     <h2>${W.most_used}</h2>
-    <div class="widgets">${settings.filter(({ used_most: most }) => most)
+    <div class="widgets">${settings.filter(({ used_most: most }) => most).sort((one, other) => one.used_most - other.used_most)
       .map((about) => html`<${Widget} key=${about.key} about=${about} />`)}</div>
     <h2>${W.filters}</h2>
     ${!chain.length && html`<p class="help">${W.no_filters}</p>`}

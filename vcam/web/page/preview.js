@@ -7,6 +7,17 @@ const VIEWS = ["shown", "matte", "both"];
 // what comes: the first byte of a picture
 const KINDS = ["placeholder", "shown", "matte", "both"];
 
+function Glance() {
+  const now = state.status;
+  if (!now) return null;
+  const latency = now.latency_ms?.p50;
+  const facts = [
+    [W.watched, now.watched ? W.watching : W.not_watching], [W.fps, Math.round(now.fps_out ?? 0)],
+    [W.latency_now, latency ? Math.round(latency) : "-"], [W.cpu, Math.round(now.cpu_percent ?? 0)],
+  ];
+  return html`<dl class="glance">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+}
+
 export function Preview() {
   const canvas = useRef();
   const sure = useRef();
@@ -66,6 +77,7 @@ export function Preview() {
       ${camera && html`<span class="rec" title=${W.camera_hint}></span>`}</div>
     <figcaption><span>${both ? W.both_hint : said}</span>
       ${on && html`<button class="quiet" onClick=${() => { show("shown"); turn(false); }}>${W.hide_preview}</button>`}</figcaption>
+    <${Glance} />
     <dialog ref=${sure} aria-labelledby="sure-title"><h2 id="sure-title">${W.room_sure}</h2>
       <p>${W.room_sure_more}</p>
       <div class="row end"><button onClick=${() => sure.current.close()}>${W.room_no}</button>

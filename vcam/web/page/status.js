@@ -26,9 +26,9 @@ export function Status() {
   const looks = now.outputs.find(({ kind }) => kind === "preview")?.viewers ?? 0;
   const rows = [
     [W.camera, now.camera.description || now.camera.source], [W.engine, now.segmenter || "-"],
-    [W.size, `${now.size.replace("x", " × ")}, ${now.fps} fps`], [W.watched, `${now.watched ? W.yes : W.no}${looks ? `, ${looks} ${W.looking_on}` : ""}`],
+    [W.size, `${now.size.replace("x", " × ")}, ${now.fps} fps`], [W.watched, `${now.watched ? W.watching : W.not_watching}${looks ? `, ${W.looking_on} ${looks}` : ""}`],
     [W.latency, now.latency_ms ? `${Math.round(now.latency_ms.p50)} / ${Math.round(now.latency_ms.p99)}` : "-"],
-    [W.dropped, now.dropped], [W.memory, Math.round(now.rss_mb)], [W.uptime, duration(now.uptime_s)],
+    [W.lost, now.dropped], [W.memory, Math.round(now.rss_mb)], [W.uptime, duration(now.uptime_s)],
     [W.cost, cost.map(([stage, ms]) => `${stage} ${ms.toFixed(1)}`).join(", ")],
   ];
   return html`<section aria-label=${W.tabs.status}>

@@ -1,7 +1,7 @@
 // Every word of the page, in one place, so that it can be translated.
 export const W = {
   title: "vcam",
-  tabs: { background: "Background", looks: "Looks", camera: "Camera", out: "Stream & record", settings: "Settings", status: "Status", doctor: "Doctor" },
+  tabs: { background: "Background", looks: "Looks", camera: "Camera", out: "Outputs", settings: "Settings", status: "Status", doctor: "Doctor" },
   states: {
     starting: "Starting", idle: "Ready: nobody watches", waiting: "Waiting for the camera", live: "On air", paused: "Paused",
     learning: "Learning the room", degraded: "On air, with trouble", stopping: "Ending", stuck: "Hangs", gone: "Not running",
@@ -42,14 +42,14 @@ export const W = {
   out_states: { connecting: "connecting", streaming: "on air", waiting: "waits for the server", failed: "refused", stopped: "ended", recording: "recording" },
   record_file: "~/Videos/call.mp4", stream_key_hint: "The address with its key. What you type is hidden, and gone from this page once it is sent.",
   cameras: "Cameras", camera_auto: "The first that works", camera_demo: "A picture to try it with (demo)", no_cameras: "No camera is plugged in. The doctor knows why one may not be seen.",
-  framing: "In the picture", controls: "What this camera can set", no_controls: "This camera has nothing that can be set.", overruled: "An automatic has it in hand.",
+  framing: "You in the picture", controls: "What this camera can set", no_controls: "This camera has nothing that can be set.", overruled: "An automatic has it in hand.",
   room: "The empty room", learn_room: "Learn my room", forget_room: "Forget it", without_room: "See without it", room_known: "Known",
   room_kept: { told: "shown by you", learnt: "learnt by itself" }, room_when: "Since", room_rests: "Not used now",
   learn_hint: "Step out of the picture when you have clicked. Others see a placeholder meanwhile.",
   learning_steps: { countdown: "Step out of the picture", camera: "The camera starts", looking: "Looking at the room" },
   room_learnt: "The room is known.", agreement: "Recognised",
-  cpu: "CPU, % of a core", fps: "frames a second", latency: "latency, ms", dropped: "dropped", memory: "memory, MB",
-  engine: "Network", camera: "Camera", size: "Size", watched: "Somebody watches", looking_on: "previews", uptime: "Running for",
+  cpu: "CPU, % of a core", fps: "frames a second", latency: "Latency, ms", latency_now: "ms behind the camera", lost: "Dropped", dropped: "dropped", memory: "Memory, MB",
+  engine: "Network", camera: "Camera", size: "Size", watched: "Somebody watches", watching: "yes", not_watching: "no", looking_on: "previews:", uptime: "Running for",
   cost: "CPU ms a frame", last_error: "Last trouble", look_again: "Look again", looking: "Looking…", all_well: "All is well.",
   copy: "Copy", copied: "Copied",
   shortcuts: "Shortcuts", shortcut_list: [
@@ -58,7 +58,7 @@ export const W = {
     ["+  −", "steadier, livelier matte"], ["F", "let the network rest while nothing moves"], ["P", "pause: the camera off and on"],
     ["X", "mirror"], ["A", "auto-framing"], ["Ctrl S", "save for good"], ["U", "undo, also Ctrl Z"], ["?", "this list"],
   ],
-  close: "Close", yes: "on", no: "off",
+  close: "Close",
   labels: {
     "matte.edge": "Edge, in or out", "matte.softness": "Soft edge", "matte.temporal": "Steadiness", "matte.refine": "Follow hair",
     "filters.light_wrap": "Light around me", "filters.decontaminate": "Old colour off the edge", "framing.auto": "Follow me",
