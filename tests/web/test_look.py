@@ -78,9 +78,9 @@ def test_the_room_stands_left_of_what_others_see(looks: Any) -> None:
     look = Look("control")
     for _ in range(2):
         kind, picture = decoded(look.picture(view=View.BOTH))
-        assert (kind, picture.shape) == (BOTH, (270, 960))
-        assert abs(int(picture[:, :470].mean()) - 63) < 3
-        assert abs(int(picture[:, 490:].mean()) - 191) < 3
+        assert (kind, picture.shape) == (BOTH, (360, 1280))
+        assert abs(int(picture[:, :620].mean()) - 63) < 3
+        assert abs(int(picture[:, 660:].mean()) - 191) < 3
 
 
 @pytest.mark.parametrize("view", list(View))
@@ -96,3 +96,16 @@ def test_a_placeholder_is_one_whatever_is_asked_for(looks: Any, view: View) -> N
 )
 def test_small_sizes_are_even(size: tuple[int, int], small: tuple[int, int]) -> None:
     assert small_size(size) == small
+
+
+def test_after_a_change_the_picture_comes_at_once_but_not_again_and_again(
+    looks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RATE", 1 / 3600)
+    look = Look("control")
+    look.picture()
+    # without this it would be an hour
+    look.hurry()
+    assert look.picture() is not None
+    look.hurry()
+    assert not look._hurry.is_set()

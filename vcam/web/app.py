@@ -231,6 +231,7 @@ class _Panel:
     async def live(self, socket: WebSocket) -> None:
         """JSON of what happens goes out; `{"look": true}` asks for one picture, `{"look": false}` ends looking.
 
+        `{"hurry": true}` says that something was changed: the picture that is waited for comes at once.
         With `"view": "matte"` it is the matte, with `"both"` the room beside what others see: for that picture alone.
         """
         await socket.accept()
@@ -258,6 +259,7 @@ class _Page:
         self._there_is = asyncio.Event()
         self._wanted = asyncio.Event()
         self._hidden, self._view = True, View.SHOWN
+        self._looking: Look | None = None
         self._following = talk.Following(name, self._tell)
         self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._look())]
 
@@ -265,6 +267,10 @@ class _Page:
         with suppress(WebSocketDisconnect, ValueError, KeyError, TypeError, AttributeError):
             while True:
                 asked = json.loads(await self._socket.receive_text())
+                if asked.get("hurry"):
+                    if self._looking:
+                        self._looking.hurry()
+                    continue
                 self._view = View(asked.get("view", View.SHOWN.value))
                 self._hidden = not asked["look"]
                 self._wanted.set()
@@ -296,25 +302,22 @@ class _Page:
                     await self._socket.send_text(json.dumps({"event": event, "is": self._told.pop(event)}))
 
     async def _look(self) -> None:
-        look: Look | None = None
         try:
             while True:
                 await self._wanted.wait()
                 self._wanted.clear()
                 if self._hidden:
-                    _close(look)
-                    look = None
+                    self._look_away()
                     continue
                 picture = None
                 try:
-                    if look is None:
-                        look = await asyncio.to_thread(Look, self._name)
+                    if self._looking is None:
+                        self._looking = await asyncio.to_thread(Look, self._name)
                     # said anew with each picture: nobody is shown the room because somebody was before
-                    picture = await asyncio.to_thread(look.picture, view=self._view)
+                    picture = await asyncio.to_thread(self._looking.picture, view=self._view)
                 except VcamError:
                     # `Following` says why; the page asks again
-                    _close(look)
-                    look = None
+                    self._look_away()
                     await asyncio.sleep(0.5)
                 if picture is None:
                     self._put("no picture", {})
@@ -323,9 +326,9 @@ class _Page:
         except (WebSocketDisconnect, RuntimeError):
             pass
         finally:
-            _close(look)
+            self._look_away()
 
-
-def _close(look: Look | None) -> None:
-    if look:
-        look.close()
+    def _look_away(self) -> None:
+        look, self._looking = self._looking, None
+        if look:
+            look.close()

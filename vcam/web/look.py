@@ -6,6 +6,7 @@ is on as long as the page is visible. The matte, and the room beside what others
 
 from __future__ import annotations
 
+import threading
 import time
 from enum import Enum
 
@@ -19,11 +20,11 @@ from vcam.frames import Frame, Planes
 from vcam.types import U8, Size
 
 WIDE = 640
-"""Width of the page's picture at most; its height follows."""
-BESIDE = 480
-"""The same for each of two pictures side by side."""
+"""Width of the page's picture at most, and of each of two side by side; its height follows."""
 RATE = 15.0
 """Pictures a second at most."""
+HURRIES = 4.0
+"""Pictures a second at most that come sooner, since something was changed."""
 QUALITY = 80
 
 
@@ -47,7 +48,15 @@ class Look:
         """Raises `DeviceError` if no vcam of that name runs."""
         self._viewer = Viewer(name)
         self._small: dict[Size, Frame] = {}
-        self._next = 0.0
+        self._next = self._hurried = 0.0
+        self._hurry = threading.Event()
+
+    def hurry(self) -> None:
+        """Something has just been changed: the next picture comes at once, for any thread. Not more than `HURRIES`."""
+        now = time.monotonic()
+        if now - self._hurried >= 1 / HURRIES:
+            self._hurried = now
+            self._hurry.set()
 
     def picture(self, timeout: float = 1.0, view: View = View.SHOWN) -> bytes | None:
         """The next picture, not sooner than the rate allows; None if there is none. Raises `VcamError` at the end.
@@ -55,7 +64,8 @@ class Look:
         The first byte tells what it is, a JPEG follows. Where there is no matte, or no room to be seen, it is what
         others see.
         """
-        time.sleep(max(0.0, self._next - time.monotonic()))
+        self._hurry.wait(max(0.0, self._next - time.monotonic()))
+        self._hurry.clear()
         shown = self._viewer.next(timeout, _BESIDES[view])
         if shown is None:
             return None
@@ -64,38 +74,47 @@ class Look:
 
     def _encoded(self, shown: Shown) -> bytes:
         if shown.matte is not None:
-            size = small_size(shown.frame.size, WIDE)
-            small = cv2.resize(shown.matte, size, interpolation=cv2.INTER_AREA)
+            size = small_size(shown.frame.size)
+            small = cv2.resize(shown.matte, size, interpolation=_way(shown.frame.size, size))
             grey: bytes = simplejpeg.encode_jpeg(small[..., None], QUALITY, "GRAY", fastdct=True)
             return bytes([MATTE]) + grey
         if shown.room is not None:
-            before, after = (self._planes(frame, BESIDE) for frame in (shown.room, shown.frame))
+            before, after = (self._planes(frame) for frame in (shown.room, shown.frame))
             return bytes([BOTH]) + _jpeg(tuple(np.hstack(pair) for pair in zip(before, after, strict=True)))
-        return bytes([SHOWN if shown.composited else PLACEHOLDER]) + _jpeg(self._planes(shown.frame, WIDE))
+        return bytes([SHOWN if shown.composited else PLACEHOLDER]) + _jpeg(self._planes(shown.frame))
 
-    def _planes(self, frame: Frame, wide: int) -> tuple[U8, ...]:
+    def _planes(self, frame: Frame) -> tuple[U8, ...]:
         """A frame made small, in JPEG's range: valid until the next call for that size where nothing is converted."""
-        size = small_size(frame.size, wide)
+        size = small_size(frame.size)
         planes: Planes = frame.planes
         if size != frame.size:
             small = self._small.get(size) or self._small.setdefault(size, Frame.allocate(*size))
+            way = _way(frame.size, size)
             for source, target in zip(frame.planes, small.planes, strict=True):
-                cv2.resize(source, target.shape[::-1], dst=target, interpolation=cv2.INTER_AREA)
+                cv2.resize(source, target.shape[::-1], dst=target, interpolation=way)
             planes = small.planes
         if frame.full_range:
             return tuple(plane.copy() for plane in planes)
-        return tuple(cv2.LUT(plane, table) for plane, table in zip(planes, (_LUMA, _CHROMA, _CHROMA), strict=True))
+        return tuple(
+            cv2.LUT(plane, table).astype(np.uint8, copy=False)
+            for plane, table in zip(planes, (_LUMA, _CHROMA, _CHROMA), strict=True)
+        )
 
     def close(self) -> None:
         self._viewer.close()
 
 
-def small_size(size: Size, wide: int = WIDE) -> Size:
-    """The size for the page: `wide` at most, even, in the shape of the whole."""
+def small_size(size: Size) -> Size:
+    """The size for the page: `WIDE` at most, even, in the shape of the whole."""
     width, height = size
-    if width <= wide:
+    if width <= WIDE:
         return size
-    return wide, max(2, round(height * wide / width / 2) * 2)
+    return WIDE, max(2, round(height * WIDE / width / 2) * 2)
+
+
+def _way(size: Size, small: Size) -> int:
+    """How to make a picture smaller: by area where that is quick, or needed; it takes ten times as long in between."""
+    return cv2.INTER_LINEAR if size[0] % small[0] and size[0] < 2 * small[0] else cv2.INTER_AREA
 
 
 def _jpeg(planes: tuple[U8, ...]) -> bytes:

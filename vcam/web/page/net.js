@@ -98,6 +98,7 @@ async function deliver(key, item, good) {
     try {
       const { changed = {} } = (await now.send(now.value)) ?? {};
       good = now;
+      hurry();
       settled.set(key, { at: performance.now(), whole: now.whole });
       if (!mine.next && key in changed) {
         // as vcam writes it: a path in full, a number as it counts
@@ -178,6 +179,11 @@ export function lookAway() {
   wanted = false;
   painter = null;
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ look: false }));
+}
+
+// A change is in effect: its picture need not wait for its turn.
+function hurry() {
+  if (wanted && socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ hurry: true }));
 }
 
 let asked = 0;
