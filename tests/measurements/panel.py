@@ -3,7 +3,9 @@
     python -m tests.measurements.panel [ROUNDS]          not part of the suite; needs Chromium
 
 Processor time of vcam and of the panel's process, with a page that looks and with one that is hidden, take turns ROUNDS
-times, so that what else the machine does falls on both alike. Then 20 clicks: from each to the first picture on the
+times, so that what else the machine does falls on both alike. Of vcam it is that of a frame, since a busy machine does
+not always give it 30 of them. `jpeg_ms` is what this process takes meanwhile for a bare JPEG of that size: a yardstick
+for how busy the machine is. Then 20 clicks: from each to the first picture on the
 page that is another. At last a hundred pages are opened and closed.
 """
 
@@ -16,6 +18,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import numpy as np
+import simplejpeg
 
 from tests.web.browser import Browser, Page
 from tests.web.running import Running, until
@@ -43,14 +48,28 @@ def spent(pid: int) -> float:
 
 
 def span(running: Running, page: Page) -> dict[str, float]:
-    """Milliseconds of processor time a second, and pictures a second on the page."""
+    """Milliseconds of processor time a second, and frames and pictures a second, of vcam and on the page."""
     pids = {"vcam": running.vcam.pid, "panel": running.panel.pid}
     frames = "+(document.querySelector('canvas').dataset.frames ?? 0)"
+    made = running.ask("status")["frames"]
     begun, before, shown = time.monotonic(), {name: spent(pid) for name, pid in pids.items()}, page.run(frames)
     time.sleep(SECONDS)
     passed = time.monotonic() - begun
     told = {name: 1000 * (spent(pid) - before[name]) / passed for name, pid in pids.items()}
-    return told | {"pictures": (page.run(frames) - shown) / passed}
+    made = (running.ask("status")["frames"] - made) / passed
+    return told | {"pictures": (page.run(frames) - shown) / passed, "frames": made, "jpeg": yardstick()}
+
+
+def yardstick() -> float:
+    """Milliseconds of processor time for a JPEG of the page's size."""
+    chance = np.random.default_rng(1)
+    planes = tuple(chance.integers(90, 130, (360 // part, 640 // part), np.uint8) for part in (1, 2, 2))
+    told = []
+    for _ in range(30):
+        begun = time.thread_time()
+        simplejpeg.encode_jpeg_yuv_planes(*planes, quality=80, fastdct=True)
+        told.append(1000 * (time.thread_time() - begun))
+    return statistics.median(told)
 
 
 def hide(page: Page) -> None:
@@ -69,10 +88,16 @@ def costs(running: Running, page: Page, rounds: int) -> dict[str, float]:
     told = {
         f"{name}_{kind}": statistics.median(each[kind] for each in found)
         for name, found in spans.items()
-        for kind in ("vcam", "panel", "pictures")
+        for kind in ("vcam", "panel", "frames", "pictures", "jpeg")
     }
-    per_second = sum(told[f"looks_{kind}"] - told[f"hidden_{kind}"] for kind in ("vcam", "panel"))
-    return told | {"cpu_ms_a_picture": per_second / told["looks_pictures"]}
+    pictures, frames = told["looks_pictures"], told["looks_frames"]
+    vcam = (told["looks_vcam"] / frames - told["hidden_vcam"] / told["hidden_frames"]) * frames / pictures
+    panel = (told["looks_panel"] - told["hidden_panel"]) / pictures
+    return told | {
+        "vcam_ms_a_picture": vcam,
+        "panel_ms_a_picture": panel,
+        "in_jpegs": (vcam + panel) / told["looks_jpeg"],
+    }
 
 
 def clicks(page: Page) -> dict[str, float]:

@@ -84,11 +84,12 @@ class Running:
 
 def tab(page: Page, name: str) -> None:
     page.run(f"document.getElementById('tab-{name}').click()")
-    page.wait(f"document.getElementById('tab-{name}').getAttribute('aria-selected') === 'true'")
+    page.wait(f"document.querySelector('#panel[aria-labelledby=tab-{name}] section')")
 
 
 def change(page: Page, id_: str, value: str, event: str = "input") -> None:
-    """Give a widget a value, as a hand does."""
+    """Give a widget a value, as a hand does, once it is there."""
+    page.wait(f"document.getElementById('{id_}')")
     page.run(
         f"(() => {{ const w = document.getElementById('{id_}'); w.value = '{value}'; "
         f"w.dispatchEvent(new Event('{event}', {{bubbles: true}})) }})()"

@@ -309,6 +309,8 @@ def test_a_recording_is_started_seen_and_stopped(running: Running, page: Page) -
     page.run("document.getElementById('record').form.querySelector('button').click()")
     page.wait("document.querySelector('.out .line')?.innerText.includes('recording')")
     page.wait(f"{button(page, f'Stop: {file}')}")
+    # ffmpeg takes its time to begin
+    until(lambda: any(output.get("written_kb", 0) > 1 for output in running.ask("status")["outputs"]), 120)
     page.run(f"{button(page, f'Stop: {file}')}.click()")
     page.wait("!document.querySelector('.out .line')")
     until(lambda: file.exists() and file.stat().st_size > 1000)

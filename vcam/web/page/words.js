@@ -48,7 +48,7 @@ export const W = {
   learn_hint: "Step out of the picture when you have clicked. Others see a placeholder meanwhile.",
   learning_steps: { countdown: "Step out of the picture", camera: "The camera starts", looking: "Looking at the room" },
   room_learnt: "The room is known.", agreement: "Recognised",
-  cpu: "CPU, % of a core", fps: "frames a second", latency: "Latency, ms", latency_now: "ms behind the camera", lost: "Dropped", dropped: "dropped", memory: "Memory, MB",
+  cpu: "CPU, % of a core", fps: "frames a second", latency: "Latency, ms", latency_now: "ms behind", lost: "Dropped", dropped: "dropped", memory: "Memory, MB",
   engine: "Network", camera: "Camera", size: "Size", watched: "Somebody watches", watching: "yes", not_watching: "no", looking_on: "previews:", uptime: "Running for",
   cost: "CPU ms a frame", last_error: "Last trouble", look_again: "Look again", looking: "Looking…", all_well: "All is well.",
   copy: "Copy", copied: "Copied",
