@@ -20,7 +20,6 @@ SHOTS = (
     ("panel-dark", "background", {"width": 1280, "height": 800, "dark": True}, ""),
     ("panel-light", "looks", {"width": 1280, "height": 800, "dark": False}, "matte"),
     ("panel-both", "camera", {"width": 1280, "height": 800, "dark": True}, "both"),
-    ("panel-status", "status", {"width": 1280, "height": 800, "dark": False}, ""),
     ("panel-narrow", "background", {"width": 380, "height": 820, "dark": False}, ""),
 )
 """Name, section, how the page looks, and what is shown above."""

@@ -77,6 +77,7 @@ def test_the_room_and_the_matte_are_seen_by_who_asks_and_by_nobody_else(
         assert shown.room.y[30, 80] == 40
         assert shown.frame.y[30, 80] > 60
         assert told() == 1
+        assert "1 of them looking at the room" in run("status").output.replace("\n", " ")
         shown = viewer.next(30, Besides.MATTE)
         assert shown is not None
         assert shown.matte is not None

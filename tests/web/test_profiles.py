@@ -125,6 +125,10 @@ def test_what_is_locked_is_not_saved(vcam: Vcam, tmp_path: Path, monkeypatch: py
     with pytest.raises(UsageError, match="locked"):
         profiles.make("control", "day")
     assert file.read_text() == ""
+    # one that stands in the file all the same does not count, and hinders nothing
+    file = vcam("[profiles.day.matte]\nedge = 5\n", matte__edge=1.0, matte__softness=0.9)
+    assert profiles.make("control", "day", anew=True)["saved"] == ["matte.softness"]
+    assert tomllib.loads(file.read_text())["profiles"]["day"]["matte"] == {"edge": 5, "softness": 0.9}
 
 
 def test_one_is_removed_but_not_the_one_in_use(vcam: Vcam) -> None:

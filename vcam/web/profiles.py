@@ -5,6 +5,7 @@ They stand in the config file as `[profiles.NAME]`, among whatever else somebody
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from vcam.errors import UsageError
 from vcam.printable import printable
 from vcam.settings import FIELDS
 from vcam.settings.loading import read_profiles
-from vcam.settings.locked import refuse_locked
+from vcam.settings.locked import read_system, refuse_locked
 from vcam.settings.saving import remove_profile, save
 from vcam.web.differing import differing, is_whole
 
@@ -52,7 +53,9 @@ def make(name: str, profile: str, *, anew: bool = False) -> dict[str, Any]:
         raise UsageError(f"there is a profile {profile} already", "take another name, or save into that one")
     changes, left = differing(values, path, "")
     # what the profile has and is as without it now goes on to count otherwise
-    own = [key for key in known[profile].values if key in FIELDS and FIELDS[key].live] if anew else []
+    locked = read_system(os.environ).locked
+    had = known[profile].values if anew else {}
+    own = [key for key in had if key in FIELDS and FIELDS[key].live and key not in locked]
     changes |= {key: values[key] for key in own if key not in left and is_whole(FIELDS[key], values[key])}
     if not changes:
         raise UsageError("nothing differs from your settings without a profile", "change something first")
