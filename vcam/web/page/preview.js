@@ -1,7 +1,7 @@
 // The picture: as others see it, its matte, or the room beside it. The room is shown only after a click that says so.
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { W } from "./words.js";
-import { look, lookAway, show, state } from "./net.js";
+import { listen, look, lookAway, show, state } from "./net.js";
 
 const VIEWS = ["shown", "matte", "both"];
 // what comes: the first byte of a picture
@@ -50,14 +50,14 @@ export function Preview() {
     });
     return lookAway;
   }, [on]);
-  // nothing of the room stays on the page when it is shown no longer
-  useEffect(() => {
+  // nothing of the room stays on the page when it is shown no longer: at once, since a hidden page draws nothing anew
+  useEffect(() => listen(() => {
     const target = canvas.current;
     if (state.view !== "both" && target?.dataset.kind === "both") {
       target.getContext("2d").clearRect(0, 0, target.width, target.height);
       target.dataset.kind = "";
     }
-  }, [state.view]);
+  }), []);
   const choose = (view) => (view === "both" ? sure.current.showModal() : show(view));
   const agree = () => {
     sure.current.close();
