@@ -181,6 +181,7 @@ def test_another_camera_is_chosen_and_one_that_is_refused_says_why(running: Runn
 
 def test_a_room_that_cannot_be_learnt_says_why_beside_the_button(running: Running, page: Page) -> None:
     # the demo is no camera
+    tab(page, "camera")
     page.wait("[...document.querySelectorAll('#panel button')].some(b => b.innerText === 'Learn my room')")
     page.run("[...document.querySelectorAll('#panel button')].find(b => b.innerText === 'Learn my room').click()")
     page.wait("[...document.querySelectorAll('#panel .error')].some(e => e.innerText.includes('room'))")
@@ -320,6 +321,7 @@ def test_a_recording_is_started_seen_and_stopped(running: Running, page: Page) -
 
 
 def test_the_address_of_a_stream_is_hidden_sent_and_gone(running: Running, page: Page) -> None:
+    tab(page, "out")
     assert page.run("document.getElementById('stream').type") == "password"
     change(page, "stream", "rtmp://127.0.0.1:1/live/SECRETKEY")
     page.run("document.getElementById('stream').form.querySelector('button').click()")
@@ -334,6 +336,7 @@ def test_the_address_of_a_stream_is_hidden_sent_and_gone(running: Running, page:
 
 
 def test_an_output_is_added_and_removed(running: Running, page: Page) -> None:
+    tab(page, "out")
     file = running.folder / "talk.y4m"
     change(page, "output", str(file))
     page.run("document.getElementById('output').form.querySelector('button').click()")
