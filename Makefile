@@ -5,6 +5,7 @@
 # make docs    the reference pages and the picture of the house, from the program itself
 # make gallery renew docs/gallery.md and its pictures
 # make pictures renew README's picture and that of docs/room.md
+# make panel   renew the panel's pictures; needs Chromium
 # make models  convert the networks anew from where they are published
 # make clean   remove all that make has made
 
@@ -23,7 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # pip does not pass on what the build says of a missing compiler
 TELL := ls vcam/native/*.so >/dev/null 2>&1 || echo "the loops were not compiled, is there a C compiler? vcam works without, but each frame costs more CPU (vcam doctor)"
 
-.PHONY: demo test quick lint docs gallery pictures models clean
+.PHONY: demo test quick lint docs gallery pictures panel models clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.vcam
@@ -49,6 +50,9 @@ gallery: $(VENV)/.vcam
 
 pictures: $(VENV)/.vcam
 	$(BIN)/python docs/before_after.py
+
+panel: $(VENV)/.vcam-test
+	$(BIN)/python -m docs.panelpictures
 
 models: $(VENV)/.vcam-test
 	$(BIN)/python -m vcam.models.convert --all models

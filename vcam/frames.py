@@ -269,3 +269,11 @@ class Alpha:
     box: Box
     seq: int
     cleaned: tuple[U8, U8] | None = None
+
+
+class MadeFrom(NamedTuple):
+    """What a finished picture was made from: the camera's own frame, as it was cut, with all of the room in it, and its
+    matte, None if the picture needed none. Both belong to their stages, and hold while that picture is written."""
+
+    frame: Frame
+    alpha: Alpha | None

@@ -30,7 +30,7 @@ from vcam.compose.filters.chain import Chain
 from vcam.compose.placeholder import off, placeholder
 from vcam.errors import CameraStalled, UsageError, VcamError
 from vcam.files import Overwriting
-from vcam.frames import Frame, Map, check_size
+from vcam.frames import Frame, MadeFrom, Map, check_size
 from vcam.matte.base import Matte
 from vcam.matte.factory import make_matte
 from vcam.matting import Matting, open_network
@@ -74,6 +74,9 @@ class Pipeline:
         self._stopping = False
         self._shown: Frame | None = None
         self._notice: tuple[str, Frame] | None = None
+        self.made_from: MadeFrom | None = None
+        """Of the picture that is being written to the outputs; None for one without a matte of its own, for one that is
+        shown again, and between two pictures. For whoever lets its owner, and nobody else, see what is hidden."""
         self.error: Exception | None = None
         """Why the last frame was shown without any person; None if it was complete."""
         self.failed_in_a_row = 0
@@ -138,10 +141,14 @@ class Pipeline:
             return False
         now = self._clock()
         self._shown = None
-        picture = self.composite(frame, now)
-        with timings.stage("write"):
-            for output in self.outputs:
-                output.write(picture)
+        try:
+            picture = self.composite(frame, now)
+            with timings.stage("write"):
+                for output in self.outputs:
+                    output.write(picture)
+        finally:
+            # the camera's memory is the camera's again
+            self.made_from = None
         self._shown = picture
         timings.delivered(self._clock() - frame.timestamp if self.camera.live else self._clock() - now)
         if self.composer.needs_alpha:
@@ -241,6 +248,7 @@ class Pipeline:
     def composite(self, frame: Frame, now: float) -> Frame:
         """The finished picture of one frame; belongs to the composer until the next call. Never raises for a frame."""
         timings = self.timings
+        self.made_from = None
         try:
             if self.operator:
                 with timings.stage("read"):
@@ -251,6 +259,7 @@ class Pipeline:
                 self.operator.saw(alpha, frame.timestamp)
             with timings.stage("compose"):
                 picture = self.composer.compose(frame, alpha, now)
+            self.made_from = MadeFrom(frame, alpha)
         except Exception as error:
             # whatever went wrong, this frame has no matte of its own: it must not be seen
             self._report(error)

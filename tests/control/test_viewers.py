@@ -18,10 +18,10 @@ import pytest
 from vcam.control import viewers as module
 from vcam.control import viewing
 from vcam.control.place import make_sockets_folder
-from vcam.control.viewers import MOST, NEXT, Viewers, ViewerServer, viewers_path
-from vcam.control.viewing import VcamEnded, Viewer
+from vcam.control.viewers import MOST, NEXT, Besides, Viewers, ViewerServer, viewers_path
+from vcam.control.viewing import Shown, VcamEnded, Viewer
 from vcam.errors import DeviceError, VcamError
-from vcam.frames import Frame
+from vcam.frames import Alpha, Box, Frame, MadeFrom
 from vcam.testing import pattern_frame
 
 SIZE = (64, 48)
@@ -35,8 +35,8 @@ class Served:
         self.here = threading.Event()
         self.left = threading.Event()
         self.output: Viewers | None = None
-        self.copied = 0
-        self.server = ViewerServer(viewers_path("control"), self._came, self._gone)
+        self.source: MadeFrom | None = None
+        self.server = ViewerServer(viewers_path("control"), self._came, self._gone, lambda: self.source)
         self.server.start()
 
     def _came(self, output: Viewers) -> None:
@@ -50,15 +50,20 @@ class Served:
 
     def show_until(self, asked: Viewer, frame: Frame, *, card: bool = False) -> tuple[Frame, bool]:
         """Show the frame over and over until the viewer has it."""
+        shown = self.shown(asked, frame, card=card)
+        return shown.frame, shown.composited
+
+    def shown(self, asked: Viewer, frame: Frame, besides: Besides = Besides.NOTHING, *, card: bool = False) -> Shown:
+        """The same with all that the viewer has then."""
         assert self.here.wait(30)
         assert self.output is not None
         with ThreadPoolExecutor(1) as pool:
-            coming = pool.submit(asked.next, 30.0)
+            coming = pool.submit(asked.next, 30.0, besides)
             while not coming.done():
                 (self.output.show if card else self.output.write)(frame)
             shown = coming.result()
         assert shown is not None
-        return shown.frame, shown.composited
+        return shown
 
 
 @pytest.fixture
@@ -134,7 +139,7 @@ def test_one_that_asks_and_never_reads_holds_nobody_up(served: Served) -> None:
 def test_nonsense_ends_a_connection_and_no_other(served: Served) -> None:
     with Viewer() as viewer:
         served.show_until(viewer, pattern_frame(SIZE))
-        for said in (b"", b"more", b"next" * 16, b"\0"):
+        for said in (b"", b"more", b"next" * 16, b"\0", b"next  room", b"next rooms", b"room", b"next room\0"):
             other = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             other.settimeout(30)
             other.connect(str(viewers_path("control")))
@@ -214,3 +219,128 @@ def test_a_vcam_that_hangs_lets_nobody_wait_for_ever(monkeypatch: pytest.MonkeyP
         with pytest.raises(DeviceError):
             crowd()
     viewers_path("hangs").unlink()
+
+
+ROOM = 77
+"""The luma of the room."""
+
+
+def made(seq: int, size: tuple[int, int] = SIZE, *, alpha_of: int | None = None) -> MadeFrom:
+    """A frame of the room, and a matte with a person in a box of it; outside the box it holds anything."""
+    frame = Frame.allocate(*size)
+    frame.fill(ROOM, 90, 160)
+    frame.seq, frame.full_range = seq, True
+    full = np.full((size[1], size[0]), 99, np.uint8)
+    full[8:16, 4:20] = 200
+    return MadeFrom(
+        frame, Alpha(full, full[::2, ::2], full[:1, :1], Box(4, 8, 20, 16), seq if alpha_of is None else alpha_of)
+    )
+
+
+def test_the_room_and_the_matte_are_those_of_the_very_frame(served: Served) -> None:
+    with Viewer() as viewer:
+        for seq in (5, 6):
+            served.source, frame = made(seq), pattern_frame(SIZE, seq)
+            shown = served.shown(viewer, frame, Besides.ROOM)
+            assert shown.room is not None
+            assert shown.matte is None
+            assert shown.room.seq == shown.frame.seq == seq
+            assert shown.room.full_range
+            assert [int(plane.min()) for plane in shown.room.planes] == [ROOM, 90, 160]
+            np.testing.assert_array_equal(shown.frame.y, frame.y)
+            shown = served.shown(viewer, frame, Besides.MATTE)
+            assert shown.matte is not None
+            assert shown.room is None
+            assert shown.matte[8:16, 4:20].min() == 200
+            assert shown.matte.astype(int).sum() == 200 * 8 * 16, "nobody is outside of the box"
+        with pytest.raises(ValueError, match="read-only"):
+            shown.matte[0, 0] = 0
+
+
+def test_a_placeholder_comes_with_nothing_of_the_room(served: Served) -> None:
+    with Viewer() as viewer:
+        served.source = made(3)
+        assert served.shown(viewer, pattern_frame(SIZE, 3), Besides.ROOM).room is not None
+        for besides in (Besides.ROOM, Besides.MATTE):
+            shown = served.shown(viewer, pattern_frame(SIZE, 3), besides, card=True)
+            assert (shown.room, shown.matte, shown.composited) == (None, None, False)
+
+
+@pytest.mark.parametrize("besides", [Besides.ROOM, Besides.MATTE])
+@pytest.mark.parametrize("source", [None, made(4), made(3, (96, 32)), made(3, alpha_of=2)])
+def test_what_is_of_another_frame_is_not_given(served: Served, source: MadeFrom | None, besides: Besides) -> None:
+    served.source = source
+    with Viewer() as viewer:
+        shown = served.shown(viewer, pattern_frame(SIZE, 3), besides)
+        assert shown.matte is None
+        assert (shown.room is None) or (source is not None and source.frame.seq == 3 and source.frame.size == SIZE)
+
+
+def test_where_there_is_no_matte_there_is_still_the_room(served: Served) -> None:
+    served.source = MadeFrom(made(3).frame, None)
+    with Viewer() as viewer:
+        assert served.shown(viewer, pattern_frame(SIZE, 3), Besides.MATTE).matte is None
+        assert served.shown(viewer, pattern_frame(SIZE, 3), Besides.ROOM).room is not None
+
+
+def test_nothing_of_the_room_stays_in_the_memory_when_it_is_asked_for_no_longer(served: Served) -> None:
+    served.source = made(3)
+    with Viewer() as viewer:
+        room = served.shown(viewer, pattern_frame(SIZE, 3), Besides.ROOM).room
+        assert room is not None
+        for besides, card in ((Besides.NOTHING, False), (Besides.MATTE, False), (Besides.ROOM, True)):
+            served.shown(viewer, pattern_frame(SIZE, 3), Besides.ROOM)
+            assert room.u[0, 0] == 90
+            served.shown(viewer, pattern_frame(SIZE, 3), besides, card=card)
+            assert not (room.y == ROOM).any()
+            assert (int(room.u.min()), int(room.v.max())) == (128, 128)
+
+
+def test_who_asks_for_nothing_more_is_given_nothing_more(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.source = made(3)
+    asked: list[object] = []
+    monkeypatch.setattr(module, "_fits", lambda besides, source, frame: asked.append(besides))
+    with Viewer() as viewer:
+        shown = served.shown(viewer, pattern_frame(SIZE, 3))
+        assert (shown.room, shown.matte) == (None, None)
+    assert asked == []
+
+
+def test_a_picture_that_was_asked_for_with_the_room_is_taken_without_it(served: Served) -> None:
+    served.source = made(3)
+    with Viewer() as viewer:
+        assert viewer.next(0.0, Besides.ROOM) is None
+        # the room is on its way, and nobody wants it any more
+        assert served.shown(viewer, pattern_frame(SIZE, 3)).room is None
+
+
+def test_that_somebody_sees_the_room_is_said(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    def until(number: int) -> None:
+        assert served.output is not None
+        assert served.output.status()["see_the_room"] == number
+
+    served.source = made(3)
+    frame = pattern_frame(SIZE, 3)
+    with Viewer() as one, Viewer() as other:
+        served.shown(one, frame)
+        served.shown(other, frame, Besides.MATTE)
+        until(0)
+        assert "room" not in caplog.text
+        served.shown(one, frame, Besides.ROOM)
+        served.shown(other, frame, Besides.ROOM)
+        until(2)
+        assert caplog.text.count("a preview shows the room") == 1
+        served.shown(one, frame)
+        until(1)
+        assert "any more" not in caplog.text
+    assert served.left.wait(30)
+    assert "no preview shows the room any more" in caplog.text
+
+
+def test_pictures_of_another_size_come_with_the_room_as_well(served: Served) -> None:
+    with Viewer() as viewer:
+        for size in (SIZE, (96, 32), SIZE):
+            served.source = made(3, size)
+            shown = served.shown(viewer, pattern_frame(size, 3), Besides.ROOM)
+            assert shown.room is not None
+            assert shown.room.size == shown.frame.size == size

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -14,10 +15,13 @@ from tests.daemon.helpers import PERSON, SIZE, Screen, Steered, run
 from tests.output.encoded.helpers import until
 from vcam.assets import BACKGROUNDS
 from vcam.control.client import ControlClient
+from vcam.control.viewers import Besides, Viewers
 from vcam.control.viewing import Viewer
 from vcam.daemon.base import State
-from vcam.errors import DeviceError, OutputDeviceError, UsageError
+from vcam.errors import DeviceError, EngineError, OutputDeviceError, UsageError
+from vcam.frames import Frame
 from vcam.output.window import WindowOutput
+from vcam.testing import FakeSegmenter
 
 
 def test_a_preview_is_opened_and_closed_at_will_and_what_is_there_stays(steered: Steered) -> None:
@@ -56,6 +60,76 @@ def test_during_a_pause_the_card_is_seen_and_nothing_else(steered: Steered, clie
             shown = viewer.next(30)
             assert shown is not None
             assert not shown.composited
+
+
+def test_the_room_and_the_matte_are_seen_by_who_asks_and_by_nobody_else(
+    steered: Steered, client: ControlClient
+) -> None:
+    def told() -> int:
+        return next(each["see_the_room"] for each in client.call("status")["outputs"] if each.get("kind") == "preview")
+
+    with Viewer() as viewer, Viewer() as other:
+        shown = viewer.next(30, Besides.ROOM)
+        assert shown is not None
+        assert shown.room is not None
+        assert shown.room.seq == shown.frame.seq
+        # where nobody is: the room there, the background here
+        assert shown.room.y[30, 80] == 40
+        assert shown.frame.y[30, 80] > 60
+        assert told() == 1
+        assert "1 of them looking at the room" in run("status").output.replace("\n", " ")
+        shown = viewer.next(30, Besides.MATTE)
+        assert shown is not None
+        assert shown.matte is not None
+        assert (int(shown.matte[30, 10]), int(shown.matte[30, 80])) == (255, 0)
+        plain = other.next(30)
+        assert plain is not None
+        assert (plain.room, plain.matte) == (None, None)
+        assert told() == 0
+    assert not any((Frame.wrap(packed, *SIZE).y[30, 80] == 40) for packed in steered.daemon.screen.frames)
+
+
+def test_in_a_pause_nobody_sees_the_room(steered: Steered, client: ControlClient) -> None:
+    with Viewer() as viewer:
+        shown = viewer.next(30, Besides.ROOM)
+        assert shown is not None
+        assert shown.room is not None
+        client.call("pause")
+        # one that was on its way before the pause may come first
+        for number in range(5):
+            shown = viewer.next(30, Besides.ROOM)
+            assert shown is not None
+            assert number == 0 or (shown.room is None and not shown.composited)
+
+
+def test_where_no_matte_can_be_made_nobody_sees_the_room(quick: None, tmp_path: Path) -> None:
+    steered = Steered(tmp_path, finds=lambda: FakeSegmenter(lambda frame: EngineError("it is broken"), SIZE))
+    with steered.control, steered.daemon as daemon, Viewer() as viewer:
+        daemon.until(lambda: daemon.life.pipeline is not None and daemon.life.pipeline.failed_in_a_row > 2)
+        for besides in (Besides.ROOM, Besides.MATTE):
+            for _ in range(3):
+                shown = viewer.next(30, besides)
+                assert shown is not None
+                assert (shown.room, shown.matte) == (None, None)
+
+
+def test_preview_and_snapshot_never_ask_for_the_room(
+    steered: Steered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = set()
+    ask = Viewers.ask
+
+    def spy(viewers: Viewers, viewer: Any, besides: Besides) -> None:
+        asked.add(besides)
+        ask(viewers, viewer, besides)
+
+    monkeypatch.setattr(Viewers, "ask", spy)
+    assert run("snapshot", str(tmp_path / "me.png")).exception is None
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setenv("DISPLAY", ":none")
+    monkeypatch.setattr(WindowOutput, "write", lambda window, frame: setattr(window, "finished", True))
+    assert run("preview").exception is None
+    assert asked == {Besides.NOTHING}
 
 
 def test_a_preview_alone_does_not_keep_vcam_alive(steered: Steered) -> None:

@@ -47,6 +47,7 @@ GUESTS = {
     "jpeg-0.15.0": ("inside_jpeg.py", "trixie", TWO_LOOPBACKS),
     "preview-0.15.0": ("inside_preview.py", "trixie", []),
     "room-0.15.0": ("inside_room.py", "trixie", []),
+    "panel": ("inside_panel.py", "trixie", []),
     "loopback-0.12.7": ("inside_output.py", "bookworm", []),
     "loopback-0.13.2": ("inside_output.py", "bookworm-backports", TWO_BUFFERS),
     "loopback-0.15.0": ("inside_output.py", "trixie", []),

@@ -75,10 +75,14 @@ class Page:
                 raise AssertionError(f"never: {expression}; the page has: {self.run('document.body.innerText')[:600]}")
             time.sleep(0.05)
 
-    def key(self, text: str) -> None:
+    def key(self, text: str, *, control: bool = False, shift: bool = False) -> None:
         """Press and let go of one key, as a keyboard does."""
-        self.call("Input.dispatchKeyEvent", type="keyDown", key=text, text=text if len(text) == 1 else "")
-        self.call("Input.dispatchKeyEvent", type="keyUp", key=text)
+        held = 2 * control + 8 * shift
+        number = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowLeft": 37, "ArrowRight": 39}.get(text, 0)
+        typed = "\r" if text == "Enter" else text if len(text) == 1 and not control else ""
+        more = {"windowsVirtualKeyCode": number} if number else {}
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=text, text=typed, modifiers=held, **more)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=text, modifiers=held, **more)
 
     def look_like(self, *, width: int = 1360, height: int = 860, dark: bool = True) -> None:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)

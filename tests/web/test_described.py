@@ -6,6 +6,7 @@ from vcam.compose.filters.registry import KINDS, parse_filters
 from vcam.errors import UsageError
 from vcam.settings import FIELDS
 from vcam.web.described import (
+    FRAMED,
     USED_MOST,
     chain_described,
     chain_written,
@@ -31,6 +32,13 @@ def test_every_setting_has_a_widget_made_from_the_tree() -> None:
     assert [told[key]["whole"] for key in ("segment.threads", "matte.edge")] == [True, False]
     assert all(entry["help"] for entry in told.values())
     assert set(USED_MOST) == {key for key, entry in told.items() if entry["used_most"]}
+    assert len(USED_MOST) == 11
+    assert set(FRAMED) == {key for key, entry in told.items() if entry["framed"]}
+
+
+def test_what_is_locked_is_marked() -> None:
+    told = {entry["key"]: entry["locked"] for entry in settings_described(["matte.edge"])}
+    assert [key for key, locked in told.items() if locked] == ["matte.edge"]
 
 
 def test_every_filter_has_its_parameters() -> None:

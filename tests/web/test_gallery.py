@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -108,3 +109,29 @@ def test_one_can_be_taken_out(own: Path) -> None:
     add("beach.jpg", PICTURE)
     gallery.remove("beach.jpg")
     assert gallery.listed() == []
+
+
+def test_two_of_one_name_at_once_are_both_kept(own: Path) -> None:
+    other = asset("dusk.jpg").read_bytes()
+    with gallery.Arriving("beach.jpg") as first, gallery.Arriving("beach.jpg") as second:
+        first.add(PICTURE)
+        second.add(other)
+        paths = [second.keep(), first.keep()]
+    assert paths[0] == own / "beach.jpg"
+    assert [path.read_bytes() for path in paths] == [other, PICTURE]
+    assert sorted(own.iterdir()) == sorted(paths)
+    assert len(gallery.listed()) == 2
+
+
+def test_many_of_one_name_at_once_are_all_kept(own: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        paths = list(pool.map(lambda _: add("beach.jpg", PICTURE), range(16)))
+    assert len(set(paths)) == 16
+    assert all(path.read_bytes() == PICTURE for path in paths)
+
+
+def test_a_link_that_leads_nowhere_keeps_its_name(own: Path, tmp_path: Path) -> None:
+    own.mkdir(parents=True)
+    (own / "beach.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    assert add("beach.jpg", PICTURE) == own / "beach 2.jpg"
+    assert not (tmp_path / "elsewhere.jpg").exists()

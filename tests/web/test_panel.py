@@ -3,124 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import pytest
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("websockets")
 
-from tests.standin import provide
 from tests.web.browser import CHROMIUM, Browser, Page
+from tests.web.running import Running, change, tab
 from vcam.assets import asset
-from vcam.control.client import ControlClient
-from vcam.errors import VcamError
 
 pytestmark = [
     pytest.mark.process,
     pytest.mark.long,
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium: sudo apt install chromium"),
 ]
-
-
-class Running:
-    """A vcam of its own folders before the demo's scene, and the panel of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        runtime = folder / "run"
-        runtime.mkdir(mode=0o700)
-        kinds = {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
-        provide(folder / "data" / "vcam" / "models")
-        self.environ = os.environ | kinds | {"XDG_RUNTIME_DIR": str(runtime), "HOME": str(folder)}
-        self.children: list[subprocess.Popen[str]] = []
-        self.vcam = self.start()
-        self.panel = self._run("panel", "--print", "--no-start")
-        assert self.panel.stdout is not None
-        self.link = self.panel.stdout.readline().strip()
-        assert self.link.startswith("http://127.0.0.1:")
-
-    def start(self) -> subprocess.Popen[str]:
-        child = self._run("start", "--camera", "demo", "--output", "null", "--size", "640x360", "--background", "green")
-        end = time.monotonic() + 60
-        while True:
-            assert time.monotonic() < end
-            assert child.poll() is None
-            with suppress(VcamError):
-                self.ask("version")
-                return child
-            time.sleep(0.05)
-
-    def _command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "vcam", *words]
-
-    def _run(self, *words: str) -> subprocess.Popen[str]:
-        child = subprocess.Popen(
-            self._command(*words), env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self.children.append(child)
-        return child
-
-    def ask(self, method: str) -> Any:
-        with patch.dict(os.environ, self.environ), ControlClient() as client:
-            return client.call(method)
-
-    def get(self, key: str) -> object:
-        return self.ask("get")[key]
-
-    def until(self, key: str, value: object) -> None:
-        end = time.monotonic() + 30
-        while (found := self.get(key)) != value:
-            assert time.monotonic() < end, f"{key} is {found!r}, not {value!r}"
-            time.sleep(0.02)
-
-    def close(self) -> None:
-        for child in self.children:
-            child.send_signal(signal.SIGINT)
-        for child in self.children:
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(20)
-            child.kill()
-            child.wait()
-            if child.stdout:
-                child.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    running = Running(tmp_path_factory.mktemp("panel"))
-    yield running
-    running.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def page(running: Running, browser: Browser) -> Page:
-    page = browser.page()
-    page.go(running.link)
-    page.wait("document.querySelector('canvas')?.dataset.frames > 2")
-    return page
-
-
-def tab(page: Page, name: str) -> None:
-    page.run(f"document.getElementById('tab-{name}').click()")
-    page.wait(f"document.getElementById('tab-{name}').getAttribute('aria-selected') === 'true'")
 
 
 CORNER = """(() => { const c = document.querySelector('canvas');
@@ -200,13 +103,6 @@ def test_a_dropped_file_that_is_no_picture_is_said(running: Running, page: Page)
     assert running.get("background.spec") == before
 
 
-def change(page: Page, id_: str, value: str, event: str = "input") -> None:
-    page.run(
-        f"(() => {{ const w = document.getElementById('{id_}'); w.value = '{value}'; "
-        f"w.dispatchEvent(new Event('{event}', {{bubbles: true}})) }})()"
-    )
-
-
 def test_every_kind_of_widget_changes_the_running_vcam(running: Running, page: Page) -> None:
     tab(page, "settings")
     change(page, "w-matte.edge", "4")
@@ -281,7 +177,7 @@ def test_filters_are_added_moved_and_taken_out(running: Running, page: Page) -> 
 def test_keys_do_what_they_say(running: Running, page: Page) -> None:
     before = running.get("camera.mirror")
     page.run("document.activeElement.blur()")
-    page.key("m")
+    page.key("x")
     running.until("camera.mirror", not before)
     chain = list(running.get("filters.chain"))  # type: ignore[call-overload]
     page.key("h")
@@ -292,10 +188,10 @@ def test_keys_do_what_they_say(running: Running, page: Page) -> None:
     page.run("document.activeElement.blur()")
     page.key("h")
     running.until("filters.chain", chain)
-    page.key("c")
+    page.key("p")
     page.wait("document.querySelector('.state').innerText === 'Paused'")
     page.wait("document.querySelector('figcaption').innerText.includes('placeholder')")
-    page.key("c")
+    page.key("p")
     page.wait("document.querySelector('.state').innerText === 'On air'")
 
 
@@ -303,7 +199,7 @@ def test_save_for_good_writes_the_config_file(running: Running, page: Page) -> N
     tab(page, "background")
     page.run("[...document.querySelectorAll('.tile button')].find(b => b.innerText.includes('Pixels')).click()")
     running.until("background.spec", "pixelate")
-    page.key("s")
+    page.key("s", control=True)
     page.wait("document.querySelector('.note')?.innerText.includes('Saved in')")
     text = (running.folder / "config/vcam/config.toml").read_text()
     assert 'spec = "pixelate"' in text
@@ -331,7 +227,7 @@ ACTS = {
 }
 
 
-@pytest.mark.parametrize("name", ["background", "looks", "settings", "out", "status", "doctor"])
+@pytest.mark.parametrize("name", ["background", "looks", "camera", "out", "settings", "status", "doctor"])
 def test_every_control_has_a_name_and_a_narrow_screen_cuts_nothing_off(page: Page, name: str) -> None:
     page.look_like(width=360, height=800)
     tab(page, name)

@@ -67,6 +67,8 @@ def output_words(output: dict[str, Any]) -> str:
         parts += _sent(output)
     if output.get("kind") == "preview":
         parts.append(f"{output['viewers']} at it")
+        if output.get("see_the_room"):
+            parts.append(f"{output['see_the_room']} of them looking at the room as the camera sees it")
     return ", ".join(parts)
 
 

@@ -9,6 +9,10 @@ The socket is of the kind SOCK_SEQPACKET. A viewer sends `NEXT`. It gets a JSON 
 `composited` (false for a placeholder), `timestamp` and `seq`. With it comes, if the memory is another one than before,
 its descriptor (SCM_RIGHTS): the picture as I420 of limited range, to be mapped for reading. It stays as it is until the
 viewer asks for the next.
+
+Whoever adds a word to `NEXT`, one of `Besides`, is given a second picture as well, behind the first in the same memory:
+what that very picture was made from. That may be the room, as the camera sees it. So it has to be asked for each time,
+is said in the status and in the log, and there is none with a placeholder, in a pause, or where a matte has failed.
 """
 
 from __future__ import annotations
@@ -24,20 +28,38 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from vcam.colour import NEUTRAL
 from vcam.control.place import check_name, peer_is_welcome, sockets_folder
-from vcam.frames import Frame
+from vcam.frames import Frame, MadeFrom
 from vcam.types import Size
 
 log = logging.getLogger(__name__)
 
 NEXT = b"next"
 """What a viewer sends for one picture."""
+
+
+class Besides(Enum):
+    """What may be asked for besides the finished picture.
+
+    NOTHING: what others see, alone. MATTE: the luma plane of the second picture is the matte, 0 background to 255
+    person. ROOM: the second picture is the camera's own, in its own range, of the same part of it.
+    """
+
+    NOTHING = ""
+    MATTE = "matte"
+    ROOM = "room"
+
+
+REQUESTS = {NEXT: Besides.NOTHING, NEXT + b" matte": Besides.MATTE, NEXT + b" room": Besides.ROOM}
+"""All that a viewer may send."""
 
 MOST = 8
 """Viewers at once; further ones are turned away."""
@@ -50,12 +72,14 @@ _FUTURE_WRITE = 0x10
 
 
 class About(msgspec.Struct, frozen=True):
-    """What is said of a picture."""
+    """What is said of a picture. besides: the second picture that came with it; full_range: of that one."""
 
     size: tuple[int, int]
     composited: bool
     timestamp: float
     seq: int
+    besides: Besides = Besides.NOTHING
+    full_range: bool = False
 
 
 def viewers_path(name: str) -> Path:
@@ -68,31 +92,73 @@ class _Viewer:
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
-        self.wants = False
+        self.wants: Besides | None = None
+        """What is asked for and has not come yet; None if nothing is."""
+        self.sees = Besides.NOTHING
+        """What was asked for last."""
         self._frame: Frame | None = None
+        self._second: Frame | None = None
+        self._lies = Besides.NOTHING
 
-    def give(self, frame: Frame, *, composited: bool) -> None:
-        """Copy a picture and tell of it; never waits. Raises `OSError` if the viewer is not to be had any more."""
-        descriptor = -1
-        if self._frame is None or self._frame.size != frame.size:
-            descriptor, self._frame = _share(frame.size)
+    def give(self, frame: Frame, source: MadeFrom | None, *, composited: bool) -> None:
+        """Copy a picture and tell of it; never waits. Raises `OSError` if the viewer is not to be had any more.
+
+        source: what that picture was made from; None if it is nobody's to see.
+        """
+        descriptor, besides = -1, self.wants or Besides.NOTHING
+        if source is None or not _fits(besides, source, frame):
+            besides = Besides.NOTHING
+        first_of_two = besides is not Besides.NOTHING and self._second is None
+        if self._frame is None or self._frame.size != frame.size or first_of_two:
+            count = 1 if besides is Besides.NOTHING else 2
+            descriptor, (self._frame, *more) = _share(frame.size, count)
+            self._second, self._lies = more[0] if more else None, Besides.NOTHING
         try:
             self._frame.copy_from(frame)
-            about = About(frame.size, composited, frame.timestamp, frame.seq)
+            full_range = self._put_second(besides, source)
+            about = About(frame.size, composited, frame.timestamp, frame.seq, besides, full_range)
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))] if descriptor >= 0 else []
             self.socket.sendmsg([msgspec.json.encode(about)], rights)
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
 
+    def _put_second(self, besides: Besides, source: MadeFrom | None) -> bool:
+        """Fill the second picture, or blot out what lies there of an earlier one. Whether it has the full range."""
+        second, lay = self._second, self._lies
+        if second is None:
+            return False
+        if lay is not besides:
+            # the room stays nowhere longer than it is asked for
+            second.fill(0, NEUTRAL, NEUTRAL)
+        self._lies = besides
+        if source is None or besides is Besides.NOTHING:
+            return False
+        if besides is Besides.ROOM:
+            second.copy_from(source.frame)
+            return source.frame.full_range
+        assert source.alpha is not None
+        second.y.fill(0)
+        x0, y0, x1, y1 = source.alpha.box
+        second.y[y0:y1, x0:x1] = source.alpha.full[y0:y1, x0:x1]
+        return True
 
-def _share(size: Size) -> tuple[int, Frame]:
-    """Memory for pictures of a size that others can neither write to nor make smaller, and a frame in it."""
+
+def _fits(besides: Besides, source: MadeFrom, frame: Frame) -> bool:
+    """Whether what a picture was made from can be given with it: the same frame, of the same size."""
+    made = source.frame
+    if made.seq != frame.seq or made.size != frame.size:
+        return False
+    return besides is Besides.ROOM or (source.alpha is not None and source.alpha.seq == frame.seq)
+
+
+def _share(size: Size, pictures: int = 1) -> tuple[int, list[Frame]]:
+    """Memory for pictures of a size that others can neither write to nor make smaller, and the frames in it."""
     count = size[0] * size[1] * 3 // 2
     descriptor = os.memfd_create("vcam-shown", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
-        os.ftruncate(descriptor, count)
-        memory = mmap.mmap(descriptor, count)
+        os.ftruncate(descriptor, pictures * count)
+        memory = mmap.mmap(descriptor, pictures * count)
         # what could be cut off would kill this process, not the one that did it
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
         with contextlib.suppress(OSError):
@@ -100,7 +166,8 @@ def _share(size: Size) -> tuple[int, Frame]:
     except BaseException:
         os.close(descriptor)
         raise
-    return descriptor, Frame.wrap(np.frombuffer(memory, np.uint8), *size)
+    whole = np.frombuffer(memory, np.uint8)
+    return descriptor, [Frame.wrap(whole[at * count : (at + 1) * count], *size) for at in range(pictures)]
 
 
 class Viewers:
@@ -114,9 +181,12 @@ class Viewers:
     only_looks = True
     """Whether vcam goes on does not depend on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: Callable[[], MadeFrom | None] = lambda: None) -> None:
+        """source: what the picture that is being written was made from, asked in the loop's thread."""
         self._lock = threading.Lock()
+        self._source = source
         self._viewers: list[_Viewer] = []
+        self._room_seen = False
 
     def open(self, size: Size, fps: float) -> None:
         """Nothing is needed: memory comes with the first picture."""
@@ -141,18 +211,21 @@ class Viewers:
     def _give(self, frame: Frame, *, composited: bool) -> None:
         with self._lock:
             for viewer in self._viewers:
-                if viewer.wants:
-                    viewer.wants = False
+                if viewer.wants is not None:
+                    source = self._source() if composited and viewer.wants is not Besides.NOTHING else None
                     try:
-                        viewer.give(frame, composited=composited)
+                        viewer.give(frame, source, composited=composited)
                     except (OSError, MemoryError, ValueError) as error:
                         log.info("a viewer is dropped: %s", error)
                         with contextlib.suppress(OSError):
                             viewer.socket.shutdown(socket.SHUT_RDWR)
+                    viewer.wants = None
 
     def status(self) -> dict[str, Any]:
         """See `vcam.daemon.outlets.Reporting`."""
-        return {"kind": "preview", "viewers": len(self._viewers)}
+        viewers = self._viewers
+        room = sum(viewer.sees is Besides.ROOM for viewer in viewers)
+        return {"kind": "preview", "viewers": len(viewers), "see_the_room": room}
 
     def close(self) -> None:
         """The server lets go of the viewers."""
@@ -160,27 +233,47 @@ class Viewers:
     def abort(self) -> None:
         """As `close`."""
 
-    def ask(self, viewer: _Viewer) -> None:
-        """The viewer wants the next picture."""
+    def ask(self, viewer: _Viewer, besides: Besides = Besides.NOTHING) -> None:
+        """The viewer wants the next picture, and something besides it."""
         with self._lock:
-            viewer.wants = True
+            viewer.wants = viewer.sees = besides
+        self._tell()
 
     def change(self, viewers: list[_Viewer]) -> None:
         """From now on there are these."""
         with self._lock:
             self._viewers = viewers
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say in the log when somebody begins to look at the room, and when nobody does any more."""
+        seen = any(viewer.sees is Besides.ROOM for viewer in self._viewers)
+        if seen is not self._room_seen:
+            self._room_seen = seen
+            log.warning(
+                "a preview shows the room, as the camera sees it, to a program of your own user"
+                if seen
+                else "no preview shows the room any more"
+            )
 
 
 class ViewerServer:
     """Takes viewers in, in a thread of its own that sleeps while there are none."""
 
-    def __init__(self, path: Path, came: Callable[[Viewers], object], gone: Callable[[Viewers], object]) -> None:
-        """came, gone: called in the server's thread with the output, for the first viewer and after the last.
+    def __init__(
+        self,
+        path: Path,
+        came: Callable[[Viewers], object],
+        gone: Callable[[Viewers], object],
+        source: Callable[[], MadeFrom | None] = lambda: None,
+    ) -> None:
+        """came, gone: called in the server's thread with the output, for the first viewer and after the last. source:
+        see `Viewers`.
 
         The caller holds the daemon's name: what lies at `path` is of one that is dead. Raises `OSError`.
         """
         self._path, self._came, self._gone = path, came, gone
-        self._output = Viewers()
+        self._output = Viewers(source)
         self._viewers: dict[int, _Viewer] = {}
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         path.unlink(missing_ok=True)
@@ -252,8 +345,9 @@ class ViewerServer:
             return
         except OSError:
             asked = b""
-        if asked == NEXT:
-            self._output.ask(viewer)
+        besides = REQUESTS.get(asked)
+        if besides is not None:
+            self._output.ask(viewer, besides)
             return
         # it has gone, or speaks of something else
         poll.unregister(descriptor)

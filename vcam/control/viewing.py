@@ -15,13 +15,15 @@ import numpy as np
 
 from vcam.control.client import connected
 from vcam.control.place import DEFAULT_NAME
-from vcam.control.viewers import MOST, NEXT, About, viewers_path
+from vcam.control.viewers import MOST, REQUESTS, About, Besides, viewers_path
 from vcam.errors import UsageError, VcamError
 from vcam.frames import Frame, check_size
+from vcam.types import U8
 
 _LONGEST = 4096
 _PATIENCE = 5.0
 """Seconds that a vcam that hangs may take to let somebody in."""
+_WORDS = {besides: words for words, besides in REQUESTS.items()}
 _about = msgspec.json.Decoder(About)
 
 
@@ -29,11 +31,15 @@ _about = msgspec.json.Decoder(About)
 class Shown:
     """What others are shown: limited range, read only, and valid until the viewer asks for the next.
 
-    composited: a finished picture; else one of vcam's placeholders.
+    composited: a finished picture; else one of vcam's placeholders. matte, uint8 (height, width), 0 background to 255
+    person, and room, the camera's own frame in its own range: what this very picture was made from, if that was asked
+    for and may be seen.
     """
 
     frame: Frame
     composited: bool
+    matte: U8 | None = None
+    room: Frame | None = None
 
 
 class Viewer:
@@ -48,23 +54,26 @@ class Viewer:
         self._socket = connected(name, viewers_path(name), socket.SOCK_SEQPACKET, timeout=_PATIENCE)
         self._socket.setblocking(False)
         self._frame: Frame | None = None
+        self._second: Frame | None = None
         self._asked = False
 
-    def next(self, timeout: float = 1.0) -> Shown | None:
+    def next(self, timeout: float = 1.0, besides: Besides = Besides.NOTHING) -> Shown | None:
         """The next picture, of those that are finished from now on; None if there is none within `timeout` seconds.
 
+        besides: what else of it to see. The first picture after another wish may come without. A placeholder, a
+        picture shown again, and one for which no matte could be made come without in any case.
         Raises `VcamEnded` when vcam has.
         """
         end = time.monotonic() + timeout
         try:
             if not self._asked:
-                self._socket.send(NEXT)
+                self._socket.send(_WORDS[besides])
                 self._asked = True
             poll = select.poll()
             poll.register(self._socket, select.POLLIN)
             if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
                 return None
-            return self._take()
+            return self._take(besides)
         except OSError as error:
             raise self._ended from error
 
@@ -72,7 +81,7 @@ class Viewer:
     def _ended(self) -> VcamEnded:
         return VcamEnded(seen=self._frame is not None)
 
-    def _take(self) -> Shown:
+    def _take(self, besides: Besides) -> Shown:
         room = socket.CMSG_SPACE(array.array("i", [0]).itemsize)
         said, rights, *_ = self._socket.recvmsg(_LONGEST, room, socket.MSG_CMSG_CLOEXEC)
         if not said:
@@ -83,22 +92,32 @@ class Viewer:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
         try:
-            return self._shown(_about.decode(said), descriptors)
+            return self._shown(_about.decode(said), descriptors, besides)
         except (ValueError, UsageError) as error:
             raise VcamError("vcam has sent what is no picture", "is it of another version? vcam stop, start") from error
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _shown(self, about: About, descriptors: array.array[int]) -> Shown:
+    def _shown(self, about: About, descriptors: array.array[int], besides: Besides) -> Shown:
         if descriptors:
             width, height = check_size(*about.size)
-            memory = mmap.mmap(descriptors[0], width * height * 3 // 2, prot=mmap.PROT_READ)
-            self._frame = Frame.wrap(np.frombuffer(memory, np.uint8), width, height)
+            count, pictures = width * height * 3 // 2, 1 if about.besides is Besides.NOTHING else 2
+            memory = np.frombuffer(mmap.mmap(descriptors[0], pictures * count, prot=mmap.PROT_READ), np.uint8)
+            self._frame = Frame.wrap(memory, width, height)
+            self._second = Frame.wrap(memory[count:], width, height) if pictures > 1 else None
         if self._frame is None or self._frame.size != about.size:
             raise ValueError("a picture without memory")
         self._frame.timestamp, self._frame.seq = about.timestamp, about.seq
-        return Shown(self._frame, about.composited)
+        second = self._second
+        if about.besides is Besides.NOTHING or about.besides is not besides or not about.composited:
+            return Shown(self._frame, about.composited)
+        if second is None:
+            raise ValueError("a second picture without memory")
+        second.timestamp, second.seq, second.full_range = about.timestamp, about.seq, about.full_range
+        if besides is Besides.MATTE:
+            return Shown(self._frame, True, matte=second.y)
+        return Shown(self._frame, True, room=second)
 
     def close(self) -> None:
         self._socket.close()

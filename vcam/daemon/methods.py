@@ -35,6 +35,7 @@ from vcam.daemon.lesson import Lesson, Progress
 from vcam.daemon.origin import LiveChanges, Origin
 from vcam.daemon.status import snapshot
 from vcam.errors import DeviceError, VcamError
+from vcam.frames import MadeFrom
 from vcam.printable import json_text
 from vcam.settings import Settings, find_field, flatten, read_profiles
 from vcam.settings.shown import as_meant, without_secrets
@@ -68,7 +69,7 @@ class Control:
         try:
             self._lock = NameLock(name)
             self._server = Server(socket_path(name), self._handle, self._tick)
-            self._viewers = ViewerServer(viewers_path(name), self._viewers_came, self._viewers_gone)
+            self._viewers = ViewerServer(viewers_path(name), self._viewers_came, self._viewers_gone, self._made_from)
         except DeviceError:
             raise
         except (VcamError, OSError) as error:
@@ -166,6 +167,11 @@ class Control:
 
     def _viewers_gone(self, viewers: Viewers) -> None:
         self._life.mailbox.post(lambda: self._life.outlets.remove(lambda output: output is viewers))
+
+    def _made_from(self) -> MadeFrom | None:
+        """What the picture in hand was made from, for those who look: nothing in a pause, whatever was asked before."""
+        pipeline = self._life.pipeline
+        return pipeline.made_from if pipeline and not self._life.outlets.hidden else None
 
     def _do_version(self, client: Client, params: Any) -> dict[str, Any]:
         return {"version": __version__, "protocol": 1}

@@ -124,7 +124,7 @@ def take_inventory(size: Size, fps: float) -> Inventory:
     """Look at everything once; `size` and `fps` are what the camera would be asked for. Takes about a second."""
     nodes = list_nodes()
     return Inventory(
-        tuple(_camera(node, size, fps) for node in nodes if _is_listed(node)),
+        list_cameras(size, fps, nodes),
         tuple(_virtual(node) for node in nodes if node.is_loopback or _closed(node, virtual=True)),
         tuple(list_engines()),
         module_version(),
@@ -141,6 +141,11 @@ def take_pipewire() -> PipeWireEntry:
         return PipeWireEntry(True, loop.version(), tuple(video_nodes()))
     except DeviceError as error:
         return PipeWireEntry(True, problem=str(error))
+
+
+def list_cameras(size: Size, fps: float, nodes: Iterable[Node] | None = None) -> tuple[CameraEntry, ...]:
+    """The cameras alone, as `take_inventory` has them; of these nodes, or of all."""
+    return tuple(_camera(node, size, fps) for node in (list_nodes() if nodes is None else nodes) if _is_listed(node))
 
 
 def _is_listed(node: Node) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vcam.errors import ConfigError, VcamError
+from vcam.errors import ConfigError, UsageError, VcamError
 from vcam.files import replace_file
 from vcam.folders import place_to_write
 from vcam.settings.loading import environment_layer, read_profiles, unknown_variables
@@ -53,6 +53,32 @@ def save_where_they_count(path: Path, changes: Mapping[str, Any], profile: str =
         if part:
             save(path, part, name)
     return f"{path} [profiles.{profile}]" if own else str(path)
+
+
+def remove_profile(path: Path, name: str) -> None:
+    """Take `[profiles.NAME]` and all below it out of a config file; everything else stays as it is.
+
+    Raises `UsageError` if there is none of that name, `ConfigError` for a file that is broken or written in a way in
+    which it cannot be taken out, `OutputError` if it cannot be written; the file is untouched then.
+    """
+    import tomlkit
+
+    profiles = list(read_profiles(path)[1])
+    if name not in profiles:
+        raise UsageError(f"there is no profile {name!r} in {path}", f"profiles there: {', '.join(profiles) or 'none'}")
+    text = read_text(path)
+    wanted = parse(text, str(path))
+    del wanted["profiles"][name]
+    with contextlib.suppress(ConfigError, ValueError, KeyError):
+        document: Any = tomlkit.parse(text)
+        del document["profiles"][name]
+        changed = tomlkit.dumps(document)
+        found = parse(changed, str(path))
+        # with the last of them the table of all goes as well
+        if {"profiles": {}} | found == wanted:
+            replace_file(place_to_write(path), changed)
+            return
+    raise ConfigError(f"{path}: the profile {name} cannot be taken out", f"do it by hand: {path}")
 
 
 def _put(text: str, keys: KeyPath, value: Any, path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,12 +20,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from vcam import __version__
 from vcam.assets import BACKGROUNDS, background_picture
-from vcam.errors import UsageError, VcamError
+from vcam.errors import ConfigError, UsageError, VcamError
 from vcam.settings import load
-from vcam.web import gallery, talk
+from vcam.settings.locked import read_system
+from vcam.web import cameras, gallery, profiles, talk
 from vcam.web.described import chain_written, filters_described, settings_described
 from vcam.web.guard import Guard
-from vcam.web.look import Look
+from vcam.web.look import Look, View
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +49,9 @@ def make_app(name: str, token: str, port: int, opened: Callable[[int], object] =
         Route("/api/call", _answering(panel.call), methods=["POST"]),
         Route("/api/filters", _answering(panel.filters), methods=["POST"]),
         Route("/api/keep", _answering(lambda _: talk.keep(name)), methods=["POST"]),
+        Route("/api/cameras", _answering(lambda _: cameras.listed(name)), methods=["POST"]),
+        Route("/api/profile/make", _answering(panel.make_profile), methods=["POST"]),
+        Route("/api/profile/remove", _answering(panel.remove_profile), methods=["POST"]),
         Route("/api/start", _answering(lambda _: _start(name)), methods=["POST"]),
         Route("/api/doctor", _answering(lambda _: _doctor()), methods=["POST"]),
         Route("/api/backgrounds", panel.backgrounds),
@@ -83,6 +88,21 @@ async def _body(request: Request) -> Any:
         raise UsageError("the request is no JSON", "reload the page") from error
 
 
+def _locked() -> frozenset[str]:
+    """What cannot be changed here; nothing where the file that says so is broken, since vcam itself refuses then."""
+    try:
+        return read_system(os.environ).locked
+    except ConfigError:
+        return frozenset()
+
+
+def _word(body: Any) -> tuple[str]:
+    """The name in a request. Raises `UsageError` for one without."""
+    if not isinstance(body, dict) or not isinstance(body.get("name"), str):
+        raise UsageError("the request names no profile", "reload the page")
+    return (body["name"],)
+
+
 def _answering(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
@@ -102,7 +122,6 @@ def _start(name: str) -> dict[str, Any]:
 
 def _doctor() -> list[dict[str, Any]]:
     from vcam.doctor.examine import examine
-    from vcam.errors import ConfigError
     from vcam.machine.host import Machine
     from vcam.machine.inventory import take_inventory
     from vcam.settings import Settings, config_path
@@ -143,8 +162,9 @@ class _Panel:
             {
                 "version": __version__,
                 "name": self._name,
-                "settings": settings_described(),
+                "settings": settings_described(_locked()),
                 "filters": filters_described(),
+                "folder": str(gallery.folder()),
                 "ready": [{"name": name, "about": about} for name, about in BACKGROUNDS.items()],
             }
         )
@@ -158,6 +178,12 @@ class _Panel:
         if not isinstance(body, dict) or not isinstance(body.get("chain"), list):
             raise UsageError("the request is no chain of filters", "reload the page")
         return talk.call(self._name, "set", {"filters.chain": chain_written(body["chain"])})
+
+    def make_profile(self, body: Any) -> Any:
+        return profiles.make(self._name, *_word(body), anew=bool(body.get("anew")))
+
+    def remove_profile(self, body: Any) -> Any:
+        return profiles.remove(self._name, *_word(body))
 
     async def backgrounds(self, request: Request) -> Response:
         return JSONResponse(await asyncio.to_thread(gallery.listed))
@@ -203,7 +229,11 @@ class _Panel:
         return JSONResponse({})
 
     async def live(self, socket: WebSocket) -> None:
-        """JSON of what happens goes out; `{"look": true}` asks for one picture, `{"look": false}` ends looking."""
+        """JSON of what happens goes out; `{"look": true}` asks for one picture, `{"look": false}` ends looking.
+
+        `{"hurry": true}` says that something was changed: the picture that is waited for comes at once.
+        With `"view": "matte"` it is the matte, with `"both"` the room beside what others see: for that picture alone.
+        """
         await socket.accept()
         self._count(1)
         page = _Page(socket, self._name)
@@ -228,14 +258,20 @@ class _Page:
         self._told: dict[str, Any] = {}
         self._there_is = asyncio.Event()
         self._wanted = asyncio.Event()
-        self._hidden = True
+        self._hidden, self._view = True, View.SHOWN
+        self._looking: Look | None = None
         self._following = talk.Following(name, self._tell)
         self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._look())]
 
     async def serve(self) -> None:
-        with suppress(WebSocketDisconnect, ValueError, KeyError, TypeError):
+        with suppress(WebSocketDisconnect, ValueError, KeyError, TypeError, AttributeError):
             while True:
                 asked = json.loads(await self._socket.receive_text())
+                if asked.get("hurry"):
+                    if self._looking:
+                        self._looking.hurry()
+                    continue
+                self._view = View(asked.get("view", View.SHOWN.value))
                 self._hidden = not asked["look"]
                 self._wanted.set()
 
@@ -266,35 +302,33 @@ class _Page:
                     await self._socket.send_text(json.dumps({"event": event, "is": self._told.pop(event)}))
 
     async def _look(self) -> None:
-        look: Look | None = None
         try:
             while True:
                 await self._wanted.wait()
                 self._wanted.clear()
                 if self._hidden:
-                    _close(look)
-                    look = None
+                    self._look_away()
                     continue
                 picture = None
                 try:
-                    if look is None:
-                        look = await asyncio.to_thread(Look, self._name)
-                    picture = await asyncio.to_thread(look.picture)
+                    if self._looking is None:
+                        self._looking = await asyncio.to_thread(Look, self._name)
+                    # said anew with each picture: nobody is shown the room because somebody was before
+                    picture = await asyncio.to_thread(self._looking.picture, view=self._view)
                 except VcamError:
                     # `Following` says why; the page asks again
-                    _close(look)
-                    look = None
+                    self._look_away()
                     await asyncio.sleep(0.5)
                 if picture is None:
                     self._put("no picture", {})
-                else:
+                elif not self._hidden:
                     await self._socket.send_bytes(picture)
         except (WebSocketDisconnect, RuntimeError):
             pass
         finally:
-            _close(look)
+            self._look_away()
 
-
-def _close(look: Look | None) -> None:
-    if look:
-        look.close()
+    def _look_away(self) -> None:
+        look, self._looking = self._looking, None
+        if look:
+            look.close()

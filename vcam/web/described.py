@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from vcam.compose.filters.base import Number, Parameter
@@ -11,15 +12,20 @@ from vcam.settings import FIELDS, Field
 from vcam.settings.paths import split_parameters
 
 USED_MOST = (
-    "background.spec", "matte.edge", "matte.softness", "matte.temporal", "matte.refine", "filters.light_wrap",
-    "filters.decontaminate", "framing.auto", "framing.zoom", "camera.mirror", "camera.rotate",
+    "matte.edge", "matte.softness", "matte.temporal", "matte.refine", "matte.islands", "filters.light_wrap",
+    "filters.decontaminate", "segment.model", "segment.people", "segment.room", "segment.skip_still",
 )  # fmt: skip
-"""The settings that people change; the page has these by themselves, before all others."""
+"""The eleven settings of the matte that people change; the page has these by themselves, before all others."""
+FRAMED = ("framing.auto", "framing.zoom", "camera.mirror", "camera.rotate")
+"""Those of how the person stands in the picture, which the page has by themselves as well."""
 
 
-def settings_described() -> list[dict[str, Any]]:
-    """Every setting in the order of the tree: key, kind of widget, help, default, and what it may be."""
-    return [_setting(field) for field in FIELDS.values()]
+def settings_described(locked: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Every setting in the order of the tree: key, kind of widget, help, default, and what it may be.
+
+    locked: those that whoever administers the machine has locked.
+    """
+    return [_setting(field) | {"locked": field.key in locked} for field in FIELDS.values()]
 
 
 def _setting(field: Field) -> dict[str, Any]:
@@ -36,7 +42,8 @@ def _setting(field: Field) -> dict[str, Any]:
         "live": field.live,
         "whole": field.type is int,
         "secret": field.secret,
-        "used_most": field.key in USED_MOST,
+        "used_most": USED_MOST.index(field.key) + 1 if field.key in USED_MOST else 0,
+        "framed": field.key in FRAMED,
     }
 
 

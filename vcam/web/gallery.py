@@ -5,6 +5,7 @@ Nothing outside the folder can be named: a name is one part of a path, and what 
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ import cv2
 
 from vcam import folders
 from vcam.errors import InputError, UsageError, VcamError
-from vcam.files import PartialFile, write_error
+from vcam.files import Overwriting, PartialFile, write_error
 from vcam.images import frame_to_bgr, read_image
 from vcam.media.ffmpeg import local_url
 from vcam.media.filters import square_size
@@ -75,13 +76,19 @@ class Arriving:
     def __init__(self, name: str) -> None:
         """Raises `UsageError` for a name that is none of a picture or film, `OutputError` if nothing can be written."""
         self._most = most_bytes(name)
-        path = _free(name)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = PartialFile(folders.place_to_write(path))
-            self._stream = open(self._file.create(0o600), "wb")  # noqa: SIM115 - closed by `keep` or at the end
-        except OSError as error:
-            raise write_error(path, error) from error
+        while True:
+            path = _free(name)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                # two of one name may come at once: the second to be whole gets another name then
+                self._file = PartialFile(folders.place_to_write(path), Overwriting())
+                self._stream = open(self._file.create(0o600), "wb")  # noqa: SIM115 - closed by `keep` or at the end
+                break
+            except OSError as error:
+                raise write_error(path, error) from error
+            except UsageError:
+                if not os.path.lexists(path):
+                    raise
         self._path, self._done = path, 0
 
     def add(self, piece: bytes) -> None:
@@ -102,7 +109,7 @@ class Arriving:
             raise write_error(self._path, error) from error
         small(self._file.working, film=self._path.suffix.lower() in VIDEO_SUFFIXES)
         self._file.commit()
-        return self._path
+        return self._file.path
 
     def __enter__(self) -> Arriving:
         return self
@@ -120,7 +127,8 @@ def _free(name: str) -> Path:
     suffix = Path(plain).suffix.lower()
     path = folder() / f"{stem}{suffix}"
     number = 2
-    while path.exists():
+    # a link that leads nowhere has the name as well
+    while os.path.lexists(path):
         path = folder() / f"{stem} {number}{suffix}"
         number += 1
     return path

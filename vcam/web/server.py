@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from vcam.errors import UsageError, VcamError
+from vcam.pipeline import tune_process
 
 if TYPE_CHECKING:
     import uvicorn
@@ -80,6 +81,8 @@ def serve(name: str, sock: socket.socket, ready: Callable[[Address], None], *, u
 
     until_closed: also end when the last page has been closed for a while, or none was ever opened.
     """
+    # OpenCV's threads, and memory that is mapped anew for each picture, would cost more than the picture
+    tune_process()
     make_server(name, sock, ready, until_closed=until_closed).run([sock])
 
 
@@ -122,6 +125,8 @@ def make_server(
     config = uvicorn.Config(
         make_app(name, address.token, address.port, opened), log_level="warning", access_log=False, lifespan="off",
         timeout_graceful_shutdown=1, ws="websockets-sansio", ws_max_size=1 << 16, server_header=False,
+        # pictures are compressed already, and it would take longer than to make them
+        ws_per_message_deflate=False,
         # who asks is who is connected, and not whom a header names
         date_header=False, proxy_headers=False,
     )  # fmt: skip

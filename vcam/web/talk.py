@@ -18,17 +18,14 @@ from typing import IO, Any
 from vcam import folders
 from vcam.control.client import ControlClient
 from vcam.errors import UsageError, VcamError
-from vcam.secrets import HIDDEN
-from vcam.settings import FIELDS, Field, load
 from vcam.settings.loading import read_profiles
 from vcam.settings.saving import save_where_they_count
-from vcam.settings.shown import without_secrets
-from vcam.settings.tree import flatten
 from vcam.web.described import chain_described
+from vcam.web.differing import differing
 
 METHODS = frozenset({
     "set", "background", "profile", "pause", "resume", "reload", "stream_start", "stream_stop", "record_start",
-    "record_stop", "room_learn", "room_forget", "stop",
+    "record_stop", "output_add", "output_remove", "room_learn", "room_forget", "stop",
 })  # fmt: skip
 """What a page may ask for."""
 
@@ -76,29 +73,9 @@ def keep(name: str) -> dict[str, Any]:
     with ControlClient(name) as vcam:
         values, status = vcam.call("get"), vcam.call("status")
     path = Path(status["config"])
-    # the file for all users counts as well, the other variables do not
-    system = {name: os.environ[name] for name in ("XDG_CONFIG_DIRS",) if name in os.environ}
-    written = flatten(load(profile=status["profile"], environ=system, path=path).settings)
-    shown = without_secrets(written)
-    differ = {
-        key: value
-        for key, value in values.items()
-        if (field := FIELDS.get(key)) and field.live and _differs(value, shown[key])
-    }
-    changes = {key: value for key, value in differ.items() if _is_whole(FIELDS[key], value)}
+    changes, left = differing(values, path, status["profile"])
     place = save_where_they_count(path, changes, status["profile"]) if changes else str(path)
-    return {"saved": list(changes), "left": [key for key in differ if key not in changes], "place": place}
-
-
-def _is_whole(field: Field, value: Any) -> bool:
-    """Whether a value is shown as it is: a path or a word is, an address may be without its password."""
-    return not field.secret and not (field.address and ("://" in str(value) or HIDDEN in str(value)))
-
-
-def _differs(value: Any, written: Any) -> bool:
-    return (list(value) if isinstance(value, list | tuple) else value) != (
-        list(written) if isinstance(written, list | tuple) else written
-    )
+    return {"saved": list(changes), "left": left, "place": place}
 
 
 def start(name: str) -> None:

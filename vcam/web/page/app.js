@@ -1,12 +1,17 @@
 // The page: the preview beside the tabs, the bar above, shortcuts.
 import { html, render, useEffect, useRef, useState } from "./preact.js";
 import { W } from "./words.js";
-import { ask, call, change, connect, enter, listen, loadBackgrounds, look, lookAway, set, setChain, state, undo } from "./net.js";
-import { Backgrounds, blurBy, drop, nextBackground } from "./backgrounds.js";
+import { ask, call, change, connect, enter, listen, loadBackgrounds, set, setChain, state, undo } from "./net.js";
+import { Backgrounds, drop, nextBackground } from "./backgrounds.js";
+import { Cameras } from "./camera.js";
 import { Looks, Settings } from "./looks.js";
-import { Doctor, Out, Status } from "./status.js";
+import { Out } from "./out.js";
+import { Preview } from "./preview.js";
+import { Doctor, Status } from "./status.js";
 
-const TABS = { background: Backgrounds, looks: Looks, settings: Settings, out: Out, status: Status, doctor: Doctor };
+const TABS = { background: Backgrounds, looks: Looks, camera: Cameras, out: Out, settings: Settings, status: Status, doctor: Doctor };
+// as in vcam's window
+const FILTERS = { c: "color-transfer", s: "seamless-clone", m: "smoothstep", h: "harmonise" };
 
 async function guarded(work) {
   try {
@@ -25,41 +30,24 @@ const keep = () =>
     change({ note: left.length ? `${note} ${W.not_kept} ${left.join(", ")}` : note });
   });
 
-function Preview() {
-  const canvas = useRef();
-  const [seen, see] = useState(null);
-  const [on, turn] = useState(true);
-  useEffect(() => {
-    if (!on) {
-      lookAway();
-      see(null);
-      return undefined;
-    }
-    look(async (blob, composited) => {
-      if (!blob) return see((before) => before ?? "none");
-      const picture = await createImageBitmap(blob);
-      const target = canvas.current;
-      if (target) {
-        if (target.width !== picture.width || target.height !== picture.height) {
-          target.width = picture.width;
-          target.height = picture.height;
-        }
-        target.getContext("2d").drawImage(picture, 0, 0);
-        target.dataset.frames = +(target.dataset.frames ?? 0) + 1;
-      }
-      picture.close();
-      return see(composited ? "picture" : "placeholder");
-    });
-    return lookAway;
-  }, [on]);
-  const camera = state.status?.camera.on;
-  return html`<figure class="preview">
-    <div class="screen"><canvas ref=${canvas} width="640" height="360" role="img" aria-label=${W.preview}></canvas>
-      ${(!on || seen === null || seen === "none") && html`<div class="veil">${on ? W.no_picture : html`<button onClick=${() => turn(true)}>${W.show_preview}</button>`}</div>`}
-      ${camera && html`<span class="rec" title=${W.camera_hint}></span>`}</div>
-    <figcaption><span>${seen === "placeholder" ? W.placeholder : camera ? W.camera_hint : W.camera_off}</span>
-      ${on && html`<button class="quiet" onClick=${() => turn(false)}>${W.hide_preview}</button>`}</figcaption>
-  </figure>`;
+const flip = (name) => set(name, !state.settings.values[name]);
+const has = (filter) => state.about.filters.some(({ name }) => name === filter);
+
+function toggleFilter(name) {
+  const without = state.settings.chain.filter((entry) => entry.name !== name);
+  setChain(without.length < state.settings.chain.length ? without : [...without, { name, values: {}, known: true }]);
+}
+
+const steady = (by) => set("matte.temporal", Math.round(Math.min(1, Math.max(0, state.settings.values["matte.temporal"] + by)) * 1000) / 1000);
+
+function keyed(event, help) {
+  const key = event.key.toLowerCase();
+  if (event.ctrlKey || event.metaKey) return { s: keep, z: undo }[key];
+  if (FILTERS[key]) return has(FILTERS[key]) ? () => toggleFilter(FILTERS[key]) : undefined;
+  return {
+    b: nextBackground, "+": () => steady(0.1), "=": () => steady(0.1), "-": () => steady(-0.1), f: () => flip("segment.skip_still"),
+    p: pause, x: () => flip("camera.mirror"), a: () => flip("framing.auto"), u: undo, "?": help,
+  }[key];
 }
 
 function Bar({ help }) {
@@ -111,23 +99,13 @@ function App() {
   useEffect(() => listen(() => again((count) => count + 1)), []);
   useEffect(() => {
     const key = (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || !state.settings) return;
+      if (event.altKey || !state.settings) return;
       if (event.target.closest("input,select,textarea,dialog") && event.target.type !== "checkbox" && event.target.type !== "range") return;
-      const flip = (name) => set(name, !state.settings.values[name]);
-      const toggle = (name) => {
-        const others = state.settings.chain.filter((entry) => entry.name !== name);
-        setChain(others.length < state.settings.chain.length ? others : [...others, { name, values: {}, known: true }]);
-      };
-      const keys = {
-        c: pause, m: () => flip("camera.mirror"), b: nextBackground, f: () => flip("framing.auto"), h: () => toggle("harmonise"),
-        s: keep, u: undo,
-        "+": () => blurBy(5), "-": () => blurBy(-5), "?": help,
-      };
-      const act = keys[event.key.toLowerCase()];
+      const act = keyed(event, help);
       if (act) {
         event.preventDefault();
         // a key that is held would switch to and fro
-        if (!event.repeat || event.key === "+" || event.key === "-") act();
+        if (!event.repeat || "+=-".includes(event.key)) act();
       }
     };
     addEventListener("keydown", key);
@@ -140,7 +118,7 @@ function App() {
     ${state.note && html`<p class="banner note" role="status">${state.note} <button class="quiet" aria-label=${W.close} onClick=${() => change({ note: "" })}>×</button></p>`}
     <main><${Preview} /><${Tabs} tab=${tab} choose=${choose} /></main>
     <dialog ref=${dialog} aria-label=${W.shortcuts}><h2>${W.shortcuts}</h2>
-      <dl class="facts">${W.shortcut_list.map(([key, does]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${does}</dd></div>`)}</dl>
+      <dl class="facts">${W.shortcut_list.filter(([, , filter]) => !filter || has(filter)).map(([key, does]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${does}</dd></div>`)}</dl>
       <button onClick=${() => dialog.current.close()}>${W.close}</button></dialog>
   </div>`;
 }

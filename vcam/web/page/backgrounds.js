@@ -2,7 +2,7 @@
 import { html, useRef, useState } from "./preact.js";
 import { W } from "./words.js";
 import { ask, change, loadBackgrounds, set, state } from "./net.js";
-import { Slider } from "./widgets.js";
+import { Slider, Widget } from "./widgets.js";
 
 const KEY = "background.spec";
 
@@ -42,11 +42,6 @@ export function nextBackground() {
   set(KEY, all[(at + 1) % all.length]);
 }
 
-export function blurBy(by) {
-  const [kind, strength] = String(state.settings.values[KEY]).split(":");
-  if (kind === "blur") set(KEY, `blur:${Math.min(100, Math.max(2, (+strength || 25) + by))}`);
-}
-
 export function Backgrounds() {
   const input = useRef();
   const [typed, type] = useState("");
@@ -55,6 +50,8 @@ export function Backgrounds() {
   const strength = kind === "blur" || kind === "pixelate" ? (now.includes(":") ? +rest || 25 : 25) : null;
   const colour = kind === "color" && /^#[0-9a-f]{6}$/i.test(rest) ? rest : "#0f766e";
   const error = state.errors[KEY];
+  const pictures = state.backgrounds.filter(({ film }) => !film).length;
+  const more = state.about.settings.filter(({ key }) => key === "background.fade" || key === (now === state.about.folder ? "background.interval" : "background.fit"));
   const remove = async (name) => {
     if (!confirm(`${W.remove_sure} ${name}?`)) return;
     try {
@@ -81,10 +78,13 @@ export function Backgrounds() {
     <ul class="tiles">
       ${state.backgrounds.map(({ name, path, film }) => html`<${Tile} key=${path} spec=${path} name=${name.replace(/\.[^.]+$/, "")}
           picture=${`/api/small/${encodeURIComponent(name)}`} remove=${path !== now && (() => remove(name))}>${film && html`<span class="badge">${W.film}</span>`}<//>`)}
+      ${pictures > 1 && html`<${Tile} spec=${state.about.folder} name=${W.slide_show} title=${W.slide_show_hint}
+        picture=${`/api/small/${encodeURIComponent(state.backgrounds.find(({ film }) => !film).name)}`}><span class="badge">${pictures} ${W.pictures}</span><//>`}
       <li class="tile add"><button onClick=${() => input.current.click()}><span class="swatch plus">+</span><span class="name">${W.add}</span></button>
         <input ref=${input} type="file" accept="image/*,video/*" multiple hidden onChange=${(e) => send([...e.target.files])} /></li>
     </ul>
     ${!state.backgrounds.length && html`<p class="help">${W.no_backgrounds}</p>`}
+    <div class="widgets">${more.map((about) => html`<${Widget} key=${about.key} about=${about} />`)}</div>
     <form class="row" onSubmit=${(e) => { e.preventDefault(); if (typed) set(KEY, typed); type(""); }}>
       <label for="custom">${W.custom}</label>
       <input id="custom" type="text" spellcheck="false" placeholder=${now} value=${typed} onInput=${(e) => type(e.target.value)} />

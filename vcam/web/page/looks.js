@@ -2,6 +2,7 @@
 import { html, useState } from "./preact.js";
 import { W } from "./words.js";
 import { setChain, state } from "./net.js";
+import { Profiles } from "./profiles.js";
 import { Slider, Widget } from "./widgets.js";
 
 function Parameter({ at, index, about, value, change }) {
@@ -31,7 +32,7 @@ export function Looks() {
   const error = state.errors["filters.chain"];
   return html`<section aria-label=${W.tabs.looks}>
     <h2>${W.most_used}</h2>
-    <div class="widgets">${settings.filter((about) => about.used_most && about.key !== "background.spec")
+    <div class="widgets">${settings.filter(({ used_most: most }) => most).sort((one, other) => one.used_most - other.used_most)
       .map((about) => html`<${Widget} key=${about.key} about=${about} />`)}</div>
     <h2>${W.filters}</h2>
     ${!chain.length && html`<p class="help">${W.no_filters}</p>`}
@@ -70,6 +71,8 @@ export function Settings() {
   });
   const sections = [...new Set(wanted.map(({ key }) => key.split(".")[0]))];
   return html`<section aria-label=${W.tabs.settings}>
+    <${Profiles} />
+    <h2>${W.every_setting}</h2>
     <div class="row"><label for="search">${W.search}</label>
       <input id="search" type="search" value=${search} onInput=${(e) => find(e.target.value)} />
       <label class="check"><input type="checkbox" checked=${only} onChange=${(e) => onlyChanged(e.target.checked)} /> ${W.only_changed}</label></div>

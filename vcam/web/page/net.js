@@ -1,9 +1,10 @@
 // The way to the panel's process, and one place where all that it tells is kept.
+import { W } from "./words.js";
 
 const listeners = new Set();
 export const state = {
   about: null, status: null, settings: null, learning: null, gone: null, closed: false, errors: {}, undo: [], note: "", history: [],
-  backgrounds: [],
+  backgrounds: [], view: "shown",
 };
 
 export function change(part) {
@@ -42,6 +43,41 @@ const sending = new Map();
 
 const told = (error) => [error.message, error.hint].filter(Boolean).join(": ");
 
+export const refused = (key, error) => change({ errors: { ...state.errors, [key]: told(error) } });
+
+// Has vcam do something; what is refused is said where `key` stands, and null comes back.
+export async function attempt(key, method, params) {
+  const errors = { ...state.errors };
+  delete errors[key];
+  change({ errors });
+  try {
+    return await call(method, params);
+  } catch (error) {
+    refused(key, error);
+    return null;
+  }
+}
+
+// When a change of a setting was answered last, and what vcam said of all settings since.
+const settled = new Map();
+const RECENT = 1000;
+let newest = null;
+
+// What vcam says may have been on its way before a change of this page; what this page wants counts for a moment.
+function adopt(is) {
+  newest = is;
+  const now = performance.now();
+  const mine = [...settled].filter(([, { at }]) => now - at < RECENT);
+  const values = { ...is.values };
+  let chain = is.chain;
+  for (const [key, { whole }] of [...sending, ...mine]) {
+    if (whole) chain = state.settings.chain;
+    values[key] = state.settings.values[key];
+  }
+  change({ settings: { ...is, values, chain } });
+  if (mine.length) setTimeout(() => newest === is && adopt(is), RECENT);
+}
+
 // Sends one change of a setting at once; while one is under way the newest waits, so that a slider never queues up, and
 // none overtakes another. What is refused goes back to what was taken last.
 async function deliver(key, item, good) {
@@ -60,8 +96,16 @@ async function deliver(key, item, good) {
     delete errors[key];
     change({ errors });
     try {
-      await now.send(now.value);
+      const { changed = {} } = (await now.send(now.value)) ?? {};
       good = now;
+      hurry();
+      settled.set(key, { at: performance.now(), whole: now.whole });
+      if (!mine.next && key in changed) {
+        // as vcam writes it: a path in full, a number as it counts
+        state.settings.values[key] = changed[key];
+        const last = state.undo.at(-1);
+        if (last?.key === key) last.after = changed[key];
+      }
     } catch (error) {
       change({ errors: { ...state.errors, [key]: told(error) } });
       if (!mine.next) {
@@ -74,9 +118,10 @@ async function deliver(key, item, good) {
   change({});
 }
 
-export async function set(key, value, { remember = true } = {}) {
+// step: what is undone by itself, where several of one setting follow each other.
+export async function set(key, value, { remember = true, step = "" } = {}) {
   const before = state.settings.values[key];
-  if (remember) noteUndo(key, before, value);
+  if (remember) noteUndo(key, before, value, step);
   const put = (to) => (state.settings.values[key] = to);
   put(value);
   await deliver(key, { value, put, send: (to) => call("set", { [key]: to }) }, { value: before, put });
@@ -90,19 +135,24 @@ export async function setChain(chain) {
   await deliver("filters.chain", { value: chain, put, whole: true, send: (to) => ask("/api/filters", { chain: to }) }, { value: before, put });
 }
 
-function noteUndo(key, before, after) {
+function noteUndo(key, before, after, step = "") {
   const last = state.undo[state.undo.length - 1];
   const now = performance.now();
   // a slider that is dragged is one step
-  if (last && last.key === key && now - last.at < 1500) last.at = now;
-  else if (JSON.stringify(before) !== JSON.stringify(after)) state.undo.push({ key, before, at: now });
+  if (last && last.key === key && last.step === step && now - last.at < 1500) last.at = now;
+  else if (JSON.stringify(before) !== JSON.stringify(after)) state.undo.push({ key, before, step, at: now });
+  else return;
+  state.undo.at(-1).after = after ?? undefined;
   if (state.undo.length > 50) state.undo.shift();
 }
 
 export async function undo() {
   const last = state.undo.pop();
-  change({});
-  if (last) await set(last.key, last.before, { remember: false });
+  if (!last) return;
+  // somebody else has changed it since: theirs is not to be lost
+  const theirs = last.after !== undefined && JSON.stringify(state.settings.values[last.key]) !== JSON.stringify(last.after);
+  change(theirs ? { note: `${W.not_undone} ${last.key}` } : {});
+  if (!theirs) await set(last.key, last.before, { remember: false });
 }
 
 export async function loadBackgrounds() {
@@ -120,10 +170,20 @@ export function look(paint) {
   want();
 }
 
+// What is looked at from now on; the room beside the picture never outlasts a page that is hidden.
+export function show(view) {
+  change({ view });
+}
+
 export function lookAway() {
   wanted = false;
   painter = null;
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ look: false }));
+}
+
+// A change is in effect: its picture need not wait for its turn.
+function hurry() {
+  if (wanted && socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ hurry: true }));
 }
 
 let asked = 0;
@@ -134,7 +194,7 @@ setInterval(() => wanted && performance.now() - asked > 3000 && want(), 1000);
 function want() {
   asked = performance.now();
   if (wanted && socket && socket.readyState === WebSocket.OPEN && document.visibilityState === "visible") {
-    socket.send(JSON.stringify({ look: true }));
+    socket.send(JSON.stringify({ look: true, view: state.view }));
   }
 }
 
@@ -146,7 +206,7 @@ export function connect() {
     if (typeof data !== "string") {
       const bytes = new Uint8Array(data);
       try {
-        if (painter) await painter(new Blob([bytes.subarray(1)], { type: "image/jpeg" }), bytes[0] === 1);
+        if (painter) await painter(new Blob([bytes.subarray(1)], { type: "image/jpeg" }), bytes[0]);
       } finally {
         want();
       }
@@ -157,21 +217,16 @@ export function connect() {
       const history = [...state.history, { cpu: is.cpu_percent, fps: is.fps_out }].slice(-600);
       change({ status: is, gone: null, history });
     } else if (event === "settings") {
-      // a value on its way is newer than what came
-      for (const [key, { whole }] of sending) {
-        if (whole) is.chain = state.settings.chain;
-        else is.values[key] = state.settings.values[key];
-      }
-      change({ settings: is });
+      adopt(is);
     } else if (event === "learning") change({ learning: is });
     else if (event === "gone") change({ gone: is, status: null });
     else if (event === "no picture") {
-      if (painter) painter(null, false);
+      if (painter) painter(null, 0);
       want();
     }
   };
   socket.onclose = () => {
-    change({ closed: true });
+    change({ closed: true, view: "shown" });
     setTimeout(connect, 2000);
   };
   socket.addEventListener("open", () => change({ closed: false }));
@@ -179,7 +234,10 @@ export function connect() {
 
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") want();
-  else if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ look: false }));
+  else {
+    change({ view: "shown" });
+    if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ look: false }));
+  }
 });
 
 export async function enter() {

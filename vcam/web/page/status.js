@@ -1,26 +1,8 @@
-// What vcam does and costs, where the picture goes, and what is wrong.
+// What vcam does and costs, and what is wrong.
 import { html, useState } from "./preact.js";
 import { W } from "./words.js";
-import { ask, call, change, state } from "./net.js";
-
-const refused = (key, error) =>
-  change({ errors: { ...state.errors, [key]: [error.message, error.hint].filter(Boolean).join(": ") } });
-
-async function attempt(key, method, params) {
-  const errors = { ...state.errors };
-  delete errors[key];
-  change({ errors });
-  try {
-    return await call(method, params);
-  } catch (error) {
-    refused(key, error);
-    return null;
-  }
-}
-
-function Trouble({ at }) {
-  return state.errors[at] ? html`<p class="error" role="alert">${state.errors[at]}</p>` : null;
-}
+import { ask, refused, state } from "./net.js";
+import { Trouble } from "./widgets.js";
 
 function Chart({ values, unit, name }) {
   if (values.length < 2) return null;
@@ -32,7 +14,7 @@ function Chart({ values, unit, name }) {
       <polygon points=${`0,62 ${points} 300,62`} /><polyline points=${points} /></svg></figure>`;
 }
 
-function duration(seconds) {
+export function duration(seconds) {
   const minutes = Math.floor(seconds / 60);
   return minutes < 1 ? `${Math.round(seconds)} s` : minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
 }
@@ -41,11 +23,12 @@ export function Status() {
   const now = state.status;
   if (!now) return html`<p>${W.gone}</p>`;
   const cost = Object.entries(now.cpu_ms ?? {});
+  const looks = now.outputs.find(({ kind }) => kind === "preview")?.viewers ?? 0;
   const rows = [
     [W.camera, now.camera.description || now.camera.source], [W.engine, now.segmenter || "-"],
-    [W.size, `${now.size.replace("x", " × ")}, ${now.fps} fps`], [now.watched ? W.watched : W.nobody, now.watched ? W.yes : ""],
+    [W.size, `${now.size.replace("x", " × ")}, ${now.fps} fps`], [W.watched, `${now.watched ? W.watching : W.not_watching}${looks ? `, ${W.looking_on} ${looks}` : ""}`],
     [W.latency, now.latency_ms ? `${Math.round(now.latency_ms.p50)} / ${Math.round(now.latency_ms.p99)}` : "-"],
-    [W.dropped, now.dropped], [W.memory, Math.round(now.rss_mb)], [W.uptime, duration(now.uptime_s)],
+    [W.lost, now.dropped], [W.memory, Math.round(now.rss_mb)], [W.uptime, duration(now.uptime_s)],
     [W.cost, cost.map(([stage, ms]) => `${stage} ${ms.toFixed(1)}`).join(", ")],
   ];
   return html`<section aria-label=${W.tabs.status}>
@@ -53,44 +36,6 @@ export function Status() {
       <${Chart} name=${W.fps} values=${state.history.map(({ fps }) => fps ?? 0)} /></div>
     <dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
     ${now.last_error && html`<h2>${W.last_error}</h2><p class="error">${now.last_error.message}</p><p class="help">${now.last_error.hint}</p>`}
-    <${Room} />
-  </section>`;
-}
-
-function Room() {
-  const room = state.status.room;
-  const learning = state.status.state === "learning" && state.learning;
-  const known = room.kept ? `${room.kept}, ${Math.round((room.known ?? 0) * 100)} % ${W.known}` : room.rests || "-";
-  const learn = async () => {
-    const told = await attempt("room", "room_learn", { wait: 5 });
-    if (told) change({ note: W.room_learnt });
-  };
-  return html`<h2>${W.room}</h2><p>${known}${room.kept && room.rests ? ` (${room.rests})` : ""}</p>
-    <p class="help">${W.learn_hint}</p>
-    ${learning && html`<p role="status">${W.learning_steps[learning.step] ?? learning.step}
-      ${learning.step === "countdown" ? ` ${Math.ceil(learning.left_s)}` : html` <progress aria-label=${W.learning_steps[learning.step] ?? learning.step} value=${learning.done}></progress>`}</p>`}
-    <div class="row"><button onClick=${learn} disabled=${!!learning}>${W.learn_room}</button>
-      <button class="quiet" onClick=${() => attempt("room", "room_forget", {})}>${W.forget_room}</button></div><${Trouble} at="room" />`;
-}
-
-export function Out() {
-  const [file, name] = useState("");
-  const now = state.status;
-  if (!now) return html`<p>${W.gone}</p>`;
-  const recording = now.outputs.filter(({ description }) => /record/i.test(description));
-  return html`<section aria-label=${W.tabs.out}>
-    <h2>${W.outputs}</h2>
-    <ul class="plain">${now.outputs.map((output) => html`<li><span class=${`dot ${output.open ? "on" : output.given_up ? "bad" : ""}`}></span>
-      ${output.description} ${output.dropped ? html`<small>${output.dropped} ${W.dropped}</small>` : ""}</li>`)}</ul>
-    <h2>${W.streams}</h2>
-    <form class="row" onSubmit=${(e) => { e.preventDefault(); attempt("record", "record_start", { file: file || W.record_file }); }}>
-      <label for="record">${W.record_into}</label>
-      <input id="record" type="text" placeholder=${W.record_file} value=${file} onInput=${(e) => name(e.target.value)} spellcheck="false" />
-      <button>${W.record}</button></form>
-    <div class="row"><button onClick=${() => attempt("record", "record_stop", {})}>${W.stop}: ${W.record}</button>
-      <button onClick=${() => attempt("record", "stream_stop", {})}>${W.stop}: ${W.streams}</button></div>
-    <${Trouble} at="record" />
-    <p class="help">${W.stream_key_hint}</p><p><code>${W.stream_start}</code></p>
   </section>`;
 }
 

@@ -3,7 +3,7 @@ import { html, useState, useEffect } from "./preact.js";
 import { W } from "./words.js";
 import { set, state } from "./net.js";
 
-const label = (key) => {
+export const label = (key) => {
   if (W.labels[key]) return W.labels[key];
   const name = key.split(".").pop().replaceAll("_", " ");
   return name[0].toUpperCase() + name.slice(1);
@@ -15,10 +15,14 @@ export function step(minimum, maximum, whole) {
   return span <= 2 ? 0.01 : span <= 20 ? 0.1 : Number.isInteger(minimum) ? 1 : 0.5;
 }
 
-export function Slider({ id, value, minimum, maximum, whole, unit, described, change, disabled }) {
+export function Trouble({ at }) {
+  return state.errors[at] ? html`<p class="error" role="alert">${state.errors[at]}</p>` : null;
+}
+
+export function Slider({ id, value, minimum, maximum, whole, by, unit, described, change, disabled }) {
   const shown = typeof value === "number" ? +value.toFixed(2) : value;
   return html`<span class="slide">
-    <input type="range" id=${id} min=${minimum} max=${maximum} step=${step(minimum, maximum, whole)} value=${value}
+    <input type="range" id=${id} min=${minimum} max=${maximum} step=${by ?? step(minimum, maximum, whole)} value=${value}
       aria-describedby=${described} disabled=${disabled} onInput=${(e) => change(+e.target.value)} />
     <output for=${id}>${shown}${unit ? html` <small>${unit}</small>` : ""}</output></span>`;
 }
@@ -44,7 +48,7 @@ export function Widget({ about }) {
   const id = `w-${key}`;
   const described = `h-${key}`;
   const error = state.errors[key];
-  const disabled = !about.live || !!state.gone;
+  const disabled = !about.live || about.locked || !!state.gone;
   const change = (to) => set(key, to);
   let control;
   if (kind === "switch")
@@ -62,9 +66,10 @@ export function Widget({ about }) {
   return html`<div class=${`widget ${kind}`}>
     <label for=${id}>${label(key)}</label>
     <div class="control">${control}
-      ${differs && about.live && kind !== "list" &&
-      html`<button class="quiet" title=${W.reset} aria-label=${`${W.reset}: ${label(key)}`} onClick=${() => change(about.default)}>↺</button>`}</div>
+      ${differs && about.live && !about.locked && kind !== "list" &&
+      html`<button class="quiet" title=${W.reset} aria-label=${`${W.reset}: ${label(key)}`} onClick=${() => set(key, about.default, { step: "reset" })}>↺</button>`}</div>
     <p class="help" id=${described}>${about.help}${!about.live ? ` (${W.not_live})` : ""}</p>
+    ${about.locked && html`<p class="help warn">${W.locked}</p>`}
     ${error && html`<p class="error" role="alert">${error}</p>`}
   </div>`;
 }
