@@ -39,7 +39,7 @@ def web(folder: str, served: bool, opened: bool, port: int, source: str | None, 
     check(place)
     engine = _engine(place, source, dry_run, yes)
     if dry_run:
-        click.echo(f"would write {place}: the page, about 46 MB")
+        click.echo(f"would write {place}: the page, about 44 MB")
         return
     assert engine is not None
     files = page_files(engine)

@@ -14,7 +14,7 @@ const LARGEST_OWN = 40 << 20;
 const OWN = "vcam own";
 
 const query = new URLSearchParams(location.search);
-const bare = query.has("bare");
+const bare = ["1", "true", ""].includes(query.get("bare"));
 const root = document.getElementById("app");
 
 class App {
