@@ -24,7 +24,8 @@ INLINE void fold_columns(const float *columns, float *restrict cells, i32 width,
     }
 }
 
-/* each cell with its eight neighbours, in place; beyond the border cells repeat. copy: of the same size, and `across` more */
+/* each cell with its eight neighbours, in place; beyond the border cells repeat. copy: of the same size, and `across`
+   more */
 INLINE void sum_around(float *cells, float *restrict copy, i32 across, i32 down) {
     float *restrict columns = copy + across * down;
     memcpy(copy, cells, sizeof(float) * (size_t)(across * down));

@@ -26,8 +26,9 @@ INLINE u16 fixed(float level) { return (u16)(smaller(larger(level, 0.0f), 255.0f
 /* How many numbers of four bytes vcam_room_learn needs. */
 EXPORT_ONE ptrdiff_t vcam_room_learn_scratch(i32 width) { return 13 * (ptrdiff_t)width; }
 
-/* One step, with a frame whose chroma has the layers' size. sure: where surely nobody is, above 1 where nothing is taken; strange: where something else
-   is; lines: gain and offset of the three planes, by which the frame's light differs from the room's. */
+/* One step, with a frame whose chroma has the layers' size. sure: where surely nobody is, above 1 where
+   nothing is taken; strange: where something else is; lines: gain and offset of the three planes, by which the frame's
+   light differs from the room's. */
 EXPORT void vcam_room_learn(const Layers *room, const LearnTerms *t, const Plane *luma, const Plane *cb, const Plane *cr,
                             const u8 *sure, const u8 *strange, const float *lines, float *scratch) {
     const i32 width = cb->width, height = cb->height;
