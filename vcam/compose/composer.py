@@ -161,6 +161,8 @@ class PlateComposer:
         return self._stamp(self._out, frame)
 
     def close(self) -> None:
+        if self._filters:
+            self._filters.close()
         self._background.close()
 
     def _check(self, frame: Frame, alpha: Alpha) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.standin import SIDE, arguments, stand_in
 from vcam import harmony
 from vcam.compose.backgrounds.fromframe import BlurBackground
 from vcam.compose.composer import PlateComposer
-from vcam.compose.filters import adviser
+from vcam.compose.filters import adviser, harmonise
 from vcam.compose.filters.adviser import Beside, InLine
 from vcam.compose.filters.base import Values
 from vcam.compose.filters.chain import Chain
@@ -25,6 +26,7 @@ from vcam.compose.filters.harmonise import Harmonise
 from vcam.compose.filters.registry import parse_filter, parse_filters
 from vcam.errors import EngineError, ModelError, UsageError
 from vcam.frames import Box, Frame
+from vcam.infer.choices import EngineChoice
 from vcam.testing import pattern_frame
 from vcam.types import F32, U8
 
@@ -297,6 +299,20 @@ def test_one_network_in_use_is_opened_once(own_models: Path) -> None:
     assert one.advise(np.zeros((SIDE, SIDE, 4), np.uint8)).tolist() == [0.0] * 8
 
 
+def test_the_runtime_that_is_loaded_already_is_taken_or_the_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    choices = [EngineChoice(name, "CPU", lambda network, threads: None) for name in ("openvino", "onnxruntime")]  # type: ignore[arg-type, return-value]
+
+    def first(*loaded: str) -> str:
+        for choice in choices:
+            monkeypatch.delitem(sys.modules, choice.runtime, raising=False)
+        for name in loaded:
+            monkeypatch.setitem(sys.modules, name, sys)
+        return min(choices, key=adviser._dear).runtime
+
+    assert first() == first("onnxruntime") == first("onnxruntime", "openvino") == "onnxruntime"
+    assert first("openvino") == "openvino"
+
+
 class Gate:
     """A network that answers when it is let."""
 
@@ -315,9 +331,7 @@ PICTURE = np.zeros((SIDE, SIDE, 4), np.uint8)
 
 
 def wait_for(asked: Beside) -> None:
-    thread = asked._thread
-    if thread is not None:
-        thread.join(60)
+    asked.wait(60)
     assert not asked.busy
 
 
@@ -351,14 +365,42 @@ def test_a_network_that_throws_has_failed_and_is_said_to_once(
     assert caplog.text.count("harmonise rests: broken") == 1
 
 
-def test_where_no_thread_is_to_be_had_the_network_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_thread_is_to_be_had_that_is_said_before_any_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    asked = Beside(Gate(np.zeros(8, np.float32)))
-    asked.ask(PICTURE, 1)
-    assert asked.take() == (None, 1)
+    with pytest.raises(EngineError, match="can't start new thread"):
+        Beside(Gate(np.zeros(8, np.float32)))
+
+
+def test_the_thread_ends_with_the_filter(spy: Spy) -> None:
+    before = set(threading.enumerate())
+    composer, _ = composer_of(WORDS, live=True)
+    (thread,) = (each for each in threading.enumerate() if each not in before and each.name == "vcam-harmonise")
+    shown(composer, 0)
+    composer.close()
+    composer.set_filters(None)
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+def test_at_the_end_a_network_that_runs_is_waited_for_and_one_that_hangs_is_not(
+    spy: Spy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(np.zeros(8, np.float32))
+    composer, _ = composer_of(WORDS, live=True)
+    (filter_,) = composer._filters._person  # type: ignore[union-attr]
+    assert isinstance(filter_, Harmonise)
+    asked = filter_._asked = Beside(gate)
+    shown(composer, 0)
+    monkeypatch.setattr(harmonise, "_PATIENCE", 0.01)
+    composer.close()
+    assert asked.busy
+    threading.Timer(0.2, gate.open.set).start()
+    monkeypatch.setattr(harmonise, "_PATIENCE", 60.0)
+    composer.close()
+    assert not asked.busy
 
 
 def test_live_no_frame_waits_and_the_newest_scene_counts(spy: Spy) -> None:

@@ -195,6 +195,14 @@ class Inherits(Protocol):
 
 
 @runtime_checkable
+class Closes(Protocol):
+    """A filter that something of may still be at work."""
+
+    def close(self) -> None:
+        """Wait until nothing is, but not for long. May be called twice."""
+
+
+@runtime_checkable
 class MayRest(Protocol):
     """A filter that can be such that it does nothing at all."""
 

@@ -11,6 +11,7 @@ from vcam.compose.base import Plate
 from vcam.compose.filters.base import (
     CELL,
     AlphaFilter,
+    Closes,
     Dresses,
     InBlend,
     Inherits,
@@ -71,6 +72,12 @@ class Chain:
                 twin = next((other for other in before._all if type(other) is type(mine)), None)
                 if twin is not None:
                     mine.inherit(twin)
+
+    def close(self) -> None:
+        """Wait for what is still at work, before the process ends under it. May be called twice."""
+        for filter_ in self._all:
+            if isinstance(filter_, Closes):
+                filter_.close()
 
     def forget(self) -> None:
         """Plates are numbered anew from here on."""

@@ -11,6 +11,9 @@ from vcam.compose.filters.relight import Relight
 from vcam.frames import Alpha, Box, Frame
 from vcam.types import Size
 
+_PATIENCE = 1.0
+"""Seconds for which a network is waited for at the end; it takes some milliseconds, unless it hangs."""
+
 
 class Harmonise:
     """White-box harmonisation (Ke and others, "Harmonizer", ECCV 2022): a network looks at the composite, small and
@@ -52,6 +55,11 @@ class Harmonise:
         """See `vcam.compose.filters.base.Inherits`: a value that is moved must not make the person flash."""
         if isinstance(before, Harmonise) and before._card == self._card and before._size == self._size:
             self._course.take_over(before._course)
+
+    def close(self) -> None:
+        """See `vcam.compose.filters.base.Closes`: an engine that runs must not lose its process."""
+        if self._asked is not None:
+            self._asked.wait(_PATIENCE)
 
     @property
     def in_blend(self) -> bool:
