@@ -78,9 +78,7 @@ class Adviser:
         network = card.network()
         # it is small, and asked three times a second: no accelerator is worth its start for that
         choices = sorted(engine_choices(network, device="CPU"), key=_dear)
-        self._runner = Runner(
-            network, engine_choices(network, device="CPU"), read, hint="vcam models verify tells more"
-        )
+        self._runner = Runner(network, choices, read, hint="vcam models verify tells more")
         self._one_at_a_time = threading.Lock()
 
     def advise(self, picture: U8) -> F32:
