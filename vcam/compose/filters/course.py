@@ -13,6 +13,8 @@ from vcam.types import F32, U8
 
 EVERY = 10
 """Frames from one question to the next while the scene stays."""
+AGAIN = 3
+"""Frames after which it is tried again where there was nobody, or no background, to ask for."""
 PAUSE = 1.0
 """Seconds without anybody in view after which the scene may be another one."""
 CALM = 1.0
@@ -59,9 +61,9 @@ class Course:
         """Whether the network is to be asked."""
         return self._since > EVERY
 
-    def asked(self) -> None:
-        """It was."""
-        self._since = 1
+    def asked(self, *, in_vain: bool = False) -> None:
+        """It was; in vain if there was nothing to show it: whoever comes into view is not to wait for long."""
+        self._since = EVERY - AGAIN + 1 if in_vain else 1
 
     def heard(self, arguments: F32 | None, scene: int) -> None:
         """What it said of a scene; None if it failed."""

@@ -114,7 +114,7 @@ class Harmonise:
         # with nobody in view, or nothing behind, the arguments rest
         if shown is not None:
             asked.ask(shown, self._course.scene)
-        self._course.asked()
+        self._course.asked(in_vain=shown is None)
 
     def _whole(self, picture: Frame, box: Box, frame: Frame) -> Frame:
         """The picture inside the box, and the frame round it, limited range."""
