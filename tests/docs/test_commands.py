@@ -17,6 +17,9 @@ from vcam.settings import FIELDS
 from vcam.settings.tree import SECTIONS
 
 
+pytestmark = pytest.mark.usefixtures("harmoniser")
+
+
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
