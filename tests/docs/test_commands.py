@@ -16,7 +16,6 @@ from tests.places import ROOT
 from vcam.settings import FIELDS
 from vcam.settings.tree import SECTIONS
 
-
 pytestmark = pytest.mark.usefixtures("harmoniser")
 
 
