@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.compose.filters.gate import Gate, wait_for
 from tests.compose.filters.helpers import WHOLE, H, Still, W, assert_legal, compose, disc, extremes, matte, plate
 from tests.standin import SIDE, arguments, stand_in
 from vcam import harmony
 from vcam.compose.backgrounds.fromframe import BlurBackground
 from vcam.compose.composer import PlateComposer
 from vcam.compose.filters import adviser, harmonise
-from vcam.compose.filters.adviser import Beside, InLine
+from vcam.compose.filters.adviser import Beside
 from vcam.compose.filters.base import Values
 from vcam.compose.filters.chain import Chain
 from vcam.compose.filters.course import EVERY
@@ -26,7 +26,6 @@ from vcam.compose.filters.harmonise import Harmonise
 from vcam.compose.filters.registry import parse_filter, parse_filters
 from vcam.errors import EngineError, ModelError, UsageError
 from vcam.frames import Box, Frame
-from vcam.infer.choices import EngineChoice
 from vcam.testing import pattern_frame
 from vcam.types import F32, U8
 
@@ -255,17 +254,6 @@ def test_a_network_that_is_none_is_refused_before_any_picture(own_models: Path) 
         compose(["harmonise:model=mine"], extremes(False), matte(MOST), plate())
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 7.0])
-def test_an_answer_that_cannot_be_is_a_failure(bad: float) -> None:
-    values = np.zeros((1, 8), np.float32)
-    values[0, 3] = bad
-    with pytest.raises(EngineError, match="no arguments"):
-        adviser.read([values])
-    with pytest.raises(EngineError, match="no arguments"):
-        adviser.read([np.zeros((1, 7), np.float32)])
-    np.testing.assert_array_equal(adviser.read([np.ones((1, 8), np.float32)]), np.ones(8))
-
-
 def test_a_network_that_gives_no_numbers_is_refused_or_rests(
     own_models: Path, spy: Spy, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -280,99 +268,6 @@ def test_a_network_that_gives_no_numbers_is_refused_or_rests(
     assert caplog.records[-1].message == "harmonise goes on"
     assert (shown(composer, 3 * EVERY + 1) != shown(plain, 3 * EVERY + 1)).any()
     assert len(spy.seen) == 4
-
-
-def test_engines_are_tried_with_three_levels(own_models: Path) -> None:
-    card = adviser.find_card(stand_in(own_models, "mine").stem)
-    said = adviser.try_engines(card)
-    assert said
-    assert set(said.values()) == {"ok"}
-    beyond = np.zeros((4, 8))
-    beyond[0, 0] = 3.0
-    card = adviser.find_card(stand_in(own_models, "other", by_means=beyond).stem)
-    assert "no arguments" in next(iter(adviser.try_engines(card).values()))
-
-
-def test_one_network_in_use_is_opened_once(own_models: Path) -> None:
-    card = adviser.find_card(stand_in(own_models, "mine").stem)
-    one = adviser.open_adviser(card)
-    assert adviser.open_adviser(card) is one
-    assert one.advise(np.zeros((SIDE, SIDE, 4), np.uint8)).tolist() == [0.0] * 8
-
-
-def test_the_runtime_that_is_loaded_already_is_taken_or_the_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    choices = [EngineChoice(name, "CPU", lambda network, threads: None) for name in ("openvino", "onnxruntime")]  # type: ignore[arg-type, return-value]
-
-    def first(*loaded: str) -> str:
-        for choice in choices:
-            monkeypatch.delitem(sys.modules, choice.runtime, raising=False)
-        for name in loaded:
-            monkeypatch.setitem(sys.modules, name, sys)
-        return min(choices, key=adviser._dear).runtime
-
-    assert first() == first("onnxruntime") == first("onnxruntime", "openvino") == "onnxruntime"
-    assert first("openvino") == "openvino"
-
-
-class Gate:
-    """A network that answers when it is let."""
-
-    def __init__(self, answer: F32 | Exception) -> None:
-        self.open, self.answer, self.calls = threading.Event(), answer, 0
-
-    def __call__(self, picture: U8) -> F32:
-        self.calls += 1
-        assert self.open.wait(60)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
-PICTURE = np.zeros((SIDE, SIDE, 4), np.uint8)
-
-
-def wait_for(asked: Beside) -> None:
-    asked.wait(60)
-    assert not asked.busy
-
-
-def test_a_slow_network_holds_up_nobody_and_answers_later() -> None:
-    gate = Gate(np.ones(8, np.float32))
-    asked = Beside(gate)
-    asked.ask(PICTURE, 5)
-    assert asked.busy
-    assert asked.take() is None
-    gate.open.set()
-    wait_for(asked)
-    answer = asked.take()
-    assert answer is not None
-    assert answer.scene == 5
-    assert answer.arguments is gate.answer
-    assert asked.take() is None
-
-
-@pytest.mark.parametrize("way", [Beside, InLine])
-def test_a_network_that_throws_has_failed_and_is_said_to_once(
-    way: type[Beside | InLine], caplog: pytest.LogCaptureFixture
-) -> None:
-    gate = Gate(RuntimeError("broken"))
-    gate.open.set()
-    asked = way(gate)
-    for scene in range(3):
-        asked.ask(PICTURE, scene)
-        if isinstance(asked, Beside):
-            wait_for(asked)
-        assert asked.take() == (None, scene)
-    assert caplog.text.count("harmonise rests: broken") == 1
-
-
-def test_where_no_thread_is_to_be_had_that_is_said_before_any_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    with pytest.raises(EngineError, match="can't start new thread"):
-        Beside(Gate(np.zeros(8, np.float32)))
 
 
 def test_the_thread_ends_with_the_filter(spy: Spy) -> None:
