@@ -102,9 +102,7 @@ def test_live_it_is_asked_beside_the_loop_and_no_frame_is_lost() -> None:
         asked = filter_of(pipeline)._asked
         assert isinstance(asked, Beside)
         while pipeline.step():
-            thread = asked._thread
-            if thread is not None:
-                thread.join(60)
+            asked.wait(60)
         assert not pipeline.timings.without_person
     shown = np.stack(output.frames)
     assert len(shown) == FRAMES

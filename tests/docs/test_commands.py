@@ -16,6 +16,8 @@ from tests.places import ROOT
 from vcam.settings import FIELDS
 from vcam.settings.tree import SECTIONS
 
+pytestmark = pytest.mark.usefixtures("harmoniser")
+
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

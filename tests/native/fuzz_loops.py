@@ -55,6 +55,7 @@ def main(library: str, seed: int, rounds: int) -> None:
         bounds = sorted(rnd.randrange(w + 1) for _ in range(2)), sorted(rnd.randrange(h + 1) for _ in range(2))
         inside = Box(bounds[0][0], bounds[1][0], bounds[0][1], bounds[1][1])
         small = (plane(rows, columns), plane(rows, columns))
+        other = rnd.choice((i420, (plane(2 * h, 2 * w), plane(h, w), plane(h, w))))
         return [
             lambda: kernels.rim.goal(i420, plane(h, w), inside, side, goals, marks, most=40.0, trace=32.0, low=16,
                                      high=(235, 240, 240)),
@@ -72,11 +73,11 @@ def main(library: str, seed: int, rounds: int) -> None:
                                    numbers(h, w, 2, low=-40, high=40), guide[:2], **follow),
             lambda: kernels.screen.key(guide[:2], (numbers(h, w), numbers(h, w)), numbers(5), guide[2],
                                        (plane(h, w), plane(h, w)), low=0.2, gain=1.7),
-            lambda: kernels.harmony.relight(i420, rnd.choice((i420, (plane(2 * h, 2 * w), plane(h, w), plane(h, w)))),
-                                            plane(2 * h, 2 * w) * rnd.randrange(2), np.arange(256, dtype=np.uint8),
-                                            gain=rnd.random() * 2, shares=(rnd.random(), -rnd.random()),
-                                            offsets=(128.0, 128.0), luma=(16, 235), chroma=(16, 240),
-                                            copied=rnd.random() < 0.5),
+            lambda: kernels.harmony.relight(i420, other, plane(2 * h, 2 * w) * rnd.randrange(2),
+                                            curve=np.arange(256, dtype=np.uint8), gain=rnd.random() * 2,
+                                            shares=(rnd.random(), -rnd.random()), offsets=(128.0, 128.0),
+                                            luma=(16, 235), chroma=(16, 240), copied=rnd.random() < 0.5,
+                                            behind=rnd.choice((None, (plane(h, w), other)))),
             lambda: kernels.shade(*guide),
             lambda: kernels.lighten(*guide[:2], most=2.0, black=16, white=235),
             lambda: kernels.reducer([(h, w)], [[plane(rows, columns)]])([plane(h, w)]),

@@ -11,7 +11,7 @@ from tests.native.helpers import noise
 from vcam import harmony
 from vcam.colour import to_limited
 from vcam.compose.filters.relight import STEPS, Relight
-from vcam.frames import Box, Frame
+from vcam.frames import Alpha, Box, Frame
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 
@@ -99,6 +99,35 @@ def test_the_loop_copies_in_blocks_where_nobody_is(kernels) -> None:
         assert 64 <= plane[:, 1].min() <= plane[:, 1].max() < 96
 
 
+@given(
+    height=st.integers(1, 7), width=st.integers(1, 150), seed=st.integers(0, 999), full_range=st.booleans(),
+    onto_itself=st.booleans(), empty=st.booleans(),
+)  # fmt: skip
+@settings(deadline=None, max_examples=60)
+def test_blended_in_one_it_is_what_comes_of_two_passes(
+    kernels, height: int, width: int, seed: int, full_range: bool, onto_itself: bool, empty: bool
+) -> None:
+    frame, size = random_frame(seed, width, height, full_range), (2 * width, 2 * height)
+    plate = random_frame(seed + 7, width, height, False)
+    full = noise(seed + 3, 2 * height, 2 * width) * (not empty)
+    full[:, : width // 2] = 0
+    # what need not fit the other one
+    alpha = Alpha(full, noise(seed + 4, height, width), full[:1, :1], Box(0, 0, *size), 0)
+    relight = Relight()
+    relight._kernels = kernels
+    relight.choose(np.random.default_rng(seed).uniform(-1, 1, 8).astype(np.float32))
+    person, expected_, out = (Frame(*(np.zeros(plane.shape, np.uint8) for plane in frame.planes)) for _ in range(3))
+    relight.apply(frame, person, full, alpha.box)
+    for mask, mine, behind, to in zip(
+        (alpha.full, alpha.half, alpha.half), person.planes, plate.planes, expected_.planes, strict=True
+    ):
+        kernels.blend(mask, mine, behind, to)
+    target = plate if onto_itself else out
+    relight.blend(frame, alpha, plate, target)
+    for mine, other in zip(target.planes, expected_.planes, strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
 def test_arguments_that_change_nothing_are_told() -> None:
     relight = Relight()
     assert not relight.choose(np.zeros(8, np.float32))
@@ -124,7 +153,10 @@ def test_planes_and_terms_that_do_not_fit_are_refused(kernels) -> None:
         (good, good, matte, curve, {"gain": 2.0}),
         (good, good, matte, curve, {"gain": float("nan")}),
         (good, good, matte, curve, {"shares": (0.0, -1.0)}),
+        (good, good, matte, curve, {"behind": (u[1:], good)}),
+        (good, good, matte, curve, {"behind": (u, (y, u, u[1:]))}),
+        (good, good, matte, curve, {"behind": (u, (y[2:], u[1:], u[1:]))}),
     ):
         with pytest.raises(ValueError, match=r"instead of|no terms"):
-            kernels.harmony.relight(source, target, mask, table, **terms | change)
+            kernels.harmony.relight(source, target, mask, curve=table, **terms | change)
     assert (y == before).all()

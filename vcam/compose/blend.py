@@ -21,7 +21,7 @@ import numpy as np
 
 from vcam import native
 from vcam.colour import BLACK, LUMA_SCALE, NEUTRAL
-from vcam.compose.filters.rim import Decontaminate
+from vcam.compose.filters.base import InBlend
 from vcam.frames import NOTHING, Alpha, Box, Frame
 from vcam.types import U8, Size
 
@@ -53,12 +53,12 @@ class PlanarBlender:
         self._valid = NOTHING
 
     def blend(
-        self, frame: Frame, alpha: Alpha, plate: Frame, version: int, out: Frame, rim: Decontaminate | None = None
+        self, frame: Frame, alpha: Alpha, plate: Frame, version: int, out: Frame, acting: InBlend | None = None
     ) -> None:
         """Write `frame` over `plate` by `alpha` into `out`, inside the alpha's box only.
 
         All have the same size; plate and result are limited range, the frame has the range it says. `version` is the
-        plate's. `out` may be the plate itself. rim: what changes the person's edge then.
+        plate's. `out` may be the plate itself. acting: what changes the person on the way.
         """
         box = alpha.box
         if box.empty:
@@ -70,7 +70,7 @@ class PlanarBlender:
         scales, lift = (1.0, 1.0, 1.0), 0
         if frame.full_range:
             scales, lift = (LUMA_SCALE, CHROMA_SCALE, CHROMA_SCALE), LIFT
-        if rim is not None and rim.blend(frame, alpha, plate, out, scales=scales, lift=lift):
+        if acting is not None and acting.blend(frame, alpha, plate, out, scales=scales, lift=lift):
             return
         lowered = behind
         if lift and self._kernels is None:
@@ -80,8 +80,8 @@ class PlanarBlender:
             masks, source.planes, behind.planes, lowered.planes, target.planes, scales, strict=True
         ):
             self._plane(mask, sample, below, low, result, scale, lift)
-        if rim is not None:
-            rim.finish(out, frame, alpha)
+        if acting is not None:
+            acting.finish(out, frame, alpha)
 
     def _plane(self, mask: U8, sample: U8, behind: U8, low: U8, result: U8, scale: float, lift: int) -> None:
         """low: `behind` less the lift; the compiled loop needs none."""

@@ -11,8 +11,8 @@ import numpy as np
 from vcam.compose.base import Background, PassesOver, Plate
 from vcam.compose.blend import PlanarBlender
 from vcam.compose.fade import Fade
+from vcam.compose.filters.base import InBlend
 from vcam.compose.filters.chain import Chain
-from vcam.compose.filters.rim import Decontaminate
 from vcam.compose.placeholder import placeholder
 from vcam.frames import NOTHING, Alpha, Box, Frame, check_size
 from vcam.types import Size
@@ -161,6 +161,8 @@ class PlateComposer:
         return self._stamp(self._out, frame)
 
     def close(self) -> None:
+        if self._filters:
+            self._filters.close()
         self._background.close()
 
     def _check(self, frame: Frame, alpha: Alpha) -> None:
@@ -178,7 +180,7 @@ class PlateComposer:
         if self._filters is None:
             return self._blend(plate, frame, alpha)
         plate, person, matte = self._filters.before(plate, frame, alpha, now)
-        out = self._blend(plate, person, matte, self._filters.rim)
+        out = self._blend(plate, person, matte, self._filters.acting)
         return self._stamp(self._filters.after(out, own=plate.scratch, alone=not self.needs_alpha), frame)
 
     def _mixed(self, fade: Fade, plate: Plate, now: float) -> Plate:
@@ -196,10 +198,10 @@ class PlateComposer:
             self._fade = None
         return plate
 
-    def _blend(self, plate: Plate, frame: Frame, alpha: Alpha, rim: Decontaminate | None = None) -> Frame:
+    def _blend(self, plate: Plate, frame: Frame, alpha: Alpha, acting: InBlend | None = None) -> Frame:
         if plate.scratch:
             out = plate.frame
-            self._blender.blend(frame, alpha, out, plate.version, out, rim)
+            self._blender.blend(frame, alpha, out, plate.version, out, acting)
             return self._stamp(out, frame)
         out, stale = self._out, self._drawn if plate.version == self._shown else self._whole
         # an error on the way must leave no half-drawn picture that counts as drawn
@@ -207,7 +209,7 @@ class PlateComposer:
         for part in outside(stale, alpha.box):
             for mine, theirs in zip(out.view(part).planes, plate.frame.view(part).planes, strict=True):
                 np.copyto(mine, theirs)
-        self._blender.blend(frame, alpha, plate.frame, plate.version, out, rim)
+        self._blender.blend(frame, alpha, plate.frame, plate.version, out, acting)
         self._shown, self._drawn = plate.version, alpha.box
         return self._stamp(out, frame)
 

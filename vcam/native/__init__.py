@@ -86,7 +86,7 @@ class Kernels:
         """Those of the person's edge."""
         self.screen = KeyLoops(library)
         """That of the coloured screen."""
-        self.harmony = HarmonyLoops(library)
+        self.harmony = HarmonyLoops(library, self._scratch)
         """That of a person in another light."""
         self.magnified: tuple[int, ...] = tuple(takewhile(bool, map(library.vcam_magnified, itertools.count())))
         """How many times `magnify` can enlarge a plane."""

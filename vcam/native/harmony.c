@@ -2,7 +2,11 @@
 
 #include <string.h>
 
+#include "blend.h"
 #include "table.h"
+
+/* The factor of a blend that leaves samples as they are. */
+enum { WHOLE = 1 << 14 };
 
 /* Luma that is looked at together for a matte that is 0. */
 enum { BLOCK = 64 };
@@ -50,32 +54,44 @@ INLINE void shift_colours(const u8 *restrict first, const u8 *restrict second, c
     }
 }
 
+/* How many numbers of four bytes vcam_relight needs. */
+EXPORT_ONE ptrdiff_t vcam_relight_scratch(i32 width) { return (6 * (ptrdiff_t)width + 3) / 4; }
+
 /* y, matte: (2 * height, 2 * width), u and v: (height, width); to: the same three, which may be these. curve: 256
    samples of luma; terms: of chroma, see `shifted`, the factor, two shares, two offsets. What has no matte in two rows
-   is copied, or done like the rest; plain: 1 where a copy is right. */
+   is copied where a copy is right, or done like the rest. behind: the matte of chroma and three planes to blend with,
+   which may be `to`, or none. */
 EXPORT void vcam_relight(const Plane *y, const Plane *u, const Plane *v, const Plane *matte, const Plane *to_y,
                          const Plane *to_u, const Plane *to_v, const u8 *curve, const i16 *terms, i32 dark, i32 bright,
-                         i32 least, i32 most, i32 plain) {
-    const i32 width = u->width, height = u->height;
+                         i32 least, i32 most, i32 copied, const Plane *behind, u8 *scratch) {
+    const i32 width = u->width, height = u->height, wide = 2 * width;
     for (i32 row = 0; row < height; row++) {
         const u8 *first = row_of(y, 2 * row), *second = row_of(y, 2 * row + 1);
         const u8 *cb = row_of(u, row), *cr = row_of(v, row);
-        u8 *upper = row_of(to_y, 2 * row), *lower = row_of(to_y, 2 * row + 1);
-        u8 *blue = row_of(to_u, row), *red = row_of(to_v, row);
-        i32 from = 0, to = 2 * width;
-        if (plain) {
-            find_person(row_of(matte, 2 * row), row_of(matte, 2 * row + 1), 2 * width, &from, &to);
+        const u8 *upper_matte = row_of(matte, 2 * row), *lower_matte = row_of(matte, 2 * row + 1);
+        u8 *upper = behind ? scratch : row_of(to_y, 2 * row), *lower = behind ? upper + wide : row_of(to_y, 2 * row + 1);
+        u8 *blue = behind ? lower + wide : row_of(to_u, row), *red = behind ? blue + width : row_of(to_v, row);
+        i32 from = 0, to = wide;
+        if (copied) {
+            find_person(upper_matte, lower_matte, wide, &from, &to);
             if (first != upper) {
-                copy_around(first, upper, 2 * width, from, to), copy_around(second, lower, 2 * width, from, to);
+                copy_around(first, upper, wide, from, to), copy_around(second, lower, wide, from, to);
                 copy_around(cb, blue, width, from / 2, to / 2), copy_around(cr, red, width, from / 2, to / 2);
             }
         }
         const i32 start = from / 2, count = (to - from) / 2;
-        if (!count) continue;
-        /* before the luma, which may be changed in place */
-        shift_colours(first + from, second + from, cb + start, cr + start, blue + start, red + start, count, terms,
-                      (u8)dark, (u8)bright, (i16)least, (i16)most);
-        look_up(curve, first + from, upper + from, to - from);
-        look_up(curve, second + from, lower + from, to - from);
+        if (count) {
+            /* before the luma, which may be changed in place */
+            shift_colours(first + from, second + from, cb + start, cr + start, blue + start, red + start, count, terms,
+                          (u8)dark, (u8)bright, (i16)least, (i16)most);
+            look_up(curve, first + from, upper + from, to - from);
+            look_up(curve, second + from, lower + from, to - from);
+        }
+        if (!behind) continue;
+        const u8 *half = row_of(behind, row);
+        blend_row(upper_matte, upper, row_of(behind + 1, 2 * row), row_of(to_y, 2 * row), wide, WHOLE, 0);
+        blend_row(lower_matte, lower, row_of(behind + 1, 2 * row + 1), row_of(to_y, 2 * row + 1), wide, WHOLE, 0);
+        blend_row(half, blue, row_of(behind + 2, row), row_of(to_u, row), width, WHOLE, 0);
+        blend_row(half, red, row_of(behind + 3, row), row_of(to_v, row), width, WHOLE, 0);
     }
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,33 +18,36 @@ _GAIN, _SHARE, _PARTS = 1 << 14, 1 << 15, 32
 class HarmonyLoops:
     """Part of `vcam.native.Kernels`: arrays are checked as it says."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
+    def __init__(self, library: ctypes.CDLL, scratch: Callable[[int], int]) -> None:
         """Raises `AttributeError` if it is another library."""
         pointer, integer, plane = ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(PlaneTable)
-        library.vcam_relight.argtypes = [*[plane] * 7, pointer, pointer, *[integer] * 5]
+        library.vcam_relight.argtypes = [*[plane] * 7, pointer, pointer, *[integer] * 5, pointer, pointer]
         library.vcam_relight.restype = None
-        self._library = library
+        library.vcam_relight_scratch.argtypes, library.vcam_relight_scratch.restype = [integer], ctypes.c_ssize_t
+        self._library, self._scratch = library, scratch
 
     def relight(
         self,
         source: Planes,
         target: Planes,
         matte: U8,
-        curve: U8,
         *,
+        curve: U8,
         gain: float,
         shares: tuple[float, float],
         offsets: tuple[float, float],
         luma: tuple[int, int],
         chroma: tuple[int, int],
         copied: bool,
+        behind: tuple[U8, Planes] | None = None,
     ) -> None:
         """Write curve[Y] and gain * (C - 128) + share * Y + offset of planes of I420 into `target`, which may be they.
 
         source, target: (2h, 2w) and twice (h, w); matte: (2h, 2w); curve: dense, uint8 (256,). gain: below 2; shares,
         offsets: of Cb and Cr, the shares within -1 to 1; luma: between which samples count in that term, the mean of
         four; chroma: the least and the greatest sample. copied: samples are copied where the matte is 0, else they may
-        be changed as well.
+        be changed as well. behind: the matte (h, w), and planes of the same sizes, which may be the target: what was
+        made of the source is blended with them, as `Kernels.blend` does it.
         """
         height, width = source[1].shape
         if not (0 <= gain < 2 and all(abs(share) < 1 for share in shares)):
@@ -55,9 +58,15 @@ class HarmonyLoops:
         terms = np.rint(
             (gain * _GAIN, *_counted(shares, _SHARE), *_counted(offsets, _PARTS, 0.5))
         ).astype(np.int16)  # fmt: skip
+        under = None
+        if behind is not None:
+            under = (PlaneTable * 4)(plane_of(behind[0], height, width), *i420_of(behind[1]))
+            if behind[1][1].shape != source[1].shape:
+                raise ValueError(f"planes of {behind[1][1].shape} instead of {source[1].shape}")
         self._library.vcam_relight(
-            *planes, bytes_of(curve, (256,)), terms.__array_interface__["data"][0], *luma, *chroma, copied
-        )
+            *planes, bytes_of(curve, (256,)), terms.__array_interface__["data"][0], *luma, *chroma, copied, under,
+            self._scratch(self._library.vcam_relight_scratch(width)),
+        )  # fmt: skip
 
 
 def _counted(values: Sequence[float], parts: int, more: float = 0.0) -> list[float]:

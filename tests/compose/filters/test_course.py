@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vcam.compose.filters.course import CALM, EVERY, PAUSE, Changes, Course
+from vcam.compose.filters.course import AGAIN, CALM, EVERY, PAUSE, Changes, Course
 from vcam.frames import Frame
 
 W, H = 160, 96
@@ -39,6 +39,16 @@ def test_every_tenth_frame_is_asked_for() -> None:
     for _ in range(35):
         film.frame()
     assert film.asked == [0, EVERY, 2 * EVERY, 3 * EVERY]
+
+
+def test_where_there_was_nothing_to_show_it_is_tried_again_soon() -> None:
+    course, tried = Course(1.0), []
+    for number in range(2 * AGAIN + 1):
+        course.frame(number * STEP, new=not number, cut=False)
+        if course.due:
+            tried.append(number)
+            course.asked(in_vain=True)
+    assert tried == [0, AGAIN, 2 * AGAIN]
 
 
 def test_the_first_answer_counts_at_once_and_later_ones_are_followed() -> None:

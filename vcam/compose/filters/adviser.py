@@ -5,18 +5,20 @@ from __future__ import annotations
 import difflib
 import logging
 import shlex
+import sys
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple, Protocol
-from weakref import WeakValueDictionary
 
 import numpy as np
 
 from vcam.errors import EngineError, ModelError, UsageError
 from vcam.harmony import NAMES
 from vcam.infer.base import Tensor
-from vcam.infer.choices import engine_choices
+from vcam.infer.choices import EngineChoice, engine_choices
 from vcam.infer.runner import Ask, Runner, try_each
 from vcam.models.cards import SUFFIXES, ModelCard
 from vcam.models.find import card_paths, find_model
@@ -75,9 +77,8 @@ class Adviser:
         """Raises what `vcam.infer.runner.Runner` raises."""
         network = card.network()
         # it is small, and asked three times a second: no accelerator is worth its start for that
-        self._runner = Runner(
-            network, engine_choices(network, device="CPU"), read, hint="vcam models verify tells more"
-        )
+        choices = sorted(engine_choices(network, device="CPU"), key=_dear)
+        self._runner = Runner(network, choices, read, hint="vcam models verify tells more")
         self._one_at_a_time = threading.Lock()
 
     def advise(self, picture: U8) -> F32:
@@ -86,7 +87,12 @@ class Adviser:
             return self._runner.run(picture)
 
 
-_open: WeakValueDictionary[tuple[Path, str], Adviser] = WeakValueDictionary()
+def _dear(choice: EngineChoice) -> tuple[bool, bool]:
+    """The less the better: a runtime that is loaded already, or the one that takes 50 MB less than the other."""
+    return choice.runtime not in sys.modules, choice.runtime != "onnxruntime"
+
+
+_open: weakref.WeakValueDictionary[tuple[Path, str], Adviser] = weakref.WeakValueDictionary()
 _opening = threading.Lock()
 
 
@@ -134,6 +140,9 @@ class Asked(Protocol):
     def take(self) -> Answer | None:
         """The answer, once; None if there is no new one."""
 
+    def wait(self, seconds: float) -> None:
+        """Until it has answered; no longer than that."""
+
 
 class InLine:
     """Asks at once: for films and pictures in files, where the same shall come out every time."""
@@ -151,40 +160,60 @@ class InLine:
         answer, self._answer = self._answer, None
         return answer
 
+    def wait(self, seconds: float) -> None:
+        """It always has."""
+
+
+class _Desk:
+    """What a thread that asks shares with whoever wants the answers; it knows nothing of them."""
+
+    def __init__(self) -> None:
+        self.todo: SimpleQueue[tuple[U8, int] | None] = SimpleQueue()
+        self.answer: Answer | None = None
+        self.idle = threading.Event()
+        self.idle.set()
+
+    def work(self, asking: _Careful) -> None:
+        """Answer one after the other; None ends it."""
+        while asked := self.todo.get():
+            self.answer = asking(*asked)
+            # last of all: what was asked may be changed from here on
+            self.idle.set()
+
 
 class Beside:
-    """Asks in a thread, which is there only while it asks: whoever asks never waits.
+    """Asks in a thread of its own: whoever asks never waits. The thread ends when nobody has this object any more.
 
     A network that hangs is not asked again.
     """
 
     def __init__(self, advise: Callable[[U8], F32]) -> None:
-        self._asking = _Careful(advise)
-        self._answer: Answer | None = None
-        self._thread: threading.Thread | None = None
+        desk = self._desk = _Desk()
+        thread = threading.Thread(target=desk.work, args=(_Careful(advise),), name="vcam-harmonise", daemon=True)
+        try:
+            # here, where nobody waits: a thread that is started is waited for
+            thread.start()
+        except RuntimeError as error:
+            raise EngineError(f"harmonise cannot work beside the loop: {error}", "end other programs") from error
+        weakref.finalize(self, desk.todo.put, None)
 
     @property
     def busy(self) -> bool:
-        return self._thread is not None
+        return not self._desk.idle.is_set()
 
     def ask(self, picture: U8, scene: int) -> None:
-        def work() -> None:
-            self._answer = self._asking(picture, scene)
-            # last of all: what was asked may be changed from here on
-            self._thread = None
-
-        self._thread = threading.Thread(target=work, name="vcam-harmonise", daemon=True)
-        try:
-            self._thread.start()
-        except RuntimeError:
-            # no more threads are to be had
-            self._thread, self._answer = None, Answer(None, scene)
+        self._desk.idle.clear()
+        self._desk.todo.put((picture, scene))
 
     def take(self) -> Answer | None:
         if self.busy:
             return None
-        answer, self._answer = self._answer, None
+        answer, self._desk.answer = self._desk.answer, None
         return answer
+
+    def wait(self, seconds: float) -> None:
+        """Until it has answered; no longer than that."""
+        self._desk.idle.wait(seconds)
 
 
 class _Careful:

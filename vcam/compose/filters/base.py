@@ -163,11 +163,43 @@ class Dresses(Protocol):
 
 
 @runtime_checkable
+class InBlend(Protocol):
+    """A filter of the person that can act as she is blended, where it is the only one: that spares the loop a person
+    of the filter's own, which is written and read again."""
+
+    @property
+    def in_blend(self) -> bool:
+        """Whether it can here."""
+
+    def ready(self, scene: Scene) -> bool:
+        """Get ready for a frame that is about to be blended; whether there is something to be done."""
+
+    def blend(
+        self, frame: Frame, alpha: Alpha, plate: Frame, out: Frame, *, scales: tuple[float, float, float], lift: int
+    ) -> bool:
+        """Do what `PlanarBlender.blend` does, and what is to be done, in one; False if that is for `finish`.
+
+        scales: by which luma, Cb and Cr come into the limited range; lift: what is added then.
+        """
+
+    def finish(self, picture: Frame, frame: Frame, alpha: Alpha) -> None:
+        """Change a picture in place, limited range, into which a frame was blended by `alpha` as it is."""
+
+
+@runtime_checkable
 class Inherits(Protocol):
     """A filter that goes on where another of its kind was, when the chain is replaced by one of other values."""
 
     def inherit(self, before: object) -> None:
         """Take over what `before`, a filter of the same class, has found out."""
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A filter that something of may still be at work."""
+
+    def close(self) -> None:
+        """Wait until nothing is, but not for long. May be called twice."""
 
 
 @runtime_checkable

@@ -11,7 +11,9 @@ from vcam.compose.base import Plate
 from vcam.compose.filters.base import (
     CELL,
     AlphaFilter,
+    Closes,
     Dresses,
+    InBlend,
     Inherits,
     MayRest,
     PictureFilter,
@@ -20,7 +22,6 @@ from vcam.compose.filters.base import (
     Scene,
 )
 from vcam.compose.filters.planes import copy_limited, whole
-from vcam.compose.filters.rim import Decontaminate
 from vcam.frames import NOTHING, Alpha, Box, Frame
 from vcam.types import Size
 
@@ -33,9 +34,9 @@ class Chain:
         self._all = [placed.filter for placed in filters]
         self._alpha = [cast(AlphaFilter, placed.filter) for placed in filters if placed.place is Place.ALPHA]
         self._person = _in(filters, Place.PERSON)
-        # alone it needs no person of its own: what it would change is changed where the blend has put it
         alone = self._person[0] if len(self._person) == 1 else None
-        self._rim = alone if isinstance(alone, Decontaminate) else None
+        self._alone = alone if isinstance(alone, InBlend) and alone.in_blend else None
+        self._acting: InBlend | None = None
         first = self._person[0] if self._person else None
         self._dresser = first if isinstance(first, Dresses) else None
         self._anywhere = _in([placed for placed in filters if placed.anywhere], Place.PERSON)
@@ -72,6 +73,12 @@ class Chain:
                 if twin is not None:
                     mine.inherit(twin)
 
+    def close(self) -> None:
+        """Wait for what is still at work, before the process ends under it. May be called twice."""
+        for filter_ in self._all:
+            if isinstance(filter_, Closes):
+                filter_.close()
+
     def forget(self) -> None:
         """Plates are numbered anew from here on."""
         self._version: int | None = None
@@ -85,14 +92,14 @@ class Chain:
             return plate, frame, alpha
         if self._alpha:
             alpha = self._shape(alpha)
-        if self._person and self._rim is None and not alpha.box.empty:
+        if self._person and not alpha.box.empty:
             frame = self._dress(plate, frame, alpha, now)
         return plate, frame, alpha
 
     @property
-    def rim(self) -> Decontaminate | None:
-        """What is to change the person's edge as it is blended."""
-        return self._rim
+    def acting(self) -> InBlend | None:
+        """What is to change the person as she is blended, once `before` has been asked."""
+        return self._acting
 
     def after(self, picture: Frame, *, own: bool, alone: bool) -> Frame:
         """The finished picture. own: it may be changed in place, else it is copied.
@@ -134,9 +141,12 @@ class Chain:
         return mine
 
     def _dress(self, plate: Plate, frame: Frame, alpha: Alpha, now: float) -> Frame:
+        scene = Scene(frame, alpha, plate.frame, (self._series, plate.version), now, plate.own_room)
+        if self._alone is not None:
+            self._acting = self._alone if self._alone.ready(scene) else None
+            return frame
         box = on_cells(alpha.box, self._size)
         person = self._own["person"]
-        scene = Scene(frame, alpha, plate.frame, (self._series, plate.version), now, plate.own_room)
         others = self._person
         if self._dresser is not None:
             others = self._person[1:]

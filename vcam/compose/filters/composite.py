@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -27,11 +29,8 @@ class SmallComposite:
         self._picture: U8 = np.empty((rows, columns, 4), np.uint8)
         full, half = (height, width), (height // 2, width // 2)
         shapes = [full, half, half]
-        ways = [_way(shape, small) for shape in (*shapes, half)]
-        self._reduce = ladder_writer(
-            [*shapes, half], [[*way, to] for way, to in zip(ways, (*self._person, self._matte), strict=True)]
-        )
-        self._reduce_plate = ladder_writer(shapes, [[*way, to] for way, to in zip(ways[:3], self._plate, strict=True)])
+        self._small_person = _Small([*shapes, half], small, [*self._person, self._matte])
+        self._small_plate = _Small(shapes, small, self._plate)
         self._clean = np.zeros(half, np.uint8)
         self._dirty = slice(0, 0), slice(0, 0)
         self._version: tuple[int, int] | None = None
@@ -49,11 +48,11 @@ class SmallComposite:
         self._clean[self._dirty] = 0
         np.copyto(self._clean[where], alpha.half[where])
         self._dirty = where
-        self._reduce([*person.planes, self._clean])
+        self._small_person.write([*person.planes, self._clean])
         if not LEAST <= float(cv2.mean(self._matte)[0]) / 255 <= MOST:
             return None
         if version != self._version:
-            self._reduce_plate(plate.planes)
+            self._small_plate.write(plate.planes)
             self._version = version
         for index, (mine, behind, out) in enumerate(zip(self._person, self._plate, self._mixed, strict=True)):
             if person.full_range:
@@ -73,6 +72,30 @@ class SmallComposite:
             return
         share = self._matte.astype(np.uint16)
         np.copyto(out, (share * person + (255 - share) * behind + 127) // 255, casting="unsafe")
+
+
+class _Small:
+    """Writes planes of some shapes, (height, width), into small ones: by halves, and the rest by areas, since networks
+    learn from pictures that were made small so."""
+
+    def __init__(self, shapes: Sequence[tuple[int, int]], small: Size, targets: Sequence[U8]) -> None:
+        self._targets = targets
+        self._ways = [_way(shape, small) for shape in shapes]
+        # none, where a plane is hardly larger
+        self._reducible = [index for index, way in enumerate(self._ways) if way]
+        self._reduce = ladder_writer(
+            [shapes[index] for index in self._reducible], [self._ways[index] for index in self._reducible]
+        ) if self._reducible else None  # fmt: skip
+
+    def write(self, planes: Sequence[U8]) -> None:
+        """Planes of the shapes given, into the targets."""
+        if self._reduce:
+            self._reduce([planes[index] for index in self._reducible])
+        for plane, way, target in zip(planes, self._ways, self._targets, strict=True):
+            near = way[-1] if way else plane
+            larger = near.shape[0] >= target.shape[0] and near.shape[1] >= target.shape[1]
+            how = cv2.INTER_AREA if larger else cv2.INTER_LINEAR
+            cv2.resize(near, target.shape[::-1], dst=target, interpolation=how)
 
 
 def _way(shape: tuple[int, int], small: Size) -> list[U8]:

@@ -8,8 +8,11 @@ from vcam.compose.filters.composite import SmallComposite
 from vcam.compose.filters.course import Changes, Course
 from vcam.compose.filters.planes import copy_limited, whole
 from vcam.compose.filters.relight import Relight
-from vcam.frames import Box, Frame
+from vcam.frames import Alpha, Box, Frame
 from vcam.types import Size
+
+_PATIENCE = 1.0
+"""Seconds for which a network is waited for at the end; it takes some milliseconds, unless it hangs."""
 
 
 class Harmonise:
@@ -53,6 +56,30 @@ class Harmonise:
         if isinstance(before, Harmonise) and before._card == self._card and before._size == self._size:
             self._course.take_over(before._course)
 
+    def close(self) -> None:
+        """See `vcam.compose.filters.base.Closes`: an engine that runs must not lose its process."""
+        if self._asked is not None:
+            self._asked.wait(_PATIENCE)
+
+    @property
+    def in_blend(self) -> bool:
+        """See `vcam.compose.filters.base.InBlend`."""
+        return self._relight.compiled
+
+    def ready(self, scene: Scene) -> bool:
+        """Find the arguments for a frame; whether they change anything."""
+        return self._choose(None, scene.alpha.box, scene)
+
+    def blend(
+        self, frame: Frame, alpha: Alpha, plate: Frame, out: Frame, *, scales: tuple[float, float, float], lift: int
+    ) -> bool:
+        """The person in her new light over the plate, in one pass; scales and lift are within that."""
+        self._relight.blend(frame, alpha, plate, out)
+        return True
+
+    def finish(self, picture: Frame, frame: Frame, alpha: Alpha) -> None:
+        """Nothing is left to be done."""
+
     def dress(self, frame: Frame, picture: Frame, box: Box, scene: Scene) -> bool:
         """See `vcam.compose.filters.base.Dresses`."""
         if not self._choose(None, box, scene):
@@ -79,7 +106,7 @@ class Harmonise:
         if answer := asked.take():
             course.heard(*answer)
         arguments = course.follow()
-        return arguments is not None and self._relight.choose(arguments * self._strength)
+        return arguments is not None and self._relight.choose(arguments, self._strength)
 
     def _ask(self, asked: Asked, picture: Frame | None, box: Box, scene: Scene) -> None:
         person = scene.frame if picture is None else self._whole(picture, box, scene.frame)
@@ -87,7 +114,7 @@ class Harmonise:
         # with nobody in view, or nothing behind, the arguments rest
         if shown is not None:
             asked.ask(shown, self._course.scene)
-        self._course.asked()
+        self._course.asked(in_vain=shown is None)
 
     def _whole(self, picture: Frame, box: Box, frame: Frame) -> Frame:
         """The picture inside the box, and the frame round it, limited range."""

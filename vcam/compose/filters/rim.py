@@ -61,6 +61,15 @@ class Decontaminate:
         assert scene is not None, "it acts on the person"
         self._take_out(picture, scene.frame, scene.alpha, None)
 
+    @property
+    def in_blend(self) -> bool:
+        """See `vcam.compose.filters.base.InBlend`; without a compiled loop it finishes what was blended."""
+        return True
+
+    def ready(self, scene: Scene) -> bool:
+        """Nothing is to be found out before."""
+        return True
+
     def finish(self, picture: Frame, frame: Frame, alpha: Alpha) -> None:
         """Change a picture in place, limited range, into which a frame was blended by `alpha` as it is."""
         self._take_out(picture, frame, alpha, picture)
