@@ -38,7 +38,12 @@ def _option(*words: str, **said: Any) -> Any:
 @_option("--out", type=Named(), metavar="RUN", help="The folder that all of it goes into; it is made.")
 @_option("--minutes", type=click.FloatRange(0, min_open=True), metavar="N",
          help="Train for so long.  [default: 60, unless --steps is given]")  # fmt: skip
-@_option("--steps", type=click.IntRange(1), metavar="N", help="Train for so many steps: 32 new samples each, and four updates.")
+@_option(
+    "--steps",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Train for so many steps: 32 new samples each, and four updates.",
+)
 @_option("--batch", type=click.IntRange(2), metavar="N", help="Samples an update.  [default: 128]")
 @_option("--rate", type=float, metavar="NUMBER", help="Rate of learning.  [default: 0.002]")
 @_option("--width", type=click.IntRange(4, 128), metavar="N",
