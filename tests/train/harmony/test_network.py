@@ -20,7 +20,7 @@ def net():
 
 
 def test_it_is_small(net):
-    assert 50_000 < sum(each.numel() for each in net.parameters()) < 700_000
+    assert 4_000 < sum(each.numel() for each in net.parameters()) < 700_000
 
 
 @pytest.mark.parametrize("matte", [0.0, 0.5, 1.0], ids=["nobody", "all half", "nothing but a person"])
