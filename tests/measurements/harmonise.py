@@ -260,9 +260,8 @@ def main() -> int:
         limit, sign = promises[name]
         good = sign * (value - limit) >= 0
         kept = kept and good
-        print(
-            f"{name}: {value:.4g}, promised {'at least' if sign > 0 else 'at most'} {limit:g}{'' if good else ', NOT kept'}"
-        )
+        words = "at least" if sign > 0 else "at most"
+        print(f"{name}: {value:.4g}, promised {words} {limit:g}{'' if good else ', NOT kept'}")
     if options.json:
         options.json.write_text(json.dumps(found))
     return 0 if kept else 1

@@ -20,6 +20,8 @@ from vcam.printable import few, json_text, printable
 from vcam.signals import stop_on_signals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vcam.train.harmony.recipe import HarmonyRecipe
     from vcam.train.harmony.training import Outcome
 
@@ -29,7 +31,7 @@ _LONGER = ("steps", "minutes", "workers", "threads", "device")
 """What may be changed when a run goes on."""
 
 
-def _option(*words: str, **said: Any) -> Any:
+def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
     return click.option(*words, default=None, **said)
 
 

@@ -40,7 +40,8 @@ def data(tmp_path):
 
 def recipe(data, **changes):
     return HarmonyRecipe(**{
-        "data": str(data), "steps": 4, "batch": 4, "width": 4, "held": 8, "workers": 0, "average": 0.5, **changes,
+        "data": str(data), "steps": 4, "batch": 8, "updates": 2, "bank": 64, "width": 4, "held": 8, "workers": 0,
+        "average": 0.5, **changes,
     })  # fmt: skip
 
 
@@ -84,25 +85,27 @@ def test_the_file_computes_what_the_network_does_and_is_the_same_each_time(tmp_p
     engine.close()
 
 
-def test_one_that_was_broken_off_comes_to_the_same_as_one_that_was_not(tmp_path, data):
-    Training(recipe(data), tmp_path / "whole").run()
+def test_one_that_was_broken_off_goes_on_from_its_step(tmp_path, data):
     broken = Training(recipe(data), tmp_path / "broken")
     step = broken._step
 
-    def two(batch):
-        value = step(batch)
+    def two():
+        value = step()
         if broken.steps == 2:
             broken.stop()
         return value
 
     broken._step = two
     assert not broken.run().ended
+    kept = runs.read_state(tmp_path / "broken" / runs.LAST)
     again = Training(recipe(data), tmp_path / "broken", resume=True)
     assert again.steps == 2
-    assert again.run().ended
-    whole, gone_on = (runs.read_state(tmp_path / name / runs.LAST) for name in ("whole", "broken"))
-    assert same(whole["model"], gone_on["model"])
-    assert same(whole["average"], gone_on["average"])
+    assert same(kept["model"], again.raw.state_dict())
+    assert same(kept["average"], again.average.state)
+    outcome = again.run()
+    assert outcome.ended
+    assert outcome.steps == 4
+    assert len(again.history) == 2
 
 
 def test_the_best_is_kept_whatever_goes_wrong(tmp_path, data, monkeypatch):
@@ -111,10 +114,10 @@ def test_the_best_is_kept_whatever_goes_wrong(tmp_path, data, monkeypatch):
     made = Training(recipe(data), tmp_path / "run")
     step = made._step
 
-    def fails(batch):
+    def fails():
         if made.steps == 3:
             raise EngineError("the loss is not a number any more", "")
-        return step(batch)
+        return step()
 
     made._step = fails
     with pytest.raises(EngineError):
@@ -141,7 +144,7 @@ def test_it_learns(tmp_path):
         picture = np.full((64, 64, 3), 120.0) + chance.normal(0, 12, (64, 64, 1))
         cv2.imwrite(str(folder / f"p{number}.png"), picture.clip(0, 255).astype(np.uint8))
     outcome = Training(
-        recipe(folder, steps=60, batch=16, width=8, held=64, average=0.8, rate=5e-3), tmp_path / "run"
+        recipe(folder, steps=30, updates=8, batch=32, bank=1000, width=8, held=64, average=0.8), tmp_path / "run"
     ).run()
     assert outcome.gain > 1
 

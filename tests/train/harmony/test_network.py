@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
 
 from vcam.train.harmony.disturb import by_arguments, disturbed, taken_otherwise, to_colours, to_planes
 from vcam.train.harmony.loss import judged, loss, squares
-from vcam.train.harmony.net import SIDE, Harmoniser
+from vcam.train.harmony.net import FEATURES, SIDE, Harmoniser, features
 from vcam.train.harmony.shapes import blob, bust, moved, region
 
 
@@ -20,7 +20,7 @@ def net():
 
 
 def test_it_is_small(net):
-    assert 50_000 < sum(each.numel() for each in net.parameters()) < 700_000
+    assert 4_000 < sum(each.numel() for each in net.parameters()) < 700_000
 
 
 @pytest.mark.parametrize("matte", [0.0, 0.5, 1.0], ids=["nobody", "all half", "nothing but a person"])
@@ -39,40 +39,80 @@ def test_an_untrained_one_leaves_nearly_alone(net):
     assert net(torch.rand(4, 4, SIDE, SIDE, generator=chance)).abs().max() < 0.2
 
 
-def test_it_trains_on_pictures_without_a_person():
-    net = Harmoniser(8).train()
-    picture = torch.rand(4, 4, SIDE, SIDE)
+def test_features_are_as_many_as_told_and_never_wild():
+    picture = torch.rand(3, 4, SIDE, SIDE)
     picture[0, 3], picture[1, 3] = 0, 1
-    batch = {"picture": picture, "true": picture[:, :3] * 255, "changed": torch.zeros(4, dtype=torch.bool)}
-    loss(net(picture), batch).backward()
-    assert all(torch.isfinite(each.grad).all() for each in net.parameters())
+    found = features(picture)
+    assert found.shape == (3, FEATURES)
+    assert found.abs().max() < 10
 
 
-def test_errors_count_where_the_person_is_in_levels_of_colours():
-    true = torch.full((1, 3, 4, 4), 120.0)
-    matte = torch.zeros(1, 1, 4, 4)
-    matte[..., :2] = 1
+def test_features_tell_person_head_and_background_apart():
+    picture = torch.full((1, 4, SIDE, SIDE), 126 / 255)
+    picture[:, 1:3] = 128 / 255
+    picture[:, 3, 12:, :] = 1
+    picture[:, 3, :12, :] = 0
+    picture[:, 0, 12:] = 235 / 255
+    picture[:, 0, 12:20] = 16 / 255
+    # luma of person, background and head, from -1 to 1: what is dark is the uppermost of her
+    person, behind, head = features(picture)[0, :3].tolist()
+    assert person == pytest.approx(5 / 9, abs=0.02)
+    assert behind == pytest.approx(0, abs=0.02)
+    assert head < -0.4
+
+
+def test_features_of_the_background_do_not_know_the_person():
+    picture = torch.rand(1, 4, SIDE, SIDE)
+    picture[:, 3] = 0
+    picture[:, 3, 16:, 16:32] = 1
+    other = picture.clone()
+    other[:, :3, 16:, 16:32] *= 0.5
+    one, two = features(picture)[0], features(other)[0]
+    # mean of each plane over the person, the background and the head
+    assert (one[[0, 3, 6]] - two[[0, 3, 6]]).abs().min() > 0.1
+    torch.testing.assert_close(one[[1, 4, 7]], two[[1, 4, 7]])
+
+
+def batch_of(shown, true, changed, person=True):
+    count = len(shown)
+    return {
+        "known": torch.zeros(count, FEATURES), "shown": shown, "true": true,
+        "person": torch.tensor([person] * count), "changed": torch.tensor(changed),
+    }  # fmt: skip
+
+
+def test_errors_are_in_levels_of_colours():
+    true = torch.full((1, 3, 4), 120.0)
     off = true.clone()
-    off[:, 0, :, :2] += 219 / 255
-    off[:, :, :, 2:] = 0
+    off[:, 0] += 219 / 255
     # one level of grey in R, G and B alike
-    torch.testing.assert_close(squares(off, true, matte), torch.ones(1), atol=1e-3, rtol=0)
-    assert squares(off, true, torch.zeros_like(matte)) == 0
+    torch.testing.assert_close(squares(off, true), torch.ones(1), atol=1e-3, rtol=0)
+
+
+def test_where_nobody_is_nothing_is_to_be_gained():
+    shown, true = torch.full((2, 3, 4), 90.0), torch.full((2, 3, 4), 120.0)
+    arguments = torch.zeros(2, 8)
+    assert loss(arguments, batch_of(shown, true, [True, True], person=False)) == 0
+    assert loss(arguments, batch_of(shown, true, [True, True])) > 30
 
 
 def test_judging_tells_gain_harm_and_change():
-    class Still(torch.nn.Module):
-        def forward(self, picture):
-            return torch.zeros(len(picture), 8)
-
-    picture = torch.full((2, 4, 8, 8), 0.5)
-    picture[:, 3] = 1
-    true = picture[:, :3] * 255
-    shown = picture.clone()
-    shown[0, 0] += 0.1
-    batch = {"picture": shown, "true": true, "changed": torch.tensor([True, False])}
-    found = judged(Still(), [batch], torch.device("cpu"))
-    assert (found.gain, found.worse, found.change) == (pytest.approx(0, abs=1e-4), 0, pytest.approx(0, abs=1e-2))
+    net = Harmoniser(4)
+    with torch.no_grad():
+        net.arguments.weight.zero_()
+    true = torch.full((2, 3, 8), 126.0)
+    true[:, 1:] = 128
+    shown = true.clone()
+    shown[0, 0] += 12
+    found = judged(net, batch_of(shown, true, [True, False]))
+    assert (found.gain, found.worse) == (pytest.approx(0, abs=1e-3), 0)
+    assert found.change == pytest.approx(0, abs=1e-2)
+    with torch.no_grad():
+        net.arguments.bias[0] = -0.3
+    found = judged(net, batch_of(shown, true, [True, False]))
+    # both became darker: the one is better, the other one is worse than it was
+    assert found.gain > 3
+    assert found.change > 5
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
 
 from vcam.errors import InputError, UsageError
 from vcam.train.harmony.samples import Samples, sources, split
-from vcam.train.harmony.stream import Stream
+from vcam.train.harmony.stream import PIXELS, Bank, Stream
 
 
 def picture(path, seed=0, size=(96, 64)):
@@ -126,4 +126,24 @@ def test_the_batches_of_a_step_are_the_same_when_it_goes_on(folder):
     whole = Stream(samples, 4, 0)
     batches = [whole.next() for _ in range(3)]
     later = Stream(samples, 4, 0, step=2).next()
-    torch.testing.assert_close(later["picture"], batches[2]["picture"])
+    assert all(torch.equal(later[name], batches[2][name]) for name in later)
+
+
+def test_the_pixels_of_a_batch_are_the_persons(folder):
+    samples = Samples(sources(folder), 32, 4)
+    batch = Stream(samples, 4, 0).next()
+    assert batch["shown"].shape == batch["true"].shape == (4, 3, PIXELS)
+    for number in range(4):
+        sample = samples[number]
+        inside = sample["picture"][3] > 128
+        there = {tuple(pixel) for pixel in sample["picture"][:3, inside].T.tolist()}
+        assert {tuple(pixel) for pixel in batch["shown"][number].T.tolist()} <= there
+
+
+def test_a_full_bank_forgets_the_oldest():
+    bank = Bank(4)
+    for number in range(3):
+        bank.add({"known": torch.full((2, 1), float(number))})
+    assert bank.count == 4
+    drawn = bank.draw(200, torch.Generator().manual_seed(0))["known"]
+    assert set(drawn.flatten().tolist()) == {1.0, 2.0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +23,7 @@ from vcam.train.harmony.net import CHANNELS, SIDE, Harmoniser
 from vcam.train.harmony.training import load_network
 from vcam.train.onnxfile import PICTURE, written
 from vcam.train.trial import milliseconds
-from vcam.types import U8
+from vcam.types import F32, U8
 
 ARGUMENTS = "arguments"
 """The name of the network's output, and the card's word for its form."""
@@ -100,10 +101,14 @@ def _tried(net: Harmoniser, file: Path) -> dict[str, float]:
             continue
         try:
             _compare(net, engine, runtime, shown)
-            costs[f"{runtime}_ms"] = round(milliseconds(lambda each, on=engine: on.infer(each), shown[1]), 2)
+            costs[f"{runtime}_ms"] = round(milliseconds(partial(_asked, engine), shown[1]), 2)
         finally:
             engine.close()
     return costs
+
+
+def _asked(engine: Engine, picture: U8) -> F32:
+    return np.asarray(engine.infer(picture)[0], np.float32)
 
 
 def _compare(net: Harmoniser, engine: Engine, runtime: str, shown: list[U8]) -> None:

@@ -33,6 +33,12 @@ _HEAD = 0.3
 
 FEATURES = 3 * (3 * _BINS + 3 + 3 + 2 + 3) + 2 * 3 * _BANDS + 3 * _HUES**2 + 2 * _HUES**2 + 2 + 2
 
+_MOMENTS = 3 * (3 + 3 + 3 + 2)
+_TONED = _MOMENTS + 3 * 3 * _BINS
+PLAIN = _MOMENTS + 6 * _BANDS + 4
+"""Features that are learnt from. The histograms are left out: with few places to learn from they tell which place it
+is, and the network knows by heart what was there."""
+
 
 def features(picture: Tensor) -> Tensor:
     """What is known of composites (N, 4, H, W), as `CHANNELS` says: (N, FEATURES), none of it beyond -10..10 or so.
@@ -102,12 +108,12 @@ class Harmoniser(nn.Module):
     def __init__(self, width: int = 16) -> None:
         super().__init__()
         w = width
-        self.norm = nn.BatchNorm1d(FEATURES, eps=1e-4)
+        self.norm = nn.BatchNorm1d(PLAIN, eps=1e-4)
         self.head = nn.Sequential(
-            nn.Linear(FEATURES, 12 * w), nn.ReLU(), nn.Dropout(0.1), nn.Linear(12 * w, 6 * w), nn.ReLU()
-        )
-        self.arguments = nn.Linear(6 * w, len(NAMES))
-        self.gate = nn.Linear(6 * w, 1)
+            nn.Linear(PLAIN, 4 * w), nn.ReLU(), nn.Dropout(0.2), nn.Linear(4 * w, 2 * w), nn.ReLU()
+        )  # fmt: skip
+        self.arguments = nn.Linear(2 * w, len(NAMES))
+        self.gate = nn.Linear(2 * w, 1)
         nn.init.zeros_(self.arguments.bias)
         nn.init.normal_(self.arguments.weight, std=0.01)
         nn.init.constant_(self.gate.bias, 1.0)
@@ -119,6 +125,7 @@ class Harmoniser(nn.Module):
     def told(self, known: Tensor) -> Tensor:
         """The arguments that follow from features (N, FEATURES)."""
         # a feature that hardly ever moves is not to be blown up where it does
-        felt = self.head(self.norm(known).clamp(-6, 6))
+        plain = torch.cat([known[:, :_MOMENTS], known[:, _TONED : _TONED + 6 * _BANDS], known[:, -4:]], dim=1)
+        felt = self.head(self.norm(plain).clamp(-6, 6))
         answer: Tensor = torch.tanh(self.arguments(felt)) * torch.sigmoid(self.gate(felt))
         return answer

@@ -21,8 +21,8 @@ from vcam.train.harmony.samples import Samples
 from vcam.types import U8
 
 Batch = dict[str, Tensor]
-"""float16 "known" (N, FEATURES); uint8 "shown" and "true" (N, 3, PIXELS), samples of the person as the network sees them
-and as they were; bool "person" (N,), whether there is one, and "changed" (N,), whether anything was disturbed."""
+"""float16 "known" (N, FEATURES); uint8 "shown" and "true" (N, 3, PIXELS), samples of the person as the network sees
+them and as they were; bool "person" (N,), whether there is one, and "changed" (N,), whether anything was disturbed."""
 
 PIXELS = 128
 """Of the person, that stand for all of them."""

@@ -296,8 +296,9 @@ def load_network(folder: Path) -> Harmoniser:
     try:
         if state["task"] != "harmonise":
             raise ValueError("another task")
-        net = Harmoniser(int(state["width"])).eval()
+        net = Harmoniser(int(state["width"]))
         net.load_state_dict(state["model"])
-        return net
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise ModelError(f"{path} holds no network for harmonise", "give a run of vcam train harmonise") from error
+    net.eval()
+    return net
