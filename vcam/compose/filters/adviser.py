@@ -48,7 +48,8 @@ def find_card(name: str) -> ModelCard:
 def _unknown(name: str) -> UsageError | ModelError:
     if name == OWN:
         return ModelError(
-            "the network of harmonise is not installed", "install vcam anew, or take color-transfer in its place"
+            "the network of harmonise is not installed",
+            "vcam train harmonise makes one, see docs/training.md; or take color-transfer in its place",
         )
     if "/" in name or name.startswith("~") or name.endswith((*SUFFIXES, ".toml")):
         return UsageError(

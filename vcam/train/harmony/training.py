@@ -223,7 +223,7 @@ class Training:
                 f"give a lower --rate than {self.recipe.rate:g}; the best so far, if any, is in {self.folder}",
             )
         self.optimizer.step()
-        self.average.update(self.raw)
+        self.average.update()
         return found
 
     def _judge(self, done: float) -> None:

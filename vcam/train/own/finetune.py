@@ -83,7 +83,7 @@ class FineTuning:
         loss.backward()
         nn.utils.clip_grad_norm_(self._net.parameters(), CLIP)
         self._optimizer.step()
-        self._average.update(self._net)
+        self._average.update()
         return float(loss.detach())
 
     def _mixed(self, share: float) -> dict[str, Tensor]:
