@@ -15,7 +15,7 @@ from tests.cli.helpers import offered
         (("start", "--background", "~/Pic"), ["<file>"]),
         (("start", "--front", "lo"), ["<file>"]),
         (("start", "--output", "w"), ["window"]),
-        (("output", "add", ""), ["auto", "null"]),
+        (("output", "add", ""), ["auto", "pipewire", "null"]),
         (("output", "add", "wi"), ["<file>"]),
         (("start", "--model", "selfie-l"), ["selfie-landscape"]),
         (("models", "show", "selfie-g"), ["selfie-general"]),

@@ -192,7 +192,7 @@ def test_pull_fetches_card_and_network(suffix, served, own_folders):
     [
         ("{}/missing.onnx", 1, "404"),
         ("{}/lonely.toml", 1, "404"),
-        ("{}/wrong.toml", 1, "checksum differs"),
+        ("{}/wrong.toml", 1, "wrong.toml does not give the network of its card"),
         ("{}/wrong.onnx", 1, "wrong.onnx does not give the network of its card"),
         ("{}/odd.onnx", 1, "/odd.onnx runs nowhere here"),
         ("{}/huge.toml", 1, "larger than"),

@@ -38,7 +38,7 @@ def test_filters_are_made_anew_where_frames_begin_to_wait_for_them_or_no_longer_
     own_models: Path, before: bool, after: bool
 ) -> None:
     stand_in(own_models, "dark")
-    old = SETTINGS.replace(filters__chain=("harmonise:model=dark",))
+    old = SETTINGS.replace(filters__chain=("harmonise:model=dark",), filters__decontaminate=0.0)
     new = old.replace(camera__source="two")
     parts = Parts(camera=lambda *args: FakeCamera([], size=SIZE, live=after))  # type: ignore[misc, arg-type]
     now = Situation(FakeCamera([], size=SIZE, live=before), False, True, SIZE, 30.0)  # type: ignore[arg-type]

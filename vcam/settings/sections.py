@@ -26,7 +26,7 @@ class CameraSettings(Struct, frozen=True, forbid_unknown_fields=True):
     source: Annotated[
         str,
         setting("auto, /dev/videoN, an index, part of a camera's name, a video or picture file, an address, or demo.",
-                live=True, option="--camera", metavar="SOURCE", words=("auto", "demo"), paths=Paths.FILES,
+                live=True, option="--camera", metavar="SOURCE", words=("auto", "pipewire", "demo"), paths=Paths.FILES,
                 suffixes=sorted(READ_SUFFIXES), address=True, min_length=1),
     ] = "auto"  # fmt: skip
     mirror: Annotated[bool, setting("Flip left and right, as a mirror does.", live=True, option="--mirror")] = False
