@@ -145,7 +145,9 @@ def test_a_film_in_a_file_becomes_the_same_bytes_twice(tmp_path: Path) -> None:
     source.close()
     made = []
     for name, chain in (("one", (WORDS,)), ("two", (WORDS,)), ("plain", ())):
-        settings = Settings().replace(filters__chain=chain, background__spec="color:#c06020", filters__decontaminate=0.0)
+        settings = Settings().replace(
+            filters__chain=chain, background__spec="color:#c06020", filters__decontaminate=0.0
+        )
         with Batch(settings, mattes=False) as batch:
             target = tmp_path / f"{name}.y4m"
             batch.run(Job(tmp_path / "film.y4m", target, False, Overwriting(True)), lambda done, of: None)

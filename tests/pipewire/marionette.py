@@ -25,6 +25,10 @@ _PREFERENCES = {
 }
 
 
+class FirefoxEnded(Exception):
+    """It has ended under way."""
+
+
 class Firefox:
     """A context manager; everything it wrote is gone afterwards."""
 
@@ -60,7 +64,8 @@ class Firefox:
         head = b""
         while not head.endswith(b":"):
             byte = self._socket.recv(1)
-            assert byte, "Firefox has gone"
+            if not byte:
+                raise FirefoxEnded(f"its status is {self._process.poll()}")
             head += byte
         body = b""
         while len(body) < int(head[:-1]):
