@@ -140,3 +140,18 @@ def test_an_output_is_not_taken_out_while_a_placeholder_is_written_to_it() -> No
     removing.join(30)
     assert outlets.outputs == []
     assert slow.numbers == [0]
+
+
+def test_every_output_is_asked_who_watches_as_each_takes_back_what_woke_the_loop() -> None:
+    class Asked(Screen):
+        asked = 0
+
+        def watched(self) -> bool:
+            self.asked += 1
+            return True
+
+    screens = [Asked(), Asked()]
+    outlets = Outlets(screens)
+    outlets.open(SIZE, 30)
+    assert outlets.watched()
+    assert [screen.asked for screen in screens] == [1, 1]

@@ -146,3 +146,33 @@ def test_two_at_once_and_a_full_disk_are_told(monkeypatch):
     monkeypatch.setattr(keeping, "SPACE", 1 << 60)
     with pytest.raises(OutputError, match="too little space"), working():
         pass
+
+
+def test_what_somebody_has_drawn_on_stays_until_it_is_undone():
+    keeping.draw_folder().mkdir(parents=True)
+    plain, drawn = (keeping.draw_folder() / f"me-{number}.png" for number in (1, 2))
+    for path in (plain, drawn):
+        path.write_bytes(b"as it was written")
+    keeping.note_drawings([plain, drawn])
+    drawn.write_bytes(b"with a green stroke")
+    assert keeping.clear_drawings(drawn=False) == [str(plain)]
+    assert drawn.exists()
+    # nothing was kept, yet pictures of the user are there
+    assert undo("mine")["removed"] == [str(drawn)]
+    assert not keeping.draw_folder().exists()
+
+
+@pytest.mark.parametrize("failure", [VcamError("the file is read-only"), KeyboardInterrupt()])
+def test_a_second_lesson_that_is_cut_short_leaves_the_first_as_it_was(card, monkeypatch, failure):
+    kept, _ = install(card, "mine")
+    before = {path: path.read_bytes() for path in (kept.path, kept.file_path)}
+    other = signed(card, "another", "a second test")
+
+    def fail(*_):
+        raise failure
+
+    monkeypatch.setattr(keeping, "save_where_they_count", fail)
+    with pytest.raises(type(failure)):
+        install(other, "mine")
+    assert {path: path.read_bytes() for path in before} == before
+    assert model() == "mine"

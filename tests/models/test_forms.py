@@ -7,6 +7,7 @@ channels, steep about 0.5. `forms/make.py` tells how.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -117,6 +118,8 @@ def test_a_frozen_graph_may_be_called_like_a_saved_one(tmp_path: Path) -> None:
         ("half a graph", "is not a network that OpenVINO can read"),
         ("no variables", "is not a network that OpenVINO can read"),
         ("half the variables", "is not a network that OpenVINO can read"),
+        ("a pipe", "is a link or no file"),
+        ("a link", "is a link or no file"),
         ("another's card", "is the card of other.pb"),
     ],
 )
@@ -133,6 +136,13 @@ def test_a_broken_saved_model_is_said_and_nothing_of_it_kept(harm: str, said: st
         shutil.rmtree(saved / "variables")
     elif harm == "half the variables":
         (saved / "variables/variables.index").write_bytes((saved / "variables/variables.index").read_bytes()[:30])
+    elif harm in ("a pipe", "a link"):
+        index = saved / "variables/variables.index"
+        index.unlink()
+        if harm == "a pipe":
+            os.mkfifo(index)
+        else:
+            index.symlink_to("/etc/hostname")
     else:
         card.write_text(card.read_text().replace('"saved_model.pb"', '"other.pb"'))
     assert said in refused("add", str(saved)).message

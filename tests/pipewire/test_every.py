@@ -7,7 +7,7 @@ import select
 
 import pytest
 
-from vcam.errors import OutputDeviceError
+from vcam.errors import OutputDeviceError, VcamError
 from vcam.frames import Frame
 from vcam.output.virtual import every
 from vcam.types import Size
@@ -168,3 +168,19 @@ def test_whoever_waits_is_woken_by_either(kinds: tuple[Kind, Kind]) -> None:
     camera.close()
     assert camera.fileno() is None
     assert [kind.size for kind in kinds] == [None, None]
+
+
+@pytest.mark.parametrize("failure", [OSError(24, "Too many open files"), VcamError("anything")])
+def test_whatever_one_kind_fails_for_the_other_goes_on(kinds: tuple[Kind, Kind], failure: Exception) -> None:
+    device, node = kinds
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    camera = every.EveryCamera()
+    node.open = fail  # type: ignore[method-assign]
+    camera.open(SIZE, 30)
+    camera.write(FRAME)
+    device.write = fail  # type: ignore[method-assign]
+    with pytest.raises(OutputDeviceError):
+        camera.write(FRAME)

@@ -19,6 +19,7 @@ from vcam.frames import Frame
 from vcam.output.factory import make_output
 from vcam.output.virtual.names import pipewire_name
 from vcam.output.virtual.pipewire import PipeWireCamera
+from vcam.pipewire import loop
 from vcam.pipewire.registry import video_nodes
 
 pytestmark = pytest.mark.process
@@ -229,3 +230,44 @@ def test_a_reader_that_stops_costs_frames_and_holds_up_nobody(session: Session, 
     output.close()
     assert slowest < 0.5
     assert output.dropped > 0
+
+
+def test_a_card_of_the_size_before_is_fitted_in(session: Session, tmp_path: Path) -> None:
+    """The watchdog draws one before it has the outputs for itself, and the size may change in between."""
+    needs_gstreamer()
+    output = PipeWireCamera("test")
+    output.open((640, 480), 30)
+    process = reader(session, "vcam.test", tmp_path / "out.yuv", 4)
+    wait_for(output.watched, "the reader")
+    for size in ((640, 480), SIZE, (1280, 720), (640, 480), SIZE, SIZE, SIZE):
+        frame = Frame.allocate(*size)
+        frame.y[:] = 180
+        output.write(frame)
+        time.sleep(0.1)
+    assert process.wait(30) == 0
+    output.close()
+    frames = frames_of(tmp_path / "out.yuv", (640, 480))
+    assert len(frames) == 4
+    assert (frames[:, 240 * 640 + 320] == 180).all()
+
+
+def test_a_session_of_another_user_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_path: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "is_socket", forbidden)
+    assert not loop.is_there()
+
+
+def test_closing_from_two_threads_at_once_is_closing_once(session: Session) -> None:
+    output = PipeWireCamera("test")
+    output.open(SIZE, 30)
+    stream = output._stream
+    assert stream is not None
+    threads = [threading.Thread(target=stream.close) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    output.close()

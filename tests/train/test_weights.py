@@ -284,3 +284,11 @@ def test_looking_for_layers_leaves_the_mode_and_no_hooks():
     assert net.training
     assert not any(each._forward_hooks for each in net.modules())
     assert not net.stem.norm.num_batches_tracked
+
+
+def test_a_small_file_that_tells_of_numbers_without_end_is_refused(tmp_path):
+    path = tmp_path / "bomb.pth"
+    torch.save({"a.weight": torch.zeros(1).expand(1, 1, 100_000, 100_000)}, path)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(ModelError, match="more than 64 million numbers"):
+        read_weights(path)

@@ -96,3 +96,24 @@ def test_a_making_that_was_cut_short_is_made_whole(tmp_path: Path, monkeypatch: 
     write_page(place, FILES)
     assert _found(place) == FILES
     assert json.loads((place / MARK).read_bytes())["files"] == sorted(FILES)
+
+
+@pytest.mark.parametrize("link", ["index.html", "models", MARK])
+def test_a_link_in_a_folder_from_elsewhere_is_not_followed(tmp_path: Path, link: str) -> None:
+    place, outside = tmp_path / "page", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a.onnx").write_bytes(b"somebody's")
+    write_page(place, FILES)
+    if link == "models":
+        (place / "models/a.onnx").unlink()
+        (place / "models").rmdir()
+        (place / "models").symlink_to(outside)
+    else:
+        content = (place / link).read_bytes()
+        (place / link).unlink()
+        (outside / link).write_bytes(content)
+        (place / link).symlink_to(outside / link)
+    before = {path: path.read_bytes() for path in outside.iterdir()}
+    with pytest.raises(UsageError, match="is a link"):
+        write_page(place, {"index.html": b"newer"})
+    assert {path: path.read_bytes() for path in outside.iterdir()} == before

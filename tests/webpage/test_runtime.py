@@ -126,3 +126,10 @@ def test_a_damaged_cache_is_passed_over(tmp_path: Path) -> None:
     for name, content in STAND_IN.items():
         (tmp_path / "page" / "onnxruntime" / name).write_bytes(content)
     assert runtime.known(tmp_path / "page") == STAND_IN
+
+
+def test_nothing_is_unpacked_but_the_published_package(tmp_path: Path, package: bytes) -> None:
+    other = tmp_path / "other.tgz"
+    other.write_bytes(package[:-1] + b"x")
+    with pytest.raises(InputError, match="is not the package"):
+        runtime.given(other)

@@ -216,6 +216,8 @@ class PipeWireCamera:
     def _silent(self) -> CameraError:
         assert self._stream is not None
         assert self._node is not None
+        if self._stream.refused:
+            return CameraError(f"{self._node.description} cannot be read any more: {self._stream.refused}", _LIST)
         state = self._stream.state
         if state.lost:
             return CameraError(f"{self._node.description} is gone from PipeWire: {state.error or 'it ended'}")
@@ -270,7 +272,7 @@ class _Sink(Stream):
         self._fresh = threading.Condition()
         self._waiting = 0
         self.agreed: _Agreed | None = None
-        self._refused = ""
+        self.refused = ""
         self._copy: U8 = np.empty(0, np.uint8)
         super().__init__(
             "camera",
@@ -279,7 +281,10 @@ class _Sink(Stream):
                 "media.category": "Capture",
                 "media.role": "Camera",
                 "target.object": serial,
+                # WirePlumber else links another camera where this one has just gone
                 "node.dont-reconnect": "true",
+                "node.dont-fallback": "true",
+                "node.dont-move": "true",
                 "application.name": "vcam",
             },
             process=True,
@@ -290,9 +295,9 @@ class _Sink(Stream):
         flags = raw.PW_STREAM_FLAG_AUTOCONNECT | raw.PW_STREAM_FLAG_MAP_BUFFERS | raw.PW_STREAM_FLAG_DONT_RECONNECT
         self.connect(raw.PW_DIRECTION_INPUT, flags, formats.wishes(_FORMATS, size, fps), patience=patience)
         with self._fresh:
-            self._fresh.wait_for(lambda: self.agreed or self._refused or self.state.lost, patience)
-        if self._refused or self.state.lost:
-            raise DeviceError(self._refused or self.state.error or "PipeWire does not link it")
+            self._fresh.wait_for(lambda: self.agreed or self.refused or self.state.lost, patience)
+        if self.refused or self.state.lost:
+            raise DeviceError(self.refused or self.state.error or "PipeWire does not link it")
         if self.agreed is None:
             raise DeviceError(
                 "it agrees on no format with vcam, or another program holds it",
@@ -306,7 +311,9 @@ class _Sink(Stream):
             self.agreed = _agreed(properties)
             self.update([formats.wanted_buffers(_COUNT), formats.header()])
         except ValueError as error:
-            self._refused = f"its pictures are {error}"
+            # by the old one the pictures would be torn
+            self.agreed = None
+            self.refused = f"its pictures are {error}"
         with self._fresh:
             self._fresh.notify_all()
 

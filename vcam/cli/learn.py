@@ -110,6 +110,9 @@ def _refuse_half(
         raise UsageError("--room and --no-room contradict each other", "leave one of them away")
     if strokes and not clips:
         raise UsageError("strokes are drawn on a film that is there", "--clip FILE; vcam learn --keep DIR leaves one")
+    there = [] if keep is None else [keep / film for film in ("me.mkv", "room.mkv") if (keep / film).exists()]
+    if there:
+        raise UsageError(f"{there[0]} is there already", "give another folder: --keep DIR")
     if keep is not None and clips:
         raise UsageError("--keep is for what the camera films", "leave it away")
 

@@ -266,7 +266,9 @@ class Outlets:
     def watched(self) -> bool:
         """Whether anybody takes the picture. A device that is away counts as unwatched."""
         with self._lock:
-            return any(outlet.open and outlet.output.watched() for outlet in self._outlets)
+            # all are asked: each takes back what woke the loop
+            answers = [outlet.output.watched() for outlet in self._outlets if outlet.open]
+            return any(answers)
 
     def fileno(self) -> int | None:
         """None: there may be several; see `wait`."""

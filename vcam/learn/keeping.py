@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +51,37 @@ def draw_folder() -> Path:
     return folder() / "draw"
 
 
-def clear_drawings() -> list[str]:
-    """Remove the frames of an earlier lesson, and what was drawn on them; the files that are gone."""
+def note_drawings(paths: Iterable[Path]) -> None:
+    """Remember how frames to be drawn on were written, so that what somebody has drawn on is told from them."""
+    found = {path.name: _sum(path) for path in paths if path.parent == draw_folder()}
+    with suppress(VcamError):
+        write_whole(_drawings_path(), lambda path: path.write_text(json.dumps(found) + "\n"), mode=0o600)
+
+
+def clear_drawings(*, drawn: bool) -> list[str]:
+    """Remove the frames of an earlier lesson; the files that are gone. drawn: those too that somebody has drawn on."""
     gone = []
+    written: dict[str, str] = {}
+    with suppress(OSError, ValueError):
+        written = dict(json.loads(_drawings_path().read_text(encoding="utf-8")))
     for path in sorted(draw_folder().glob("*")):
         with suppress(OSError):
-            path.unlink()
-            gone.append(str(path))
+            if drawn or written.get(path.name) == _sum(path):
+                path.unlink()
+                gone.append(str(path))
+    with suppress(OSError):
+        _drawings_path().unlink()
     with suppress(OSError):
         draw_folder().rmdir()
     return gone
+
+
+def _drawings_path() -> Path:
+    return folder() / "draw.json"
+
+
+def _sum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _record_path(name: str) -> Path:
@@ -141,17 +164,29 @@ def install(card: ModelCard, name: str, profile: str = "") -> tuple[ModelCard, s
         before = None if where is None else _value(config, where)
         record = {"model": before if before != name else None, "profile": where, "config": str(config)}
         write_whole(_record_path(name), lambda path: path.write_text(json.dumps(record) + "\n"), mode=0o600)
-    new = (model_folders()[1] / f"{name}.toml") not in card_paths()
-    kept = add(str(card.path), name, replace=True)
-    if where is None:
-        return kept, ""
+    path = model_folders()[1] / f"{name}.toml"
+    before_it = _bytes_of(path) if path in card_paths() else None
     try:
-        return kept, save_where_they_count(config, {KEY: name}, profile)
-    except VcamError:
-        if new:
-            remove(name)
+        kept = add(str(card.path), name, replace=True)
+        return kept, "" if where is None else save_where_they_count(config, {KEY: name}, profile)
+    except BaseException:
+        # Ctrl-C too: what was there before is there again
+        if before_it is not None:
+            for file, content in before_it.items():
+                with suppress(VcamError):
+                    write_whole(file, partial(Path.write_bytes, data=content))
+        else:
+            with suppress(VcamError):
+                remove(name)
             _record_path(name).unlink(missing_ok=True)
         raise
+
+
+def _bytes_of(path: Path) -> dict[Path, bytes]:
+    """The files of a network, its card last."""
+    card = read_card(path)
+    files = [card.file_path, *(card.file_path.with_name(part) for part in card.parts), path]
+    return {file: file.read_bytes() for file in files if file.is_file()}
 
 
 def _where_it_counts(config: Path, profile: str) -> str:
@@ -174,7 +209,8 @@ def undo(name: str) -> dict[str, Any]:
     """
     path = model_folders()[1] / f"{name}.toml"
     learnt = path in card_paths() and is_learnt(read_card(path))
-    if not learnt and not _record_path(name).exists():
+    traces = [_record_path(name), sheet_path(name), draw_folder()]
+    if not learnt and not any(trace.exists() for trace in traces):
         raise UsageError(f"nothing was learnt under the name {name}", "vcam models list shows your own networks")
     record: dict[str, Any] = {}
     with suppress(OSError, ValueError):
@@ -188,7 +224,7 @@ def undo(name: str) -> dict[str, Any]:
         done |= {"model": record.get("model") or "auto", "config": str(config)}
     if learnt:
         done["removed"] = [str(each) for each in remove(name)]
-    done["removed"] += clear_drawings()
+    done["removed"] += clear_drawings(drawn=True)
     for each in (_record_path(name), sheet_path(name)):
         with suppress(FileNotFoundError):
             each.unlink()

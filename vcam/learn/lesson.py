@@ -308,9 +308,10 @@ def _ask_to_draw(outcome: Outcome, wish: Wish, labelled: Sequence[Labelled]) -> 
     """Write frames to draw on where teacher and network say something else, and nobody has said who is right."""
     if wish.strokes:
         return
-    keeping.clear_drawings()
+    keeping.clear_drawings(drawn=False)
     for each in labelled:
         frames = doubtful(each.film, doubts(each))
         outcome.doubt = outcome.doubt or bool(frames)
         if wish.draw is not None:
             outcome.draw += write_frames(wish.draw, each.film, frames)
+    keeping.note_drawings(outcome.draw)

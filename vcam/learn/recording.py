@@ -43,8 +43,9 @@ def camera_let_go() -> Iterator[list[str]]:
         for name in running_names():
             with suppress(VcamError), ControlClient(name, timeout=10) as daemon:
                 if daemon.call("status")["state"] != "paused":
-                    daemon.call("pause")
+                    # first of all: whatever comes in between, it is not left paused
                     paused.append(name)
+                    daemon.call("pause")
         yield paused
     finally:
         for name in paused:

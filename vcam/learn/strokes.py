@@ -165,6 +165,8 @@ def write_frames(folder: Path, film: Footage, frames: Sequence[Frame]) -> list[P
         raise write_error(folder, error) from error
     for frame in frames:
         path = folder / f"{Path(film.name).stem}-{frame.seq:05d}.png"
-        write_image(path, frame_to_bgr(frame), mode=0o600)
+        if not path.exists():
+            # else somebody may have drawn on it
+            write_image(path, frame_to_bgr(frame), mode=0o600)
         paths.append(path)
     return paths

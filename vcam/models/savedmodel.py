@@ -6,6 +6,7 @@ within, which no card names, so vcam runs none as it lies there.
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import tomlkit
@@ -48,6 +49,10 @@ def as_ir(folder: Path, name: str, target: Path) -> Path:
             f"{card.file_path} is not the file of its card: its checksum differs",
             f'make it again, or if you trust it write sha256 = "{found}" into {beside.name}',
         )
+    for path in folder.rglob("*"):
+        # a pipe would be waited for, and a link may lead anywhere
+        if not (stat.S_ISREG(kind := path.lstat().st_mode) or stat.S_ISDIR(kind)):
+            raise ModelError(f"{path} is a link or no file", "copy the folder with plain files in it")
     if sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) > _MOST:
         raise ModelError(f"{folder} is larger than {_MOST >> 30} GB", "is it the right folder?")
     network = target / f"{name}.xml"

@@ -32,7 +32,10 @@ def socket_path() -> Path | None:
 def is_there() -> bool:
     """Whether a daemon has made its socket in this session; the library is not loaded for it."""
     path = socket_path()
-    return path is not None and path.is_socket()
+    # a folder of another user's, as after `sudo -u`, tells nothing
+    with contextlib.suppress(OSError):
+        return path is not None and path.is_socket()
+    return False
 
 
 def version() -> str:
@@ -89,6 +92,8 @@ class Loop:
     @contextlib.contextmanager
     def locked(self) -> Iterator[Any]:
         """Hold PipeWire's thread at its next turn; gives the library. The GIL is free while this waits."""
+        if not self._loop:
+            raise DeviceError("the connection to PipeWire is closed")
         self._library.pw_thread_loop_lock(self._loop)
         try:
             yield self._library

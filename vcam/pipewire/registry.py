@@ -42,11 +42,16 @@ class VideoNode:
         return self.name.startswith(OWN_PREFIX)
 
 
-def video_nodes() -> list[VideoNode]:
-    """All nodes that give pictures, as the daemon lists them. Raises `DeviceError` if there is no PipeWire."""
+def video_nodes(patience: float = _PATIENCE) -> list[VideoNode]:
+    """All nodes that give pictures, as the daemon lists them.
+
+    patience: seconds that it has to answer. Raises `DeviceError` if there is no PipeWire.
+    """
     loop = Loop("vcam-list")
+    # PipeWire holds its hooks until the loop is closed
+    listing = _Listing(loop)
     try:
-        return _Listing(loop).nodes()
+        return listing.nodes(patience)
     finally:
         loop.close()
 
@@ -63,7 +68,7 @@ class _Listing:
         self._core_events = raw.PwCoreEvents(done=raw.Done(self._done), error=raw.CoreError(self._error))
         self._registry_events = raw.PwRegistryEvents(global_=raw.Global(self._global))
 
-    def nodes(self) -> list[VideoNode]:
+    def nodes(self, patience: float) -> list[VideoNode]:
         with self._loop.locked() as library:
             core, data = raw.methods_of(self._loop.core, raw.PwCoreMethods)
             core.add_listener(data, ctypes.addressof(self._hooks[0]), ctypes.addressof(self._core_events), None)
@@ -75,7 +80,7 @@ class _Listing:
                 object_, ctypes.addressof(self._hooks[1]), ctypes.addressof(self._registry_events), None
             )
             core.sync(data, raw.PW_ID_CORE, 0)
-        answered = self._through.wait(_PATIENCE)
+        answered = self._through.wait(patience)
         with self._loop.locked() as library:
             library.pw_proxy_destroy(registry)
         if self._failure or not answered:

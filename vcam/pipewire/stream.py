@@ -68,7 +68,11 @@ class Stream:
             process=raw.Process(self._process) if process else raw.Process(),
         )
         self._stream = 0
-        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._closing = threading.Lock()
+        try:
+            self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        except OSError as error:
+            raise DeviceError(f"PipeWire cannot be reached: {error.strerror}", "ulimit -n 4096") from error
         try:
             self._loop = Loop(f"vcam-{name}"[:15], fd)
         except BaseException:
@@ -129,18 +133,19 @@ class Stream:
         """The state has changed; in PipeWire's thread."""
 
     def close(self) -> None:
-        """End it. May be called twice, not from a callback."""
-        if self.fd < 0:
-            return
-        if self._stream:
-            with self._loop.locked() as library:
-                library.pw_stream_destroy(self._stream)
-            self._stream = 0
-        self._loop.close()
-        self._settled.set()
-        os.close(self.fd)
-        self.fd = -1
-        _OPEN.discard(self)
+        """End it. May be called twice, and by several threads at once; not from a callback."""
+        with self._closing:
+            if self.fd < 0:
+                return
+            if self._stream:
+                with self._loop.locked() as library:
+                    library.pw_stream_destroy(self._stream)
+                self._stream = 0
+            self._loop.close()
+            self._settled.set()
+            os.close(self.fd)
+            self.fd = -1
+            _OPEN.discard(self)
 
     def _array(self, pods: Sequence[bytes]) -> ctypes.Array[ctypes.c_void_p]:
         # the library copies them, yet they have to outlast the call
@@ -176,7 +181,7 @@ class Stream:
             log.exception("a picture of PipeWire's")
 
     def _tell(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(OSError):
             os.eventfd_write(self.fd, 1)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import re
 import zipfile
 import zlib
@@ -105,7 +106,7 @@ def _unpacked(data: bytes) -> tuple[str, bytes]:
                     raise ModelError(f"its {member} is larger than {most >> 20} MB", "that cannot be a network")
     except KeyError as error:
         raise ModelError("it is an archive, and none of Keras's", _SAVE_AGAIN) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError) as error:
         raise ValueError(str(error)) from error
     return parts[0].decode("utf-8"), parts[1]
 
@@ -230,10 +231,17 @@ def _values(dataset: Any) -> Array:
 def _of_keras_2(group: Any, names: list[str], described: list[_Described]) -> list[_Layer]:
     known = {each.name: each for each in described}
     found: list[_Layer] = []
+    # a file may name the same numbers again and again
+    left = MOST_VALUES
     for layer in names:
         held: dict[str, dict[str, Array]] = {}
         for path in _names(group[layer], "weight_names") or []:
             before, _, leaf = path.rpartition("/")
+            left -= int(group[layer][path].size or 0)
+            if left < 0:
+                raise ModelError(
+                    f"it tells of more than {MOST_VALUES >> 20} million numbers", "that cannot be a network"
+                )
             held.setdefault(before.rpartition("/")[2] or layer, {})[leaf.partition(":")[0]] = _values(
                 group[layer][path]
             )

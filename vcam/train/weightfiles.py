@@ -22,7 +22,7 @@ from vcam.errors import ModelError, UsageError
 from vcam.files import no_file
 from vcam.models.tflite_graph import Operator, TfliteGraph
 from vcam.printable import printable
-from vcam.train.kerasfiles import from_keras
+from vcam.train.kerasfiles import MOST_VALUES, from_keras
 from vcam.train.stored import Array, Stored, StoredNorm
 
 SUFFIXES = (".tflite", ".onnx", ".pt", ".pth", ".h5", ".hdf5", ".keras")
@@ -65,7 +65,7 @@ def read_weights(path: Path) -> list[Stored]:
         raise ModelError(f"{shown} cannot be read: {error}", "pip install 'vcam[train]'") from error
     except MemoryError as error:
         raise ModelError(f"{shown} tells of more numbers than there is memory for", "fetch or make it again") from error
-    except _DAMAGE as error:
+    except (*_DAMAGE, RuntimeError) as error:
         raise ModelError(f"{shown} is damaged: {printable(str(error))}", "fetch or make it again") from error
     if not found:
         raise ModelError(f"{shown} holds no weights", HINT)
@@ -255,6 +255,9 @@ NORM_EPS = 1e-5
 
 def _layers(state: Mapping[str, Any]) -> list[Stored]:
     """The layers of a state dict: what lies under one prefix belongs together, a norm to the layer before it."""
+    if sum(each.numel() for each in state.values()) > MOST_VALUES:
+        # one number may be told of a million times
+        raise ModelError(f"it tells of more than {MOST_VALUES >> 20} million numbers", "that cannot be a network")
     groups: dict[str, dict[str, Array]] = {}
     for name, tensor in state.items():
         prefix, _, leaf = name.rpartition(".")

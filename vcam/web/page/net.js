@@ -219,7 +219,7 @@ export function connect() {
     } else if (event === "settings") {
       adopt(is);
     } else if (event === "learning") change({ learning: is });
-    else if (event === "gone") change({ gone: is, status: null });
+    else if (event === "gone") change({ gone: is, status: null, view: "shown" });
     else if (event === "no picture") {
       if (painter) painter(null, 0);
       want();

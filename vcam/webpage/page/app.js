@@ -190,11 +190,17 @@ class App {
 
   async record() {
     if (this.recording) return this.endRecording();
+    if (this.beginning) return undefined;
+    this.beginning = true;
     try {
       this.recording = await Recording.begin(this.canvas, this.settings.sound);
       this.tell("");
+      // it was turned off while the microphone was asked for
+      if (!this.camera.wanted) return this.endRecording();
     } catch (error) {
       this.tell(`${W.record_failed} ${W.camera_errors[error.name] ?? error.message}`);
+    } finally {
+      this.beginning = false;
     }
     return this.say();
   }

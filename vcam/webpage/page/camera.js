@@ -37,6 +37,8 @@ export class Camera {
     this.wanted = wish;
     this.refused = false;
     this.stop();
+    // no picture of the camera before stays while this one is asked for
+    this.changed();
     clearTimeout(this.timer);
     if (!navigator.mediaDevices?.getUserMedia) {
       this.error = isSecureContext ? W.no_camera_here : W.insecure;

@@ -4,6 +4,7 @@ import { W } from "./words.js";
 // Threads of the network on the CPU, where the browser lets threads share memory. More gain nothing on so small a one.
 const THREADS = 2;
 const ATTEMPTS = 2;
+const PATIENCE = 20000;
 
 // The engines to try, best first. wish: auto, webgpu or wasm.
 export async function engines(wish) {
@@ -94,6 +95,8 @@ export class Engine {
 
   look(seq, pixels, settings) {
     this.waiting.add(seq);
+    // one that never answers would leave its last picture standing
+    setTimeout(() => this.waiting.has(seq) && this.fail(W.no_answer), PATIENCE);
     this.worker.postMessage({ kind: "frame", seq, pixels, settings }, [pixels.buffer]);
   }
 

@@ -73,6 +73,8 @@ export class Loop {
   // No camera or no engine: the placeholder, and nothing of frames that are on their way.
   nothing() {
     this.painter.forget();
+    // what the last frames had in their edges must not weigh in when the camera is back
+    this.engine?.reset();
     if (this.shown === "placeholder") return;
     this.painter.placeholder();
     this.show("placeholder");

@@ -13,7 +13,12 @@ export class Recording {
   static async begin(canvas, sound) {
     const stream = canvas.captureStream(30);
     if (sound) (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks().forEach((track) => stream.addTrack(track));
-    return new Recording(stream);
+    try {
+      return new Recording(stream);
+    } catch (error) {
+      stream.getTracks().forEach((track) => track.stop());
+      throw error;
+    }
   }
 
   constructor(stream) {

@@ -1,7 +1,8 @@
 // The service worker: the page without a network, and in the one context in which its threads may share memory.
 // vcam web writes FILES and VERSION in front of this; a folder that is made anew has another version.
 /* global FILES, VERSION */
-const CACHE = `vcam page ${VERSION}`;
+const OURS = `vcam page ${registration.scope} `;
+const CACHE = `${OURS}${VERSION}`;
 // twice as large as what everybody needs: kept once it was asked for
 const LATER = /\/(ort\.webgpu|ort-wasm-simd-threaded\.asyncify)[^/]*$/;
 
@@ -16,7 +17,7 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => {
   const clean = async () => {
     const names = await caches.keys();
-    await Promise.all(names.filter((name) => name.startsWith("vcam page ") && name !== CACHE).map((name) => caches.delete(name)));
+    await Promise.all(names.filter((name) => name.startsWith(OURS) && name !== CACHE).map((name) => caches.delete(name)));
     await self.clients.claim();
   };
   event.waitUntil(clean());

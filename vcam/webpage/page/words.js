@@ -27,6 +27,7 @@ export const W = {
   no_webgl: "This browser has no WebGL2, which the picture is drawn with. A newer browser has; in an old one it may be switched off.",
   no_wasm: "This browser has no WebAssembly, which the network runs on. A newer browser has.",
   no_engine: "The network runs on nothing that this browser has.",
+  no_answer: "The network gives no answer.",
   no_worker: "The network's own thread does not start.",
   gl_lost: "The graphics processor was lost. The picture comes back by itself if it does; else load the page again.",
   engine_failed: "The network does not run:",
