@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from vcam.camera.base import Camera
 from vcam.camera.jpeghead import DAMAGED, Fault
 from vcam.camera.layouts import believable_stride
 from vcam.camera.modes import Mode
 from vcam.camera.stamps import Stamps
-from vcam.camera.unpack import Matrix, Unpacker
+from vcam.camera.unpack import Unpacker
 from vcam.errors import CameraError, CameraStalled, DeviceError
-from vcam.frames import MAX_SIDE, MIN_SIDE, Frame, PixelFormat, check_size
-from vcam.pipewire import formats, nodes, pod, raw
+from vcam.frames import Frame, PixelFormat, check_size
+from vcam.pipewire import nodes
 from vcam.pipewire.registry import VideoNode, video_nodes
-from vcam.pipewire.stream import State, Stream
-from vcam.types import U8, Size
+from vcam.pipewire.sink import Agreed, Sink, Taken
+from vcam.types import Size
 from vcam.v4l2 import loopback
 from vcam.v4l2.discover import list_nodes
 
@@ -38,8 +33,6 @@ _FORMATS = (
 """Cheapest to unpack first."""
 
 _LIST = "vcam devices lists the cameras"
-_COUNT = (8, 2, 64)
-"""Buffers, as GStreamer asks for them: some cameras stand still with fewer than they like."""
 _CONNECTING = 3.0
 
 
@@ -97,9 +90,9 @@ class PipeWireCamera:
         self._name, self._wish, self._wished_fps, self._timeout = name, size, fps, timeout
         self._of_this_machine = of_this_machine
         self._node: VideoNode | None = None
-        self._stream: _Sink | None = None
+        self._stream: Sink | None = None
         self._unpacker: Unpacker | None = None
-        self._agreed: _Agreed | None = None
+        self._agreed: Agreed | None = None
         self._fault: Fault | None = None
         self._told: set[Fault] = set()
         self._seq = 0
@@ -113,16 +106,16 @@ class PipeWireCamera:
     def description(self) -> str:
         if self._node is None:
             return f"PipeWire's camera {self._name}".rstrip()
-        mode = f", {self._agreed.mode}" if self._agreed else ""
+        mode = f", {_mode(self._agreed)}" if self._agreed else ""
         return f"{self._node.description} (PipeWire){mode}"
 
     @property
     def size(self) -> Size:
-        return self._agreed.mode.size if self._agreed else self._wish
+        return self._agreed.size if self._agreed else self._wish
 
     @property
     def fps(self) -> float:
-        return (self._agreed.mode.fps if self._agreed else 0.0) or self._wished_fps
+        return (self._agreed.fps if self._agreed else 0.0) or self._wished_fps
 
     def wish(self, size: Size) -> None:
         """See `vcam.camera.base.TakesWishes`."""
@@ -159,8 +152,9 @@ class PipeWireCamera:
         self.close()
         node = self._find()
         try:
-            self._stream = _Sink(node.serial)
-            self._stream.begin(self._wish, self._wished_fps, min(self._timeout * 10, _CONNECTING))
+            self._stream = Sink("camera", _properties(node))
+            self._stream.begin(_FORMATS, self._wish, self._wished_fps, min(self._timeout * 10, _CONNECTING))
+            _refuse_odd(self._stream.agreed)
         except DeviceError as error:
             self.close()
             raise CameraError(f"{node.description} cannot be opened: {error.message}", error.hint) from error
@@ -190,17 +184,17 @@ class PipeWireCamera:
             if time.monotonic() > deadline:
                 raise self._silent()
 
-    def _unpack(self, taken: _Taken) -> Frame | None:
+    def _unpack(self, taken: Taken) -> Frame | None:
         self.dropped += taken.superseded
         now = time.monotonic()
         if self._unpacker is None or taken.agreed is not self._agreed or taken.stride != self._stride:
             # a camera may change its mode under way; whoever reads has been promised a size
-            if self._agreed is not None and taken.agreed.mode.size != self._agreed.mode.size:
+            if self._agreed is not None and taken.agreed.size != self._agreed.size:
                 raise CameraError(
-                    f"{self.description} has changed its picture to {taken.agreed.mode}", "vcam opens it again"
+                    f"{self.description} has changed its picture to {_mode(taken.agreed)}", "vcam opens it again"
                 )
             self._agreed, self._stride = taken.agreed, taken.stride
-            self._unpacker = taken.agreed.unpacker(taken.stride)
+            self._unpacker = _unpacker(taken.agreed, taken.stride)
         if taken.damaged:
             self._fault = DAMAGED
             return None
@@ -238,169 +232,28 @@ class PipeWireCamera:
             stream.close()
 
 
-@dataclass(frozen=True)
-class _Agreed:
-    """A format that was agreed on."""
-
-    mode: Mode
-    full_range: bool | None
-    matrix: Matrix
-
-    def unpacker(self, stride: int | None) -> Unpacker:
-        mode = self.mode
-        if mode.format is not PixelFormat.MJPEG:
-            stride = believable_stride(mode.format, mode.size, stride or 0, 0)
-        return Unpacker(mode.format, mode.size, stride=stride, full_range=self.full_range, matrix=self.matrix)
+def _properties(node: VideoNode) -> dict[str, str]:
+    return {
+        "media.category": "Capture",
+        "media.role": "Camera",
+        "target.object": node.serial,
+        # WirePlumber else links another camera where this one has just gone
+        "node.dont-reconnect": "true",
+        "node.dont-fallback": "true",
+        "node.dont-move": "true",
+    }
 
 
-@dataclass(frozen=True)
-class _Taken:
-    """One picture, copied."""
-
-    data: U8
-    agreed: _Agreed
-    stride: int | None
-    stamp: float | None
-    superseded: int
-    damaged: bool
+def _mode(agreed: Agreed) -> Mode:
+    return Mode(agreed.format, agreed.size, agreed.fps)
 
 
-class _Sink(Stream):
-    """The stream that reads a node."""
-
-    def __init__(self, serial: str) -> None:
-        self._fresh = threading.Condition()
-        self._waiting = 0
-        self.agreed: _Agreed | None = None
-        self.refused = ""
-        self._copy: U8 = np.empty(0, np.uint8)
-        super().__init__(
-            "camera",
-            {
-                "media.type": "Video",
-                "media.category": "Capture",
-                "media.role": "Camera",
-                "target.object": serial,
-                # WirePlumber else links another camera where this one has just gone
-                "node.dont-reconnect": "true",
-                "node.dont-fallback": "true",
-                "node.dont-move": "true",
-                "application.name": "vcam",
-            },
-            process=True,
-        )
-
-    def begin(self, size: Size, fps: float, patience: float) -> None:
-        """Connect, and wait until a format is agreed on. Raises `DeviceError`."""
-        flags = raw.PW_STREAM_FLAG_AUTOCONNECT | raw.PW_STREAM_FLAG_MAP_BUFFERS | raw.PW_STREAM_FLAG_DONT_RECONNECT
-        self.connect(raw.PW_DIRECTION_INPUT, flags, formats.wishes(_FORMATS, size, fps), patience=patience)
-        with self._fresh:
-            self._fresh.wait_for(lambda: self.agreed or self.refused or self.state.lost, patience)
-        if self.refused or self.state.lost:
-            raise DeviceError(self.refused or self.state.error or "PipeWire does not link it")
-        if self.agreed is None:
-            raise DeviceError(
-                "it agrees on no format with vcam, or another program holds it",
-                "systemctl --user restart wireplumber; vcam doctor tells more",
-            )
-
-    def on_format(self, properties: dict[int, pod.Value]) -> None:
-        if not properties:
-            return
-        try:
-            self.agreed = _agreed(properties)
-            self.update([formats.wanted_buffers(_COUNT), formats.header()])
-        except ValueError as error:
-            # by the old one the pictures would be torn
-            self.agreed = None
-            self.refused = f"its pictures are {error}"
-        with self._fresh:
-            self._fresh.notify_all()
-
-    def on_state(self, state: State) -> None:
-        with self._fresh:
-            self._fresh.notify_all()
-
-    def on_process(self) -> None:
-        # nothing is copied here, where PipeWire's thread would wait for the GIL
-        with self._fresh:
-            self._waiting += 1
-            self._fresh.notify_all()
-
-    def newest(self, patience: float) -> _Taken | None:
-        """The newest picture that waits, or that comes within so many seconds; None if none does."""
-        deadline = time.monotonic() + patience
-        while True:
-            with self._fresh:
-                self._fresh.wait_for(lambda: self._waiting or self.state.lost, max(0.0, deadline - time.monotonic()))
-                told, self._waiting = self._waiting, 0
-            if (taken := self._newest_waiting()) is not None or not told:
-                return taken
-
-    def _newest_waiting(self) -> _Taken | None:
-        with self.locked() as (library, stream):
-            buffer, superseded = None, 0
-            while newer := library.pw_stream_dequeue_buffer(stream):
-                if buffer:
-                    library.pw_stream_queue_buffer(stream, buffer)
-                    superseded += 1
-                buffer = newer
-            if not buffer or self.agreed is None:
-                return None
-            try:
-                return self._take(buffer.contents.buffer.contents, self.agreed, superseded)
-            finally:
-                library.pw_stream_queue_buffer(stream, buffer)
-
-    def _take(self, buffer: raw.SpaBuffer, agreed: _Agreed, superseded: int) -> _Taken:
-        stamp, damaged = None, not buffer.n_datas
-        for index in range(buffer.n_metas):
-            meta = buffer.metas[index]
-            if meta.type == raw.SPA_META_Header and meta.size >= ctypes.sizeof(raw.SpaMetaHeader):
-                label = raw.SpaMetaHeader.from_address(meta.data)
-                stamp = label.pts / 1e9 if label.pts > 0 else None
-                damaged = damaged or bool(label.flags & raw.SPA_META_HEADER_FLAG_CORRUPTED)
-        length, stride = 0, None
-        for index in range(buffer.n_datas):
-            data = buffer.datas[index]
-            chunk = data.chunk.contents
-            stride = chunk.stride or None if index == 0 else stride
-            offset = chunk.offset % data.maxsize if data.maxsize else 0
-            count = min(chunk.size, data.maxsize - offset)
-            if not data.data or chunk.flags & raw.SPA_CHUNK_FLAG_CORRUPTED or not count:
-                damaged = True
-                continue
-            if self._copy.size < length + count:
-                self._copy = np.concatenate([self._copy[:length], np.empty(count, np.uint8)])
-            ctypes.memmove(self._copy.ctypes.data + length, data.data + offset, count)
-            length += count
-        return _Taken(self._copy[:length], agreed, stride, stamp, superseded, damaged)
+def _refuse_odd(agreed: Agreed | None) -> None:
+    if agreed is not None and (agreed.size[0] % 2 or agreed.size[1] % 2):
+        raise DeviceError(f"its pictures are {agreed.size[0]}x{agreed.size[1]}, and both sides must be even")
 
 
-_BY_NUMBER = {number: format_ for format_, number in formats.NUMBERS.items()}
-
-
-def _agreed(properties: dict[int, pod.Value]) -> _Agreed:
-    """Raises `ValueError` for what vcam cannot read."""
-    subtype = pod.chosen(properties.get(pod.Key.MEDIA_SUBTYPE))
-    format_ = pod.chosen(properties.get(pod.Key.FORMAT))
-    size, rate = pod.chosen(properties.get(pod.Key.SIZE)), pod.chosen(properties.get(pod.Key.FRAMERATE))
-    range_, matrix = properties.get(pod.Key.COLOR_RANGE), properties.get(pod.Key.COLOR_MATRIX)
-    if subtype == pod.Id(pod.SUBTYPE_MJPG):
-        found: PixelFormat | None = PixelFormat.MJPEG
-    else:
-        found = _BY_NUMBER.get(format_.value) if isinstance(format_, pod.Id) else None
-    if found is None:
-        raise ValueError("of a format that vcam does not read")
-    if not isinstance(size, pod.Rectangle):
-        raise ValueError("of no size")
-    width, height = size.width, size.height
-    if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE) or width % 2 or height % 2:
-        raise ValueError(f"{width}x{height}, and both sides must be even and between {MIN_SIDE} and {MAX_SIDE}")
-    fps = rate.num / rate.denom if isinstance(rate, pod.Fraction) and rate.denom else 0.0
-    full = {pod.Id(formats.RANGE_FULL): True, pod.Id(formats.RANGE_LIMITED): False}
-    return _Agreed(
-        Mode(found, (width, height), fps),
-        full.get(range_) if isinstance(range_, pod.Id) else None,
-        "bt709" if matrix == pod.Id(formats.MATRIX_BT709) else "bt601",
-    )
+def _unpacker(agreed: Agreed, stride: int | None) -> Unpacker:
+    if agreed.format is not PixelFormat.MJPEG:
+        stride = believable_stride(agreed.format, agreed.size, stride or 0, 0)
+    return Unpacker(agreed.format, agreed.size, stride=stride, full_range=agreed.full_range, matrix=agreed.matrix)

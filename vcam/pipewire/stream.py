@@ -98,12 +98,14 @@ class Stream:
             return os.eventfd_read(self.fd) > 0
         return False
 
-    def connect(self, direction: int, flags: int, formats: Sequence[bytes], *, patience: float) -> None:
+    def connect(
+        self, direction: int, flags: int, formats: Sequence[bytes], *, patience: float, node: int = raw.PW_ID_ANY
+    ) -> None:
         """Make it known to the daemon, and wait until it is. Raises `DeviceError` if that fails or takes too long."""
         with self._loop.locked() as library:
             self._begun = True
             array = self._array(formats)
-            result = library.pw_stream_connect(self._stream, direction, raw.PW_ID_ANY, flags, array, len(formats))
+            result = library.pw_stream_connect(self._stream, direction, node, flags, array, len(formats))
         if result < 0:
             raise DeviceError(f"PipeWire refuses the stream: {os.strerror(-result)}")
         if not self._settled.wait(patience):

@@ -169,9 +169,11 @@ def test_the_screen_needs_an_x_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     with pytest.raises(UsageError, match="X display"):
         parse("screen")
+    # there the desktop's portal is asked, once it is to be shown
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
-    with pytest.raises(UsageError, match="Wayland"):
-        parse("screen")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere")
+    with pytest.raises(UsageError, match="portal cannot be reached"):
+        parse("screen").prepare((64, 48))
 
 
 def test_the_placeholder_is_dark_and_carries_its_words() -> None:

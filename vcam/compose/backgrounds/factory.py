@@ -27,6 +27,7 @@ from vcam.errors import InputError, UsageError
 from vcam.folders import expand
 from vcam.images import Kind, kind_of, open_picture
 from vcam.media.probe import probe
+from vcam.pipewire.portal import is_wayland
 from vcam.secrets import show_address
 from vcam.settings import BackgroundSettings
 
@@ -101,7 +102,8 @@ def _ready_made(name: str, settings: BackgroundSettings) -> Background:
 
 
 def _screen(settings: BackgroundSettings) -> Background:
-    display_of_screen()
+    if not is_wayland():
+        display_of_screen()
     return ScreenBackground(settings.fit)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vcam.compose.backgrounds.animation import Animation, AnimationReader, look_at_animation
 from vcam.compose.backgrounds.prefetch import Prefetcher, Reader
+from vcam.compose.backgrounds.screencast import ScreenReader, ask
 from vcam.compose.base import Plate
 from vcam.errors import UsageError
 from vcam.fitting import Fit, contain, cover_filter
@@ -16,6 +17,7 @@ from vcam.frames import MIN_SIDE, NOTHING, Alpha, Box, Frame
 from vcam.media.ffmpeg import MediaInfo, local_url
 from vcam.media.probe import probe
 from vcam.media.reader import VideoReader, tell
+from vcam.pipewire.portal import ScreenCast, is_wayland
 from vcam.types import Size
 
 MAX_RATE = Fraction(30)
@@ -57,7 +59,7 @@ class _Film(ABC):
         inner = (box.x1 - box.x0, box.y1 - box.y0)
         source = Prefetcher(lambda: self._open(inner, rate, size), inner, self.description)
         first = source.start()
-        self.close()
+        self._end()
         self._source, self._rate, self._start, self._position = source, rate, None, 0
         # a film that fills the plate is shown from the decoder's buffers
         self._bars, self._box = None if inner == size else Frame.allocate(*size), box
@@ -93,10 +95,13 @@ class _Film(ABC):
             self._start += float((behind - taken) / self._rate)
         return plate
 
-    def close(self) -> None:
+    def _end(self) -> None:
         if self._source is not None:
             self._source.close()
         self._source = self._plate = None
+
+    def close(self) -> None:
+        self._end()
 
 
 class VideoBackground(_Film):
@@ -134,30 +139,37 @@ class VideoBackground(_Film):
 
 
 class ScreenBackground(_Film):
-    """What the X display shows, cut to the frame's shape."""
+    """What the screen shows, cut to the frame's shape: the X display, or on Wayland what the person has chosen."""
 
     def __init__(self, fit: Fit = "cover") -> None:
         super().__init__("screen")
         self._fit = fit
+        self._cast: ScreenCast | None = None
 
     def _look(self, size: Size) -> tuple[Fraction, Box]:
-        display_of_screen()
+        if is_wayland():
+            self._cast = self._cast or ask()
+        else:
+            display_of_screen()
         return SCREEN_RATE, Box(0, 0, *size)
 
+    def close(self) -> None:
+        super().close()
+        cast, self._cast = self._cast, None
+        if cast is not None:
+            cast.close()
+
     def _open(self, size: Size, rate: Fraction, plate: Size) -> Reader:
+        if self._cast is not None:
+            return ScreenReader(self._cast, size, self._fit)
         options = ("-f", "x11grab", "-framerate", str(rate))
         filters = "" if self._fit == "stretch" else cover_filter(plate)
         return VideoReader(display_of_screen(), size, rate, options=options, filters=filters)
 
 
 def display_of_screen() -> str:
-    """The X display to grab. Raises `UsageError` where there is none, and on Wayland, which lets nobody grab it."""
+    """The X display to grab. Raises `UsageError` where there is none."""
     display = os.environ.get("DISPLAY", "")
-    if os.environ.get("WAYLAND_DISPLAY"):
-        raise UsageError(
-            "the background 'screen' does not work under Wayland, whose programs cannot see the screen",
-            "log in with an X11 session, or choose another background",
-        )
     if not display:
         raise UsageError(
             "the background 'screen' needs an X display", "start vcam in a graphical session, or set DISPLAY"
