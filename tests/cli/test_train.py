@@ -232,7 +232,7 @@ def test_what_cannot_be_meant_is_refused():
 
 def test_cores_are_shared_by_what_makes_pictures_and_what_computes():
     assert [shares(cores, processes) for cores, processes in ((1, 1), (2, 1), (2, 2), (8, 1), (16, 2))] == [
-        (1, 1), (1, 1), (1, 1), (2, 6), (2, 6),
+        (1, 1), (1, 2), (1, 1), (2, 8), (2, 8),
     ]  # fmt: skip
 
 

