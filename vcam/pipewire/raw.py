@@ -11,7 +11,6 @@ from ctypes import (
     CFUNCTYPE,
     POINTER,
     Structure,
-    c_bool,
     c_char_p,
     c_int,
     c_int32,
@@ -43,7 +42,6 @@ PW_STREAM_STATE_STREAMING = 3
 PW_STREAM_FLAG_AUTOCONNECT = 1 << 0
 PW_STREAM_FLAG_MAP_BUFFERS = 1 << 2
 PW_STREAM_FLAG_DRIVER = 1 << 3
-PW_STREAM_FLAG_RT_PROCESS = 1 << 4
 PW_STREAM_FLAG_DONT_RECONNECT = 1 << 7
 
 SPA_DATA_MemPtr = 1
@@ -270,12 +268,10 @@ def _declare(loaded: ctypes.CDLL) -> None:
         "pw_stream_add_listener": (None, [pointer, pointer, POINTER(PwStreamEvents), pointer]),
         "pw_stream_destroy": (None, [pointer]),
         "pw_stream_connect": (c_int, [pointer, c_int, c_uint32, c_int, POINTER(pointer), c_uint32]),
-        "pw_stream_disconnect": (c_int, [pointer]),
         "pw_stream_update_params": (c_int, [pointer, POINTER(pointer), c_uint32]),
         "pw_stream_get_node_id": (c_uint32, [pointer]),
         "pw_stream_dequeue_buffer": (POINTER(PwBuffer), [pointer]),
         "pw_stream_queue_buffer": (c_int, [pointer, POINTER(PwBuffer)]),
-        "pw_stream_set_active": (c_int, [pointer, c_bool]),
         "pw_stream_trigger_process": (c_int, [pointer]),
     }
     for name, (result, arguments) in terms.items():

@@ -24,7 +24,8 @@ _FORMATS = {
     PixelFormat.RGBA32: (2, 1, 0), PixelFormat.BGRX32: (1, 2, 3), PixelFormat.XRGB32: (3, 2, 1),
 }  # fmt: skip
 """What compositors send, with the places of blue, green and red among the four bytes of a pixel."""
-_FIRST, _LONGEST = 10.0, 1.0
+_FIRST = 10.0
+"""Seconds that the first picture may take."""
 
 
 def ask() -> ScreenCast:
@@ -60,7 +61,7 @@ class ScreenReader:
             raise InputError(f"the screen is shown no more: {error.message}") from error
 
     def _newest(self) -> Frame:
-        patience = _LONGEST / float(RATE) if self._frame is not None else _FIRST
+        patience = 1 / float(RATE) if self._frame is not None else _FIRST
         end = time.monotonic() + patience
         taken = self._sink.newest(patience)
         while taken is not None and taken.damaged and time.monotonic() < end:
