@@ -32,6 +32,7 @@ class Floor:
 
 
 FLOORS = (
+    Floor("workshop", ("packaging",), "What makes the packages that people install; it does not travel in them."),
     Floor("door", ("__main__",), "`python -m vcam`"),
     Floor("commands", ("cli",), "Options, tables and progress bars; no logic."),
     Floor("pages", ("web", "webpage"),
