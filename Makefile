@@ -71,7 +71,7 @@ BUILT_FROM := pyproject.toml hatch_build.py $(wildcard vcam/native/*.c vcam/nati
 
 $(VENV)/.vcam: $(BUILT_FROM) | $(BIN)/python
 	@echo "installing vcam and what it needs into $(VENV); the first time takes a minute or two"
-	$(PIP) --editable .
+	$(PIP) --editable '.[all]'
 	@$(TELL)
 	@touch $@
 

@@ -56,8 +56,8 @@ FLOORS = (
           "The frame, the map and the matte that belong to it; how a person is given another light."),
     Floor("foundation", ("colour", "files", "folders", "secrets"),
           "BT.601; files written whole; where vcam's own files lie; words that nobody shall see."),
-    Floor("stones", ("types", "errors", "assets", "timings", "signals", "backoff", "silent", "printable", "suffixes"),
-          "What everybody stands on."),
+    Floor("stones", ("types", "errors", "assets", "timings", "signals", "backoff", "silent", "extras", "printable",
+                     "suffixes"), "What everybody stands on."),
 )  # fmt: skip
 """From the top to the ground."""
 
