@@ -122,7 +122,9 @@ class Studio:
             if self._process.poll() is not None or time.monotonic() > end:
                 raise OBSEnded(self.log[-3000:])
             try:
-                connection = self._stack.enter_context(connect(f"ws://127.0.0.1:{self._port}", max_size=2**26, proxy=None))
+                connection = self._stack.enter_context(
+                    connect(f"ws://127.0.0.1:{self._port}", max_size=2**26, proxy=None)
+                )
             except (OSError, ConnectionClosed):
                 time.sleep(0.2)
                 continue
