@@ -1,7 +1,8 @@
-"""What the camera in PipeWire costs, and what it stands: the figures of docs/devices.md.
+"""What the camera in PipeWire costs, and what it stands: the figures of docs/pipewire.md.
 
-    python -m tests.measurements.pipewire                   all of it, ten minutes
+    python -m tests.measurements.pipewire                   all that needs no device, ten minutes
     python -m tests.measurements.pipewire --only cost first idle readers restarts kills
+    python -m tests.measurements.pipewire --only beside latency     where there is a v4l2loopback, as in tests/vm/vmrun
 
 In a PipeWire session of its own, `vcam start --camera demo` at 1280x720, read by GStreamer. CPU is that of vcam's
 process, all threads; beside it the same to `--output null --always-on`, in turns, so that the difference is what the
@@ -26,20 +27,23 @@ from typing import Any
 from tests.pipewire.session import Session, inside
 from tests.places import ROOT
 from vcam.control.client import ControlClient
-from vcam.errors import DeviceError
+from vcam.errors import DeviceError, VcamError
 from vcam.pipewire.registry import video_nodes
 
 VCAM = (sys.executable, "-m", "vcam")
 SIZE = (1280, 720)
 PARTS = ("cost", "first", "idle", "readers", "restarts", "kills")
+WITH_DEVICE = ("beside", "latency")
 
 
 def main() -> int:
     """Print a line for each figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--only", nargs="+", choices=[*PARTS, *WITH_DEVICE], default=list(PARTS))
     parser.add_argument("--frames", type=int, default=3000, help="of the longest reading")
     parser.add_argument("--readers", type=int, default=200)
+    parser.add_argument("--device", default="/dev/video20", help="of v4l2loopback, for beside and latency")
+    parser.add_argument("--rounds", type=int, default=6, help="of beside and latency")
     options = parser.parse_args()
     session = Session()
     session.start()
@@ -59,6 +63,10 @@ def _measure(part: str, session: Session, folder: Path, options: Any) -> str:
         return first(session, folder)
     if part == "idle":
         return idle(session)
+    if part == "beside":
+        return beside(session, options.device, options.rounds)
+    if part == "latency":
+        return latency(session, options.device, options.rounds)
     if part == "readers":
         return readers(session, options.readers)
     return restarts(session) if part == "restarts" else kills(session)
@@ -70,7 +78,7 @@ def vcam(session: Session, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     environ = {**session.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([*VCAM, "--quiet", "start", "--camera", "demo", *options], env=environ)
     try:
-        until(lambda: "null" in options or ours())
+        until(lambda: ours() if {"pipewire", "auto"} & set(options) else answers())
         yield process
     finally:
         process.send_signal(signal.SIGINT)
@@ -81,6 +89,13 @@ def ours() -> bool:
     try:
         return any(node.is_virtual for node in video_nodes())
     except DeviceError:
+        return False
+
+
+def answers() -> bool:
+    try:
+        return bool(status_now())
+    except VcamError:
         return False
 
 
@@ -95,9 +110,22 @@ def until(true: Any, seconds: float = 60.0) -> None:
 def read(session: Session, frames: int, to: str = "/dev/null") -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         ["gst-launch-1.0", "-q", "pipewiresrc", "target-object=vcam.vcam", f"num-buffers={frames}", "!",
-         "video/x-raw,format=I420", "!", "filesink", f"location={to}"],
+         "video/x-raw,format=YUY2", "!", "filesink", f"location={to}"],
         env=session.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+
+
+def read_device(session: Session, device: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        ["gst-launch-1.0", "-q", "v4l2src", f"device={device}", "!", "filesink", "location=/dev/null"],
+        env=session.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def end(*readers: subprocess.Popen[bytes]) -> None:
+    for reader in readers:
+        reader.kill()
+        reader.wait()
 
 
 def cpu(process: subprocess.Popen[bytes]) -> float:
@@ -107,6 +135,10 @@ def cpu(process: subprocess.Popen[bytes]) -> float:
 
 
 def status(_session: Session) -> dict[str, Any]:
+    return status_now()
+
+
+def status_now() -> dict[str, Any]:
     with ControlClient() as daemon:
         return dict(daemon.call("status"))
 
@@ -138,6 +170,51 @@ def cost(session: Session, frames: int) -> str:
     medians = {name: statistics.median(taken) for name, taken in given.items()}
     more = medians["pipewire"] - medians["null"]
     return f"{medians['pipewire']:.2f} CPU ms a frame, {medians['null']:.2f} to nowhere: {more:+.2f}; {dropped} dropped"
+
+
+# the picture as it is: what the outputs differ by is little beside what a network takes
+PLAIN = ("--background", "none")
+
+
+def beside(session: Session, device: str, rounds: int) -> str:
+    """One reader of PipeWire's, then one of the device, in turns."""
+    given: dict[str, list[float]] = {"pipewire": [], device: []}
+    for _ in range(rounds):
+        for target, taken in given.items():
+            with vcam(session, "--output", target, *PLAIN) as process:
+                reader = read(session, 100_000) if target == "pipewire" else read_device(session, device)
+                until(lambda: status(session)["state"] == "live")
+                time.sleep(2)
+                before, count = cpu(process), status(session)["frames"]
+                time.sleep(8)
+                after = status(session)["frames"]
+                taken.append(1000 * (cpu(process) - before) / (after - count))
+                end(reader)
+    more = [node - other for node, other in zip(*given.values(), strict=True)]
+    medians = ", ".join(f"{name} {statistics.median(taken):.2f}" for name, taken in given.items())
+    each = " ".join(f"{value:+.2f}" for value in more)
+    return f"CPU ms a frame: {medians}; {statistics.median(more):+.2f} to PipeWire ({each})"
+
+
+def latency(session: Session, device: str, rounds: int) -> str:
+    """A reader of the device: without PipeWire, with a node that nobody reads, and with one that somebody reads."""
+    given: dict[str, list[tuple[float, float]]] = {"alone": [], "beside a node": [], "beside a reader": []}
+    for _ in range(rounds):
+        for name, taken in given.items():
+            with vcam(session, "--output", device if name == "alone" else "auto", *PLAIN):
+                readers = [read_device(session, device)]
+                if name == "beside a reader":
+                    readers.append(read(session, 100_000))
+                until(lambda: status(session)["state"] == "live")
+                time.sleep(8)
+                found = status(session)["latency_ms"]
+                taken.append((found["p50"], found["p95"]))
+                end(*readers)
+    words = []
+    for name, taken in given.items():
+        p50, p95 = (statistics.median(values) for values in zip(*taken, strict=True))
+        words.append(f"{name} {p50:.2f}, {p95:.2f}")
+    return "latency of the device in ms, p50 and p95: " + "; ".join(words)
 
 
 def first(session: Session, folder: Path) -> str:

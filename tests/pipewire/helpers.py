@@ -26,11 +26,12 @@ def needs_gstreamer() -> None:
         pytest.skip("needs GStreamer's pipewiresrc: apt install gstreamer1.0-pipewire gstreamer1.0-tools")
 
 
-def reader(session: Session, node: str, to: Path, frames: int) -> subprocess.Popen[bytes]:
-    """GStreamer, writing so many frames into a file as I420."""
+def reader(session: Session, node: str, to: Path, frames: int, *, raw: bool = False) -> subprocess.Popen[bytes]:
+    """GStreamer, writing so many frames into a file, as I420 or as it gets them."""
+    convert = ["video/x-raw,format=YUY2"] if raw else ["videoconvert", "!", "video/x-raw,format=I420"]
     return subprocess.Popen(
-        ["gst-launch-1.0", "-q", "pipewiresrc", f"target-object={node}", f"num-buffers={frames}", "!",
-         "video/x-raw,format=I420", "!", "filesink", f"location={to}"],
+        ["gst-launch-1.0", "-q", "pipewiresrc", f"target-object={node}", f"num-buffers={frames}", "!", *convert, "!",
+         "filesink", f"location={to}"],
         env=session.environ, **QUIET,
     )  # type: ignore[call-overload]  # fmt: skip
 

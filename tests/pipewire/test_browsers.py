@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import http.server
-import os
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.pipewire.helpers import Feeder
 from tests.pipewire.marionette import FIREFOX, Firefox, FirefoxEnded
-from tests.pipewire.session import Session, inside, missing, wait_for
 from tests.web.browser import CHROMIUM, Browser
 from vcam.output.virtual.pipewire import PipeWireCamera
 
 pytestmark = [pytest.mark.process, pytest.mark.long]
-
-SIZE = (640, 480)
-PORTAL = Path("/usr/libexec/xdg-desktop-portal"), Path("/usr/libexec/xdg-desktop-portal-gtk")
 
 # a browser asks the portal when it is first asked for a camera, and says that there is none until it has the answer
 CAMERA = """(async () => {
@@ -68,48 +59,6 @@ def page() -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def desktop() -> Iterator[Session]:
-    """A session with a portal, which has a display to ask on, and has been told that cameras are allowed."""
-    lacks = [*missing(), *(path.name for path in PORTAL if not path.exists())]
-    lacks += [name for name in ("Xvfb", "gdbus") if not shutil.which(name)]
-    if lacks:
-        pytest.skip(f"needs {', '.join(lacks)}: apt install xdg-desktop-portal-gtk xvfb libglib2.0-bin")
-    ours, theirs = os.pipe()
-    screen = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
-        pass_fds=[theirs], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    os.close(theirs)
-    with os.fdopen(ours) as answer:
-        display = f":{answer.readline().strip()}"
-    session = Session(DISPLAY=display, XDG_CURRENT_DESKTOP="GNOME")
-    session.start()
-    store = "org.freedesktop.impl.portal.PermissionStore"
-    done = session.run(
-        "gdbus", "call", "--session", "--dest", store, "--object-path", f"/{store.replace('.', '/')}",
-        "--method", f"{store}.SetPermission", "devices", "true", "camera", "", "['yes']",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    yield session
-    session.close()
-    screen.terminate()
-    screen.wait(10)
-
-
-@pytest.fixture
-def output(desktop: Session) -> Iterator[PipeWireCamera]:
-    """vcam's camera, fed with red that grows brighter."""
-    with inside(desktop):
-        camera = PipeWireCamera("vcam")
-        camera.open(SIZE, 30)
-        with Feeder(camera, SIZE) as feeder:
-            yield camera
-        assert feeder.error is None
-        wait_for(lambda: not camera.watched(), "the browser to let go")
-        camera.close()
 
 
 def judge(found: dict[str, object] | str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 
 import pytest
 
@@ -72,6 +73,15 @@ class Clock:
 FRAME = Frame.allocate(*SIZE)
 
 
+def write_once_found(camera: every.EveryCamera) -> None:
+    """One frame, which begins the search; one more when that is through."""
+    camera.write(FRAME)
+    for kind in camera._kinds:
+        if kind.search is not None:
+            kind.search.join(10)
+    camera.write(FRAME)
+
+
 def test_one_frame_feeds_all_and_one_reader_of_either_is_enough(kinds: tuple[Kind, Kind]) -> None:
     device, node = kinds
     camera = every.EveryCamera()
@@ -100,7 +110,7 @@ def test_where_one_kind_is_missing_the_other_serves_and_the_missing_one_is_taken
     camera.write(FRAME)
     assert not kinds[which].frames, "looked for with every frame"
     clock.now = 6
-    camera.write(FRAME)
+    write_once_found(camera)
     assert kinds[which].frames == [FRAME]
     assert "device and node" in camera.description
 
@@ -115,7 +125,7 @@ def test_one_that_is_lost_leaves_the_other_and_comes_back(kinds: tuple[Kind, Kin
     camera.write(FRAME)
     assert len(device.frames) == 2
     node.refusal, clock.now = "", 6
-    camera.write(FRAME)
+    write_once_found(camera)
     assert len(node.frames) == 1
 
 
@@ -184,3 +194,68 @@ def test_whatever_one_kind_fails_for_the_other_goes_on(kinds: tuple[Kind, Kind],
     device.write = fail  # type: ignore[method-assign]
     with pytest.raises(OutputDeviceError):
         camera.write(FRAME)
+
+
+class Hanging:
+    """A daemon that is there and does not answer, until it does."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind, self.asked, self.answers, self.open = kind, threading.Event(), threading.Event(), kind.open
+        kind.open = self  # type: ignore[method-assign, assignment]
+
+    def __call__(self, size: Size, fps: float) -> None:
+        self.asked.set()
+        assert self.answers.wait(10)
+        self.open(size, fps)
+
+
+def searching(kinds: tuple[Kind, Kind]) -> tuple[every.EveryCamera, Hanging]:
+    """The device alone is there, and PipeWire's daemon comes, and hangs while it is asked."""
+    clock, (_, node) = Clock(), kinds
+    node.there = False
+    camera = every.EveryCamera(clock=clock)
+    camera.open(SIZE, 30)
+    node.there, clock.now = True, 6
+    hanging = Hanging(node)
+    camera.write(FRAME)
+    assert hanging.asked.wait(10)
+    return camera, hanging
+
+
+def test_while_a_daemon_hangs_the_device_gets_its_frames(kinds: tuple[Kind, Kind]) -> None:
+    device, node = kinds
+    camera, hanging = searching(kinds)
+    for _ in range(30):
+        camera.write(FRAME)
+    assert (len(device.frames), len(node.frames)) == (31, 0)
+    camera.resize((32, 32))
+    hanging.answers.set()
+    write_once_found(camera)
+    assert (len(device.frames), len(node.frames)) == (33, 1)
+    assert node.size == (32, 32), "the size has changed while it was searched for"
+    camera.close()
+    assert node.size is None
+
+
+def test_whoever_ends_it_during_a_search_leaves_nothing_open(kinds: tuple[Kind, Kind]) -> None:
+    _, node = kinds
+    camera, hanging = searching(kinds)
+    threading.Timer(0.1, hanging.answers.set).start()
+    camera.close()
+    assert node.size is None
+    assert not any(thread.name == "vcam-search" for thread in threading.enumerate())
+
+
+def test_why_a_search_is_in_vain_is_told_once(kinds: tuple[Kind, Kind], caplog: pytest.LogCaptureFixture) -> None:
+    clock, (_, node) = Clock(), kinds
+    node.there = False
+    camera = every.EveryCamera(clock=clock)
+    camera.open(SIZE, 30)
+    node.there, node.refusal = True, "another vcam makes it"
+    for now in (10, 100, 1000):
+        clock.now = now
+        write_once_found(camera)
+    assert [record.getMessage() for record in caplog.records].count("another vcam makes it") == 1
+    node.refusal, clock.now = "", 10_000
+    write_once_found(camera)
+    assert node.frames

@@ -43,6 +43,7 @@ GUESTS = {
     "start-0.12.7": ("inside_start.py", "bookworm", TWO_LOOPBACKS),
     "start-0.13.2": ("inside_start.py", "bookworm-backports", TWO_LOOPBACKS),
     "start-0.15.0": ("inside_start.py", "trixie", TWO_LOOPBACKS),
+    "pipewire-0.15.0": ("inside_pipewire.py", "trixie", []),
     "jpeg-0.12.7": ("inside_jpeg.py", "bookworm", TWO_LOOPBACKS),
     "jpeg-0.15.0": ("inside_jpeg.py", "trixie", TWO_LOOPBACKS),
     "preview-0.15.0": ("inside_preview.py", "trixie", []),

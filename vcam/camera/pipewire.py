@@ -56,7 +56,7 @@ def find_camera(name: str, *, of_this_machine: bool = False) -> VideoNode:
     whole = [node for node in found if wanted in (node.description.casefold(), node.name.casefold())]
     if named := whole or [node for node in found if wanted in node.description.casefold()]:
         if all(map(_is_own, named)):
-            raise CameraError(f"{named[0].description} is vcam's own camera", "name your real camera: " + _LIST)
+            raise _own(named[0])
         return next(node for node in named if not _is_own(node))
     there = ", ".join(node.description for node in found if not _is_own(node))
     raise CameraError(f"PipeWire has no camera named {name!r}", f"it has {there}" if there else _LIST)
@@ -66,6 +66,10 @@ def machines_camera(found: Sequence[VideoNode]) -> VideoNode | None:
     """Of all nodes the camera of this machine, None if PipeWire has none."""
     real = [node for node in found if node.api and not node.is_virtual and not _is_own(node) and not _is_loopback(node)]
     return min(real, key=lambda node: not node.is_camera, default=None)
+
+
+def _own(node: VideoNode) -> CameraError:
+    return CameraError(f"{node.description} is vcam's own camera", "name your real camera: " + _LIST)
 
 
 def _is_own(node: VideoNode) -> bool:
@@ -143,6 +147,9 @@ class PipeWireCamera:
             raise CameraError(error.message, error.hint) from error
         if found is None:
             raise CameraError(f"{before.description} is not there: vcam waits for that one", _LIST)
+        if _is_own(found):
+            # it was not yet when the camera was chosen
+            raise _own(found)
         self._node = found
         return found
 

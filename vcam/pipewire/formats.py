@@ -41,10 +41,11 @@ _SMOOTH = 0.8
 """A camera with less than this share of the wanted rate is choppy."""
 
 
-def i420(param: pod.Param, size: Size, fps: float) -> bytes:
-    """The one format that vcam offers: I420, BT.601 of limited range, at about that rate.
+def yuy2(param: pod.Param, size: Size, fps: float) -> bytes:
+    """The one format that vcam offers: YUY2, BT.601 of limited range, at about that rate.
 
-    The rate is a choice, since a reader that wants another one takes what comes.
+    It is what webcams give, so every program reads it. Not so I420: OBS does not. With both, whoever comes first would
+    choose for all: a node has one format, and a second reader that cannot read it gets nothing.
     """
     return pod.make_object(
         pod.Type.FORMAT,
@@ -52,7 +53,7 @@ def i420(param: pod.Param, size: Size, fps: float) -> bytes:
         {
             pod.Key.MEDIA_TYPE: pod.Id(pod.MEDIA_VIDEO),
             pod.Key.MEDIA_SUBTYPE: pod.Id(pod.SUBTYPE_RAW),
-            pod.Key.FORMAT: pod.Id(NUMBERS[PixelFormat.I420]),
+            pod.Key.FORMAT: pod.Id(NUMBERS[PixelFormat.YUYV]),
             pod.Key.SIZE: pod.Rectangle(*size),
             pod.Key.FRAMERATE: fraction(fps),
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import select
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from vcam.errors import OutputDeviceError, VcamError
 from vcam.frames import Frame
 from vcam.output.base import Output, Resizable, ShowsStills
 from vcam.output.virtual.camera import VirtualCamera, find_outputs
-from vcam.output.virtual.pipewire import PATIENCE_UNDER_WAY, PipeWireCamera
+from vcam.output.virtual.pipewire import PipeWireCamera
 from vcam.pipewire import loop
 from vcam.types import Size
 
@@ -24,17 +25,37 @@ START = "start PipeWire, systemctl --user start pipewire wireplumber"
 
 _LOOK_AGAIN = 5.0
 """Seconds after which a kind that is missing is looked for again, then twice as long, to a minute."""
+_PATIENCE = 1.0
+"""Seconds that PipeWire's daemon has to answer then; whoever ends vcam meanwhile waits for that."""
 
 
 @dataclass(slots=True)
 class _Kind:
-    """One kind: `is_there` tells cheaply whether this machine may have it."""
+    """One kind: `is_there` tells cheaply whether this machine may have it. search: for one that is missing."""
 
     output: Output
     is_there: Callable[[], bool]
     look: Backoff
     open: bool = False
     told: str = ""
+    search: _Search | None = None
+
+
+class _Search(threading.Thread):
+    """Opens a kind that was missing. A daemon that hangs takes its time, and the other kind's readers get their frames.
+
+    found: whether it is open now, and failure why not; both are settled when the thread has ended.
+    """
+
+    def __init__(self, kind: _Kind, size: Size, fps: float) -> None:
+        super().__init__(name="vcam-search", daemon=True)
+        self._kind, self.size, self._fps = kind, size, fps
+        self.found = False
+        self.failure: OutputDeviceError | None = None
+        self.start()
+
+    def run(self) -> None:
+        self.found, self.failure = _opened(self._kind, self.size, self._fps)
 
 
 class EveryCamera:
@@ -125,25 +146,22 @@ class EveryCamera:
         failures = [failure for kind in self._kinds if (failure := self._try(kind)) is not None]
         if not self._open:
             raise failures[0] if failures else no_camera()
-        # from now on others wait while it is looked for
-        self._node.patience = PATIENCE_UNDER_WAY
+        self._node.patience = _PATIENCE
         for failure in failures:
             log.warning("%s; going on with %s", failure, self.description)
 
     def _try(self, kind: _Kind) -> OutputDeviceError | None:
         """Open one, if this machine may have it; why that fails."""
-        if not kind.is_there():
+        kind.open, failure = _opened(kind, self._size, self._fps)
+        self._note(kind)
+        return failure
+
+    def _note(self, kind: _Kind) -> None:
+        if kind.open:
+            kind.look.reset()
+            kind.told = ""
+        else:
             kind.look.failed()
-            return None
-        try:
-            kind.output.open(self._size, self._fps)
-        except (VcamError, OSError) as error:
-            kind.look.failed()
-            kind.output.abort()
-            return _as_device_error(error)
-        kind.look.reset()
-        kind.open, kind.told = True, ""
-        return None
 
     def resize(self, size: Size) -> None:
         self._size = size
@@ -184,16 +202,29 @@ class EveryCamera:
 
     def _look_around(self) -> None:
         for kind in self._kinds:
-            if not kind.open and kind.look.due:
-                failure = self._try(kind)
-                if kind.open:
-                    log.info("%s is there as well", kind.output.description)
-                elif failure is not None and str(failure) != kind.told:
-                    kind.told = str(failure)
-                    log.warning("%s", failure)
+            if kind.search is not None:
+                if not kind.search.is_alive():
+                    self._end_search(kind, kind.search)
+            elif not kind.open and kind.look.due:
+                kind.search = _Search(kind, self._size, self._fps)
+
+    def _end_search(self, kind: _Kind, search: _Search) -> None:
+        kind.search, kind.open = None, search.found
+        self._note(kind)
+        if search.found:
+            log.info("%s is there as well", kind.output.description)
+            if search.size != self._size:
+                self._each(kind, lambda output: output.resize(self._size))  # type: ignore[attr-defined]
+        elif search.failure is not None and str(search.failure) != kind.told:
+            kind.told = str(search.failure)
+            log.warning("%s", search.failure)
 
     def close(self) -> None:
         failure: VcamError | None = None
+        for kind in self._kinds:
+            if kind.search is not None:
+                kind.search.join()
+                kind.open, kind.search = kind.search.found, None
         for kind in self._open:
             kind.open = False
             try:
@@ -207,6 +238,18 @@ class EveryCamera:
     def abort(self) -> None:
         with contextlib.suppress(VcamError):
             self.close()
+
+
+def _opened(kind: _Kind, size: Size, fps: float) -> tuple[bool, OutputDeviceError | None]:
+    """Whether it is open now, and if not why, or None where this machine does not have it."""
+    try:
+        if not kind.is_there():
+            return False, None
+        kind.output.open(size, fps)
+    except (VcamError, OSError) as error:
+        kind.output.abort()
+        return False, _as_device_error(error)
+    return True, None
 
 
 def _as_device_error(error: VcamError | OSError) -> OutputDeviceError:

@@ -26,23 +26,29 @@ class Fit:
             self._packed = np.empty(width * height * 3 // 2, np.uint8)
         elif layout is PixelFormat.YUYV:
             self._packed = np.empty(width * height * 2, np.uint8)
-            self._pairs = np.empty((height // 2, width // 2, 2), np.uint8)
+            self._yuyv = YuyvLayout(target)
         elif layout is not PixelFormat.I420:
             raise ValueError(f"no way to lay out {layout.name}")
 
-    def render(self, frame: Frame) -> U8:
-        """The frame as one flat array, which belongs to this object until the next call."""
+    def place(self, frame: Frame) -> Frame:
+        """The frame between black bars, not laid out; it belongs to this object until the next call."""
         for plane, target in zip(frame.planes, self._inner.planes, strict=True):
             if plane.shape == target.shape:
                 np.copyto(target, plane)
             else:
                 size = (target.shape[1], target.shape[0])
                 cv2.resize(plane, size, dst=target, interpolation=self._interpolation)
+        return self._frame
+
+    def render(self, frame: Frame) -> U8:
+        """The frame as one flat array, which belongs to this object until the next call."""
+        placed = self.place(frame)
         if self._layout is PixelFormat.NV12:
             return self._as_nv12()
         if self._layout is PixelFormat.YUYV:
-            return self._as_yuyv()
-        return self._frame.packed()
+            self._yuyv.lay_out(placed, self._packed)
+            return self._packed
+        return placed.packed()
 
     def _as_nv12(self) -> U8:
         frame, luma = self._frame, self._frame.y.size
@@ -50,12 +56,19 @@ class Fit:
         cv2.merge([frame.u, frame.v], dst=self._packed[luma:].reshape(frame.height // 2, frame.width // 2, 2))
         return self._packed
 
-    def _as_yuyv(self) -> U8:
-        """Two lines share their chroma; seen as two channels, a line is Y0 Y1 ... beside Cb Cr ..."""
-        frame = self._frame
+
+class YuyvLayout:
+    """Lays frames of one size out as YUYV: Y0 Cb Y1 Cr of each two pixels."""
+
+    def __init__(self, size: Size) -> None:
+        """Both sides even. Memory is taken here and used again for every frame."""
+        self._pairs = np.empty((size[1] // 2, size[0] // 2, 2), np.uint8)
+
+    def lay_out(self, frame: Frame, into: U8) -> None:
+        """into: uint8, flat, of two bytes a pixel. Two lines share their chroma."""
         cv2.merge([frame.u, frame.v], dst=self._pairs)
+        # seen as two channels, a line is Y0 Y1 ... beside Cb Cr ...
         chroma = self._pairs.reshape(frame.height // 2, frame.width)
-        lines = self._packed.reshape(frame.height, frame.width, 2)
+        lines = into.reshape(frame.height, frame.width, 2)
         for first in (0, 1):
             cv2.merge([frame.y[first::2], chroma], dst=lines[first::2])
-        return self._packed

@@ -11,12 +11,12 @@ import numpy as np
 
 from vcam.errors import DeviceError, OutputDeviceError, VcamError
 from vcam.frames import Frame, PixelFormat, check_size
-from vcam.output.virtual.layout import Fit
+from vcam.output.virtual.layout import Fit, YuyvLayout
 from vcam.output.virtual.names import DEFAULT_NAME
 from vcam.pipewire import formats, nodes, pod, raw
 from vcam.pipewire.registry import OWN_PREFIX, video_nodes
 from vcam.pipewire.stream import State, Stream
-from vcam.types import U8, Size
+from vcam.types import Size
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +27,6 @@ PATIENCE_UNDER_WAY = 0.3
 
 _COUNT = (4, 3, 16)
 """Buffers: one that is read, one that waits, one that is filled, and one more for a second reader."""
-
-_UNIT = 8
-"""Pixels of which the width is a multiple. Only then do all readers agree where the lines of the chroma planes begin:
-some take half of the luma's, some round that up to four."""
 
 
 class PipeWireCamera:
@@ -121,8 +117,7 @@ class PipeWireCamera:
             self._stream.offer(self._held, self._fps)
 
     def _take(self, size: Size) -> None:
-        self._size = size
-        self._held = _held(size)
+        self._size = self._held = size
         self._fit_in()
 
     def _fit_in(self) -> None:
@@ -138,7 +133,7 @@ class PipeWireCamera:
                 "vcam takes it up again when PipeWire is back",
             )
         if not state.streams:
-            if self._held != _held(self._size):
+            if self._held != self._size:
                 self.resize(self._size)
             return
         if frame.size != self._size:
@@ -149,13 +144,8 @@ class PipeWireCamera:
             # a reader was linked to the size before
             self._held = agreed
             self._fit_in()
-        if self._fit is not None:
-            planes: tuple[U8, ...] = (self._fit.render(frame),)
-        elif frame.buffer is not None:
-            planes = (frame.buffer,)
-        else:
-            planes = tuple(frame.planes)
-        if not self._stream.send(planes, self._held, int(frame.timestamp * 1e9)):
+        placed = frame if self._fit is None else self._fit.place(frame)
+        if not self._stream.send(placed, int(frame.timestamp * 1e9)):
             self.dropped += 1
 
     def close(self) -> None:
@@ -196,6 +186,7 @@ class _Source(Stream):
             },
         )
         self._size, self._fps = size, fps
+        self._layout = YuyvLayout(size)
         self.agreed: Size | None = None
         """What the readers were told, None while there is none."""
         self._seq = 0
@@ -203,7 +194,7 @@ class _Source(Stream):
     def begin(self, patience: float) -> None:
         """Make it known, waiting for the daemon for so long. Raises `DeviceError`."""
         flags = raw.PW_STREAM_FLAG_DRIVER | raw.PW_STREAM_FLAG_MAP_BUFFERS
-        offered = [formats.i420(pod.Param.ENUM_FORMAT, self._size, self._fps)]
+        offered = [formats.yuy2(pod.Param.ENUM_FORMAT, self._size, self._fps)]
         self.connect(raw.PW_DIRECTION_OUTPUT, flags, offered, patience=patience)
         with self.locked() as (library, stream):
             self._number = library.pw_stream_get_node_id(stream)
@@ -213,24 +204,21 @@ class _Source(Stream):
         """Another size; nobody reads."""
         with self.locked():
             self._size, self._fps = size, fps
-            self.update([formats.i420(pod.Param.ENUM_FORMAT, size, fps)])
+            self.update([formats.yuy2(pod.Param.ENUM_FORMAT, size, fps)])
 
     def on_format(self, properties: dict[int, pod.Value]) -> None:
         size = pod.chosen(properties.get(pod.Key.SIZE))
         self.agreed = (size.width, size.height) if isinstance(size, pod.Rectangle) else None
         if self.agreed is not None:
-            self.update([formats.buffers(_bytes(self.agreed), self.agreed[0], _COUNT), formats.header()])
+            self._layout = YuyvLayout(self.agreed)
+            self.update([formats.buffers(_bytes(self.agreed), _line(self.agreed), _COUNT), formats.header()])
 
     def on_state(self, state: State) -> None:
         log.debug("PipeWire camera: state %d %s", state.number, state.error)
 
-    def send(self, parts: tuple[U8, ...], size: Size, nanoseconds: int) -> bool:
-        """Copy one picture into a free buffer and pass it on; False if there is none.
-
-        parts: uint8, what lies one after the other in the buffer. Raises `ValueError` for a picture of another size.
-        """
-        if sum(part.nbytes for part in parts) != _bytes(size):
-            raise ValueError(f"a picture of another size than {size[0]}x{size[1]}")
+    def send(self, frame: Frame, nanoseconds: int) -> bool:
+        """Lay a picture out in a free buffer and pass it on; False if there is none, or none of its size."""
+        count = _bytes(frame.size)
         with self.locked() as (library, stream):
             taken = library.pw_stream_dequeue_buffer(stream)
             if not taken:
@@ -238,16 +226,14 @@ class _Source(Stream):
             buffer = taken.contents.buffer.contents
             data = buffer.datas[0]
             chunk = data.chunk.contents
-            fits = bool(data.data) and data.maxsize >= _bytes(size)
-            chunk.offset, chunk.stride = 0, size[0]
-            chunk.size = _bytes(size) if fits else 0
+            fits = bool(data.data) and data.maxsize >= count and self.agreed == frame.size
+            chunk.offset, chunk.stride = 0, _line(frame.size)
+            chunk.size = count if fits else 0
             chunk.flags = 0 if fits else raw.SPA_CHUNK_FLAG_CORRUPTED
             if fits:
-                target = data.data
-                for part in parts:
-                    dense = np.ascontiguousarray(part)
-                    ctypes.memmove(target, dense.ctypes.data, dense.nbytes)
-                    target += dense.nbytes
+                # no copy of a copy: into the memory that the readers have
+                into = np.ctypeslib.as_array((ctypes.c_uint8 * count).from_address(data.data))
+                self._layout.lay_out(frame, into)
             self._label(buffer, nanoseconds)
             library.pw_stream_queue_buffer(stream, taken)
             library.pw_stream_trigger_process(stream)
@@ -267,10 +253,9 @@ class _Source(Stream):
         super().close()
 
 
-def _held(size: Size) -> Size:
-    """The size of the node for frames of that size."""
-    return -(-size[0] // _UNIT) * _UNIT, size[1]
+def _line(size: Size) -> int:
+    return size[0] * 2
 
 
 def _bytes(size: Size) -> int:
-    return size[0] * size[1] * 3 // 2
+    return _line(size) * size[1]
