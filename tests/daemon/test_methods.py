@@ -207,6 +207,39 @@ def test_pause_and_resume(steered: Steered, client: ControlClient) -> None:
     steered.daemon.until(lambda: steered.daemon.life.state is State.LIVE)
 
 
+def test_a_program_ends_no_pause_but_its_own(steered: Steered, client: ControlClient) -> None:
+    mine = {"by": "vcam learn"}
+
+    def state() -> object:
+        return client.call("status")["state"]
+
+    client.call("pause", mine)
+    assert state() == "paused"
+    assert client.call("resume", {"by": "another"}) == {}
+    assert state() == "paused"
+    client.call("resume", mine)
+    assert state() != "paused"
+    # a person pauses meanwhile
+    client.call("pause", mine)
+    client.call("pause")
+    client.call("resume", mine)
+    assert state() == "paused"
+    # a person had paused before; and by one key
+    client.call("pause", mine)
+    client.call("resume", mine)
+    assert state() == "paused"
+    client.call("resume")
+    assert state() != "paused"
+    client.call("toggle", {"what": "pause"})
+    client.call("pause", mine)
+    client.call("resume", mine)
+    assert state() == "paused"
+    client.call("toggle", {"what": "pause"})
+    client.call("pause", mine)
+    client.call("resume", mine)
+    assert state() != "paused"
+
+
 def test_stop_ends_the_daemon(steered: Steered, client: ControlClient) -> None:
     client.call("stop")
     steered.daemon.thread.join(30)

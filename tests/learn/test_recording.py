@@ -109,6 +109,7 @@ class Daemon:
             return {"state": self.states[self.name]}
         if method == "get":
             return self.values
+        assert params == {"by": "vcam learn"}
         self.states[self.name] = {"pause": "paused", "resume": "live"}[method]
         return {}
 

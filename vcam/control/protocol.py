@@ -121,6 +121,12 @@ class OutputParams(Struct, forbid_unknown_fields=True):
     overwrite: bool = False
 
 
+class PauseParams(Struct, forbid_unknown_fields=True):
+    """For `pause` and `resume`: a program's name for itself, if it pauses for a while; empty for a person."""
+
+    by: Annotated[str, Meta(max_length=64)] = ""
+
+
 class LearnParams(Struct, forbid_unknown_fields=True):
     """For `room_learn`: seconds to step out in, and whether what the network calls somebody is the room, too."""
 
@@ -133,7 +139,7 @@ Changes: TypeAlias = Annotated[dict[Word, Value], Meta(min_length=1, max_length=
 
 METHODS: dict[str, Any] = {
     "status": NoParams, "get": KeyParams, "set": Changes, "background": SpecParams, "profile": NameParams,
-    "pause": NoParams, "resume": NoParams, "reload": NoParams, "stop": NoParams, "subscribe": EventsParams,
+    "pause": PauseParams, "resume": PauseParams, "reload": NoParams, "stop": NoParams, "subscribe": EventsParams,
     "version": NoParams,
     "stream_start": StreamParams, "stream_stop": StopParams, "record_start": RecordParams, "record_stop": NoParams,
     "toggle": ToggleParams,

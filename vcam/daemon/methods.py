@@ -65,6 +65,8 @@ class Control:
         self._viewers: ViewerServer | None = None
         # answers that are owed, and since when; for the server's thread
         self._waiting: list[tuple[Future[dict[str, Any]], float]] = []
+        # whose pause it is, "" for a person's; None while there is none
+        self._paused_by: str | None = None
         self._lock: NameLock | None = None
         try:
             self._lock = NameLock(name)
@@ -211,10 +213,22 @@ class Control:
         return self._patiently(done, {"profile": name})
 
     def _do_pause(self, client: Client, params: Any) -> Future[dict[str, Any]]:
-        return self._soon(self._life.pause())
+        return self._soon(self._pause(params.by))
 
-    def _do_resume(self, client: Client, params: Any) -> Future[dict[str, Any]]:
-        return self._soon(self._life.resume())
+    def _do_resume(self, client: Client, params: Any) -> Future[dict[str, Any]] | dict[str, Any]:
+        if params.by and params.by != self._paused_by:
+            # a person has paused meanwhile, or has ended the pause
+            return {}
+        return self._soon(self._resume())
+
+    def _pause(self, by: str = "") -> Future[None]:
+        if not by or self._paused_by is None:
+            self._paused_by = by
+        return self._life.pause()
+
+    def _resume(self) -> Future[None]:
+        self._paused_by = None
+        return self._life.resume()
 
     def _soon(self, done: Future[Any], more: Mapping[str, Any] = {}) -> Future[dict[str, Any]]:
         """An answer that does not wait long for the loop: it says so if that hangs. more: is told besides."""
@@ -238,7 +252,7 @@ class Control:
         life, what = self._life, params.what
         if what == "pause":
             paused = life.state is State.PAUSED
-            return self._soon(life.resume() if paused else life.pause(), {"toggled": what, "on": not paused})
+            return self._soon(self._resume() if paused else self._pause(), {"toggled": what, "on": not paused})
         if what == "record":
             done, begun = self._streams.toggle_record(params.value)
             return self._patiently(done, {"toggled": what, "on": begun})

@@ -29,6 +29,9 @@ SILENCE = 3.0
 _FREED = 5.0
 """Seconds for a camera to be let go of by a vcam that was paused."""
 
+_NAME = "vcam learn"
+"""By which a vcam that runs tells this pause from a person's."""
+
 Told = Callable[[str, float, float], None]
 """Takes the step, the seconds left of it, and the share of it that is done, 0..1. Steps: "wait me", "film me", "wait
 room", "film room"."""
@@ -37,7 +40,7 @@ room", "film room"."""
 @contextmanager
 def camera_let_go() -> Iterator[list[str]]:
     """While inside, every vcam of this user that runs is paused; gives the names of those. Those that were already stay
-    so afterwards."""
+    so afterwards, and so do those that a person pauses meanwhile."""
     paused: list[str] = []
     try:
         for name in running_names():
@@ -45,12 +48,12 @@ def camera_let_go() -> Iterator[list[str]]:
                 if daemon.call("status")["state"] != "paused":
                     # first of all: whatever comes in between, it is not left paused
                     paused.append(name)
-                    daemon.call("pause")
+                    daemon.call("pause", {"by": _NAME})
         yield paused
     finally:
         for name in paused:
             with suppress(VcamError), ControlClient(name, timeout=10) as daemon:
-                daemon.call("resume")
+                daemon.call("resume", {"by": _NAME})
 
 
 _OF_THE_VIEW = ("camera.source", "camera.mirror", "camera.rotate", "camera.flip", "camera.crop", "output.size")
