@@ -1,6 +1,7 @@
 """Prints what room memory gains, and what it loses when the room has changed.
 
 .venv/bin/python -m tests.measurements.room FOLDER [--set tuning|held] [--stress NAME,...] [--how told|kept|passive]
+    [--scenes PERSON,...]
 
 FOLDER: portraits with masks. Their people are cut out and moved before a room that stands still, under a camera's
 noise; the plate is told from two seconds of the empty room. Each scene and each stress is scored with the default
@@ -58,7 +59,7 @@ SETS = {
 }  # fmt: skip
 STRESSES = (
     "none", "exposure", "white balance", "lamp", "bump 3", "bump 10", "bump 40", "zoom", "chair", "second", "shirt",
-    "near shirt", "shadow", "another day", "another room", "person in plate", "jpeg", "noise 6", "plain wall",
+    "near shirt", "shadow", "another day", "another room", "person in plate", "jpeg", "noise 6", "plain wall", "television",
 )  # fmt: skip
 SUDDEN = ("white balance", "lamp", "bump 3", "bump 10", "bump 40", "zoom", "second")
 """Of these nothing is to be seen in the time before."""
@@ -187,6 +188,8 @@ class Shoot:
         if self.stress.startswith("bump") and late:
             pixels = float(self.stress.split()[1])
             return self.scene.behind(0.8 * pixels, 0.6 * pixels)
+        if self.stress == "television":
+            return self._television(number)
         if self.stress == "zoom":
             return self.scene.behind(zoom=1 + 0.01 * min(max(number - 10, 0) / 30, 1))
         if self.stress == "chair":
@@ -194,6 +197,21 @@ class Shoot:
             x, y = (self.right - 0.06 * width, 0.42 * height) if late else (0.02 * width, 0.45 * height)
             return self._chair(self.room, x, y)
         return self.room
+
+    def _television(self, number: int) -> F32:
+        """A screen beside the person, dark at first in the told room, on which pictures pass and are cut."""
+        width, height = self.size
+        x, y = int(min(self.right + 0.02 * width, 0.78 * width)), int(0.2 * height)
+        right, bottom = x + int(0.2 * width), y + int(0.2 * width * 9 / 16)
+        picture = self.room.copy()
+        picture[y:bottom, x:right] = 20
+        if number > 0:
+            other = read_image(ROOMS[("street", "arch", "porch")[number // 20 % 3]])
+            rows, columns = other.shape[:2]
+            left, span = int(columns * (0.1 + 0.02 * (number % 20))), columns // 2
+            shown = cv2.resize(other[: span * 9 // 16, left : left + span], (right - x, bottom - y))
+            picture[y:bottom, x:right] = shown
+        return picture
 
     def _chair(self, picture: F32, x: float, y: float) -> F32:
         width, height = self.size
@@ -325,14 +343,17 @@ def main() -> None:
     parser.add_argument("--set", choices=SETS, default="tuning")
     parser.add_argument("--stress", default=",".join(STRESSES))
     parser.add_argument("--frames", type=int, default=90)
+    parser.add_argument("--scenes", help="the persons of these scenes alone, separated by commas")
     parser.add_argument("--how", choices=("told", "kept", "passive"), default="told")
     given = parser.parse_args()
     tune_process()
     pairs = find_pairs(given.folder).pairs
+    wanted = given.scenes and given.scenes.split(",")
+    chosen = [each for each in SETS[given.set] if not wanted or str(each[0]) in wanted]
     for stress in given.stress.split(","):
         before, after, worst, worst_band = [], [], (0.0, ""), (0.0, "")
         worst_flicker, worst_lag = (0.0, ""), (0.0, "")
-        for person, motion, room in SETS[given.set]:
+        for person, motion, room in chosen:
             scene = Scene(person, motion, room, pairs)
             shoot = Shoot(scene, stress)
             frames = list(shoot.clip(given.frames))

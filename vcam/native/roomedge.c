@@ -2,15 +2,20 @@
 
 #include "room.h"
 
-/* What one undecided pixel of the map says of all its samples, one array behind the other; and what samples are made of. */
-enum { OF_SHARE, OF_NOISE, OF_PER, OF_Y, OF_U, OF_V, OF_MAP };
-enum { DY = OF_MAP, DU, DV, PARTS };
+/* Samples of the target that are worked on together; those at a row's end may be fewer. */
+enum { BLOCK = 16 };
 
-INLINE ptrdiff_t widest_of(i32 width, i32 across) { return (width > across ? width : across) + 2 * (ptrdiff_t)EDGE; }
+/* What is said of a pixel of half the map, and then of each sample of a row of the target: how far it moves, the noise,
+   what alpha is divided by, and the expectation of each plane without the plate's share. */
+enum { OF_SHARE, OF_NOISE, OF_PER, OF_Y, OF_U, OF_V, PARTS };
+
+INLINE ptrdiff_t blocks_across(i32 width) { return (width + BLOCK - 1) / BLOCK; }
 
 /* How many numbers of four bytes vcam_room_edge needs, for a map and a target of so many pixels across. */
 EXPORT_ONE ptrdiff_t vcam_room_edge_scratch(i32 width, i32 height, i32 across) {
-    return (OF_MAP + PARTS + 4) * widest_of(width, across) + (3 * ((ptrdiff_t)width + 2 * EDGE) + (ptrdiff_t)width * height) / 4 + 1;
+    const ptrdiff_t samples = PARTS * BLOCK * blocks_across(across), halves = PARTS * ((ptrdiff_t)width / 2 + 2);
+    const ptrdiff_t bytes = 3 * ((ptrdiff_t)width + 2 * EDGE) + (ptrdiff_t)width * height + blocks_across(across);
+    return samples + halves + width + 1 + bytes / 4 + 1;
 }
 
 /* bit 0: whether any pixel of the 3 by 3 is more than a half; bit 1: whether any is less. row: with EDGE around it */
@@ -44,15 +49,62 @@ INLINE i32 count_around(const u8 *near, i32 width, i32 height, i32 y, u8 *restri
     return some;
 }
 
-/* the columns of a row that are undecided, and known; returns how many */
-INLINE i32 list_columns(const u8 *counts, const u8 *known, i32 width, i32 left, i32 last, i32 *restrict columns) {
-    i32 number = 0;
-    for (i32 x = 0; x < width; x++) {
-        if (!counts[x]) continue;
-        columns[number] = x;
-        number += known[clamped((left + x) / 2, last)] != 0;
+/* of a row of half the map what `PARTS` says, for so many pixels from its pixel `at` on; share: the most */
+INLINE void say_halves(const Room *room, const Terms *t, const float *found, const float *told, ptrdiff_t at, i32 count,
+                       float most, float *const *of) {
+    const ptrdiff_t n = (ptrdiff_t)(room->width / 2) * (room->height / 2);
+    const float *restrict luma = found + NOISE_Y * n + at, *restrict noise = found + NOISE * n + at;
+    const float *restrict person = found + PERSON_ * n + at, *restrict lit = found + LIT * n + at;
+    const float *restrict rest = found + RESIDUAL * n + at, *restrict drift = found + at, *o = told + OFFSET;
+    const u8 *restrict known = room->known + at;
+    float *restrict share = of[OF_SHARE], *restrict noises = of[OF_NOISE], *restrict per = of[OF_PER];
+    float *restrict y = of[OF_Y], *restrict u = of[OF_U], *restrict v = of[OF_V];
+    const float half_at = t->half_at, least = t->least_person, oy = o[0], ou = o[1], ov = o[2];
+    INDEPENDENT
+    for (i32 x = 0; x < count; x++) {
+        const float dark = fabsf(rest[x]) / sqrtf(luma[x]);
+        const float shade = lit[x] * bounded((dark - 1.0f) * 0.5f, 0.0f, 1.0f);
+        const float sure = person[x] / (person[x] + half_at * noise[x]);
+        share[x] = known[x] ? most * sure * (1.0f - shade) : 0.0f;
+        noises[x] = noise[x], per[x] = 1.0f / most_of(person[x] - noise[x], least);
+        y[x] = oy + drift[x], u[x] = ou + drift[n + x], v[x] = ov + drift[2 * n + x];
     }
-    return number;
+}
+
+/* Rows of the target from one that is moved to one that is fetched meanwhile: what lies along an outline is at no
+   addresses that a processor foresees, and the wait for it is most of the time here. */
+enum { AHEAD = 6 };
+
+/* rows of frame and plate and of the target, and how alpha becomes a level */
+typedef struct {
+    const u8 *y, *u, *v, *plate_y, *plate_u, *plate_v;
+    u8 *out;
+    float gain[3], chroma, low, steep;
+} Line;
+
+/* some samples from an even one on, as many as BLOCK at most */
+INLINE void move_block(const Line *line, float *const *part, i32 first, i32 count) {
+    const u8 *a = line->y + first, *p = line->plate_y + first, *b = line->u + first / 2, *q = line->plate_u + first / 2;
+    const u8 *c = line->v + first / 2, *r = line->plate_v + first / 2;
+    const float *share = part[OF_SHARE] + first, *noise = part[OF_NOISE] + first, *per = part[OF_PER] + first;
+    const float *y = part[OF_Y] + first, *u = part[OF_U] + first, *v = part[OF_V] + first;
+    const float gain = line->gain[0], of_u = line->gain[1], of_v = line->gain[2];
+    float du[BLOCK], dv[BLOCK], wanted[BLOCK];
+    for (i32 x = 0; x < (count + 1) / 2; x++) {
+        du[2 * x] = du[2 * x + 1] = (float)b[x] - of_u * (float)q[x];
+        dv[2 * x] = dv[2 * x + 1] = (float)c[x] - of_v * (float)r[x];
+    }
+    for (i32 x = 0; x < count; x++) {
+        const float e = (float)a[x] - gain * (float)p[x] - y[x], f = du[x] - u[x], k = dv[x] - v[x];
+        const float squares = e * e + line->chroma * (f * f + k * k);
+        const float alpha = sqrtf(most_of(squares - noise[x], 0.0f) * per[x]);
+        wanted[x] = bounded((alpha - line->low) * line->steep, 0.0f, 255.0f);
+    }
+    u8 *restrict out = line->out + first;
+    for (i32 x = 0; x < count; x++) {
+        const float was = (float)out[x];
+        out[x] = (u8)(i32)(was + share[x] * (wanted[x] - was) + 0.5f);
+    }
 }
 
 /* Where `map`, of what the target covers, has its edge, the target's samples move towards what frame and plate alone say
@@ -62,66 +114,57 @@ EXPORT void vcam_room_edge(const Room *room, const Terms *t, const float *found,
                            const Plane *y, const Plane *u, const Plane *v, const Plane *plate_y, const Plane *plate_u,
                            const Plane *plate_v, const Plane *map, i32 left, i32 top, float low, float high,
                            float strength, float *scratch) {
-    const i32 w = room->width / 2, h = room->height / 2, n = w * h, across = map->width, down = map->height;
-    const ptrdiff_t wide = widest_of(across, target->width);
-    const float steep = 255.0f / (high - low), *g = told + GAIN, *o = told + OFFSET;
+    const i32 w = room->width / 2, h = room->height / 2, across = map->width, down = map->height, width = target->width;
+    const i32 blocks = (i32)blocks_across(width), begin = clamped(left / 2, w - 1);
+    const i32 halves = clamped((left + across - 1) / 2, w - 1) - begin + 1;
     const float most = strength * told[GATE] * told[TRUST] * (1.0f / 9.0f);
-    float *restrict of[OF_MAP], *restrict part[PARTS];
-    for (i32 i = 0; i < OF_MAP; i++, scratch += wide) of[i] = scratch;
-    for (i32 i = 0; i < PARTS; i++, scratch += wide) part[i] = scratch;
-    i32 *columns = (i32 *)scratch, *places = columns + wide, *owners = places + wide, *halves = owners + wide;
-    u8 *row = (u8 *)(halves + wide) + EDGE, *counts = row + across + 2 * EDGE, *near = counts + across + EDGE;
+    float *of[PARTS], *part[PARTS];
+    for (i32 i = 0; i < PARTS; i++, scratch += blocks * BLOCK) part[i] = scratch;
+    memset(part[0], 0, sizeof(float) * PARTS * BLOCK * (size_t)blocks);
+    for (i32 i = 0; i < PARTS; i++, scratch += across / 2 + 2) of[i] = scratch;
+    i32 *starts = (i32 *)scratch;
+    for (i32 x = 0; x <= across; x++) starts[x] = x * width / across;
+    u8 *row = (u8 *)(starts + across + 1) + EDGE, *counts = row + across + 2 * EDGE, *near = counts + across + EDGE;
+    u8 *marks = near + (ptrdiff_t)across * down;
     for (i32 i = 0; i < down; i++) look_around(map, i, row, near + (ptrdiff_t)i * across);
+    Line line = {.chroma = t->chroma, .low = low, .steep = 255.0f / (high - low)};
+    for (i32 i = 0; i < 3; i++) line.gain[i] = told[GAIN + i];
+    i32 said = -1;
     for (i32 i = 0; i < down; i++) {
         if (!count_around(near, across, down, i, row, counts)) continue;
-        const ptrdiff_t here = (ptrdiff_t)clamped((top + i) / 2, h - 1) * w;
-        const i32 listed = list_columns(counts, room->known + here, across, left, w - 1, columns);
-        const float *restrict luma = found + NOISE_Y * n + here, *restrict noise = found + NOISE * n + here;
-        const float *restrict person = found + PERSON_ * n + here, *restrict lit = found + LIT * n + here;
-        const float *restrict rest = found + RESIDUAL * n + here, *restrict drift = found + here;
-        i32 many = 0;
-        for (i32 k = 0; k < listed; k++) {
-            const i32 end = (columns[k] + 1) * target->width / across;
-            for (i32 x = columns[k] * target->width / across; x < end; x++) places[many] = x, owners[many++] = k;
-            halves[k] = clamped((left + columns[k]) / 2, w - 1);
-        }
-        INDEPENDENT
-        for (i32 k = 0; k < listed; k++) {
-            const i32 at = halves[k];
-            const float dark = fabsf(rest[at]) / sqrtf(luma[at]);
-            const float shade = lit[at] * bounded((dark - 1.0f) * 0.5f, 0.0f, 1.0f);
-            const float sure = person[at] / (person[at] + t->half_at * noise[at]);
-            of[OF_SHARE][k] = most * sure * (1.0f - shade) * (float)counts[columns[k]];
-            of[OF_NOISE][k] = noise[at], of[OF_PER][k] = 1.0f / most_of(person[at] - noise[at], t->least_person);
-            of[OF_Y][k] = o[0] + drift[at], of[OF_U][k] = o[1] + drift[n + at], of[OF_V][k] = o[2] + drift[2 * n + at];
-        }
-        for (i32 c = 0; c < OF_MAP; c++) {
-            const float *restrict from = of[c];
-            float *restrict to = part[c];
-            INDEPENDENT
-            for (i32 m = 0; m < many; m++) to[m] = from[owners[m]];
+        const i32 here = clamped((top + i) / 2, h - 1);
+        if (here != said) say_halves(room, t, found, told, (ptrdiff_t)here * w + begin, halves, most, of);
+        said = here;
+        memset(part[OF_SHARE], 0, sizeof(float) * (size_t)width);
+        memset(marks, 0, (size_t)blocks);
+        for (i32 c = 0; c < across; c++) {
+            if (!counts[c]) continue;
+            const i32 at = clamped((left + c) / 2, w - 1) - begin;
+            const float share = of[OF_SHARE][at] * (float)counts[c];
+            for (i32 x = starts[c]; x < starts[c + 1]; x++) {
+                part[OF_SHARE][x] = share;
+                for (i32 k = OF_NOISE; k < PARTS; k++) part[k][x] = of[k][at];
+                marks[x / BLOCK] = 1;
+            }
         }
         const i32 first = i * target->height / down, end = (i + 1) * target->height / down;
         for (i32 j = first; j < end; j++) {
-            const u8 *a = row_of(y, j), *b = row_of(u, j / 2), *c = row_of(v, j / 2);
-            const u8 *p = row_of(plate_y, j), *q = row_of(plate_u, j / 2), *r = row_of(plate_v, j / 2);
-            u8 *out = row_of(target, j);
-            float *restrict dy = part[DY], *restrict du = part[DU], *restrict dv = part[DV];
-            for (i32 m = 0; m < many; m++) {
-                const i32 x = places[m];
-                dy[m] = (float)a[x] - g[0] * (float)p[x], du[m] = (float)b[x / 2] - g[1] * (float)q[x / 2];
-                dv[m] = (float)c[x / 2] - g[2] * (float)r[x / 2];
-            }
-            INDEPENDENT
-            for (i32 m = 0; m < many; m++) {
-                const float e = dy[m] - part[OF_Y][m], f = du[m] - part[OF_U][m], k = dv[m] - part[OF_V][m];
-                const float squares = e * e + t->chroma * (f * f + k * k);
-                const float alpha = sqrtf(most_of(squares - part[OF_NOISE][m], 0.0f) * part[OF_PER][m]);
-                dy[m] = bounded((alpha - low) * steep, 0.0f, 255.0f);
-            }
-            for (i32 m = 0; m < many; m++) {
-                const float was = (float)out[places[m]];
-                out[places[m]] = (u8)(was + part[OF_SHARE][m] * (dy[m] - was) + 0.5f);
+            line.y = row_of(y, j), line.u = row_of(u, j / 2), line.v = row_of(v, j / 2);
+            line.plate_y = row_of(plate_y, j), line.plate_u = row_of(plate_u, j / 2), line.plate_v = row_of(plate_v, j / 2);
+            line.out = row_of(target, j);
+            const i32 next = clamped(j + AHEAD, target->height - 1);
+            const u8 *const ahead[] = {row_of(y, next), row_of(plate_y, next), row_of(target, next)};
+            const u8 *const colours[] = {row_of(u, next / 2), row_of(v, next / 2), row_of(plate_u, next / 2),
+                                         row_of(plate_v, next / 2)};
+            for (i32 b = 0; b < blocks; b++) {
+                if (!marks[b]) continue;
+                for (i32 k = 0; k < 3; k++) __builtin_prefetch(ahead[k] + b * BLOCK);
+                if (next % 2 == 0)
+                    for (i32 k = 0; k < 4; k++) __builtin_prefetch(colours[k] + b * BLOCK / 2);
+                if ((b + 1) * BLOCK <= width)
+                    move_block(&line, part, b * BLOCK, BLOCK);
+                else
+                    move_block(&line, part, b * BLOCK, width - b * BLOCK);
             }
         }
     }
