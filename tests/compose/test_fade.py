@@ -48,8 +48,26 @@ def test_it_goes_from_the_one_to_the_other_in_the_time_that_was_asked_for() -> N
     seen = [int(film.at(10 + step / 10).y[5, 40]) for step in range(6)]
     assert seen[0] == 16
     assert seen == sorted(seen)
-    assert seen[2] == pytest.approx((16 + 235) / 2, abs=2)
+    # most of it in the first half
+    assert seen[2] == pytest.approx(16 + 219 * 3 / 4, abs=2)
     assert seen[4] == seen[5] == 235
+
+
+def test_it_is_seen_in_the_first_picture_after_the_click() -> None:
+    composer = PlateComposer(grey(0), SIZE, fade=0.3)
+    film = Film(composer)
+    film.at(10.0)
+    composer.exchange(grey(255))
+    assert int(film.at(10.0 + 1 / 30).y[5, 40]) == pytest.approx(16 + 219 * (1 - (8 / 9) ** 2), abs=2)
+    assert composer._fade is not None
+
+
+def test_a_picture_of_long_ago_does_not_shorten_it() -> None:
+    composer = PlateComposer(grey(0), SIZE, fade=0.3)
+    film = Film(composer)
+    film.at(10.0)
+    composer.exchange(grey(255))
+    assert int(film.at(10.2).y[5, 40]) == 16
 
 
 def test_the_person_is_whole_all_the_while() -> None:

@@ -18,11 +18,13 @@ import pytest
 from vcam.control import viewers as module
 from vcam.control import viewing
 from vcam.control.place import make_sockets_folder
-from vcam.control.viewers import MOST, NEXT, Besides, Viewers, ViewerServer, viewers_path
+from vcam.control.viewers import MOST, Viewers, ViewerServer, viewers_path
 from vcam.control.viewing import Shown, VcamEnded, Viewer
+from vcam.control.wishes import NEXT, Besides, Wish
 from vcam.errors import DeviceError, VcamError
 from vcam.frames import Alpha, Box, Frame, MadeFrom
 from vcam.testing import pattern_frame
+from vcam.types import Size
 
 SIZE = (64, 48)
 
@@ -52,6 +54,15 @@ class Served:
         """Show the frame over and over until the viewer has it."""
         shown = self.shown(asked, frame, card=card)
         return shown.frame, shown.composited
+
+    def wished(self, asked: Viewer, frame: Frame, wish: Wish) -> Shown:
+        """What comes of a wish, as a page asks for it."""
+        assert self.here.wait(30)
+        assert self.output is not None
+        asked.ask(wish)
+        while (shown := asked.take(wish.besides)) is None:
+            self.output.write(frame)
+        return shown
 
     def shown(self, asked: Viewer, frame: Frame, besides: Besides = Besides.NOTHING, *, card: bool = False) -> Shown:
         """The same with all that the viewer has then."""
@@ -103,8 +114,8 @@ def test_another_size_comes_in_other_memory(served: Served) -> None:
 
 
 def test_nothing_is_copied_for_who_does_not_ask(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    shared = []
-    monkeypatch.setattr(module, "_share", lambda size: shared.append(size))
+    shared: list[Size] = []
+    monkeypatch.setattr(module, "share", lambda size, pictures: shared.append(size))
     with Viewer():
         assert served.here.wait(30)
         assert served.output is not None
@@ -139,7 +150,17 @@ def test_one_that_asks_and_never_reads_holds_nobody_up(served: Served) -> None:
 def test_nonsense_ends_a_connection_and_no_other(served: Served) -> None:
     with Viewer() as viewer:
         served.show_until(viewer, pattern_frame(SIZE))
-        for said in (b"", b"more", b"next" * 16, b"\0", b"next  room", b"next rooms", b"room", b"next room\0"):
+        for said in (
+            b"",
+            b"more",
+            b"next" * 16,
+            b"\0",
+            b"next  room",
+            b"next rooms",
+            b"room",
+            b"next room\0",
+            b"next 641 15",
+        ):
             other = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             other.settimeout(30)
             other.connect(str(viewers_path("control")))

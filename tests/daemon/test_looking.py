@@ -15,8 +15,9 @@ from tests.daemon.helpers import PERSON, SIZE, Screen, Steered, run
 from tests.output.encoded.helpers import until
 from vcam.assets import BACKGROUNDS
 from vcam.control.client import ControlClient
-from vcam.control.viewers import Besides, Viewers
+from vcam.control.viewers import Viewers
 from vcam.control.viewing import Viewer
+from vcam.control.wishes import Besides, Wish
 from vcam.daemon.base import State
 from vcam.errors import DeviceError, EngineError, OutputDeviceError, UsageError
 from vcam.frames import Frame
@@ -119,9 +120,9 @@ def test_preview_and_snapshot_never_ask_for_the_room(
     asked = set()
     ask = Viewers.ask
 
-    def spy(viewers: Viewers, viewer: Any, besides: Besides) -> None:
-        asked.add(besides)
-        ask(viewers, viewer, besides)
+    def spy(viewers: Viewers, viewer: Any, wish: Wish) -> None:
+        asked.add(wish)
+        ask(viewers, viewer, wish)
 
     monkeypatch.setattr(Viewers, "ask", spy)
     assert run("snapshot", str(tmp_path / "me.png")).exception is None
@@ -129,7 +130,33 @@ def test_preview_and_snapshot_never_ask_for_the_room(
     monkeypatch.setenv("DISPLAY", ":none")
     monkeypatch.setattr(WindowOutput, "write", lambda window, frame: setattr(window, "finished", True))
     assert run("preview").exception is None
-    assert asked == {Besides.NOTHING}
+    assert asked == {Wish()}
+
+
+def test_a_change_and_a_pause_are_seen_in_the_next_picture(
+    steered: Steered, client: ControlClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, Any]] = []
+    hurry = Viewers.hurry
+
+    def spy(viewers: Viewers) -> None:
+        made.append({"mirror": steered.daemon.life.settings.camera.mirror, "state": steered.daemon.life.state})
+        hurry(viewers)
+
+    monkeypatch.setattr(Viewers, "hurry", spy)
+    with Viewer() as viewer:
+        # once a second, and the first at once
+        viewer.ask(Wish(rate=1))
+        steered.daemon.until(lambda: viewer.take() is not None)
+        viewer.ask(Wish(rate=1))
+        steered.daemon.more(20)
+        assert viewer.take() is None
+        mirror = steered.daemon.life.settings.camera.mirror
+        client.call("set", {"camera.mirror": not mirror})
+        assert made[0] == {"mirror": not mirror, "state": State.LIVE}
+        steered.daemon.until(lambda: viewer.take() is not None)
+        client.call("pause")
+        assert made[-1]["state"] is State.PAUSED
 
 
 def test_a_preview_alone_does_not_keep_vcam_alive(steered: Steered) -> None:

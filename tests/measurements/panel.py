@@ -4,9 +4,11 @@
 
 Processor time of vcam and of the panel's process, with a page that looks and with one that is hidden, take turns ROUNDS
 times, so that what else the machine does falls on both alike. Of vcam it is that of a frame, since a busy machine does
-not always give it 30 of them. `jpeg_ms` is what this process takes meanwhile for a bare JPEG of that size: a yardstick
-for how busy the machine is. Then 20 clicks: from each to the first picture on the
-page that is another. At last a hundred pages are opened and closed.
+not always give it 30 of them. A frame of vcam takes ten times what a picture adds to it, so on a busy machine that
+difference is noise. `vcam_writing_ms_a_picture` is what handing it out takes, in the stage of the loop in which that is
+done and in the thread of those who look: it holds there too. `jpeg` is what this process takes meanwhile for a bare
+JPEG of that size: a yardstick for how busy the machine is. Then 20 clicks: from each to the first picture on the page
+that is another. At last a hundred pages are opened and closed.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -47,17 +50,33 @@ def spent(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
+def threads(pid: int) -> float:
+    """Seconds of processor time of all threads of a process but the first, which is the loop's."""
+    told = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        if task.name != str(pid):
+            with suppress(OSError):
+                told += int((task / "schedstat").read_text().split()[0])
+    return told / 1e9
+
+
 def span(running: Running, page: Page) -> dict[str, float]:
     """Milliseconds of processor time a second, and frames and pictures a second, of vcam and on the page."""
     pids = {"vcam": running.vcam.pid, "panel": running.panel.pid}
     frames = "+(document.querySelector('canvas').dataset.frames ?? 0)"
     made = running.ask("status")["frames"]
     begun, before, shown = time.monotonic(), {name: spent(pid) for name, pid in pids.items()}, page.run(frames)
+    beside = threads(pids["vcam"])
     time.sleep(SECONDS)
     passed = time.monotonic() - begun
+    beside = 1000 * (threads(pids["vcam"]) - beside) / passed
     told = {name: 1000 * (spent(pid) - before[name]) / passed for name, pid in pids.items()}
-    made = (running.ask("status")["frames"] - made) / passed
-    return told | {"pictures": (page.run(frames) - shown) / passed, "frames": made, "jpeg": yardstick()}
+    status = running.ask("status")
+    made = (status["frames"] - made) / passed
+    # of the last 3 seconds
+    writing = status["cpu_ms"].get("write", 0.0) * made + beside
+    pictures = (page.run(frames) - shown) / passed
+    return told | {"pictures": pictures, "frames": made, "writing": writing, "jpeg": yardstick()}
 
 
 def yardstick() -> float:
@@ -88,15 +107,18 @@ def costs(running: Running, page: Page, rounds: int) -> dict[str, float]:
     told = {
         f"{name}_{kind}": statistics.median(each[kind] for each in found)
         for name, found in spans.items()
-        for kind in ("vcam", "panel", "frames", "pictures", "jpeg")
+        for kind in ("vcam", "panel", "frames", "pictures", "writing", "jpeg")
     }
     pictures, frames = told["looks_pictures"], told["looks_frames"]
     vcam = (told["looks_vcam"] / frames - told["hidden_vcam"] / told["hidden_frames"]) * frames / pictures
     panel = (told["looks_panel"] - told["hidden_panel"]) / pictures
+    writing = (told["looks_writing"] - told["hidden_writing"]) / pictures
     return told | {
         "vcam_ms_a_picture": vcam,
+        "vcam_writing_ms_a_picture": writing,
         "panel_ms_a_picture": panel,
-        "in_jpegs": (vcam + panel) / told["looks_jpeg"],
+        "in_jpegs": (writing + panel) / told["looks_jpeg"],
+        "load": os.getloadavg()[0],
     }
 
 

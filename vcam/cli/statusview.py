@@ -76,7 +76,8 @@ def _sent(output: dict[str, Any]) -> list[str]:
     """What becomes of the picture of a stream or recording."""
     parts = [f"{output['state']} for {_span(output['since_s'])}"]
     parts += [output[name] for name in ("error", "encoder") if output[name]]
-    parts.append(f"sound: {output['sound']}")
+    level = f" at {output['level_db']:.0f} dB" if "level_db" in output else ""
+    parts.append(f"sound: {output['sound']}{level}")
     if output["kind"] == "record":
         parts.append(f"{output['written_kb'] / 1000:.1f} MB")
     elif "frames" in output:

@@ -115,7 +115,7 @@ class PlateComposer:
             before = self._fade
             start = Frame.allocate(*self._size)
             start.copy_from(before.shown if before else old.frame)
-            return Fade(start, self.fade, before.version - 1 if before else -1)
+            return Fade(start, self.fade, before.version - 1 if before else -1, self._now)
         except Exception as error:
             # a film whose drive is gone, memory that is short: then at once
             _log.debug("the background cannot fade: %s", error)

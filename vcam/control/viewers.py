@@ -13,73 +13,48 @@ viewer asks for the next.
 Whoever adds a word to `NEXT`, one of `Besides`, is given a second picture as well, behind the first in the same memory:
 what that very picture was made from. That may be the room, as the camera sees it. So it has to be asked for each time,
 is said in the status and in the log, and there is none with a placeholder, in a pause, or where a matte has failed.
+
+Whoever adds two numbers gets pictures of at most so many pixels across, and at most so many of them a second: `next 640
+15`. They are made smaller here, while the loop has them at hand, which costs less than to copy them whole. The first
+one after a change does not wait for its turn.
 """
 
 from __future__ import annotations
 
 import array
 import contextlib
-import fcntl
 import logging
-import mmap
 import os
 import select
 import socket
 import threading
 import time
 from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from vcam.colour import NEUTRAL
 from vcam.control.place import check_name, peer_is_welcome, sockets_folder
+from vcam.control.sharing import Smaller, share, small_size
+from vcam.control.wishes import QUICKEST, About, Besides, Wish, wish_of
 from vcam.frames import Frame, MadeFrom
 from vcam.types import Size
 
 log = logging.getLogger(__name__)
 
-NEXT = b"next"
-"""What a viewer sends for one picture."""
-
-
-class Besides(Enum):
-    """What may be asked for besides the finished picture.
-
-    NOTHING: what others see, alone. MATTE: the luma plane of the second picture is the matte, 0 background to 255
-    person. ROOM: the second picture is the camera's own, in its own range, of the same part of it.
-    """
-
-    NOTHING = ""
-    MATTE = "matte"
-    ROOM = "room"
-
-
-REQUESTS = {NEXT: Besides.NOTHING, NEXT + b" matte": Besides.MATTE, NEXT + b" room": Besides.ROOM}
-"""All that a viewer may send."""
-
 MOST = 8
 """Viewers at once; further ones are turned away."""
 
 REST = 0.002
-"""Seconds for which the thread rests after each turn: who asks without end must not be felt by the loop."""
+"""Seconds for which the thread rests between turns that come close together: who asks without end must not be felt by
+the loop."""
 
-_FUTURE_WRITE = 0x10
-"""F_SEAL_FUTURE_WRITE, which Python does not name: nobody else can map the memory for writing. Linux 5.1."""
-
-
-class About(msgspec.Struct, frozen=True):
-    """What is said of a picture. besides: the second picture that came with it; full_range: of that one."""
-
-    size: tuple[int, int]
-    composited: bool
-    timestamp: float
-    seq: int
-    besides: Besides = Besides.NOTHING
-    full_range: bool = False
+EARLY = 0.008
+"""Seconds that a picture may come before its turn: frames come a little sooner or later than they should."""
+HURRIES = 4.0
+"""Pictures a second at most that do not wait for their turn, since something was changed."""
 
 
 def viewers_path(name: str) -> Path:
@@ -92,36 +67,65 @@ class _Viewer:
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
-        self.wants: Besides | None = None
+        self.wants: Wish | None = None
         """What is asked for and has not come yet; None if nothing is."""
         self.sees = Besides.NOTHING
         """What was asked for last."""
+        self.hurried = False
+        """Whether something has changed since the last picture."""
+        self._due = self._hurry = float("-inf")
         self._frame: Frame | None = None
         self._second: Frame | None = None
         self._lies = Besides.NOTHING
+        self._smaller: Smaller | None = None
 
-    def give(self, frame: Frame, source: MadeFrom | None, *, composited: bool) -> None:
+    def hurry(self, now: float) -> None:
+        """Something that is seen has changed: the next picture is not to wait for its turn."""
+        if now - self._hurry >= 1 / HURRIES:
+            self._hurry, self.hurried = now, True
+
+    def is_due(self, wish: Wish, now: float) -> bool:
+        """Whether the picture of this moment is for it. If so, the turn of the one after it is counted from it."""
+        if wish.rate and not self.hurried and now < self._due - EARLY:
+            return False
+        self.hurried = False
+        apart = 1 / (wish.rate or QUICKEST)
+        # from its turn and not from now, or each one that comes late would put off all that follow
+        self._due = min(max(self._due + apart, now + apart / 2), now + apart)
+        return True
+
+    def give(self, wish: Wish, frame: Frame, source: MadeFrom | None, *, composited: bool) -> None:
         """Copy a picture and tell of it; never waits. Raises `OSError` if the viewer is not to be had any more.
 
         source: what that picture was made from; None if it is nobody's to see.
         """
-        descriptor, besides = -1, self.wants or Besides.NOTHING
+        descriptor, besides, size = -1, wish.besides, small_size(frame.size, wish.wide)
         if source is None or not _fits(besides, source, frame):
             besides = Besides.NOTHING
         first_of_two = besides is not Besides.NOTHING and self._second is None
-        if self._frame is None or self._frame.size != frame.size or first_of_two:
+        if self._frame is None or self._frame.size != size or first_of_two:
             count = 1 if besides is Besides.NOTHING else 2
-            descriptor, (self._frame, *more) = _share(frame.size, count)
+            descriptor, (self._frame, *more) = share(size, count)
             self._second, self._lies = more[0] if more else None, Besides.NOTHING
         try:
-            self._frame.copy_from(frame)
+            if size == frame.size:
+                self._smaller = None
+            elif self._smaller is None:
+                self._smaller = Smaller()
+            self._put(frame, self._frame)
             full_range = self._put_second(besides, source)
-            about = About(frame.size, composited, frame.timestamp, frame.seq, besides, full_range)
+            about = About(size, composited, frame.timestamp, frame.seq, besides, full_range)
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))] if descriptor >= 0 else []
             self.socket.sendmsg([msgspec.json.encode(about)], rights)
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
+
+    def _put(self, frame: Frame, shared: Frame) -> None:
+        if self._smaller is None:
+            shared.copy_from(frame)
+        else:
+            self._smaller.put(frame, shared)
 
     def _put_second(self, besides: Besides, source: MadeFrom | None) -> bool:
         """Fill the second picture, or blot out what lies there of an earlier one. Whether it has the full range."""
@@ -135,12 +139,15 @@ class _Viewer:
         if source is None or besides is Besides.NOTHING:
             return False
         if besides is Besides.ROOM:
-            second.copy_from(source.frame)
+            self._put(source.frame, second)
             return source.frame.full_range
         assert source.alpha is not None
-        second.y.fill(0)
-        x0, y0, x1, y1 = source.alpha.box
-        second.y[y0:y1, x0:x1] = source.alpha.full[y0:y1, x0:x1]
+        full, (x0, y0, x1, y1) = source.alpha.full, source.alpha.box
+        matte = second.y if self._smaller is None else self._smaller.blank(full.shape)
+        matte.fill(0)
+        matte[y0:y1, x0:x1] = full[y0:y1, x0:x1]
+        if self._smaller is not None:
+            self._smaller.put_plane(matte, second.y)
         return True
 
 
@@ -150,24 +157,6 @@ def _fits(besides: Besides, source: MadeFrom, frame: Frame) -> bool:
     if made.seq != frame.seq or made.size != frame.size:
         return False
     return besides is Besides.ROOM or (source.alpha is not None and source.alpha.seq == frame.seq)
-
-
-def _share(size: Size, pictures: int = 1) -> tuple[int, list[Frame]]:
-    """Memory for pictures of a size that others can neither write to nor make smaller, and the frames in it."""
-    count = size[0] * size[1] * 3 // 2
-    descriptor = os.memfd_create("vcam-shown", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        os.ftruncate(descriptor, pictures * count)
-        memory = mmap.mmap(descriptor, pictures * count)
-        # what could be cut off would kill this process, not the one that did it
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _FUTURE_WRITE)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    whole = np.frombuffer(memory, np.uint8)
-    return descriptor, [Frame.wrap(whole[at * count : (at + 1) * count], *size) for at in range(pictures)]
 
 
 class Viewers:
@@ -211,15 +200,23 @@ class Viewers:
     def _give(self, frame: Frame, *, composited: bool) -> None:
         with self._lock:
             for viewer in self._viewers:
-                if viewer.wants is not None:
-                    source = self._source() if composited and viewer.wants is not Besides.NOTHING else None
+                wish = viewer.wants
+                if wish is not None and viewer.is_due(wish, time.monotonic()):
+                    source = self._source() if composited and wish.besides is not Besides.NOTHING else None
                     try:
-                        viewer.give(frame, source, composited=composited)
+                        viewer.give(wish, frame, source, composited=composited)
                     except (OSError, MemoryError, ValueError) as error:
                         log.info("a viewer is dropped: %s", error)
                         with contextlib.suppress(OSError):
                             viewer.socket.shutdown(socket.SHUT_RDWR)
                     viewer.wants = None
+
+    def hurry(self) -> None:
+        """Something that is seen has changed; from any thread."""
+        now = time.monotonic()
+        with self._lock:
+            for viewer in self._viewers:
+                viewer.hurry(now)
 
     def status(self) -> dict[str, Any]:
         """See `vcam.daemon.outlets.Reporting`."""
@@ -233,10 +230,10 @@ class Viewers:
     def abort(self) -> None:
         """As `close`."""
 
-    def ask(self, viewer: _Viewer, besides: Besides = Besides.NOTHING) -> None:
-        """The viewer wants the next picture, and something besides it."""
+    def ask(self, viewer: _Viewer, wish: Wish) -> None:
+        """The viewer wants a picture."""
         with self._lock:
-            viewer.wants = viewer.sees = besides
+            viewer.wants, viewer.sees = wish, wish.besides
         self._tell()
 
     def change(self, viewers: list[_Viewer]) -> None:
@@ -309,8 +306,13 @@ class ViewerServer:
         poll, wake = select.poll(), self._wake
         poll.register(self._listener, select.POLLIN)
         poll.register(wake, select.POLLIN)
+        turned = float("-inf")
         while True:
-            for descriptor, _ in poll.poll():
+            ready = poll.poll()
+            if time.monotonic() - turned < REST:
+                time.sleep(REST)
+            turned = time.monotonic()
+            for descriptor, _ in ready:
                 if descriptor == wake:
                     self._end()
                     return
@@ -318,7 +320,6 @@ class ViewerServer:
                     self._accept(poll)
                 else:
                     self._read(descriptor, poll)
-            time.sleep(REST)
 
     def _accept(self, poll: select.poll) -> None:
         try:
@@ -345,9 +346,9 @@ class ViewerServer:
             return
         except OSError:
             asked = b""
-        besides = REQUESTS.get(asked)
-        if besides is not None:
-            self._output.ask(viewer, besides)
+        wish = wish_of(asked)
+        if wish is not None:
+            self._output.ask(viewer, wish)
             return
         # it has gone, or speaks of something else
         poll.unregister(descriptor)

@@ -15,7 +15,8 @@ import numpy as np
 
 from vcam.control.client import connected
 from vcam.control.place import DEFAULT_NAME
-from vcam.control.viewers import MOST, REQUESTS, About, Besides, viewers_path
+from vcam.control.viewers import MOST, viewers_path
+from vcam.control.wishes import About, Besides, Wish
 from vcam.errors import UsageError, VcamError
 from vcam.frames import Frame, check_size
 from vcam.types import U8
@@ -23,7 +24,6 @@ from vcam.types import U8
 _LONGEST = 4096
 _PATIENCE = 5.0
 """Seconds that a vcam that hangs may take to let somebody in."""
-_WORDS = {besides: words for words, besides in REQUESTS.items()}
 _about = msgspec.json.Decoder(About)
 
 
@@ -57,6 +57,10 @@ class Viewer:
         self._second: Frame | None = None
         self._asked = False
 
+    def fileno(self) -> int:
+        """Readable when what was asked for is there, and when vcam has ended."""
+        return self._socket.fileno()
+
     def next(self, timeout: float = 1.0, besides: Besides = Besides.NOTHING) -> Shown | None:
         """The next picture, of those that are finished from now on; None if there is none within `timeout` seconds.
 
@@ -65,15 +69,34 @@ class Viewer:
         Raises `VcamEnded` when vcam has.
         """
         end = time.monotonic() + timeout
+        self.ask(Wish(besides))
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+            return None
+        return self.take(besides)
+
+    def ask(self, wish: Wish) -> None:
+        """Ask for a picture, unless one was asked for that has not come yet; returns at once. See `next`.
+
+        What was taken before is not to be looked at any more. Raises `VcamEnded`.
+        """
         try:
             if not self._asked:
-                self._socket.send(_WORDS[besides])
+                self._socket.send(wish.written)
                 self._asked = True
-            poll = select.poll()
-            poll.register(self._socket, select.POLLIN)
-            if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
-                return None
+        except OSError as error:
+            raise self._ended from error
+
+    def take(self, besides: Besides = Besides.NOTHING) -> Shown | None:
+        """What was asked for; None if it is not there yet. besides: what else of it may be seen now.
+
+        Raises `VcamEnded`.
+        """
+        try:
             return self._take(besides)
+        except BlockingIOError:
+            return None
         except OSError as error:
             raise self._ended from error
 

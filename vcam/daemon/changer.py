@@ -225,6 +225,7 @@ class Changer:
         if pipeline.operator:
             pipeline.operator.use(prepared.settings.framing)
         life.settings = prepared.settings
+        life.outlets.hurry()
         return [part for part in replaced if part is not replaced_camera]
 
     def _held(self, pipeline: Pipeline, prepared: Prepared) -> Callable[[], None]:

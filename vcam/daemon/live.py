@@ -375,6 +375,7 @@ class Live:
             self.keeper.release()
         before, self._phase = self._phase, then.phase
         if then.phase.state is not before.state:
+            self.outlets.hurry()
             self._announcer.entered(before.state, then.phase)
         elif then.phase.cause != before.cause:
             self._announcer.otherwise(then.phase)

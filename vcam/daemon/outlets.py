@@ -30,6 +30,14 @@ class Reporting(Protocol):
         """What it does, in builtin types; for any thread."""
 
 
+@runtime_checkable
+class Hurried(Protocol):
+    """An output that does not take every picture."""
+
+    def hurry(self) -> None:
+        """Something that is seen has changed: take the next one."""
+
+
 @dataclass(slots=True)
 class _Outlet:
     output: Output
@@ -183,6 +191,12 @@ class Outlets:
         """Deliver a picture that never changes to the outputs that somebody may look at and to recordings; other
         files are left alone."""
         self._write(placeholder, placeholder=True)
+
+    def hurry(self) -> None:
+        """Something that is seen has changed: who takes fewer pictures than there are shall have the next one."""
+        for outlet in self._outlets:
+            if isinstance(outlet.output, Hurried):
+                outlet.output.hurry()
 
     def cover(self, card: Frame, still: Callable[[], bool]) -> None:
         """Show a placeholder in the loop's stead, while that hangs; for any thread.

@@ -158,10 +158,14 @@ class Ffmpeg:
 
     def number(self, key: str) -> float:
         """A figure of its progress, 0 while there is none."""
+        return self.figure(key) or 0.0
+
+    def figure(self, key: str) -> float | None:
+        """The same, None while there is none."""
         try:
-            return float(self._progress.get(key, "0").removesuffix("kbits/s").removesuffix("x"))
-        except ValueError:
-            return 0.0
+            return float(self._progress[key].removesuffix("kbits/s").removesuffix("x"))
+        except (KeyError, ValueError):
+            return None
 
     @property
     def delivering(self) -> bool:

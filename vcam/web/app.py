@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -26,7 +27,8 @@ from vcam.settings.locked import read_system
 from vcam.web import cameras, gallery, profiles, talk
 from vcam.web.described import chain_written, filters_described, settings_described
 from vcam.web.guard import Guard
-from vcam.web.look import Look, View
+from vcam.web.look import View
+from vcam.web.looking import Looking
 
 _log = logging.getLogger(__name__)
 
@@ -231,8 +233,8 @@ class _Panel:
     async def live(self, socket: WebSocket) -> None:
         """JSON of what happens goes out; `{"look": true}` asks for one picture, `{"look": false}` ends looking.
 
-        `{"hurry": true}` says that something was changed: the picture that is waited for comes at once.
-        With `"view": "matte"` it is the matte, with `"both"` the room beside what others see: for that picture alone.
+        With `"pictures": 4` it asks for so many. With `"view": "matte"` they are the matte, with `"both"` it is the
+        room beside what others see: one picture alone.
         """
         await socket.accept()
         self._count(1)
@@ -252,35 +254,32 @@ class _Page:
     """One page that is open."""
 
     def __init__(self, socket: WebSocket, name: str) -> None:
-        self._socket, self._name = socket, name
+        self._socket = socket
         self._loop = asyncio.get_running_loop()
         # the newest of each event is all that a page needs that reads slowly
         self._told: dict[str, Any] = {}
+        self._pictures: deque[bytes] = deque()
         self._there_is = asyncio.Event()
-        self._wanted = asyncio.Event()
-        self._hidden, self._view = True, View.SHOWN
-        self._looking: Look | None = None
+        self._looking = Looking(name, self._seen)
         self._following = talk.Following(name, self._tell)
-        self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._look())]
+        self._sending = asyncio.create_task(self._send())
 
     async def serve(self) -> None:
         with suppress(WebSocketDisconnect, ValueError, KeyError, TypeError, AttributeError):
             while True:
                 asked = json.loads(await self._socket.receive_text())
-                if asked.get("hurry"):
-                    if self._looking:
-                        self._looking.hurry()
-                    continue
-                self._view = View(asked.get("view", View.SHOWN.value))
-                self._hidden = not asked["look"]
-                self._wanted.set()
+                view = View(asked.get("view", View.SHOWN.value))
+                if asked["look"]:
+                    self._looking.ask(view, int(asked.get("pictures", 1)))
+                else:
+                    self._looking.away()
+                    self._pictures.clear()
 
     async def close(self) -> None:
         self._following.end()
-        self._hidden = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._looking.close()
+        self._sending.cancel()
+        await asyncio.gather(self._sending, return_exceptions=True)
 
     def _tell(self, event: str, contents: Any) -> None:
         """From the thread that listens to vcam."""
@@ -293,42 +292,20 @@ class _Page:
         self._told[event] = contents
         self._there_is.set()
 
+    def _seen(self, picture: bytes | None) -> None:
+        if picture is None:
+            self._put("no picture", {})
+        else:
+            self._pictures.append(picture)
+            self._there_is.set()
+
     async def _send(self) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):
             while await self._there_is.wait():
                 self._there_is.clear()
-                while self._told:
+                while self._pictures or self._told:
+                    if self._pictures:
+                        await self._socket.send_bytes(self._pictures.popleft())
+                        continue
                     event = next(iter(self._told))
                     await self._socket.send_text(json.dumps({"event": event, "is": self._told.pop(event)}))
-
-    async def _look(self) -> None:
-        try:
-            while True:
-                await self._wanted.wait()
-                self._wanted.clear()
-                if self._hidden:
-                    self._look_away()
-                    continue
-                picture = None
-                try:
-                    if self._looking is None:
-                        self._looking = await asyncio.to_thread(Look, self._name)
-                    # said anew with each picture: nobody is shown the room because somebody was before
-                    picture = await asyncio.to_thread(self._looking.picture, view=self._view)
-                except VcamError:
-                    # `Following` says why; the page asks again
-                    self._look_away()
-                    await asyncio.sleep(0.5)
-                if picture is None:
-                    self._put("no picture", {})
-                elif not self._hidden:
-                    await self._socket.send_bytes(picture)
-        except (WebSocketDisconnect, RuntimeError):
-            pass
-        finally:
-            self._look_away()
-
-    def _look_away(self) -> None:
-        look, self._looking = self._looking, None
-        if look:
-            look.close()

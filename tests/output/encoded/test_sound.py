@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from tests.output.encoded.claps import Microphone, Recorder, clicks, flashes
-from tests.output.encoded.helpers import SIZE, Nginx, Pushing, stream
+from tests.output.encoded.helpers import SIZE, Nginx, Pushing, stream, until
 from vcam.errors import OutputError
 from vcam.frames import Frame
+from vcam.media.ffmpeg import ffmpeg_programs
+from vcam.media.process import Ffmpeg
 from vcam.output.encoded import session as session_module
 from vcam.output.encoded import sound
 from vcam.output.encoded.stream import StreamState
@@ -33,6 +35,9 @@ def test_sound_and_picture_of_the_same_moment_arrive_together(nginx: Nginx, tmp_
             pushing.picture_at = lambda now: bright if (now - microphone.begun) % 1.0 < 0.1 else dark
             pushing.until(StreamState.STREAMING)
             assert output.status()["sound"] == microphone.device
+            # a click in each second, and nothing in between
+            until(lambda: -30 < output.status().get("level_db", -99) < 0, 30)
+            until(lambda: output.status()["level_db"] < -60, 30)
             recorder = Recorder(nginx.url("clap"), tmp_path / "pulled.mkv")
             time.sleep(8)
             recorder.stop()
@@ -79,7 +84,50 @@ def test_a_machine_without_the_microphone_streams_silence_and_says_so(nginx: Ngi
     nginx.start()
     with Pushing(stream(nginx.url("mute"), audio="alsa:no-such-card")) as pushing:
         pushing.until(StreamState.STREAMING)
+        assert "level_db" not in pushing.output.status()
         assert "nothing can be heard from alsa:no-such-card" in pushing.output.status()["sound"]
+
+
+@pytest.mark.parametrize(("lacks", "measured"), [("", True), ("astats", False), ("ametadata", False)])
+def test_an_ffmpeg_that_cannot_measure_records_all_the_same(
+    lacks: str, measured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [name for name in ("asplit", "asetnsamples", "astats", "ametadata", "anullsink", "anull") if name != lacks]
+    said = {
+        "-filters": "Filters:\n" + "".join(f" .S. {name:16} A->A       What it does.\n" for name in names),
+        "-devices": "Devices:\n D  pulse           Pulse audio input\n",
+    }
+    monkeypatch.setattr(sound, "ask", lambda program, question: said[question])
+    monkeypatch.setattr(sound, "run_once", lambda program, trial, **more: None)
+    filters = sound.captured("pulse:x", "ffmpeg", 0.0).output[-1]
+    assert filters.startswith("aresample=async=1000")
+    assert ("astats" in filters) is measured
+
+
+@pytest.mark.parametrize(
+    ("said", "level"), [("-23.44", -23.4), ("-inf", -99.0), ("nan", None), ("0.2", 0.0), ("loud", None), (None, None)]
+)
+def test_a_level_is_a_number_within_its_bounds(said: str | None, level: float | None) -> None:
+    session = object.__new__(session_module.Session)
+    session.child = object.__new__(Ffmpeg)
+    session.child._progress = {} if said is None else {sound.LEVEL: said}
+    assert session.level_db == level
+
+
+def test_the_level_is_told_by_every_ffmpeg_there_is() -> None:
+    """By its progress, of a branch beside what is encoded."""
+    programs = [program for program in ffmpeg_programs() if sound._measures(program)]
+    assert programs
+    for program in programs:
+        source = ["-f", "lavfi", "-i", "sine=frequency=1000:duration=2"]
+        child = Ffmpeg(program, [*source, "-af", sound._MEASURED, "-f", "null", "-"])
+        while child.pump(1.0):
+            pass
+        level = child.figure(sound.LEVEL)
+        assert child.finish(30)
+        child.close()
+        # a sine of an eighth of full scale
+        assert level == pytest.approx(-18.06 - 3.01, abs=0.3)
 
 
 def test_that_a_microphone_is_silent_is_said_once(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import termios
 import time
@@ -16,11 +17,14 @@ from vcam.frames import Frame
 from vcam.media.process import Ffmpeg
 from vcam.output.encoded.encoding import Colours, Encoder
 from vcam.output.encoded.matroska import CaptureStamps, stream_header
-from vcam.output.encoded.sound import Sound
+from vcam.output.encoded.sound import LEVEL, Sound
 from vcam.output.writer import FrameWriter
 from vcam.types import Size
 
 _LOOK = 0.02
+
+QUIET = -99.0
+"""What is told of a level that is lower still."""
 
 APART = 0.04
 """Seconds by which sound and picture may differ."""
@@ -118,6 +122,13 @@ class Session:
     def apart(self) -> bool:
         """Whether the sound no longer fits the picture, because the clock that stamps it was set."""
         return self._by_day and self._start.clock_was_set()
+
+    @property
+    def level_db(self) -> float | None:
+        """How loud a captured sound is, in dB of full scale: 0 at most, `QUIET` for nothing at all; None if unknown."""
+        level = self.child.figure(LEVEL)
+        # of silence ffmpeg says "-inf", of no samples "nan"
+        return None if level is None or math.isnan(level) else round(min(0.0, max(QUIET, level)), 1)
 
     def write(self, frame: Frame) -> None:
         """Queue a copy of a frame; never waits, never raises for an ffmpeg that is gone: `pump` shows that."""

@@ -14,6 +14,15 @@ log = logging.getLogger(__name__)
 PATIENCE = 4.0
 """Seconds in which a device has to give its first sound."""
 
+LEVEL = "lavfi.astats.Overall.RMS_level"
+"""What ffmpeg's progress has for the level of a captured sound, in dB of full scale: https://ffmpeg.org, astats."""
+_MEASURED = (
+    # of a branch that ends here, four times a second: what is encoded waits for nothing
+    f"asplit[out][level];[level]asetnsamples=n=11025:p=0,astats=metadata=1:reset=1:measure_perchannel=none:"
+    f"measure_overall=RMS_level,ametadata=mode=print:key={LEVEL}:file='pipe\\:1':direct=1,anullsink;[out]anull"
+)
+_MEASURING = {"asplit", "asetnsamples", "astats", "ametadata", "anullsink", "anull"}
+
 _ENCODED = ("-c:a", "aac", "-ar", "44100", "-ac", "2")
 
 
@@ -80,7 +89,8 @@ def captured(device: str, program: str, since: float) -> Sound:
         failure = run_once(program, trial, patience=PATIENCE, late="no sound comes")
         if failure is None:
             # the pipe's clock and that of the sound card differ: samples are stretched rather than left to drift
-            output = (*_ENCODED, "-b:a", "128k", "-af", "aresample=async=1000")
+            filters = ["aresample=async=1000", *([_MEASURED] if _measures(program) else [])]
+            output = (*_ENCODED, "-b:a", "128k", "-af", ",".join(filters))
             source = ("-itsoffset", f"{-since:.6f}", "-thread_queue_size", "1024", "-f", kind, "-i", name)
             return Sound(f"{kind}:{name}", source, output, by_day=True)
         said.append(f"{kind}: {failure}")
@@ -97,6 +107,11 @@ def _candidates(device: str, program: str) -> list[tuple[str, str]]:
     if re.match(r"(plug)?hw:|sysdefault|dsnoop", device):
         kinds = [kind for kind in kinds if kind == "alsa"]
     return [(kind, device) for kind in kinds]
+
+
+def _measures(program: str) -> bool:
+    """Whether this ffmpeg has the filters that tell how loud a sound is; some are built with few."""
+    return set(re.findall(r"^ *[A-Z.]+ +(\w+) ", ask(program, "-filters"), re.MULTILINE)) >= _MEASURING
 
 
 def _recorders(program: str) -> set[str]:

@@ -91,9 +91,12 @@ class Worker:
 
     def status(self) -> dict[str, Any]:
         """What every encoded output tells of itself, in builtin types."""
+        session = self._session
+        level = session.level_db if session else None
         return {
             "encoder": self.encoder.name if self.encoder else "",
             "sound": self.sound.description,
+            **({} if level is None else {"level_db": level}),
             "dropped": self.dropped,
         }
 

@@ -98,7 +98,6 @@ async function deliver(key, item, good) {
     try {
       const { changed = {} } = (await now.send(now.value)) ?? {};
       good = now;
-      hurry();
       settled.set(key, { at: performance.now(), whole: now.whole });
       if (!mine.next && key in changed) {
         // as vcam writes it: a path in full, a number as it counts
@@ -173,6 +172,7 @@ export function look(paint) {
 // What is looked at from now on; the room beside the picture never outlasts a page that is hidden.
 export function show(view) {
   change({ view });
+  want();
 }
 
 export function lookAway() {
@@ -181,12 +181,12 @@ export function lookAway() {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ look: false }));
 }
 
-// A change is in effect: its picture need not wait for its turn.
-function hurry() {
-  if (wanted && socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ hurry: true }));
-}
-
 let asked = 0;
+// Pictures that are still to come. A page that is quick asks for some at once, one that is not never has more waiting.
+let coming = 0;
+let quick = false;
+const AHEAD = 4;
+const QUICK = 30;
 
 // An answer that was lost is asked for again.
 setInterval(() => wanted && performance.now() - asked > 3000 && want(), 1000);
@@ -194,7 +194,8 @@ setInterval(() => wanted && performance.now() - asked > 3000 && want(), 1000);
 function want() {
   asked = performance.now();
   if (wanted && socket && socket.readyState === WebSocket.OPEN && document.visibilityState === "visible") {
-    socket.send(JSON.stringify({ look: true, view: state.view }));
+    coming = quick && state.view !== "both" ? AHEAD : 1;
+    socket.send(JSON.stringify({ look: true, view: state.view, pictures: coming }));
   }
 }
 
@@ -205,10 +206,14 @@ export function connect() {
   socket.onmessage = async ({ data }) => {
     if (typeof data !== "string") {
       const bytes = new Uint8Array(data);
+      const began = performance.now();
+      asked = began;
+      coming -= 1;
       try {
         if (painter) await painter(new Blob([bytes.subarray(1)], { type: "image/jpeg" }), bytes[0]);
       } finally {
-        want();
+        quick = performance.now() - began < QUICK;
+        if (coming <= 0) want();
       }
       return;
     }

@@ -8,13 +8,14 @@ import { Trouble } from "./widgets.js";
 const size = (kb) => (kb < 1000 ? `${kb} kB` : kb < 1e6 ? `${(kb / 1000).toFixed(1)} MB` : `${(kb / 1e6).toFixed(2)} GB`);
 
 function Coded({ output, stop }) {
-  const { state: does, error, since_s: since, sound, encoder, bitrate_kbit: rate, sent_kb: sent, written_kb: written, dropped } = output;
+  const { state: does, error, since_s: since, sound, level_db: level, encoder, bitrate_kbit: rate, sent_kb: sent, written_kb: written, dropped } = output;
   const good = does === "streaming" || does === "recording";
   const parts = [`${W.out_states[does] ?? does}, ${duration(since)}`, rate ? `${rate} kbit/s` : "", sent ? size(sent) : "",
-    written !== undefined ? size(written) : "", encoder, sound && `${W.sound}: ${sound}`, dropped ? `${dropped} ${W.dropped}` : ""];
+    written !== undefined ? size(written) : "", encoder, sound && `${W.sound}: ${sound}${level === undefined ? "" : `, ${Math.round(level)} dB`}`, dropped ? `${dropped} ${W.dropped}` : ""];
   return html`<li class="out"><span class=${`dot ${good ? "on" : does === "failed" ? "bad" : ""}`}></span>
     <div><strong>${output.name ?? output.file}</strong>${output.url && html` <small>${output.url}</small>`}
-      <small class="line">${parts.filter(Boolean).join(" · ")}</small>${error && html`<p class="error">${error}</p>`}</div>
+      <small class="line">${parts.filter(Boolean).join(" · ")}</small>
+      ${level !== undefined && html`<meter class="level" min="-60" max="0" low="-40" high="-6" optimum="-20" value=${level} aria-label=${W.level}>${Math.round(level)} dB</meter>`}${error && html`<p class="error">${error}</p>`}</div>
     <button aria-label=${`${W.stop}: ${output.name ?? output.file}`} onClick=${stop}>${W.stop}</button></li>`;
 }
 

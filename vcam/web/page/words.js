@@ -37,7 +37,7 @@ export const W = {
   no_filters: "No filter is on. Filters act one after the other, from top to bottom.", reset: "Back to default",
   search: "Find a setting", only_changed: "Only what differs from the default", not_live: "counts from the next start",
   outputs: "Where it goes", streams: "Streams", recordings: "Recordings", stop: "Stop", record: "Record", record_into: "Record into",
-  add_output: "Also into", add_it: "Add", not_open: "not there at the moment", given_up: "given up", sound: "sound",
+  add_output: "Also into", add_it: "Add", not_open: "not there at the moment", given_up: "given up", sound: "sound", level: "How loud it is",
   stream: "Stream", stream_to: "Stream to",
   out_states: { connecting: "connecting", streaming: "on air", waiting: "waits for the server", failed: "refused", stopped: "ended", recording: "recording" },
   record_file: "~/Videos/call.mp4", stream_key_hint: "The address with its key. What you type is hidden, and gone from this page once it is sent.",
