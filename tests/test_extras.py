@@ -78,6 +78,8 @@ def test_what_the_system_installed_is_left_to_it(prefix: Path, monkeypatch: pyte
     monkeypatch.setattr(sys, "prefix", "/usr/lib/vcam")
     assert extras.belongs_to_the_system()
     assert "pipx install 'vcam[all]'" in extras.command("window")
+    assert extras.command("openvino") == "sudo apt install vcam-openvino"
+    assert extras.command_for("onnxruntime").endswith("sudo apt install --reinstall vcam")
     # Debian's Python, which pip must not change
     for name in ("prefix", "base_prefix"):
         monkeypatch.setattr(sys, name, str(prefix))

@@ -19,6 +19,9 @@ PACKAGES = {
 }
 """The extras of pyproject.toml that are one package each. Others: `pip install 'vcam[NAME]'`."""
 
+_IN_DEBIAN, _OF_DEBIAN = "/usr/lib/vcam", {"openvino": "vcam-openvino", "heic": "libheif-examples"}
+"""Where vcam's package for Debian has its environment, and which packages of Debian's are extras of it."""
+
 _MODULES = {"ffmpeg": "imageio_ffmpeg", "window": "pygame", "heic": "pillow_heif"}
 
 LACKS = {
@@ -40,30 +43,34 @@ def is_missing(extra: str) -> bool:
 
 def command(extra: str) -> str:
     """What to type to have an extra of `PACKAGES`, where this vcam runs."""
+    if _IN_DEBIAN == sys.prefix and extra in _OF_DEBIAN:
+        return f"sudo apt install {_OF_DEBIAN[extra]}"
     return _command(PACKAGES[extra], f"vcam[{extra}]")
 
 
 def command_for(*packages: str) -> str:
     """What to type to have packages that vcam needs and that are broken or gone."""
+    if belongs_to_the_system():
+        return "install the package vcam of your system again, as by sudo apt install --reinstall vcam"
     return _command(packages, *packages)
 
 
 def _command(packages: tuple[str, ...], *asked: str) -> str:
-    prefix, words = Path(sys.prefix), " ".join(map(_quoted, asked))
+    prefix, words = Path(sys.prefix), " ".join(map(shlex.quote, asked))
     if (prefix / "pipx_metadata.json").exists():
-        return f"pipx inject {_quoted(prefix.name)} {' '.join(packages)}"
+        return f"pipx inject {shlex.quote(prefix.name)} {' '.join(packages)}"
     if (prefix / "uv-receipt.toml").exists():
-        return f"uv pip install --python {_quoted(str(prefix))} {' '.join(packages)}"
+        return f"uv pip install --python {shlex.quote(str(prefix))} {' '.join(packages)}"
     if belongs_to_the_system():
         # what a package manager has put there is not ours to change
         return "pipx install 'vcam[all]', which then stands beside the one of your system"
     if sys.prefix == sys.base_prefix or os.environ.get("VIRTUAL_ENV") == sys.prefix:
         return f"pip install {words}"
     if (prefix / "bin" / "pip").exists():
-        return f"{_quoted(str(prefix / 'bin' / 'pip'))} install {words}"
+        return f"{shlex.quote(str(prefix / 'bin' / 'pip'))} install {words}"
     if shutil.which("uv"):
-        return f"uv pip install --python {_quoted(str(prefix))} {words}"
-    python = _quoted(str(prefix / "bin" / "python"))
+        return f"uv pip install --python {shlex.quote(str(prefix))} {words}"
+    python = shlex.quote(str(prefix / "bin" / "python"))
     return f"{python} -m ensurepip && {python} -m pip install {words}"
 
 
@@ -75,8 +82,3 @@ def belongs_to_the_system() -> bool:
     # PEP 668; a vcam in one's own folders was put there by pip all the same
     marked = Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").exists()
     return marked and Path(__file__).is_relative_to(sys.prefix)
-
-
-def _quoted(word: str) -> str:
-    # as people write it; shlex leaves words alone that need no quotes
-    return shlex.quote(word)
