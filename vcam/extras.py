@@ -43,7 +43,7 @@ def is_missing(extra: str) -> bool:
 
 def command(extra: str) -> str:
     """What to type to have an extra of `PACKAGES`, where this vcam runs."""
-    if _IN_DEBIAN == sys.prefix and extra in _OF_DEBIAN:
+    if sys.prefix == _IN_DEBIAN and extra in _OF_DEBIAN:
         return f"sudo apt install {_OF_DEBIAN[extra]}"
     return _command(PACKAGES[extra], f"vcam[{extra}]")
 
@@ -58,7 +58,9 @@ def command_for(*packages: str) -> str:
 def _command(packages: tuple[str, ...], *asked: str) -> str:
     prefix, words = Path(sys.prefix), " ".join(map(shlex.quote, asked))
     if (prefix / "pipx_metadata.json").exists():
-        return f"pipx inject {shlex.quote(prefix.name)} {' '.join(packages)}"
+        everybody = prefix.is_relative_to("/opt/pipx")
+        inject = "sudo pipx inject --global" if everybody else "pipx inject"
+        return f"{inject} {shlex.quote(prefix.name)} {' '.join(packages)}"
     if (prefix / "uv-receipt.toml").exists():
         return f"uv pip install --python {shlex.quote(str(prefix))} {' '.join(packages)}"
     if belongs_to_the_system():
@@ -76,9 +78,12 @@ def _command(packages: tuple[str, ...], *asked: str) -> str:
 
 def belongs_to_the_system() -> bool:
     """Whether vcam was installed by the system's package manager: pip must not write there."""
+    own = Path(sys.prefix)
+    # Debian's package has an environment of its own; the last is that of a Flatpak
+    if own.is_relative_to("/usr/lib") or own.is_relative_to("/nix/store") or own == Path("/app"):
+        return True
     if sys.prefix != sys.base_prefix:
-        # an environment of its own, as the package for Debian has
-        return Path(sys.prefix).is_relative_to("/usr/lib") or Path(sys.prefix).is_relative_to("/nix/store")
+        return False
     # PEP 668; a vcam in one's own folders was put there by pip all the same
     marked = Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").exists()
     return marked and Path(__file__).is_relative_to(sys.prefix)
