@@ -182,6 +182,7 @@ def beside(session: Session, device: str, rounds: int) -> str:
     for _ in range(rounds):
         for target, taken in given.items():
             with vcam(session, "--output", target, *PLAIN) as process:
+                until(lambda: status(session)["state"] == "idle")
                 reader = read(session, 100_000) if target == "pipewire" else read_device(session, device)
                 until(lambda: status(session)["state"] == "live")
                 time.sleep(2)
@@ -202,6 +203,7 @@ def latency(session: Session, device: str, rounds: int) -> str:
     for _ in range(rounds):
         for name, taken in given.items():
             with vcam(session, "--output", device if name == "alone" else "auto", *PLAIN):
+                until(lambda: status(session)["state"] == "idle")
                 readers = [read_device(session, device)]
                 if name == "beside a reader":
                     readers.append(read(session, 100_000))
