@@ -1,7 +1,7 @@
 """What the camera in PipeWire costs, and what it stands: the figures of docs/pipewire.md.
 
     python -m tests.measurements.pipewire                   all that needs no device, ten minutes
-    python -m tests.measurements.pipewire --only cost output first idle readers restarts kills
+    python -m tests.measurements.pipewire --only cost output order first idle readers restarts kills
     python -m tests.measurements.pipewire --only beside latency     where there is a v4l2loopback, as in tests/vm/vmrun
 
 In a PipeWire session of its own, `vcam start --camera demo` at 1280x720, read by GStreamer. CPU is that of vcam's
@@ -23,18 +23,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tests.pipewire.session import Session, inside
 from tests.places import ROOT
 from vcam.control.client import ControlClient
 from vcam.errors import DeviceError, VcamError
 from vcam.frames import Frame
+from vcam.output.virtual import every
 from vcam.output.virtual.pipewire import PipeWireCamera
+from vcam.pipewire import loop
 from vcam.pipewire.registry import video_nodes
 
 VCAM = (sys.executable, "-m", "vcam")
 SIZE = (1280, 720)
-PARTS = ("cost", "output", "first", "idle", "readers", "restarts", "kills")
+PARTS = ("cost", "output", "order", "first", "idle", "readers", "restarts", "kills")
 WITH_DEVICE = ("beside", "latency")
 
 
@@ -63,6 +66,8 @@ def _measure(part: str, session: Session, folder: Path, options: Any) -> str:
         return cost(session, options.frames)
     if part == "output":
         return output(session, options.rounds)
+    if part == "order":
+        return order(session, options.rounds)
     if part == "first":
         return first(session, folder)
     if part == "idle":
@@ -215,9 +220,10 @@ def output(session: Session, rounds: int) -> str:
     )
 
 
-def _each_frame(output: PipeWireCamera | Written, frames: int = 150) -> float:
+def _each_frame(output: PipeWireCamera | Written | every.EveryCamera, frames: int = 150) -> float:
     frame, due = Frame.allocate(*SIZE), time.monotonic()
     for _ in range(10):
+        frame.timestamp = time.monotonic()
         output.write(frame)
         time.sleep(1 / 30)
     before = time.process_time()
@@ -228,6 +234,59 @@ def _each_frame(output: PipeWireCamera | Written, frames: int = 150) -> float:
         due = max(due + 1 / 30, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
     return 1000 * (time.process_time() - before) / frames
+
+
+class Device(Written):
+    """In the place of a v4l2loopback device; notes when it has each frame."""
+
+    live, finished, dropped, card, description = True, False, 0, None, "device"
+
+    def __init__(self, *_: object, **__: object) -> None:
+        super().__init__()
+        self.late: list[float] = []
+
+    def watched(self) -> bool:
+        return True
+
+    def fileno(self) -> None:
+        return None
+
+    def open(self, _size: object, _fps: float) -> None:
+        self.late.clear()
+
+    def write(self, frame: Frame) -> None:
+        super().write(frame)
+        self.late.append(1000 * (time.monotonic() - frame.timestamp))
+
+    def close(self) -> None:
+        pass
+
+    abort = close
+
+
+def order(session: Session, rounds: int) -> str:
+    """From the call of `auto` until its device has the frame: without PipeWire, with a node, and with one that is read.
+
+    The device's part is one write, as in `output`.
+    """
+    there, taken = loop.is_there, {"alone": [], "beside a node": [], "beside a reader": []}  # type: ignore[var-annotated]
+    with patch.object(every, "VirtualCamera", Device), patch.object(every, "_has_device", lambda: True):
+        for _ in range(rounds):
+            for name, values in taken.items():
+                with patch.object(loop, "is_there", (lambda: False) if name == "alone" else there):
+                    camera = every.EveryCamera()
+                    camera.open(SIZE, 30)
+                    reader = read(session, 100_000) if name == "beside a reader" else None
+                    until(lambda: reader is None or camera._node.watched())  # noqa: B023
+                    _each_frame(camera)
+                    values += camera._device.late  # type: ignore[attr-defined]
+                    if reader is not None:
+                        end(reader)
+                    camera.close()
+    cuts = {name: statistics.quantiles(values, n=20) for name, values in taken.items()}
+    return "ms until the device has it, p50 and p95: " + ", ".join(
+        f"{name} {cut[9]:.2f} {cut[18]:.2f}" for name, cut in cuts.items()
+    )
 
 
 # the picture as it is: what the outputs differ by is little beside what a network takes
