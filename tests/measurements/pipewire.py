@@ -1,7 +1,7 @@
 """What the camera in PipeWire costs, and what it stands: the figures of docs/pipewire.md.
 
     python -m tests.measurements.pipewire                   all that needs no device, ten minutes
-    python -m tests.measurements.pipewire --only cost first idle readers restarts kills
+    python -m tests.measurements.pipewire --only cost output order first idle readers restarts kills
     python -m tests.measurements.pipewire --only beside latency     where there is a v4l2loopback, as in tests/vm/vmrun
 
 In a PipeWire session of its own, `vcam start --camera demo` at 1280x720, read by GStreamer. CPU is that of vcam's
@@ -23,16 +23,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tests.pipewire.session import Session, inside
 from tests.places import ROOT
 from vcam.control.client import ControlClient
 from vcam.errors import DeviceError, VcamError
+from vcam.frames import Frame
+from vcam.output.virtual import every
+from vcam.output.virtual.pipewire import PipeWireCamera
+from vcam.pipewire import loop
 from vcam.pipewire.registry import video_nodes
 
 VCAM = (sys.executable, "-m", "vcam")
 SIZE = (1280, 720)
-PARTS = ("cost", "first", "idle", "readers", "restarts", "kills")
+PARTS = ("cost", "output", "order", "first", "idle", "readers", "restarts", "kills")
 WITH_DEVICE = ("beside", "latency")
 
 
@@ -43,7 +48,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=3000, help="of the longest reading")
     parser.add_argument("--readers", type=int, default=200)
     parser.add_argument("--device", default="/dev/video20", help="of v4l2loopback, for beside and latency")
-    parser.add_argument("--rounds", type=int, default=6, help="of beside and latency")
+    parser.add_argument("--rounds", type=int, default=6, help="of output, beside and latency")
     options = parser.parse_args()
     session = Session()
     session.start()
@@ -59,6 +64,10 @@ def main() -> int:
 def _measure(part: str, session: Session, folder: Path, options: Any) -> str:
     if part == "cost":
         return cost(session, options.frames)
+    if part == "output":
+        return output(session, options.rounds)
+    if part == "order":
+        return order(session, options.rounds)
     if part == "first":
         return first(session, folder)
     if part == "idle":
@@ -172,6 +181,114 @@ def cost(session: Session, frames: int) -> str:
     return f"{medians['pipewire']:.2f} CPU ms a frame, {medians['null']:.2f} to nowhere: {more:+.2f}; {dropped} dropped"
 
 
+class Written:
+    """What v4l2loopback takes at the least: one write of an I420 picture into the kernel's memory."""
+
+    def __init__(self) -> None:
+        self._memory = os.memfd_create("written")
+
+    def watched(self) -> bool:
+        return True
+
+    def write(self, frame: Frame) -> None:
+        os.pwrite(self._memory, frame.packed(), 0)
+
+
+class Nowhere(Written):
+    def write(self, frame: Frame) -> None:
+        pass
+
+
+def output(session: Session, rounds: int) -> str:
+    """The output alone, in this process: all its threads, 30 pictures a second, to one reader; in turns."""
+    node = PipeWireCamera("vcam")
+    node.open(SIZE, 30)
+    taken: dict[str, list[float]] = {"to PipeWire": [], "by a write": [], "to nowhere": []}
+    for _ in range(rounds):
+        reader = read(session, 100_000)
+        until(node.watched)
+        taken["to PipeWire"].append(_each_frame(node))
+        end(reader)
+        until(lambda: not node.watched())
+        taken["by a write"].append(_each_frame(Written()))
+        taken["to nowhere"].append(_each_frame(Nowhere()))
+    node.close()
+    nothing = statistics.median(taken.pop("to nowhere"))
+    return "CPU ms a frame: " + ", ".join(
+        f"{name} {statistics.median(values) - nothing:.2f} ({' '.join(f'{value - nothing:.2f}' for value in values)})"
+        for name, values in taken.items()
+    )
+
+
+def _each_frame(output: PipeWireCamera | Written | every.EveryCamera, frames: int = 150) -> float:
+    frame, due = Frame.allocate(*SIZE), time.monotonic()
+    for _ in range(10):
+        frame.timestamp = time.monotonic()
+        output.write(frame)
+        time.sleep(1 / 30)
+    before = time.process_time()
+    for _ in range(frames):
+        frame.timestamp = time.monotonic()
+        output.watched()
+        output.write(frame)
+        due = max(due + 1 / 30, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+    return 1000 * (time.process_time() - before) / frames
+
+
+class Device(Written):
+    """In the place of a v4l2loopback device; notes when it has each frame."""
+
+    live, finished, dropped, card, description = True, False, 0, None, "device"
+
+    def __init__(self, *_: object, **__: object) -> None:
+        super().__init__()
+        self.late: list[float] = []
+
+    def watched(self) -> bool:
+        return True
+
+    def fileno(self) -> None:
+        return None
+
+    def open(self, _size: object, _fps: float) -> None:
+        self.late.clear()
+
+    def write(self, frame: Frame) -> None:
+        super().write(frame)
+        self.late.append(1000 * (time.monotonic() - frame.timestamp))
+
+    def close(self) -> None:
+        pass
+
+    abort = close
+
+
+def order(session: Session, rounds: int) -> str:
+    """From the call of `auto` until its device has the frame: without PipeWire, with a node, and with one that is read.
+
+    The device's part is one write, as in `output`.
+    """
+    there, taken = loop.is_there, {"alone": [], "beside a node": [], "beside a reader": []}  # type: ignore[var-annotated]
+    with patch.object(every, "VirtualCamera", Device), patch.object(every, "_has_device", lambda: True):
+        for _ in range(rounds):
+            for name, values in taken.items():
+                with patch.object(loop, "is_there", (lambda: False) if name == "alone" else there):
+                    camera = every.EveryCamera()
+                    camera.open(SIZE, 30)
+                    reader = read(session, 100_000) if name == "beside a reader" else None
+                    until(lambda: reader is None or camera._node.watched())  # noqa: B023
+                    _each_frame(camera)
+                    values += camera._device.late  # type: ignore[attr-defined]
+                    if reader is not None:
+                        end(reader)
+                    camera.close()
+    cuts = {name: statistics.quantiles(values, n=20) for name, values in taken.items()}
+    return "ms until the device has it, p50 and p95: " + ", ".join(
+        f"{name} {cut[9]:.2f} {cut[18]:.2f}" for name, cut in cuts.items()
+    )
+
+
 # the picture as it is: what the outputs differ by is little beside what a network takes
 PLAIN = ("--background", "none")
 
@@ -182,6 +299,7 @@ def beside(session: Session, device: str, rounds: int) -> str:
     for _ in range(rounds):
         for target, taken in given.items():
             with vcam(session, "--output", target, *PLAIN) as process:
+                until(lambda: status(session)["state"] == "idle")
                 reader = read(session, 100_000) if target == "pipewire" else read_device(session, device)
                 until(lambda: status(session)["state"] == "live")
                 time.sleep(2)
@@ -202,6 +320,7 @@ def latency(session: Session, device: str, rounds: int) -> str:
     for _ in range(rounds):
         for name, taken in given.items():
             with vcam(session, "--output", device if name == "alone" else "auto", *PLAIN):
+                until(lambda: status(session)["state"] == "idle")
                 readers = [read_device(session, device)]
                 if name == "beside a reader":
                     readers.append(read(session, 100_000))

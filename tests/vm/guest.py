@@ -36,6 +36,18 @@ START = (
 )
 STATES = {words.partition("{")[0]: state.value for state, words in announcer.WORDS.items()}
 """The states by the words that are logged of them."""
+FEED = """
+import time
+from vcam.frames import Frame
+from vcam.output.virtual.camera import VirtualCamera
+camera, frame = VirtualCamera("auto"), Frame.allocate(640, 360)
+camera.open((640, 360), 30)
+while True:
+    camera.write(frame)
+    print("on", flush=True)
+    time.sleep(0.03)
+"""
+"""A program that feeds the first virtual camera, and says "on" for each frame."""
 FULL = os.environ.get("VCAM_VM_FULL") == "1"
 PATIENCE = 3.0 if FULL else 15.0
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.vm.guest import FEED
 from tests.vm.guest import Reader as DirectReader
 from tests.vm.shown import colour_at
 from vcam.errors import OutputDeviceError
@@ -23,17 +24,6 @@ from vcam.v4l2.discover import list_nodes
 
 DEVICE = "/dev/video20"
 RED, GREEN, BLUE = (81, 90, 240), (145, 54, 34), (41, 240, 110)
-FEED = """
-import sys, time
-from vcam.frames import Frame
-from vcam.output.virtual.camera import VirtualCamera
-camera, frame = VirtualCamera("auto"), Frame.allocate(640, 360)
-camera.open((640, 360), 30)
-while True:
-    camera.write(frame)
-    print("on", flush=True)
-    time.sleep(0.03)
-"""
 
 
 class Feeder:

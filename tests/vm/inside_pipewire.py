@@ -17,6 +17,7 @@ from tests.pipewire.helpers import frames_of, needs_gstreamer, reader
 from tests.pipewire.session import Session, inside, missing
 from tests.vm.guest import (
     CAMERA,
+    FEED,
     SIZE,
     VCAM,
     Daemon,
@@ -45,17 +46,6 @@ OFFERED = [
     PixelFormat.NV12, PixelFormat.I420, PixelFormat.YV12, PixelFormat.NV21, PixelFormat.YUYV, PixelFormat.UYVY,
     PixelFormat.YVYU, PixelFormat.BGR24, PixelFormat.RGB24,
 ]  # fmt: skip
-FEED = """
-import sys, time
-from vcam.frames import Frame
-from vcam.output.virtual.camera import VirtualCamera
-camera, frame = VirtualCamera("auto"), Frame.allocate(640, 360)
-camera.open((640, 360), 30)
-while True:
-    camera.write(frame)
-    print("on", flush=True)
-    time.sleep(0.03)
-"""
 
 
 @pytest.fixture(scope="module")

@@ -235,7 +235,13 @@ def library() -> ctypes.CDLL:
         loaded = ctypes.CDLL(LIBRARY, use_errno=True)
         _declare(loaded)
     except OSError as error:
-        raise DeviceError("this machine has no PipeWire library", "sudo apt install libpipewire-0.3-0") from error
+        if "No such file" in str(error):
+            raise DeviceError("this machine has no PipeWire library", "sudo apt install libpipewire-0.3-0") from error
+        why = str(error).rpartition(": ")[2]
+        raise DeviceError(
+            f"this machine's {LIBRARY} cannot be loaded: {why}",
+            "it must be built for the same processor as Python; sudo apt install --reinstall libpipewire-0.3-0",
+        ) from error
     except AttributeError as error:
         raise DeviceError(
             f"this machine's {LIBRARY} is not one that vcam knows", "vcam needs PipeWire 0.3.50 or newer"

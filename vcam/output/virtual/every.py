@@ -146,7 +146,6 @@ class EveryCamera:
         failures = [failure for kind in self._kinds if (failure := self._try(kind)) is not None]
         if not self._open:
             raise failures[0] if failures else no_camera()
-        self._node.patience = _PATIENCE
         for failure in failures:
             log.warning("%s; going on with %s", failure, self.description)
 
@@ -206,6 +205,7 @@ class EveryCamera:
                 if not kind.search.is_alive():
                     self._end_search(kind, kind.search)
             elif not kind.open and kind.look.due:
+                self._node.patience = _PATIENCE
                 kind.search = _Search(kind, self._size, self._fps)
 
     def _end_search(self, kind: _Kind, search: _Search) -> None:
