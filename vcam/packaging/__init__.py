@@ -1,0 +1,1 @@
+"""How vcam becomes packages: `make dist`, `make deb`, `make release`. Not part of the wheel."""
