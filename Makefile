@@ -7,6 +7,7 @@
 # make pictures renew README's picture and that of docs/room.md
 # make panel   renew the panel's pictures; needs Chromium
 # make models  convert the networks anew from where they are published
+# make dist    the source distribution and the wheels, in dist/; a compiler for each kind of machine is needed
 # make clean   remove all that make has made
 
 VENV ?= .venv
@@ -24,7 +25,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # pip does not pass on what the build says of a missing compiler
 TELL := ls vcam/native/*.so >/dev/null 2>&1 || echo "the loops were not compiled, is there a C compiler? vcam works without, but each frame costs more CPU (vcam doctor)"
 
-.PHONY: demo test quick lint docs gallery pictures panel models clean
+.PHONY: demo test quick lint docs gallery pictures panel models dist clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.vcam
@@ -58,13 +59,19 @@ models: $(VENV)/.vcam-test
 	$(BIN)/python -m vcam.models.convert --all models
 	$(BIN)/python -m vcam.segment.answers models/*.toml
 
+# into another folder: make dist DIST=...
+DIST ?= dist
+
+dist: $(VENV)/.vcam-dist
+	$(BIN)/python -m vcam.packaging.dist $(DIST)
+
 # Each set of packages has its stamp, renewed when the list in pyproject.toml or a compiled loop changes. The larger
 # sets hold the smaller.
 BUILT_FROM := pyproject.toml hatch_build.py $(wildcard vcam/native/*.c vcam/native/*.h vcam/native/build.py)
 
 $(VENV)/.vcam: $(BUILT_FROM) | $(BIN)/python
 	@echo "installing vcam and what it needs into $(VENV); the first time takes a minute or two"
-	$(PIP) --editable .
+	$(PIP) --editable '.[all]'
 	@$(TELL)
 	@touch $@
 
@@ -79,6 +86,11 @@ $(VENV)/.vcam-dev: $(BUILT_FROM) | $(BIN)/python
 	$(PIP) --editable '.[dev]'
 	@$(TELL)
 	@touch $(VENV)/.vcam $(VENV)/.vcam-test $@
+
+# not vcam and what it needs: whoever makes packages does not run it
+$(VENV)/.vcam-dist: | $(BIN)/python
+	$(PIP) 'hatchling>=1.24' 'auditwheel>=6'
+	@touch $@
 
 # python3 where it is new enough, else a newer one beside it; PYTHON=... chooses another
 $(BIN)/python:

@@ -32,6 +32,7 @@ class Floor:
 
 
 FLOORS = (
+    Floor("workshop", ("packaging",), "What makes the packages that people install; it does not travel in them."),
     Floor("door", ("__main__",), "`python -m vcam`"),
     Floor("commands", ("cli",), "Options, tables and progress bars; no logic."),
     Floor("pages", ("web", "webpage"),
@@ -55,8 +56,8 @@ FLOORS = (
           "The frame, the map and the matte that belong to it; how a person is given another light."),
     Floor("foundation", ("colour", "files", "folders", "secrets"),
           "BT.601; files written whole; where vcam's own files lie; words that nobody shall see."),
-    Floor("stones", ("types", "errors", "assets", "timings", "signals", "backoff", "silent", "printable", "suffixes"),
-          "What everybody stands on."),
+    Floor("stones", ("types", "errors", "assets", "timings", "signals", "backoff", "silent", "extras", "printable",
+                     "suffixes"), "What everybody stands on."),
 )  # fmt: skip
 """From the top to the ground."""
 

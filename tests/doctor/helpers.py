@@ -44,6 +44,7 @@ class World:
         self.root = root
         self.programs = {"ffmpeg -version": "ffmpeg version 5.1.6-0+deb12u1 Copyright (c)", "modinfo": ""}
         self.libraries = {"libturbojpeg.so.0"}
+        self.lacking = set()
         self.user = User(1000, "mona", frozenset({"mona", "video"}))
         self.settings = Settings()
         self.inventory = Inventory(
@@ -101,7 +102,7 @@ class World:
         return Machine(
             self.root, RELEASE, self.run,
             lambda name: name if any(command.split()[0] == name for command in self.programs) else None,
-            self.libraries.__contains__, self.user,
+            self.libraries.__contains__, self.user, self.lacking.__contains__, ("/usr/local/bin", "/usr/bin", "/bin"),
         )  # fmt: skip
 
     def findings(self):

@@ -7,13 +7,14 @@ import os
 import pytest
 
 from tests.doctor.helpers import PROBLEM
+from vcam import extras
 from vcam.machine.host import User
 from vcam.machine.inventory import EngineEntry
 
 
 def test_no_inference_runtime_is_a_problem_of_its_own(world):
     world.has(engines=(EngineEntry("OpenVINO", problem="OpenVINO is not installed"),))
-    assert world.only(PROBLEM)[1] == ("pip install openvino onnxruntime",)
+    assert world.only(PROBLEM)[1] == (extras.command_for("onnxruntime"),)
     assert world.status() == 1
 
 

@@ -23,6 +23,7 @@ pytest.importorskip("websockets")
 
 from websockets.sync.client import ClientConnection, connect
 
+from vcam import extras
 from vcam.cli.main import cli
 from vcam.control.place import DEFAULT_NAME, socket_path
 from vcam.web import server as served
@@ -220,4 +221,4 @@ def test_without_its_packages_nothing_is_started(runtime: Path, monkeypatch: pyt
     monkeypatch.setattr(talk, "start", lambda name: pytest.fail("a vcam was started"))
     done = CliRunner().invoke(cli, ["panel", "--print"], standalone_mode=False)
     assert "lacks a package: uvicorn" in str(done.exception)
-    assert getattr(done.exception, "hint", "") == "pip install starlette uvicorn websockets"
+    assert getattr(done.exception, "hint", "") == extras.command_for("starlette", "uvicorn", "websockets")

@@ -225,7 +225,8 @@ def _engine_table(engines: tuple[EngineEntry, ...]) -> RenderableType:
 
     table = Table(show_header=False, box=None, padding=(0, 1, 0, 2))
     for entry in engines:
-        table.add_row(entry.runtime, entry.device, Text(entry.problem, "red") if entry.problem else entry.name)
+        problem = Text(entry.problem, "dim" if entry.absent else "red")
+        table.add_row(entry.runtime, entry.device, problem if entry.problem else entry.name)
     return table
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vcam import extras
 from vcam.cli import complete
 from vcam.cli.options import Named, overwrite_option
 from vcam.errors import OutputDeviceError, UsageError, VcamError
@@ -46,7 +47,8 @@ def preview(mirror: bool, name: str) -> int:
         try:
             _show(viewer, window, mirror)
         except OutputDeviceError as error:
-            raise OutputDeviceError(error.message, instead) from error
+            cure = f"{error.hint}; {instead}" if extras.is_missing("window") else instead
+            raise OutputDeviceError(error.message, cure) from error
         finally:
             window.close()
     return 0

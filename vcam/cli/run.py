@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vcam import extras
 from vcam.assets import asset
 from vcam.cli.options import given, load_isolated, load_settings, overwrite_option, settings_options
 
@@ -88,7 +89,8 @@ def demo(frames: int | None, overwrite: bool, assignments: tuple[str, ...], **op
         try:
             return _demo(("window",), frames, assignments, options)
         except OutputDeviceError as error:
-            click.echo(f"vcam: {error.message}; writing {DEMO_FILE} instead", err=True)
+            cure = f" ({error.hint})" if extras.is_missing("window") else ""
+            click.echo(f"vcam: {error.message}{cure}; writing {DEMO_FILE} instead", err=True)
     return _demo((DEMO_FILE,), frames, assignments, options)
 
 

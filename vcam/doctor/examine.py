@@ -35,6 +35,7 @@ def examine(
     yield from _outputs(machine, inventory, wanted)
     yield from _camera(machine, inventory, wanted, size, fps, find_camera)
     yield from speed.check_engines(inventory)
+    yield from speed.check_backend(inventory, wanted.segment)
     if any(not entry.problem for entry in inventory.engines):
         yield from answers.check_answers(wanted.segment, size, try_model)
     yield from speed.check_accelerators(machine, inventory)
@@ -42,6 +43,8 @@ def examine(
     yield from speed.check_loops(machine, inventory)
     yield from speed.check_clock(machine)
     yield from software.check_ffmpeg(machine)
+    yield from software.check_extras(machine)
+    yield from software.check_programs(machine)
 
 
 def _outputs(machine: Machine, inventory: Inventory, settings: Settings) -> Iterator[Finding]:

@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from vcam import extras
 from vcam.doctor.finding import Finding, ok, problem, warning
 from vcam.doctor.virtual import join_group
 from vcam.machine.host import Machine
-from vcam.machine.inventory import Inventory
+from vcam.machine.inventory import EngineEntry, Inventory
+from vcam.settings import SegmentSettings
 
 _INTEL = "0x8086"
 _VENDORS = {"0x1002": "AMD", "0x10de": "NVIDIA"}
@@ -24,19 +26,60 @@ def check_engines(inventory: Inventory) -> Iterator[Finding]:
     working = [entry for entry in inventory.engines if not entry.problem]
     if not working:
         seen = "; ".join(entry.problem for entry in inventory.engines)
-        yield problem("inference", seen or "no runtime", "pip install openvino onnxruntime", exit_status=1)
+        yield problem("inference", seen or "no runtime", extras.command_for("onnxruntime"), exit_status=1)
         return
     yield ok("inference", ", ".join(f"{entry.runtime} on {entry.device}" for entry in working))
     for entry in inventory.engines:
-        if entry.problem:
-            yield warning("inference", entry.problem, f"pip install {entry.runtime.lower().replace(' ', '')}")
+        # one is enough; what the other would bring is said among the extras
+        if entry.problem and not entry.absent:
+            yield warning("inference", entry.problem, _again(entry))
+
+
+def check_backend(inventory: Inventory, settings: SegmentSettings) -> Iterator[Finding]:
+    """Whether the runtime or the accelerator that the settings ask for is the one that is not installed."""
+    absent = {entry.runtime for entry in inventory.engines if entry.absent}
+    if settings.backend == "openvino" and "OpenVINO" in absent:
+        yield problem(
+            "inference", "segment.backend is openvino, which is not installed",
+            extras.command("openvino"), "or vcam config unset segment.backend", exit_status=1,
+        )  # fmt: skip
+    elif settings.backend == "onnxruntime" and "ONNX Runtime" in absent:
+        yield problem(
+            "inference", "segment.backend is onnxruntime, which is not installed",
+            extras.command_for("onnxruntime"), "or vcam config unset segment.backend", exit_status=1,
+        )  # fmt: skip
+    elif settings.device not in ("AUTO", "CPU") and "OpenVINO" in absent:
+        yield warning(
+            "inference", f"segment.device is {settings.device}, for which OpenVINO is not installed: the CPU does it",
+            extras.command("openvino"),
+        )  # fmt: skip
+
+
+def _again(entry: EngineEntry) -> str:
+    return extras.command("openvino") if entry.runtime == "OpenVINO" else extras.command_for("onnxruntime")
 
 
 def check_accelerators(machine: Machine, inventory: Inventory) -> Iterator[Finding]:
     """Graphics cards and NPUs that OpenVINO could use and does not see."""
-    present = {entry.device.split(".")[0] for entry in inventory.engines if entry.runtime == "OpenVINO"}
+    openvino = [entry for entry in inventory.engines if entry.runtime == "OpenVINO"]
+    present = {entry.device.split(".")[0] for entry in openvino}
+    if any(entry.absent for entry in openvino):
+        yield from _check_unused(machine)
+        return
     yield from _check_gpu(machine, present)
     yield from _check_npu(machine, present)
+
+
+def _check_unused(machine: Machine) -> Iterator[Finding]:
+    """Accelerators for which OpenVINO would be worth its weight."""
+    nodes = machine.glob("/dev/dri/renderD*")
+    if any(machine.read(f"/sys/class/drm/{node.name}/device/vendor") == _INTEL for node in nodes):
+        seen = "an Intel GPU is there, but OpenVINO is not installed: the CPU does the work"
+        yield warning("GPU", seen, extras.command("openvino"))
+    npu = machine.glob("/dev/accel/accel*") or machine.glob("/sys/bus/pci/devices/*/class")
+    if any(path.name.startswith("accel") or _is_npu(machine, path) for path in npu):
+        seen = "an NPU is there, but OpenVINO is not installed: the CPU does the work"
+        yield warning("NPU", seen, extras.command("openvino"))
 
 
 def _check_gpu(machine: Machine, present: set[str]) -> Iterator[Finding]:

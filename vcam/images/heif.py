@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vcam import extras
 from vcam.errors import InputError
 from vcam.folders import scratch
 
@@ -57,7 +58,7 @@ def decode_heif(path: Path, most: int) -> Image.Image:
             return _by_program(program, path)
     raise InputError(
         f"{path} is a HEIC picture, and nothing here reads those",
-        "pip install 'vcam[heic]', or sudo apt install libheif-examples; or save it as JPEG",
+        f"{extras.command('heic')}, or sudo apt install libheif-examples; or save it as JPEG",
     )
 
 

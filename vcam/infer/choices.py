@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vcam import extras
 from vcam.errors import EngineError
 from vcam.infer.base import Engine, Network
 
@@ -40,7 +41,7 @@ def engine_choices(network: Network, runtime: str = "auto", device: str = "AUTO"
         except EngineError as error:
             problems.append(str(error))
     if not choices:
-        raise EngineError(f"no inference runtime works: {'; '.join(problems)}", "pip install openvino onnxruntime")
+        raise _nothing_works(network, runtime, problems)
 
     def rank(choice: EngineChoice) -> int:
         if choice.device != "CPU":
@@ -49,6 +50,16 @@ def engine_choices(network: Network, runtime: str = "auto", device: str = "AUTO"
 
     # stable: accelerators stay in the order of the runtimes, and go before any CPU
     return sorted(choices, key=rank)
+
+
+def _nothing_works(network: Network, runtime: str, problems: list[str]) -> EngineError:
+    if runtime == "auto" and "onnxruntime" not in _able(network):
+        return EngineError(f"{network.path.name} needs OpenVINO: {'; '.join(problems)}", extras.command("openvino"))
+    if runtime == "openvino":
+        also = ', or segment.backend = "auto", which takes what is there' if "onnxruntime" in _able(network) else ""
+        return EngineError(f"no inference runtime works: {'; '.join(problems)}", extras.command("openvino") + also)
+    cure = extras.command_for("onnxruntime")
+    return EngineError(f"no inference runtime works: {'; '.join(problems)}", cure)
 
 
 def _able(network: Network) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vcam import silent
+from vcam import extras, silent
 from vcam.errors import EngineError, ModelError, OutputError
 from vcam.printable import printable
 
@@ -15,11 +15,13 @@ def save_ir(source: Path, target: Path, *, half: bool = False) -> None:
     half: weights in 16 bits. Raises `ModelError` if it cannot be read, `OutputError` if it cannot be written,
     `EngineError` without OpenVINO.
     """
+    if extras.is_missing("openvino"):
+        raise EngineError("OpenVINO is not installed", extras.command("openvino"))
     try:
         ov = silent.openvino()
         core = ov.Core()
     except (ImportError, RuntimeError, OSError) as error:
-        raise EngineError(f"OpenVINO does not start: {error}", "pip install openvino") from error
+        raise EngineError(f"OpenVINO does not start: {error}", extras.command("openvino")) from error
     try:
         network = core.read_model(str(source))
     except RuntimeError as error:

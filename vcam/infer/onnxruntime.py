@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vcam import native, silent
+from vcam import extras, native, silent
 from vcam.errors import EngineError, ModelError
 from vcam.infer.base import Network, Picture, Tensor
 from vcam.infer.ports import as_described, check_input, check_output, match_ports
@@ -38,7 +38,7 @@ def candidates(device: str) -> list[str]:
     """
     spec = importlib.util.find_spec("onnxruntime")
     if spec is None or spec.origin is None:
-        raise EngineError("ONNX Runtime is not installed", "pip install onnxruntime")
+        raise EngineError("ONNX Runtime is not installed", extras.command_for("onnxruntime"))
     if device != "AUTO":
         return [device]
     # the default package runs on the CPU only; seeing that from its files spares loading it
@@ -71,11 +71,12 @@ class OnnxRuntimeEngine:
             onnxruntime = silent.onnxruntime()
             failures = onnxruntime.capi.onnxruntime_pybind11_state
         except (ImportError, OSError) as error:
-            raise EngineError(f"ONNX Runtime does not start: {error}", "pip install onnxruntime") from error
+            raise EngineError(f"ONNX Runtime does not start: {error}", extras.command_for("onnxruntime")) from error
         present = onnxruntime.get_available_providers()
         provider = next((name for name in PROVIDERS[self._device] if name in present), None)
         if provider is None:
-            raise EngineError(f"ONNX Runtime has no {self._device} here", f"present: {', '.join(present)}")
+            instead = f"; OpenVINO knows others: {extras.command('openvino')}" if extras.is_missing("openvino") else ""
+            raise EngineError(f"ONNX Runtime has no {self._device} here", f"present: {', '.join(present)}{instead}")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

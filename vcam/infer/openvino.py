@@ -7,7 +7,6 @@ and one inference. bfloat16, which CPUs that have it take by default, moves mask
 from __future__ import annotations
 
 import errno
-import importlib.util
 import logging
 import os
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vcam import folders, silent
+from vcam import extras, folders, silent
 from vcam.errors import EngineError, ModelError
 from vcam.infer.base import Network, Picture, Tensor
 from vcam.infer.kinds import problem
@@ -34,10 +33,12 @@ def devices() -> list[str]:
 
     Raises `EngineError` if OpenVINO is not installed or does not start.
     """
+    if extras.is_missing("openvino"):
+        raise EngineError("OpenVINO is not installed", extras.command("openvino"))
     try:
         return list(silent.openvino().Core().available_devices)
     except (ImportError, RuntimeError, OSError) as error:
-        raise EngineError(f"OpenVINO does not start: {error}", "pip install openvino") from error
+        raise EngineError(f"OpenVINO does not start: {error}", extras.command("openvino")) from error
 
 
 def accelerator_nodes() -> list[Path]:
@@ -50,8 +51,8 @@ def candidates(device: str) -> list[str]:
 
     Raises `EngineError` if OpenVINO is not installed.
     """
-    if importlib.util.find_spec("openvino") is None:
-        raise EngineError("OpenVINO is not installed", "pip install openvino")
+    if extras.is_missing("openvino"):
+        raise EngineError("OpenVINO is not installed", extras.command("openvino"))
     if device != "AUTO":
         return [device]
     if not accelerator_nodes():
@@ -76,11 +77,13 @@ class OpenVinoEngine:
         if the device or OpenVINO will not take it.
         """
         self._network, self._device = network, device
+        if extras.is_missing("openvino"):
+            raise EngineError("OpenVINO is not installed", extras.command("openvino"))
         try:
             self._ov = silent.openvino()
             self._core = self._ov.Core()
         except (ImportError, RuntimeError, OSError) as error:
-            raise EngineError(f"OpenVINO does not start: {error}", "pip install openvino") from error
+            raise EngineError(f"OpenVINO does not start: {error}", extras.command("openvino")) from error
         present = list(self._core.available_devices)
         if device.split(".")[0] not in {name.split(".")[0] for name in present}:
             raise EngineError(f"OpenVINO sees no {device} here", f"present: {', '.join(present)}")

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from vcam import extras
+
 _TIMEOUT = 10.0
 
 _INSTALL = {
@@ -83,6 +85,10 @@ def find_program(name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path="/usr/local/sbin:/usr/sbin:/sbin")
 
 
+def _program_folders() -> tuple[str, ...]:
+    return tuple(folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder.startswith("/"))
+
+
 def has_library(name: str) -> bool:
     """Whether the dynamic linker finds a library."""
     try:
@@ -111,7 +117,10 @@ def _this_user() -> User:
 
 @dataclass(frozen=True)
 class Machine:
-    """Files are named by their absolute paths and looked for under `root`."""
+    """Files are named by their absolute paths and looked for under `root`. `lacks` is asked by an extra's name.
+
+    `folders` are those where the shell looks for programs.
+    """
 
     root: Path = Path("/")
     release: str = field(default_factory=lambda: os.uname().release)
@@ -119,6 +128,8 @@ class Machine:
     which: Callable[[str], str | None] = find_program
     library: Callable[[str], bool] = has_library
     user: User = field(default_factory=_this_user)
+    lacks: Callable[[str], bool] = extras.is_missing
+    folders: tuple[str, ...] = field(default_factory=_program_folders)
 
     def path(self, name: str) -> Path:
         """Where the file `name`, an absolute path, is."""

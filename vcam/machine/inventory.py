@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vcam import native, silent
+from vcam import extras, native, silent
 from vcam.camera.modes import KNOWN, Mode, choose_mode, list_formats, list_modes, list_sizes
 from vcam.camera.ranking import judge
 from vcam.camera.sources import failure as camera_failure
@@ -82,12 +82,13 @@ class VirtualEntry:
 
 @dataclass(frozen=True, slots=True)
 class EngineEntry:
-    """A device that can run networks, or why a runtime has none."""
+    """A device that can run networks, or why a runtime has none; `absent` is whether it is not installed at all."""
 
     runtime: str
     device: str = ""
     name: str = ""
     problem: str = ""
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def _openvino() -> Iterable[EngineEntry]:
         names = runtime.devices()
         core: Any = silent.openvino().Core()
     except EngineError as error:
-        yield EngineEntry("OpenVINO", problem=error.message)
+        yield EngineEntry("OpenVINO", problem=error.message, absent=extras.is_missing("openvino"))
         return
     for device in names:
         try:
@@ -193,6 +194,12 @@ def _openvino() -> Iterable[EngineEntry]:
 def _onnxruntime() -> Iterable[EngineEntry]:
     try:
         onnxruntime = silent.onnxruntime()
+    except ModuleNotFoundError as error:
+        if error.name == "onnxruntime":
+            yield EngineEntry("ONNX Runtime", problem="ONNX Runtime is not installed", absent=True)
+        else:
+            yield EngineEntry("ONNX Runtime", problem=f"ONNX Runtime is not whole: {error}")
+        return
     except (ImportError, OSError) as error:
         yield EngineEntry("ONNX Runtime", problem=f"ONNX Runtime does not start: {error}")
         return

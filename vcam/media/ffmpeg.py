@@ -21,6 +21,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+from vcam import extras
 from vcam.errors import UsageError, VcamError
 from vcam.folders import scratch
 from vcam.media.colours import UNTAGGED, ColourTags
@@ -46,7 +47,7 @@ def find_ffmpeg() -> str:
 
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
-        raise VcamError("ffmpeg was not found", "sudo apt install ffmpeg, or pip install imageio-ffmpeg") from error
+        raise VcamError("ffmpeg was not found", f"sudo apt install ffmpeg, or {extras.command('ffmpeg')}") from error
 
 
 def ffmpeg_programs() -> list[str]:

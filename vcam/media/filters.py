@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vcam import extras
 from vcam.errors import VcamError
 from vcam.media.colours import HLG, ColourTags, is_grey, is_rgb
 from vcam.media.ffmpeg import MediaInfo, ask, find_ffmpeg
@@ -130,7 +131,7 @@ def to_frames(
     if tags.is_hdr:
         note = (
             "is an HDR film, and this ffmpeg cannot tone-map it, so its colours look washed out: "
-            "sudo apt install ffmpeg, or pip install imageio-ffmpeg"
+            f"sudo apt install ffmpeg, or {extras.command('ffmpeg')}"
         )
     if is_grey(pixel_format):
         return Chain((*_from_grey(tags, size), "format=yuv420p"), note)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
@@ -30,13 +31,24 @@ def fingerprint(folder: Path = FOLDER) -> int:
     return value
 
 
-def build(folder: Path = FOLDER, target: Path | None = None) -> Path:
-    """Compile the sources of a folder into one library and return where it is. Raises `BuildError`."""
+def build(
+    folder: Path = FOLDER,
+    target: Path | None = None,
+    *,
+    compiler: Sequence[str] = (),
+    variants: Sequence[str] = VARIANTS,
+    more: Sequence[str] = (),
+) -> Path:
+    """Compile the sources of a folder into one library and return where it is. Raises `BuildError`.
+
+    compiler: the words it is started with; otherwise CC's, otherwise the first that this machine has. variants: which
+    to try, the first that can be built is taken. more: flags besides `FLAGS`.
+    """
     # here, not above: whoever only runs vcam imports this file for the fingerprint
     import shutil
     import subprocess
 
-    wanted = os.environ.get("CC", "").split()
+    wanted = [*compiler] or os.environ.get("CC", "").split()
     compiler = wanted or next(([path] for name in COMPILERS if (path := shutil.which(name))), [])
     if not compiler:
         raise BuildError("no C compiler was found: sudo apt install gcc libc6-dev")
@@ -44,11 +56,11 @@ def build(folder: Path = FOLDER, target: Path | None = None) -> Path:
     # written beside it and renamed: somebody may be running the old one
     beside = target.with_name(f"{target.name}.{os.getpid()}")
     sources = [str(path) for path in sorted(folder.glob("*.c"))]
-    flags = [*FLAGS, f"-DVCAM_FINGERPRINT={fingerprint(folder)}u"]
+    flags = [*FLAGS, *more, f"-DVCAM_FINGERPRINT={fingerprint(folder)}u"]
     said = ""
     try:
-        for variants in VARIANTS:
-            command = [*compiler, *flags, f"-DVCAM_VARIANTS={variants}", "-o", str(beside), *sources]
+        for variant in variants:
+            command = [*compiler, *flags, f"-DVCAM_VARIANTS={variant}", "-o", str(beside), *sources]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
             except OSError as error:
@@ -59,7 +71,9 @@ def build(folder: Path = FOLDER, target: Path | None = None) -> Path:
             said = said or done.stderr.strip()
     finally:
         beside.unlink(missing_ok=True)
-    raise BuildError(f"{compiler[0]} failed: {said.splitlines()[0] if said else 'without a word'}")
+    lines = said.splitlines() or ["without a word"]
+    telling = next((line for line in lines if "error" in line or "undefined reference" in line), lines[0])
+    raise BuildError(f"{compiler[0]} failed: {telling}")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,19 @@ INLINE float power_of_e(float x) {
     return scale.value * fine;
 }
 
+/* e^x for -20 to 20, to 1e-12, for what is had once a call. expf would tie the library to the glibc of whoever builds it:
+   what is linked against it today asks for a version from 2.27. */
+INLINE double exact_power_of_e(double x) {
+    double part = x / 1024.0, term = 1.0, power = 1.0;
+    for (i32 n = 1; n < 7; n++) {
+        term *= part / n;
+        power += term;
+    }
+    for (i32 n = 0; n < 10; n++)
+        power *= power;
+    return power;
+}
+
 /* ln x for x from 1, by a polynomial of the mantissa, to 2e-4 */
 INLINE float logarithm(float x) {
     union { float value; i32 bits; } number = {.value = x};

@@ -303,7 +303,7 @@ INLINE float trust_of(const Terms *t, Sure sure, i32 count, float before) {
 /* the map with the evidence added to its logit */
 INLINE void correct(const Terms *t, const float *restrict p, const float *restrict kept, float trust,
                     float *restrict out, i32 count) {
-    const float low = 1.0f / (1.0f + expf(t->most)), high = 1.0f - low;
+    const float low = 1.0f / (1.0f + (float)exact_power_of_e(t->most)), high = 1.0f - low;
     INDEPENDENT
     for (i32 i = 0; i < count; i++) {
         float evidence = trust * kept[i], was = p[i];

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vcam import silent
+from vcam import extras, silent
 from vcam.errors import OutputDeviceError
 from vcam.fitting import contain
 from vcam.frames import Frame, check_size
@@ -91,7 +91,8 @@ class WindowOutput(AlwaysWatched):
         try:
             pygame = silent.pygame()
         except ImportError as error:
-            raise OutputDeviceError(f"no window can be opened: {error}", "pip install pygame-ce") from error
+            why = "pygame-ce is not installed" if extras.is_missing("window") else str(error)
+            raise OutputDeviceError(f"no window can be opened: {why}", extras.command("window")) from error
         self._pygame, self._size, self.finished = pygame, size, False
         self._picture = np.empty((size[1], size[0], 4), np.uint8)
         try:

@@ -1,1 +1,1 @@
-"""How vcam becomes packages: `make dist`, `make deb`, `make release`. Not part of the wheel."""
+"""What makes the packages that people install; it does not travel in them. See docs/packaging.md."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from vcam import extras
 from vcam.errors import UsageError, VcamError
 from vcam.pipeline import tune_process
 
@@ -72,7 +73,7 @@ def check_packages() -> None:
             import_module(package)
     except ImportError as error:
         raise VcamError(
-            f"the panel lacks a package: {error.name}", "pip install starlette uvicorn websockets"
+            f"the panel lacks a package: {error.name}", extras.command_for("starlette", "uvicorn", "websockets")
         ) from error
 
 

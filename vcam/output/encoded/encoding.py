@@ -22,6 +22,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+from vcam import extras
 from vcam.errors import OutputError, VcamError
 from vcam.folders import scratch
 from vcam.media.colours import is_hd
@@ -177,7 +178,7 @@ def _find_encoder(
         raise _does_not_work(programs, codec, wanted, size, fps, protocol, said)
     raise OutputError(
         f"no ffmpeg here can encode {codec} for {protocol}: {'; '.join(dict.fromkeys(said))}",
-        "sudo apt install ffmpeg, or pip install imageio-ffmpeg",
+        f"sudo apt install ffmpeg, or {extras.command('ffmpeg')}",
     )
 
 

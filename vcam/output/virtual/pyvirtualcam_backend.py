@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vcam import extras
 from vcam.errors import OutputDeviceError, UsageError, VcamError
 from vcam.frames import PixelFormat, check_size
 from vcam.output.virtual.camera import find_outputs
@@ -91,8 +92,10 @@ def _first(target: str, layout: PixelFormat, size: Size, fps: float) -> Loopback
 
 def register() -> None:
     """Make the backend known to pyvirtualcam under `NAME`; done when this module is imported."""
-    import pyvirtualcam
-
+    try:
+        import pyvirtualcam
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"{error}: {extras.command('pyvirtualcam')}", name=error.name) from error
     pyvirtualcam.register_backend(NAME, Backend)
 
 
