@@ -6,11 +6,13 @@ As a library: `Pipeline` is the loop from a camera to outputs, `Segmenter` finds
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+# the word that type checkers know; typing itself costs more time than all else that `vcam --version` loads
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from vcam.control.client import ControlClient
     from vcam.errors import VcamError
     from vcam.library import Segmenter

@@ -1,5 +1,31 @@
-"""`python -m vcam` is `vcam`."""
+"""`python -m vcam` is `vcam`: this is the program's entry."""
 
-from vcam.cli.main import main
+from __future__ import annotations
 
-main()
+import os
+import sys
+
+from vcam import __version__
+
+
+def main() -> None:
+    """Run the command line. What version this is, is said without loading it: twice as fast, and where it is broken."""
+    if sys.argv[1:] == ["--version"] and "_VCAM_COMPLETE" not in os.environ and _says_version():
+        return
+    from vcam.cli.main import main as command_line
+
+    command_line()
+
+
+def _says_version() -> bool:
+    try:
+        sys.stdout.write(f"vcam {__version__}\n")
+        sys.stdout.flush()
+    except (OSError, AttributeError):
+        # closed, or full: the command line knows what to do
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

@@ -39,7 +39,7 @@ def engine_choices(network: Network, runtime: str = "auto", device: str = "AUTO"
         try:
             choices += _RUNTIMES[name](device)
         except EngineError as error:
-            problems.append(str(error))
+            problems.append(error.message)
     if not choices:
         raise _nothing_works(network, runtime, problems)
 
