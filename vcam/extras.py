@@ -19,6 +19,9 @@ PACKAGES = {
 }
 """The extras of pyproject.toml that are one package each. Others: `pip install 'vcam[NAME]'`."""
 
+SYSTEM_PACKAGES = {"openvino": "vcam-openvino"}
+"""Extras that are a package of their own where vcam is one for Debian."""
+
 _MODULES = {"ffmpeg": "imageio_ffmpeg", "window": "pygame", "heic": "pillow_heif"}
 
 LACKS = {
@@ -40,6 +43,8 @@ def is_missing(extra: str) -> bool:
 
 def command(extra: str) -> str:
     """What to type to have an extra of `PACKAGES`, where this vcam runs."""
+    if extra in SYSTEM_PACKAGES and belongs_to_the_system() and shutil.which("dpkg"):
+        return f"sudo apt install ./{SYSTEM_PACKAGES[extra]}_*.deb, which comes beside the package vcam"
     return _command(PACKAGES[extra], f"vcam[{extra}]")
 
 

@@ -115,7 +115,10 @@ def _name(name: str, about: str) -> str:
 
 
 def _usage(context: click.Context) -> list[str]:
-    return [f".B {_bare(context.command_path)}", _bare(" ".join(context.command.collect_usage_pieces(context))) or ".br"]
+    return [
+        f".B {_bare(context.command_path)}",
+        _bare(" ".join(context.command.collect_usage_pieces(context))) or ".br",
+    ]
 
 
 def _help(context: click.Context) -> Iterator[str]:
@@ -156,10 +159,15 @@ def _plain(text: str) -> str:
     return "\n".join(filter(None, map(_bare, sentences)))
 
 
+_SIGNS = {
+    "\\": "\\e", "-": "\\-", "'": "\\(aq", "`": "\\(ga", "^": "\\(ha", "~": "\\(ti", '"': "\\(dq",
+}  # fmt: skip
+"""What groff would make into other signs, https://man.openbsd.org/mandoc_char.7."""
+
+
 def _bare(line: str) -> str:
     """A line that means itself: no backslash, hyphen, apostrophe or full stop of it is a command."""
-    line = line.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga").replace("^", "\\(ha")
-    line = line.replace("~", "\\(ti").replace('"', "\\(dq")
+    line = "".join(_SIGNS.get(sign, sign) for sign in line)
     return f"\\&{line}" if line.startswith(".") else line
 
 

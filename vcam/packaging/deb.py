@@ -43,9 +43,10 @@ from vcam.printable import printable
 ROOT = Path(__file__).resolve().parents[2]
 
 GLIBC = {"3.11": 36, "3.12": 39, "3.13": 41}
-"""What the releases with these Pythons have: Debian 12, Ubuntu 24.04, Debian 13. Wheels for newer ones are not taken."""
+"""What the releases with these Pythons have: Debian 12, Ubuntu 24.04, Debian 13. No wheel for a newer one is taken."""
 
 _NEWEST_GLIBC = 41
+_LEVEL = 6
 
 LAUNCHER = f"""\
 #!/bin/sh
@@ -54,10 +55,10 @@ exec /{ENVIRONMENT}/bin/python3 -Im vcam "$@"
 """
 
 
-def make(out: Path, target: Target, vcam: Path, chosen: list[Wheel] | None = None) -> list[Path]:
-    """Make the packages of a target from vcam's wheel; returns them and the list of what is in them.
+def make(out: Path, target: Target, vcam: Path, chosen: list[Wheel] | None = None, level: int = _LEVEL) -> list[Path]:
+    """Make the packages of a target from vcam's wheel; returns them, and what is written beside them.
 
-    chosen: what pip shall take instead of what its index has today. Nothing is put into the folder before all of it is
+    chosen: what pip shall take instead of what its index has today. level: how hard xz tries, 0 to 9. Nothing is put into the folder before all of it is
     made. Raises `VcamError`.
     """
     if not shutil.which("dpkg-deb"):
@@ -68,17 +69,17 @@ def make(out: Path, target: Target, vcam: Path, chosen: list[Wheel] | None = Non
         tree = Path(work, "tree")
         deb_bundle.install(wheels, vcam, target, tree)
         deb_bundle.prune(tree)
-        made = _build(Path(work), tree, target, deb_bundle.metadata_of(vcam)["version"], wheels)
+        made = _build(Path(work), tree, target, deb_bundle.metadata_of(vcam)["version"], wheels, level)
         return [Path(shutil.move(path, out / path.name)) for path in made]
 
 
-def _build(work: Path, tree: Path, target: Target, vcam: str, wheels: list[Wheel]) -> list[Path]:
+def _build(work: Path, tree: Path, target: Target, vcam: str, wheels: list[Wheel], level: int) -> list[Path]:
     version, when = debian_version(vcam, target.python), systemfiles.source_date()
     parts = sbom.parts(tree)
     stem = f"vcam_{version}_{target.architecture}"
     listed, bill, texts = (work / f"{stem}{end}" for end in (".packages.txt", ".cdx.json", ".licences.txt"))
     listed.write_text("".join(f"{wheel.line}\n" for wheel in wheels), encoding="utf-8")
-    checksums = {canonicalize_name(wheel.name): wheel.sha256 for wheel in wheels}
+    checksums: dict[str, str] = {canonicalize_name(wheel.name): wheel.sha256 for wheel in wheels}
     bill.write_text(sbom.cyclonedx(parts, vcam, when, checksums), encoding="utf-8")
     texts.write_text(sbom.licences(parts), encoding="utf-8")
     site = f"{ENVIRONMENT}/lib/python{target.python}/site-packages"
@@ -96,10 +97,9 @@ def _build(work: Path, tree: Path, target: Target, vcam: str, wheels: list[Wheel
         if name == "vcam":
             _environment(stage, target)
             systemfiles.write(stage)
-        files = _documents(name, version, own, site, target)
-        for path, data in files.items():
-            _put(stage / path, data)
-        made.append(_pack(stage, work, name, version, target))
+        for place, data in _documents(name, version, own, site).items():
+            _put(stage / place, data)
+        made.append(_pack(stage, work, name, version, target, level))
     return [*made, listed, bill, texts]
 
 
@@ -108,7 +108,9 @@ def _home(part: str) -> str:
 
 
 def _is_of(path: Path, part: sbom.Part) -> bool:
-    metadata = path.suffix == ".dist-info" and canonicalize_name(path.name.split("-")[0]) == canonicalize_name(part.name)
+    metadata = path.suffix == ".dist-info" and canonicalize_name(path.name.split("-")[0]) == canonicalize_name(
+        part.name
+    )
     return path.name in part.tops or metadata
 
 
@@ -123,13 +125,13 @@ def _environment(stage: Path, target: Target) -> None:
     (stage / "usr/bin/vcam").chmod(0o755)
 
 
-def _documents(name: str, version: str, own: list[sbom.Part], site: str, target: Target) -> dict[str, str | bytes]:
+def _documents(name: str, version: str, own: list[sbom.Part], site: str) -> dict[str, str | bytes]:
     folder = f"usr/share/doc/{name}"
     when = systemfiles.source_date()
     made: dict[str, str | bytes] = {
         f"{folder}/copyright": copyright_text(name, own, site, (ROOT / "LICENSE").read_text("utf-8")),
         f"{folder}/changelog.gz": systemfiles.packed(changelog(name, version, when)),
-        f"usr/share/lintian/overrides/{name}": overrides(name, target),
+        f"usr/share/lintian/overrides/{name}": overrides(name),
     }
     if name == "vcam":
         made[f"{folder}/CHANGELOG.md.gz"] = systemfiles.packed((ROOT / "CHANGELOG.md").read_text("utf-8"))
@@ -137,9 +139,8 @@ def _documents(name: str, version: str, own: list[sbom.Part], site: str, target:
     return made
 
 
-def overrides(name: str, target: Target) -> str:
+def overrides(name: str) -> str:
     """What lintian finds and is meant so: a bundle of wheels is what Debian's own packages must not be."""
-    del target
     tags = ("embedded-library", "unstripped-binary-or-object", "custom-library-search-path",
             "shared-library-lacks-prerequisites", "library-not-linked-against-libc")  # fmt: skip
     why = "# These are the files of published wheels, unchanged: docs/packaging.md says why they are bundled.\n"
@@ -151,14 +152,16 @@ def _put(path: Path, data: str | bytes) -> None:
     path.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
-def _pack(stage: Path, work: Path, name: str, version: str, target: Target) -> Path:
+def _pack(stage: Path, work: Path, name: str, version: str, target: Target, level: int) -> Path:
     libraries, glibc = _asked_for(stage, work, target)
     _settle(stage)
     size = sum(max(4, -(-path.lstat().st_size // 1024)) for path in stage.rglob("*") if not path.is_dir())
     try:
         head = control(name, version, target.architecture, target.python, libraries, glibc, size)
     except KeyError as error:
-        raise VcamError(f"no package of Debian's is known for the library {error}", "name it in SYSTEM_LIBRARIES") from None
+        raise VcamError(
+            f"no package of Debian's is known for the library {error}", "name it in SYSTEM_LIBRARIES"
+        ) from None
     # half as much again: what Python compiles, and while it is upgraded both versions are there
     texts = {"control": head, **scripts(name, size + size // 8), "md5sums": _checksums(stage)}
     for kind, text in texts.items():
@@ -168,7 +171,16 @@ def _pack(stage: Path, work: Path, name: str, version: str, target: Target) -> P
     path = work / f"{name}_{version}_{target.architecture}.deb"
     seconds = str(int(systemfiles.source_date().timestamp()))
     # one thread: how many there are changes the bytes
-    command = ["dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--threads-max=1", "--build", str(stage), str(path)]
+    command = [
+        "dpkg-deb",
+        "--root-owner-group",
+        "-Zxz",
+        f"-z{level}",
+        "--threads-max=1",
+        "--build",
+        str(stage),
+        str(path),
+    ]
     done = subprocess.run(command, env={**os.environ, "SOURCE_DATE_EPOCH": seconds}, capture_output=True, text=True)
     if done.returncode:
         raise VcamError(f"dpkg-deb: {done.stderr.strip()}", f"df -h {work}")
@@ -222,7 +234,9 @@ def read_list(path: Path) -> list[Wheel]:
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         parts = re.fullmatch(r"([\w.-]+)==(\S+) --hash=sha256:([0-9a-f]{64})", line)
         if parts is None:
-            raise UsageError(f"{path}, line {number}: {line!r} is no package with its checksum", "NAME==VERSION --hash=...")
+            raise UsageError(
+                f"{path}, line {number}: {line!r} is no package with its checksum", "NAME==VERSION --hash=..."
+            )
         found.append(Wheel(parts[1], parts[2], parts[3], {}))
     return found
 
@@ -266,13 +280,14 @@ def main(words: Iterable[str] | None = None, say: Callable[[str], object] = prin
     parser.add_argument("--architecture", default=this_architecture())
     parser.add_argument("--wheel", type=Path, help="vcam's own wheel; otherwise that in FOLDER")
     parser.add_argument("--packages", type=Path, help="what was in an earlier package, to make it once more")
+    parser.add_argument("--level", type=int, choices=range(10), default=_LEVEL, help="how hard xz tries")
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     options = parser.parse_args(None if words is None else list(words))
     try:
         target = target_of(options.python or this_python(), options.architecture)
         wheel = options.wheel or find_wheel(options.folder, target.architecture)
         chosen = read_list(options.packages) if options.packages else None
-        for path in make(options.folder, target, wheel, chosen):
+        for path in make(options.folder, target, wheel, chosen, options.level):
             mode = stat.S_IMODE(path.stat().st_mode) | 0o444
             path.chmod(mode)
             say(f"{path}  {path.stat().st_size / 1e6:.1f} MB")

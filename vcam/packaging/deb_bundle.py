@@ -90,7 +90,7 @@ def resolve(vcam: Path, target: Target) -> list[Wheel]:
     roots = [str(requirement) for requirement in roots_of(vcam, target)]
     wanted = list(roots)
     for _ in range(8):
-        found = {canonicalize_name(wheel.name): wheel for wheel in _report(wanted, target)}
+        found: dict[str, Wheel] = {canonicalize_name(wheel.name): wheel for wheel in _report(wanted, target)}
         chosen: dict[str, Wheel] = {}
         missing = list(_closure(map(Requirement, roots), found, target, chosen))
         if not missing:
@@ -119,7 +119,11 @@ def metadata_of(wheel: Path) -> dict[str, Any]:
             message = HeaderParser().parsestr(archive.read(name).decode())
     except (OSError, zipfile.BadZipFile, StopIteration) as error:
         raise VcamError(f"{wheel} is no wheel: {error}", "make dist") from error
-    return {"name": message["Name"], "version": message["Version"], "requires_dist": message.get_all("Requires-Dist", [])}
+    return {
+        "name": message["Name"],
+        "version": message["Version"],
+        "requires_dist": message.get_all("Requires-Dist", []),
+    }
 
 
 def _closure(
@@ -170,6 +174,9 @@ def install(wheels: Iterable[Wheel], vcam: Path, target: Target, folder: Path) -
     lines.unlink()
 
 
+_NOTES = ("RECORD", "REQUESTED", "direct_url.json")
+
+
 def prune(folder: Path) -> None:
     """Take out of an installed tree what no program needs: tests, headers, stubs, and pip's notes about itself."""
     for name in ("bin", "share", "include", "numpy/_core/include", "numpy/f2py", "pygame/examples", "pygame/docs"):
@@ -178,11 +185,9 @@ def prune(folder: Path) -> None:
         # vcam's own is a module of that name, and so may others' be
         if path.is_dir() and path.parent != folder:
             shutil.rmtree(path, ignore_errors=True)
-    for pattern in ("*.pyi", "*.a", "*.h", "*.hpp", "*.c", "*.pyx", "*.pxd", "*.dist-info/RECORD", "*.dist-info/REQUESTED",
-                    "*.dist-info/direct_url.json"):  # fmt: skip
+    for pattern in ("*.pyi", "*.a", "*.hpp", "*.pyx", "*.pxd", *(f"*.dist-info/{name}" for name in _NOTES)):
         for path in folder.rglob(pattern):
-            if "native" not in path.parts or path.suffix != ".c":
-                path.unlink()
+            path.unlink()
     for path in folder.glob("*.dist-info/INSTALLER"):
         path.write_text("dpkg\n")
 

@@ -5,6 +5,7 @@ https://www.debian.org/doc/debian-policy/ is the source of what each has to say.
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
 from collections.abc import Iterable
@@ -21,7 +22,9 @@ from vcam.packaging.sbom import Part
 ENVIRONMENT = "usr/lib/vcam"
 """Where the program and its packages are, below /."""
 
-MAINTAINER = "the vcam maintainers <vcam@localhost.localdomain>"
+MAINTAINER = f"{os.environ.get('DEBFULLNAME', 'The vcam authors')} <{os.environ.get('DEBEMAIL', 'vcam@example.org')}>"
+"""Who answers for a package: whoever makes it, by the variables that Debian's own tools read."""
+
 HOME = "https://pypi.org/project/vcam/"
 
 SYSTEM_LIBRARIES = {
@@ -98,7 +101,9 @@ def control(
     about, more = _ABOUT[name]
     lines = [f"Package: {name}", f"Version: {version}", f"Architecture: {architecture}", f"Maintainer: {MAINTAINER}"]
     lines += [f"Installed-Size: {size}"]
-    lines += [f"{kind}: {', '.join(relations[kind])}" for kind in ("Depends", "Recommends", "Suggests") if kind in relations]
+    lines += [
+        f"{kind}: {', '.join(relations[kind])}" for kind in ("Depends", "Recommends", "Suggests") if kind in relations
+    ]
     lines += ["Section: video", "Priority: optional", f"Homepage: {HOME}", f"Description: {about}"]
     lines += [f" {line}" if line else " ." for line in more.splitlines()]
     return "\n".join(lines) + "\n"
@@ -111,9 +116,7 @@ def scripts(name: str, size: int) -> dict[str, str]:
     compiles, end the services of those who are logged in, and after a purge remove what `vcam loopback setup` wrote.
     """
     mark = "# Written by vcam loopback setup"
-    purge = "\n".join(
-        f'  if head -n 1 {path} 2>/dev/null | grep -q "^{mark}"; then rm -f {path}; fi' for path in FILES
-    )
+    purge = "\n".join(f'  if head -n 1 {path} 2>/dev/null | grep -q "^{mark}"; then rm -f {path}; fi' for path in FILES)
     made = {
         "preinst": f"""\
 case "$1" in install|upgrade)
@@ -131,7 +134,7 @@ esac
         "postinst": f"""\
 case "$1" in configure)
   # without it each start is slower, and that is all
-  py3compile -p {name} /{ENVIRONMENT} || echo "{name}: the modules could not be compiled; vcam starts more slowly" >&2 ;;
+  py3compile -p {name} /{ENVIRONMENT} || echo "{name}: modules were not compiled; vcam starts more slowly" >&2 ;;
 esac
 """,
         "prerm": f"""\
@@ -171,7 +174,9 @@ def copyright_text(name: str, found: Iterable[Part], site: str, own: str) -> str
     site: where they are, below /. own: vcam's licence.
     """
     head = [
-        "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/", "Upstream-Name: vcam", f"Source: {HOME}",
+        "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/",
+        "Upstream-Name: vcam",
+        f"Source: {HOME}",
         "Comment: Below /usr/lib/vcam are packages of Python's, as their makers publish them at https://pypi.org,",
         " where their sources are as well. Not among them: pyvirtualcam, which is under GPL-2.0-only.",
     ]  # fmt: skip

@@ -120,7 +120,7 @@ def _texts(folder: Path, tree: Path, tops: tuple[str, ...]) -> Iterator[tuple[st
 def cyclonedx(found: list[Part], version: str, when: datetime, checksums: Mapping[str, str]) -> str:
     """A CycloneDX 1.6 document, as JSON. checksums: SHA-256 of the wheels by the packages' canonical names."""
     components = [_component(part, checksums) for part in found if canonicalize_name(part.name) != "vcam"]
-    purls = {canonicalize_name(part.name): part.purl for part in found}
+    purls: dict[str, str] = {canonicalize_name(part.name): part.purl for part in found}
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",

@@ -23,7 +23,8 @@ from vcam.cli import shells
 from vcam.cli.main import cli
 from vcam.cli.manpages import pages
 from vcam.daemon.unit import NAME, render
-from vcam.machine.loopback import Device, render as render_loopback
+from vcam.machine.loopback import Device
+from vcam.machine.loopback import render as render_loopback
 from vcam.web.desktop import ICON, entry
 
 PROGRAM = "/usr/bin/vcam"
@@ -37,7 +38,9 @@ COMPLETIONS = {
 
 _NUMBER = 20
 _FIRST_LINE = re.compile(r"\A# Written by vcam loopback setup;.*\n")
-_SHIPPED = "# From the package vcam. A file of another name in /etc may say otherwise, as that of vcam loopback setup does.\n"
+_SHIPPED = (
+    "# From the package vcam. A file of another name in /etc may say otherwise, as that of vcam loopback setup does.\n"
+)
 
 
 def files(when: datetime, program: str = PROGRAM) -> dict[str, bytes]:
@@ -61,7 +64,7 @@ def files(when: datetime, program: str = PROGRAM) -> dict[str, bytes]:
 def unit(program: str) -> str:
     """The user unit of a package: without options of anybody's, for every version of systemd."""
     text = render([program, "start", "--wait"], {}, 0)
-    about = "# The virtual camera as a service of your own session: vcam service install, or systemctl --user enable vcam.\n"
+    about = "# The virtual camera as a service of your own session, which vcam service install switches on.\n"
     return about + text[text.index("\n[Unit]") :]
 
 
