@@ -26,6 +26,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from vcam import __version__
 from vcam.errors import UsageError, VcamError
 from vcam.packaging import deb_bundle, deb_elf, sbom, systemfiles
 from vcam.packaging.deb_bundle import SEPARATE, Target, Wheel
@@ -58,7 +59,9 @@ exec /{ENVIRONMENT}/bin/python3 -Im vcam "$@"
 def make(out: Path, target: Target, vcam: Path, chosen: list[Wheel] | None = None, level: int = _LEVEL) -> list[Path]:
     """Make the packages of a target from vcam's wheel; returns them, and what is written beside them.
 
-    chosen: what pip shall take instead of what its index has today. level: how hard xz tries, 0 to 9. Nothing is put into the folder before all of it is
+    chosen: what pip shall take instead of what its index has today. level: how hard xz tries, 0 to 9.
+
+    Nothing is put into the folder before all of it is
     made. Raises `VcamError`.
     """
     if not shutil.which("dpkg-deb"):
@@ -267,9 +270,11 @@ def target_of(python: str, architecture: str) -> Target:
 
 def find_wheel(folder: Path, architecture: str) -> Path:
     """vcam's own wheel among those that `make dist` made. Raises `VcamError` if there are none, or several."""
-    found = sorted(folder.glob(f"vcam-*-py3-none-*_{deb_bundle.PLATFORMS[architecture]}.whl"))
+    found = sorted(folder.glob(f"vcam-{__version__}-py3-none-*_{deb_bundle.PLATFORMS[architecture]}.whl"))
     if len(found) != 1:
-        raise VcamError(f"{folder} holds {len(found)} wheels of vcam for {architecture}, not one", "make dist")
+        raise VcamError(
+            f"{folder} holds {len(found)} wheels of vcam {__version__} for {architecture}, not one", "make dist"
+        )
     return found[0]
 
 
