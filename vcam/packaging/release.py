@@ -75,7 +75,8 @@ def write_version(root: Path, version: str, day: datetime) -> None:
     """Write a version wherever it stands, and the day into the changelog; a candidate's heading stays as it is."""
     for name, (pattern, line) in PLACES.items():
         path = root / name
-        text, count = re.subn(pattern, lambda _, line=line: line.format(version=version), path.read_text("utf-8"))
+        # no version has a backslash, which would mean something here
+        text, count = re.subn(pattern, line.format(version=version), path.read_text("utf-8"))
         if count != 1:
             raise VcamError(f"{name} has {count} lines with the version, not one", f"grep version {name}")
         path.write_text(text, encoding="utf-8")
