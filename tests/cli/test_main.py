@@ -15,10 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from tests.media.films import has_sound
 from tests.places import ROOT
 from vcam import __version__, errors
+from vcam.cli import run
 from vcam.errors import VcamError
 from vcam.media.ffmpeg import find_ffmpeg
 from vcam.media.probe import probe
@@ -26,6 +28,13 @@ from vcam.media.probe import probe
 pytestmark = pytest.mark.process
 
 VCAM = [sys.executable, "-m", "vcam"]
+
+# .pth files of an environment may load more
+IN_EVERY_PYTHON = set(
+    subprocess.run(
+        [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    ).stdout.split()
+)
 
 
 def vcam(*words: object, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -81,13 +90,37 @@ def test_what_needs_no_picture_loads_none_of_the_heavy_packages(words: str) -> N
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if "|" in line}
-    assert {"vcam", "click"} <= loaded
+    assert "vcam" in loaded
+    assert ("click" in loaded) is (words != "--version")
     assert not HEAVY & loaded
 
 
 def test_the_version_is_told_without_settings_and_commands() -> None:
     done = vcam("--version")
     assert (done.returncode, done.stdout) == (0, f"vcam {__version__}\n")
+    assert vcam("--quiet", "--version").stdout == done.stdout
+    script = "import sys; sys.argv[1:] = ['--version']; from vcam.__main__ import main; main(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    # nothing but what Python itself loads, so it is there in a twentieth of a second
+    assert not {"click", "typing", "logging", "re", "json"} & set(loaded) - IN_EVERY_PYTHON
+    assert {name for name in loaded if name.startswith("vcam.")} == {"vcam.__main__"}
+
+
+def test_the_version_is_not_said_to_have_been_written_where_it_was_not() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*VCAM, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    # nobody reads: the same quiet end as any other command's
+    ends = []
+    for words in (["--version"], ["--quiet", "--version"]):
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([*VCAM, *words], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+        os.close(write)
+        ends.append((done.returncode, done.stderr))
+    assert ends[0] == ends[1]
+    assert ends[0][1] == ""
     code = "import sys; from vcam.cli import main; assert not {'msgspec', 'vcam.settings', 'rich'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -300,6 +333,24 @@ def test_demo_writes_a_film_where_there_is_no_display_and_says_where(tmp_path: P
     assert film.size == (640, 360)
     # every frame in its place, however busy this machine is
     assert (film.fps, film.duration) == (30, pytest.approx(20 / 30, abs=0.02))
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_demo_says_what_a_window_would_need_and_writes_its_film(monkeypatch: pytest.MonkeyPatch, missing: bool) -> None:
+    asked: list[object] = []
+
+    def demo(targets: tuple[str, ...], *_: object) -> int:
+        asked.append(targets)
+        if targets == ("window",):
+            raise errors.OutputDeviceError("no window can be opened: it is Monday", "the cure")
+        return 0
+
+    monkeypatch.setattr("vcam.cli.run._demo", demo)
+    monkeypatch.setattr("vcam.output.window.has_display", lambda: True)
+    monkeypatch.setattr("vcam.extras.is_missing", lambda extra: missing)
+    done = CliRunner().invoke(run.demo, [])
+    assert asked == [("window",), ("vcam-demo.mp4",)]
+    assert ("it is Monday (the cure); writing" in done.output) is missing
 
 
 @pytest.mark.engine

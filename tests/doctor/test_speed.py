@@ -10,6 +10,7 @@ from tests.doctor.helpers import PROBLEM
 from vcam import extras
 from vcam.machine.host import User
 from vcam.machine.inventory import EngineEntry
+from vcam.settings import SegmentSettings, Settings
 
 
 def test_no_inference_runtime_is_a_problem_of_its_own(world):
@@ -122,3 +123,44 @@ def test_of_a_machine_that_saves_power_it_is_told_whether_it_runs_on_battery(wor
     world.write("/sys/class/power_supply/AC/status", "Full")
     world.write("/sys/class/power_supply/BAT0/status", status)
     assert ("(it runs on battery)" in world.only()[0]) is told
+
+
+NO_OPENVINO = (
+    EngineEntry("OpenVINO", problem="OpenVINO is not installed", absent=True),
+    EngineEntry("ONNX Runtime", "CPU", "CPUExecutionProvider"),
+)
+
+
+def test_one_engine_is_enough(world):
+    world.has(engines=NO_OPENVINO)
+    assert world.is_well()
+    missing = EngineEntry("ONNX Runtime", problem="ONNX Runtime is not installed", absent=True)
+    world.has(engines=(EngineEntry("OpenVINO", "CPU", "Some CPU"), missing))
+    assert world.is_well()
+    # one that is there and does not start is another thing
+    world.has(engines=(EngineEntry("OpenVINO", problem="OpenVINO does not start: x"), *NO_OPENVINO[1:]))
+    assert world.only() == ("OpenVINO does not start: x", (extras.command("openvino"),))
+
+
+def test_an_accelerator_for_which_openvino_is_missing_gets_that_and_no_driver(world):
+    world.has(engines=NO_OPENVINO)
+    world.write("/dev/dri/renderD128", "")
+    world.write("/sys/class/drm/renderD128/device/vendor", "0x1002\n")
+    assert world.is_well()
+    world.write("/sys/class/drm/renderD128/device/vendor", "0x8086\n")
+    seen, cure = world.only()
+    assert "OpenVINO is not installed" in seen
+    assert cure == (extras.command("openvino"),)
+    world.remove("/dev/dri/renderD128")
+    world.write("/sys/bus/pci/devices/0000:00:0b.0/class", "0x120000")
+    world.write("/sys/bus/pci/devices/0000:00:0b.0/vendor", "0x8086")
+    assert world.only()[0].startswith("an NPU is there, but OpenVINO")
+
+
+def test_a_runtime_that_the_settings_ask_for_by_name_and_that_is_missing_is_a_problem(world):
+    world.has(engines=NO_OPENVINO)
+    world.settings = Settings(segment=SegmentSettings(backend="openvino"))
+    assert world.only(PROBLEM)[1][0] == extras.command("openvino")
+    assert world.status() == 1
+    world.settings = Settings(segment=SegmentSettings(device="GPU"))
+    assert "segment.device is GPU" in world.only()[0]

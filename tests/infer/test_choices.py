@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.infer.helpers import described
+from vcam import extras
 from vcam.errors import EngineError
+from vcam.infer import openvino
 from vcam.infer.choices import engine_choices
+from vcam.infer.ir import save_ir
 
 ONNX, TFLITE = Path("a.onnx"), Path("a.tflite")
 
@@ -56,5 +59,26 @@ def test_a_runtime_that_is_not_installed_leaves_the_other(monkeypatch):
 
     monkeypatch.setattr("vcam.infer.openvino.candidates", missing)
     assert names(described(ONNX)) == ["onnxruntime on CPU"]
-    with pytest.raises(EngineError, match="no inference runtime works"):
+    with pytest.raises(EngineError, match="no inference runtime works") as caught:
         engine_choices(described(ONNX), "openvino")
+    assert caught.value.hint == f'{extras.command("openvino")}, or segment.backend = "auto", which takes what is there'
+    with pytest.raises(EngineError, match=r"a\.tflite needs OpenVINO: OpenVINO does not start") as caught:
+        engine_choices(described(TFLITE))
+    assert caught.value.hint == extras.command("openvino")
+    monkeypatch.setattr("vcam.infer.onnxruntime.candidates", missing)
+    with pytest.raises(EngineError, match="no inference runtime works") as caught:
+        engine_choices(described(ONNX))
+    assert caught.value.hint == extras.command_for("onnxruntime")
+
+
+def test_an_engine_that_is_not_installed_is_named_with_its_command(monkeypatch, tmp_path):
+    monkeypatch.setattr(extras, "is_missing", lambda extra: extra == "openvino")
+    for refused in (
+        lambda: openvino.candidates("AUTO"),
+        openvino.devices,
+        lambda: openvino.OpenVinoEngine(described(ONNX)),
+        lambda: save_ir(ONNX, tmp_path / "x"),
+    ):
+        with pytest.raises(EngineError, match="OpenVINO is not installed") as caught:
+            refused()
+        assert caught.value.hint == extras.command("openvino")

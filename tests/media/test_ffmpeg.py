@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from vcam import extras
 from vcam.errors import VcamError
-from vcam.media.ffmpeg import ask, last_line, run_once
+from vcam.media.ffmpeg import ask, find_ffmpeg, last_line, run_once
 from vcam.media.rate import exact_rate
 
 
@@ -68,3 +70,16 @@ def test_the_last_message_that_says_something_counts(text: str, said: str) -> No
 )
 def test_a_rate_that_is_written_in_decimals_is_taken_for_what_it_stands_for(written: float, exact: Fraction) -> None:
     assert exact_rate(written) == exact
+
+
+def test_where_there_is_no_ffmpeg_both_ways_to_one_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VCAM_FFMPEG", raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    find_ffmpeg.cache_clear()
+    try:
+        with pytest.raises(VcamError, match="ffmpeg was not found") as caught:
+            find_ffmpeg()
+    finally:
+        find_ffmpeg.cache_clear()
+    assert caught.value.hint == f"sudo apt install ffmpeg, or {extras.command('ffmpeg')}"

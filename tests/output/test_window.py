@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vcam import extras
 from vcam.errors import OutputDeviceError
 from vcam.frames import Frame
 from vcam.images import read_image
@@ -148,6 +149,14 @@ def test_a_display_that_does_not_answer_is_an_error_not_an_invisible_window() ->
     environ |= {"DISPLAY": ":79", "WAYLAND_DISPLAY": ""}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environ, check=False)
     assert "OutputDeviceError: no window can be opened" in done.stderr
+
+
+def test_without_its_package_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    with pytest.raises(OutputDeviceError, match="pygame-ce is not installed") as caught:
+        WindowOutput().open((64, 48), 30)
+    assert caught.value.hint == extras.command("window")
 
 
 def test_keys_are_told_by_name_and_the_help_line_comes_and_goes(pygame: Any) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from vcam.packaging.wheelloops import LIBRARY, MACHINES, BuildError, compile_loops, platform
+from vcam.packaging.wheelloops import GLIBC, LIBRARY, MACHINES, BuildError, compile_loops, compiler, platform
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,6 +39,9 @@ def make(out: Path, machines: Sequence[str] = tuple(MACHINES), root: Path = ROOT
     # what is meant for an installation here
     for name in ("VCAM_NATIVE", "VCAM_LOOPS", "VCAM_PLATFORM", "CC"):
         environment.pop(name, None)
+    for machine in machines:
+        # whether there is one, before anything takes time
+        compiler(machine)
     # outside of any repository, whose list of what it ignores hatchling would heed
     with tempfile.TemporaryDirectory(prefix="vcam-dist-") as work:
         made = Path(work, "made")
@@ -75,13 +79,14 @@ def moment(root: Path = ROOT) -> int:
 
 
 def audit(wheel: Path, machine: str) -> None:
-    """Have auditwheel, where it is installed, say the same as the wheel's name. Raises `DistError` if it does not."""
+    """Ask auditwheel, where it is installed, whether a wheel's name promises too much. Raises `DistError` then."""
     if find_spec("auditwheel") is None:
         return
     command = [sys.executable, "-m", "auditwheel", "show", str(wheel)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = " ".join((done.stdout + done.stderr).split())
-    if done.returncode or f'"{platform(machine)}"' not in said:
+    found = re.search(rf'platform tag: "manylinux_(\d+)_(\d+)_{machine}"', said)
+    if done.returncode or not found or (int(found[1]), int(found[2])) > GLIBC:
         raise DistError(f"auditwheel does not find that {wheel.name} is what it is called: {said}")
 
 

@@ -51,7 +51,7 @@ def wants(path: Path) -> Wants:
             else:
                 of_each = next((part[4] for part in sections if part[1] == 0x6FFFFFFF), None)
                 loose |= _loose(data[offset : offset + length], words, data[of_each:] if of_each else b"")
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, OverflowError, MemoryError) as error:
         raise ValueError(f"{path.name} is not a whole library: {error}") from error
     return Wants(MACHINES.get(machine, str(machine)), frozenset(libraries), frozenset(versions), frozenset(loose))
 

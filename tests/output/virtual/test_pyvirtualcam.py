@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.output.virtual.helpers import WAITING, picture
+from vcam import extras
 from vcam.errors import OutputDeviceError
 from vcam.images import bgr_to_frame
 from vcam.output.virtual import camera as virtual
@@ -24,6 +26,13 @@ def pyvirtualcam():
     import vcam.output.virtual.pyvirtualcam_backend  # noqa: F401 - registers
 
     return package
+
+
+def test_without_the_package_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+    monkeypatch.delitem(sys.modules, "vcam.output.virtual.pyvirtualcam_backend", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=re.escape(extras.command("pyvirtualcam"))):
+        import vcam.output.virtual.pyvirtualcam_backend  # noqa: F401 - registers
 
 
 @pytest.mark.process
