@@ -133,11 +133,11 @@ def _documents(name: str, version: str, own: list[sbom.Part], site: str) -> dict
     when = systemfiles.source_date()
     made: dict[str, str | bytes] = {
         f"{folder}/copyright": copyright_text(name, own, site, (ROOT / "LICENSE").read_text("utf-8")),
-        f"{folder}/changelog.gz": systemfiles.packed(changelog(name, version, when)),
+        f"{folder}/changelog.Debian.gz": systemfiles.packed(changelog(name, version, when)),
         f"usr/share/lintian/overrides/{name}": overrides(name),
     }
     if name == "vcam":
-        made[f"{folder}/CHANGELOG.md.gz"] = systemfiles.packed((ROOT / "CHANGELOG.md").read_text("utf-8"))
+        made[f"{folder}/changelog.gz"] = systemfiles.packed((ROOT / "CHANGELOG.md").read_text("utf-8"))
         made[f"{folder}/NOTICE"] = (ROOT / "NOTICE").read_bytes()
     return made
 

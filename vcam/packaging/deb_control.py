@@ -74,9 +74,10 @@ def debian_version(version: str, python: str) -> str:
     except ValueError as error:
         raise UsageError(f"{version!r} is no version", "as 1.2.0 or 1.2.0rc1") from error
     text = read.base_version + (f"~{read.pre[0]}{read.pre[1]}" if read.pre else "")
-    text += f"~dev{read.dev}" if read.dev is not None else ""
     text += f"+post{read.post}" if read.post is not None else ""
-    return f"{text}+py{python}"
+    # before the first candidate if there is none yet
+    text += f"{'~' if read.pre or read.post else '~~'}dev{read.dev}" if read.dev is not None else ""
+    return f"{text}-1py{python}"
 
 
 def next_python(python: str) -> str:
@@ -218,9 +219,9 @@ def _indented(text: str) -> str:
 
 
 def changelog(name: str, version: str, when: datetime) -> str:
-    """The package's own changelog; what changed in vcam is in CHANGELOG.md.gz beside it."""
+    """The package's own changelog; what changed in vcam is in changelog.gz beside it."""
     return (
         f"{name} ({version}) unstable; urgency=medium\n\n"
-        "  * Made by vcam's own build, make deb. What changed for users: CHANGELOG.md.gz.\n\n"
+        "  * Made by vcam's own build, make deb. What changed for users: changelog.gz.\n\n"
         f" -- {MAINTAINER}  {format_datetime(when)}\n"
     )
