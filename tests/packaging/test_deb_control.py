@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def fields(text: str) -> dict[str, str]:
 def test_versions_sort_as_they_followed_each_other_and_with_the_release_of_debian() -> None:
     versions = ("1.2.dev3", "1.2a1.dev1", "1.2a1", "1.2rc1", "1.2", "1.2.post1.dev1", "1.2.post1", "1.2.1", "1.10")
     made = [debian_version(version, python) for version in versions for python in ("3.11", "3.13")]
-    for older, newer in zip(made, made[1:], strict=False):
+    for older, newer in pairwise(made):
         assert subprocess.run(["dpkg", "--compare-versions", older, "lt", newer]).returncode == 0, (older, newer)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vcam.errors import VcamError
+
 _MACHINES = {62: "amd64", 183: "arm64"}
 _LOAD, _DYNAMIC = 1, 2
 _NEEDED, _STRTAB, _SONAME = 1, 5, 14
@@ -30,15 +32,15 @@ class Library:
 def read(path: Path) -> Library | None:
     """What a file says; None if it is no library or program for 64-bit machines with the lowest byte first.
 
-    Raises `ValueError` for one that is cut short or belongs to a processor that vcam has no packages for.
+    Raises `VcamError` for one that is cut short or belongs to a processor that vcam has no packages for.
     """
     data = path.read_bytes()
     if data[:6] != b"\x7fELF\x02\x01":
         return None
     try:
         return _parse(data)
-    except (struct.error, IndexError, StopIteration) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+    except (struct.error, ValueError, StopIteration) as error:
+        raise VcamError(f"{path} is damaged, or for another machine: {error}", "rm -r ~/.cache/pip") from error
 
 
 def _parse(data: bytes) -> Library:
