@@ -78,6 +78,13 @@ def test_what_the_system_installed_is_left_to_it(prefix: Path, monkeypatch: pyte
     monkeypatch.setattr(sys, "prefix", "/usr/lib/vcam")
     assert extras.belongs_to_the_system()
     assert "pipx install 'vcam[all]'" in extras.command("window")
+    assert extras.command("openvino") == "sudo apt install vcam-openvino"
+    assert extras.command_for("onnxruntime").endswith("sudo apt install --reinstall vcam")
+    for place in ("/nix/store/x-vcam", "/app"):
+        monkeypatch.setattr(sys, "prefix", place)
+        assert extras.belongs_to_the_system()
+    monkeypatch.setattr(sys, "prefix", "/app/.venv")
+    assert not extras.belongs_to_the_system()
     # Debian's Python, which pip must not change
     for name in ("prefix", "base_prefix"):
         monkeypatch.setattr(sys, name, str(prefix))

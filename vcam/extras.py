@@ -19,8 +19,8 @@ PACKAGES = {
 }
 """The extras of pyproject.toml that are one package each. Others: `pip install 'vcam[NAME]'`."""
 
-SYSTEM_PACKAGES = {"openvino": "vcam-openvino"}
-"""Extras that are a package of their own where vcam is one for Debian."""
+_IN_DEBIAN, _OF_DEBIAN = "/usr/lib/vcam", {"openvino": "vcam-openvino", "heic": "libheif-examples"}
+"""Where vcam's package for Debian has its environment, and which packages of Debian's are extras of it."""
 
 _MODULES = {"ffmpeg": "imageio_ffmpeg", "window": "pygame", "heic": "pillow_heif"}
 
@@ -43,45 +43,47 @@ def is_missing(extra: str) -> bool:
 
 def command(extra: str) -> str:
     """What to type to have an extra of `PACKAGES`, where this vcam runs."""
-    if extra in SYSTEM_PACKAGES and belongs_to_the_system() and shutil.which("dpkg"):
-        return f"sudo apt install ./{SYSTEM_PACKAGES[extra]}_*.deb, which comes beside the package vcam"
+    if sys.prefix == _IN_DEBIAN and extra in _OF_DEBIAN:
+        return f"sudo apt install {_OF_DEBIAN[extra]}"
     return _command(PACKAGES[extra], f"vcam[{extra}]")
 
 
 def command_for(*packages: str) -> str:
     """What to type to have packages that vcam needs and that are broken or gone."""
+    if belongs_to_the_system():
+        return "install the package vcam of your system again, as by sudo apt install --reinstall vcam"
     return _command(packages, *packages)
 
 
 def _command(packages: tuple[str, ...], *asked: str) -> str:
-    prefix, words = Path(sys.prefix), " ".join(map(_quoted, asked))
+    prefix, words = Path(sys.prefix), " ".join(map(shlex.quote, asked))
     if (prefix / "pipx_metadata.json").exists():
-        return f"pipx inject {_quoted(prefix.name)} {' '.join(packages)}"
+        everybody = prefix.is_relative_to("/opt/pipx")
+        inject = "sudo pipx inject --global" if everybody else "pipx inject"
+        return f"{inject} {shlex.quote(prefix.name)} {' '.join(packages)}"
     if (prefix / "uv-receipt.toml").exists():
-        return f"uv pip install --python {_quoted(str(prefix))} {' '.join(packages)}"
+        return f"uv pip install --python {shlex.quote(str(prefix))} {' '.join(packages)}"
     if belongs_to_the_system():
         # what a package manager has put there is not ours to change
         return "pipx install 'vcam[all]', which then stands beside the one of your system"
     if sys.prefix == sys.base_prefix or os.environ.get("VIRTUAL_ENV") == sys.prefix:
         return f"pip install {words}"
     if (prefix / "bin" / "pip").exists():
-        return f"{_quoted(str(prefix / 'bin' / 'pip'))} install {words}"
+        return f"{shlex.quote(str(prefix / 'bin' / 'pip'))} install {words}"
     if shutil.which("uv"):
-        return f"uv pip install --python {_quoted(str(prefix))} {words}"
-    python = _quoted(str(prefix / "bin" / "python"))
+        return f"uv pip install --python {shlex.quote(str(prefix))} {words}"
+    python = shlex.quote(str(prefix / "bin" / "python"))
     return f"{python} -m ensurepip && {python} -m pip install {words}"
 
 
 def belongs_to_the_system() -> bool:
     """Whether vcam was installed by the system's package manager: pip must not write there."""
+    own = Path(sys.prefix)
+    # Debian's package has an environment of its own; the last is that of a Flatpak
+    if own.is_relative_to("/usr/lib") or own.is_relative_to("/nix/store") or own == Path("/app"):
+        return True
     if sys.prefix != sys.base_prefix:
-        # an environment of its own, as the package for Debian has
-        return Path(sys.prefix).is_relative_to("/usr/lib") or Path(sys.prefix).is_relative_to("/nix/store")
+        return False
     # PEP 668; a vcam in one's own folders was put there by pip all the same
     marked = Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").exists()
     return marked and Path(__file__).is_relative_to(sys.prefix)
-
-
-def _quoted(word: str) -> str:
-    # as people write it; shlex leaves words alone that need no quotes
-    return shlex.quote(word)

@@ -146,7 +146,7 @@ def check_loops(machine: Machine, inventory: Inventory) -> Iterator[Finding]:
             "compiled loops",
             "they were not built when vcam was installed, for want of a compiler: every frame costs more CPU",
             machine.install("compiler"),
-            "then, in the folder of vcam: pipx install --force .",
+            "then, in the folder of vcam: pipx install --force --pip-args=--no-cache-dir .",
         )
 
 
