@@ -138,10 +138,3 @@ def test_the_settings_that_a_package_ships_count_for_the_module(tmp_path: Path) 
         (tmp_path / name).write_text(text)
     (found,) = module.check_start(Machine(tmp_path))
     assert found.status is Status.OK
-
-
-def test_the_other_engine_is_a_package_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extras, "belongs_to_the_system", lambda: True)
-    monkeypatch.setattr(extras.shutil, "which", lambda name: f"/usr/bin/{name}")
-    assert "apt install ./vcam-openvino_" in extras.command("openvino")
-    assert "vcam-openvino" not in extras.command("heic")
