@@ -8,6 +8,9 @@
 # make panel   renew the panel's pictures; needs Chromium
 # make models  convert the networks anew from where they are published
 # make dist    the source distribution and the wheels, in dist/; a compiler for each kind of machine is needed
+# make deb     packages for Debian and Ubuntu, in dist/, for this machine's Python; FOR=3.13 for another's
+# make packages-check   try the packages for Debian 12 and 13 in bare roots, and the others as far as that goes; root
+# make release VERSION=1.2.0   changelog, tag, packages, checksums; DRY_RUN=1 tags nothing
 # make clean   remove all that make has made
 
 VENV ?= .venv
@@ -25,7 +28,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # pip does not pass on what the build says of a missing compiler
 TELL := ls vcam/native/*.so >/dev/null 2>&1 || echo "the loops were not compiled, is there a C compiler? vcam works without, but each frame costs more CPU (vcam doctor)"
 
-.PHONY: demo test quick lint docs gallery pictures panel models dist clean
+.PHONY: demo test quick lint docs gallery pictures panel models dist deb packages-check release clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.vcam
@@ -64,6 +67,24 @@ DIST ?= dist
 
 dist: $(VENV)/.vcam-dist
 	$(BIN)/python -m vcam.packaging.dist $(DIST)
+
+# how hard xz tries: 6 takes three minutes for a package, 0 takes one
+DEB_LEVEL ?= 6
+DEB := $(BIN)/python -m vcam.packaging.deb --level $(DEB_LEVEL)
+
+deb: $(VENV)/.vcam-test
+	$(BIN)/python -m vcam.packaging.dist $(DIST) $(shell uname -m)
+	$(DEB) $(if $(FOR),--python $(FOR)) $(DIST)
+
+packages-check: $(VENV)/.vcam-test
+	$(BIN)/python -m vcam.packaging.dist $(DIST) $(shell uname -m)
+	$(DEB) --python 3.11 $(DIST)
+	$(DEB) --python 3.13 $(DIST)
+	PYTHON=$(BIN)/python vcam/packaging/deb_check $(DIST)
+
+release: $(VENV)/.vcam-test
+	@if [ -z "$(VERSION)" ]; then echo "make: make release VERSION=1.2.0; DRY_RUN=1 tags nothing" >&2; exit 1; fi
+	$(BIN)/python -m vcam.packaging.release $(VERSION) $(if $(DRY_RUN),--dry-run) $(DIST)
 
 # Each set of packages has its stamp, renewed when the list in pyproject.toml or a compiled loop changes. The larger
 # sets hold the smaller.

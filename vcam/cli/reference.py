@@ -73,7 +73,7 @@ def settings_page() -> str:
 
 
 def _setting(field: Field) -> str:
-    facts = [("default", f"`{toml(field.default)}`"), ("takes", _takes(field)), ("unit", field.unit)]
+    facts = [("default", f"`{toml(field.default)}`"), ("takes", takes(field)), ("unit", field.unit)]
     facts.append(("option", f"`{field.option}`" if field.option else ""))
     facts.append(("variable", f"`{field.environment}`"))
     facts.append(("live", "yes" if field.live else "no"))
@@ -81,7 +81,8 @@ def _setting(field: Field) -> str:
     return f"\n### {field.key}\n\n{_escape(field.help)}\n\n{lines}"
 
 
-def _takes(field: Field) -> str:
+def takes(field: Field) -> str:
+    """What a setting may be, in words of Markdown."""
     if field.choices:
         return ", ".join(f"`{choice}`" for choice in field.choices)
     if field.type is bool:
@@ -93,10 +94,11 @@ def _takes(field: Field) -> str:
 def commands_page(group: click.Group) -> str:
     """docs/reference/commands.md, for a group of commands."""
     context = click.Context(group, info_name="vcam")
-    return _COMMANDS_INTRO.format(renew=RENEW) + "".join(map(_command, _walk(group, context)))
+    return _COMMANDS_INTRO.format(renew=RENEW) + "".join(map(_command, walk(group, context)))
 
 
-def _walk(group: click.Group, context: click.Context) -> Iterator[click.Context]:
+def walk(group: click.Group, context: click.Context) -> Iterator[click.Context]:
+    """The contexts of all commands below a group that are not hidden, each before those within it."""
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is None or command.hidden:
@@ -104,7 +106,7 @@ def _walk(group: click.Group, context: click.Context) -> Iterator[click.Context]
         inner = click.Context(command, info_name=name, parent=context)
         yield inner
         if isinstance(command, click.Group):
-            yield from _walk(command, inner)
+            yield from walk(command, inner)
 
 
 def _command(context: click.Context) -> str:
@@ -112,19 +114,20 @@ def _command(context: click.Context) -> str:
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     depth = "#" * (len(context.command_path.split()))
     text = [f"\n{depth} {context.command_path}\n\n    {usage}\n"]
-    text += [f"\n{_block(block)}\n" for block in _paragraphs(command.help or "")]
+    text += [f"\n{_block(block)}\n" for block in paragraphs(command.help or "")]
     options = [param.get_help_record(context) for param in command.params if isinstance(param, click.Option)]
-    rows = [f"- `{names}`: {_told(help_)}\n" for names, help_ in filter(None, options)]
+    rows = [f"- `{names}`: {_escape(told(help_))}\n" for names, help_ in filter(None, options)]
     return "".join([*text, "\n" if rows else "", *rows])
 
 
-def _told(help_: str) -> str:
+def told(help_: str) -> str:
+    """An option's help on one line, without where vcam is installed."""
     text = re.sub(r"\[default: \((.*)\)\]", r"[default: \1]", " ".join(help_.split()))
-    # where vcam is installed is of no interest
-    return _escape(text.replace(f"{asset('')}/", ""))
+    return text.replace(f"{asset('')}/", "")
 
 
-def _paragraphs(help_: str) -> Iterator[str]:
+def paragraphs(help_: str) -> Iterator[str]:
+    """The paragraphs of a command's help; one that begins with click's \\b keeps its lines."""
     yield from (block for block in inspect.cleandoc(help_).split("\n\n") if block.strip())
 
 

@@ -14,9 +14,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from vcam import extras
 from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import load_settings, settings_options
-from vcam.daemon.unit import NAME, program, render, unit_path
+from vcam.daemon.unit import NAME, is_installed, program, render, system_unit, unit_path
 from vcam.errors import UsageError, VcamError
 from vcam.printable import json_text, printable
 from vcam.settings import FIELDS, Settings, absolute, absolute_text, parse_assignments
@@ -49,7 +50,11 @@ def install(start_now: bool, profile: str, assignments: tuple[str, ...], **optio
         raise UsageError("a service has no standard output to write to", "--output auto, a device, or a file")
     check_settings(settings)
     version = _version()
-    words = list(_given(click.get_current_context()))
+    words, environment = list(_given(click.get_current_context())), _environment()
+    if not words and not environment and extras.belongs_to_the_system() and (shipped := system_unit()):
+        _use(shipped)
+        _enable(start_now)
+        return
     if not any(word in ("--wait", "--no-wait") for word in words):
         # at login the camera may still be on its way
         words.insert(0, "--wait")
@@ -57,11 +62,28 @@ def install(start_now: bool, profile: str, assignments: tuple[str, ...], **optio
     from vcam.folders import place_to_write
 
     path = unit_path()
-    replace_file(place_to_write(path), render([*program(), "start", *words], _environment(), version))
+    replace_file(place_to_write(path), render([*program(), "start", *words], environment, version))
     click.echo(f"wrote {path}", err=True)
+    _enable(start_now)
+
+
+def _use(shipped: Path) -> None:
+    """Have the unit of the package count: one of the user's own hides it."""
+    path = unit_path()
+    if is_installed():
+        path.unlink(missing_ok=True)
+        click.echo(f"removed {path}, which had options of its own", err=True)
+    elif path.exists():
+        raise UsageError(f"{path} was not written by vcam, and counts before {shipped}", f"move it away: {path}")
+    click.echo(f"uses {shipped}", err=True)
+
+
+def _enable(start_now: bool) -> None:
     _systemctl("daemon-reload")
     _systemctl("enable", NAME)
-    _put_into_menu()
+    # a package has put it there for everybody
+    if not extras.belongs_to_the_system():
+        _put_into_menu()
     if start_now:
         _start()
     else:
@@ -152,16 +174,26 @@ _LOGS = "vcam service logs says why"
 @service.command()
 def uninstall() -> None:
     """Stop the service and remove it. vcam uninstall removes everything else as well."""
-    if not unit_path().exists():
+    own, shipped = unit_path().exists(), system_unit()
+    if not own and (shipped is None or not _is_on()):
         click.echo("the service is not installed", err=True)
         return
     _version()
     remove()
-    click.echo(f"removed {unit_path()}", err=True)
+    if own:
+        click.echo(f"removed {unit_path()}", err=True)
+    if shipped:
+        click.echo(f"the service is off; {shipped} belongs to the package and stays", err=True)
+
+
+def _is_on() -> bool:
+    """Whether the unit of a package runs, or does so at the next login."""
+    state = _state()
+    return state.get("UnitFileState") == "enabled" or state.get("ActiveState") not in (None, "", "inactive")
 
 
 def remove() -> None:
-    """Stop the service and remove its unit."""
+    """Stop the service, and remove its unit if that is the user's own."""
     _systemctl("disable", "--now", NAME)
     unit_path().unlink(missing_ok=True)
     _systemctl("daemon-reload")
@@ -172,10 +204,12 @@ def remove() -> None:
 def status(as_json: bool) -> int:
     """Say whether the service is installed and running, and what it does. Exit status 1: it is not running."""
     path = unit_path()
+    if not path.exists():
+        path = system_unit() or path
     state = _state() if path.exists() else {}
     running = state.get("ActiveState") == "active"
     report = {
-        "installed": path.exists(),
+        "installed": path.exists() and (path == unit_path() or _is_on()),
         "unit": str(path),
         "state": state.get("ActiveState", "not installed"),
         "at_login": state.get("UnitFileState") == "enabled",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vcam import folders
+from vcam import extras, folders
 from vcam.cli.asking import dry_run_option, go_on, yes_option
 from vcam.errors import DeviceError, VcamError
 from vcam.printable import printable
@@ -47,7 +47,7 @@ def uninstall(purge: bool, yes: bool, dry_run: bool) -> int:
     Shows first what it will do; asks for root only for the files below /etc. At the end it names the command that
     removes the program itself.
     """
-    from vcam.daemon.unit import is_installed, unit_path
+    from vcam.daemon.unit import at_login, is_installed, system_unit, unit_path
     from vcam.machine.host import Machine
     from vcam.machine.loopback import carry_out, plan_undo
     from vcam.v4l2.discover import list_nodes
@@ -57,11 +57,13 @@ def uninstall(purge: bool, yes: bool, dry_run: bool) -> int:
     runs, files = _running(), [*_scripts(), *desktop.installed(), *(_folders() if purge else ())]
     # a vcam that still feeds the virtual camera would keep its module loaded: it is ended before that is looked at
     plan = plan_undo(machine, list_nodes())
-    service = is_installed()
+    # that of a package is switched off
+    service = is_installed() or (system_unit() is not None and at_login().is_symlink())
     if not service and unit_path().exists():
         click.echo(printable(f"note: {unit_path()} was not written by vcam, and stays"), err=True)
     steps = [f"stop the vcam that runs (process {process})" for process in runs.values()]
-    steps += [f"stop and remove the service {unit_path()}"] if service else []
+    steps += [f"stop and remove the service {unit_path()}"] if is_installed() else []
+    steps += ["stop the service, and switch it off"] if service and not is_installed() else []
     steps += [f"remove {_shown(path)}" for path in files]
     steps += [f"{step}{'' if machine.user.uid == 0 else ' (as root)'}" for step in plan.steps]
     for note in plan.notes:
@@ -130,14 +132,14 @@ def _stop(name: str, process: int) -> None:
 def _remove_service() -> None:
     """With systemd's help, and without it where there is no systemd any more."""
     from vcam.cli import service
-    from vcam.daemon.unit import NAME, unit_path
+    from vcam.daemon.unit import at_login, unit_path
 
     try:
         service.remove()
     except VcamError as error:
         unit_path().unlink(missing_ok=True)
         # what systemd would have removed
-        (unit_path().parent / "default.target.wants" / NAME).unlink(missing_ok=True)
+        at_login().unlink(missing_ok=True)
         click.echo(f"vcam: {printable(error.message)}; its file is removed", err=True)
 
 
@@ -175,7 +177,9 @@ def _remove(path: Path) -> None:
 def _last_step(machine: Machine) -> None:
     """How the program goes that this one cannot remove while it runs."""
     place = Path(sys.prefix)
-    if "pipx" in place.parts:
+    if extras.belongs_to_the_system():
+        command = machine.remove("vcam")
+    elif "pipx" in place.parts:
         command = f"pipx uninstall {place.name}"
     elif "uv" in place.parts and "tools" in place.parts:
         command = f"uv tool uninstall {place.name}"

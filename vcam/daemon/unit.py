@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vcam import folders
+from vcam import extras, folders
 from vcam.assets import data_folder
 
 NAME = "vcam.service"
@@ -16,16 +16,36 @@ NAME = "vcam.service"
 NOTIFY_RELOAD = 253
 """The first version of systemd that knows Type=notify-reload: a reload then ends when vcam says so."""
 
+SYSTEM_UNIT = Path("/usr/lib/systemd/user", NAME)
+"""The unit that a package of the system brings, for all users. One of the user's own counts before it."""
+
+SYSTEM_PROGRAM = Path("/usr/bin/vcam")
+"""The program of such a package."""
+
 
 def unit_path() -> Path:
     """Where a unit of the user belongs."""
     return folders.base("config") / "systemd" / "user" / NAME
 
 
+def at_login() -> Path:
+    """The link by which systemd starts it at every login."""
+    return unit_path().parent / "default.target.wants" / NAME
+
+
 def is_installed() -> bool:
-    """Whether there is a unit of that name, and it is vcam's: another program may be called so as well."""
+    """Whether the user has a unit of that name, and it is vcam's: another program may be called so as well."""
+    return _is_ours(unit_path())
+
+
+def system_unit() -> Path | None:
+    """The unit of a package, where there is one and it is vcam's."""
+    return SYSTEM_UNIT if _is_ours(SYSTEM_UNIT) else None
+
+
+def _is_ours(path: Path) -> bool:
     try:
-        lines = unit_path().read_text("utf-8", "replace").splitlines()
+        lines = path.read_text("utf-8", "replace").splitlines()
     except OSError:
         return False
     ours = (data_folder("systemd") / NAME).read_text(encoding="utf-8").splitlines()
@@ -34,6 +54,8 @@ def is_installed() -> bool:
 
 def program() -> list[str]:
     """The words that start vcam from anywhere, as it was started now."""
+    if extras.belongs_to_the_system() and os.access(SYSTEM_PROGRAM, os.X_OK):
+        return [str(SYSTEM_PROGRAM)]
     # not resolved: the link of a virtual environment is what makes it one
     beside = Path(sys.executable).parent / "vcam"
     if beside.is_file() and os.access(beside, os.X_OK):

@@ -141,7 +141,8 @@ def check_start(machine: Machine) -> Iterator[Finding]:
     if not any("v4l2loopback" in lines(path) for path in files):
         yield warning(name, "nothing loads v4l2loopback when the machine starts", SETUP)
         return
-    options = " ".join(line for path in machine.glob("/etc/modprobe.d/*.conf") for line in lines(path))
+    set_in = (*machine.glob("/etc/modprobe.d/*.conf"), *machine.glob("/usr/lib/modprobe.d/*.conf"))
+    options = " ".join(line for path in set_in for line in lines(path))
     if "options v4l2loopback" in options and "exclusive_caps=" in options:
         yield ok(name, "v4l2loopback is loaded when the machine starts")
     else:

@@ -22,6 +22,10 @@ _INSTALL = {
     "apt": "sudo apt install", "dnf": "sudo dnf install", "pacman": "sudo pacman -S", "zypper": "sudo zypper install",
 }  # fmt: skip
 
+_REMOVE = {
+    "apt": "sudo apt purge", "dnf": "sudo dnf remove", "pacman": "sudo pacman -Rs", "zypper": "sudo zypper remove",
+}  # fmt: skip
+
 _FAMILIES = {
     "debian": "apt", "ubuntu": "apt", "fedora": "dnf", "rhel": "dnf", "centos": "dnf", "arch": "pacman",
     "suse": "zypper", "opensuse": "zypper",
@@ -191,12 +195,23 @@ class Machine:
         release = dict(line.split("=", 1) for line in self.read("/etc/os-release").splitlines() if "=" in line)
         return f"{release.get('ID', '')} {release.get('ID_LIKE', '')}".replace('"', "").split()
 
+    @cached_property
+    def _manager(self) -> str:
+        """The program that installs packages, "" if the distribution is not known."""
+        families = [family for word in self._distribution for family in _FAMILIES if word.startswith(family)]
+        return _FAMILIES[families[0]] if families else ""
+
+    def remove(self, package: str) -> str:
+        """The command that removes a package of this distribution's."""
+        if not self._manager:
+            return f"remove {package} with your distribution's package manager"
+        return f"{_REMOVE[self._manager]} {package}"
+
     def install(self, *things: str) -> str:
         """The command that installs things known to `_PACKAGES` on this distribution."""
-        families = [family for word in self._distribution for family in _FAMILIES if word.startswith(family)]
-        if not families:
+        manager = self._manager
+        if not manager:
             return f"install {' and '.join(things)} with your distribution's package manager"
-        manager = _FAMILIES[families[0]]
         kinds = [kind for kind in self._distribution if kind in ("ubuntu",)] + [manager]
         names = (next(_PACKAGES[thing][kind] for kind in kinds if kind in _PACKAGES[thing]) for thing in things)
         return f"{_INSTALL[manager]} {' '.join(name.format(release=self.release) for name in names)}"

@@ -1,0 +1,100 @@
+"""The recipes for Arch, Nix and Flatpak and the workflow: they agree with vcam, and their own tools can read them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.places import ROOT
+from vcam import __version__
+from vcam.packaging.release import PLACES
+
+HERE = ROOT / "vcam/packaging"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NEEDED = {Requirement(text).name for text in PROJECT["dependencies"]}
+ARCH = {
+    "opencv-python-headless": "python-opencv", "onnxruntime": "python-onnxruntime-cpu", "uvicorn": "uvicorn",
+    # MJPEG by the system's libturbojpeg
+    "simplejpeg": "libjpeg-turbo",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_the_version_stands_everywhere_once(name: str) -> None:
+    assert re.findall(PLACES[name][0], (ROOT / name).read_text()) == [__version__]
+
+
+def test_arch_depends_on_what_vcam_depends_on() -> None:
+    text = (HERE / "arch/PKGBUILD").read_text()
+    depends = re.findall(r"'([^']+)'", re.search(r"(?ms)^depends=\((.*?)^\)", text)[1])  # type: ignore[index]
+    assert {ARCH.get(name, f"python-{name}") for name in NEEDED} | {"ffmpeg", "python>=3.11"} == set(depends)
+
+
+def test_nix_depends_on_what_vcam_depends_on() -> None:
+    text = (HERE / "nix/flake.nix").read_text()
+    depends = re.search(r"(?s)dependencies = with pkgs\.python3Packages; \[(.*?)\]", text)
+    assert depends is not None
+    assert set(depends[1].split()) == {"opencv4" if name == "opencv-python-headless" else name for name in NEEDED}
+
+
+@pytest.mark.parametrize(
+    "name", ["arch/PKGBUILD", "nix/flake.nix", "flatpak/org.example.vcam.yml", "release-forge.yml"]
+)
+def test_what_could_not_be_tried_is_said_at_the_top(name: str) -> None:
+    head = re.match(r"(#.*\n)+", (HERE / name).read_text())
+    assert head is not None
+    assert "NOT tried: " in head[0]
+
+
+def test_the_workflow_calls_make_and_nothing_else_of_vcams() -> None:
+    text = (HERE / "release-forge.yml").read_text()
+    targets = set(re.search(r"(?m)^\.PHONY: (.*)$", (ROOT / "Makefile").read_text())[1].split())  # type: ignore[index]
+    lines = [line.strip() for line in re.findall(r"(?m)^ *- (?:if: .*\n +)?run: (.*)$", text)]
+    assert len(lines) == 5
+    called = [line.split()[1] for line in lines if line.startswith("make ")]
+    assert called == ["lint", "test", "release"]
+    assert set(called) <= targets
+    assert [line for line in lines if not line.startswith(("make ", "sudo apt-get ", "git push"))] == []
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not shutil.which("makepkg"), reason="no makepkg: apt install makepkg pacman-package-manager")
+def test_makepkg_reads_the_recipe(tmp_path: Path) -> None:
+    if os.geteuid() == 0 and not shutil.which("unshare"):
+        pytest.skip("makepkg does not run as root")
+    shutil.copy(HERE / "arch/PKGBUILD", tmp_path)
+    # as somebody else than root
+    somebody = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [*somebody, "makepkg", "--printsrcinfo"], cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
+    if somebody and "unshare" in done.stderr:
+        pytest.skip("no namespace of users can be made here")
+    assert done.returncode == 0, done.stderr
+    assert f"\tpkgver = {__version__}\n" in done.stdout
+    assert "pkgname = vcam" in done.stdout
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not shutil.which("nix-instantiate"), reason="no nix-instantiate: apt install nix-bin")
+def test_nix_parses_the_flake(tmp_path: Path) -> None:
+    environ = {**os.environ, "HOME": str(tmp_path), "NIX_STATE_DIR": str(tmp_path), "NIX_STORE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        ["nix-instantiate", "--parse", HERE / "nix/flake.nix"], capture_output=True, text=True, env=environ
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not shutil.which("flatpak-builder"), reason="no flatpak-builder: apt install flatpak-builder")
+def test_flatpak_builder_reads_the_manifest() -> None:
+    words = ["flatpak-builder", "--show-manifest", HERE / "flatpak/org.example.vcam.yml"]
+    assert subprocess.run(words, capture_output=True).returncode == 0
