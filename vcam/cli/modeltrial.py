@@ -84,8 +84,8 @@ def recommend(size: str | None, fps: float | None, as_json: bool) -> None:
     """Say which network this machine can afford at your size and rate, measured now.
 
     A network may take a quarter of the time between two frames: on the processor counted over all cores together, on a
-    GPU or NPU by the clock. Of those that take no more, the one is best that was best on other people's pictures; of two
-    that are half a point apart or less, the cheaper one.
+    GPU or NPU by the clock. Of those that take no more, the one is best that was best on other people's pictures; of
+    two that are half a point apart or less, the cheaper one.
     """
     from vcam.frames import check_size
     from vcam.measure.speeds import remember

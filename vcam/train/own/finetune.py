@@ -20,12 +20,15 @@ from vcam.train import runs
 from vcam.train.fed import Fed
 from vcam.train.losses import edges, person_logit
 from vcam.train.nets.registry import architecture
-from vcam.train.recipe import FROM_WEIGHTS
 from vcam.train.runs import values_of, write_state
 from vcam.train.schedule import Average, cosine
 from vcam.train.weights import load
 from vcam.types import F32, U8
 
+RATE = 2e-4
+"""Of learning."""
+CALMER = 3.0
+"""By what the logits are divided before anything is learnt."""
 KEEP = 0.99
 """How much of the mean of weights stays in a step."""
 CLIP = 5.0
@@ -38,10 +41,15 @@ _OPTIONS = {"norm": False}
 
 
 class FineTuning:
-    """One network at work. Not thread safe."""
+    """One network at work. Not thread safe.
+
+    The logits of the published networks go to several hundreds: next to no pixel has a gradient but those that are
+    wrong, and what is sharper than any label can only be unlearnt. So they are divided by `CALMER` first, which moves
+    no edge and makes it as soft as the labels' edges are.
+    """
 
     def __init__(
-        self, network: str, start: Path, *, rate: float = FROM_WEIGHTS, seed: int = 0, threads: int = 1
+        self, network: str, start: Path, *, rate: float = RATE, seed: int = 0, threads: int = 1
     ) -> None:  # fmt: skip
         """network: its architecture; start: the file of its weights. Raises `UsageError` and `ModelError` as
         `vcam.train.weights.load` does."""
@@ -50,6 +58,9 @@ class FineTuning:
         torch.manual_seed(seed)
         net: nn.Module = self.kind.build(**_OPTIONS)
         load(net, start)
+        with torch.no_grad():
+            for each in net.segment.parameters():
+                each /= CALMER
         self._origin = Fed(copy.deepcopy(net).eval().requires_grad_(False), self.kind)
         self._net = net.to(memory_format=torch.channels_last)
         self._fed = Fed(net, self.kind).train()

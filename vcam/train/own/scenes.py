@@ -21,14 +21,13 @@ from vcam.types import F32, U8
 
 ELSEWHERE, GUESTS, EMPTY = 0.12, 0.06, 0.04
 """Shares of the user's samples: in other rooms, somebody else in the user's room, the room empty."""
-CROPPED, FILMED = 0.35, 0.6
-"""Shares of the frames that are cut to a part, as vcam shows a network small people, and in other light."""
+CROPPED, FILMED = 0.15, 0.3
+"""Shares of the frames that are cut to a part, as vcam shows a network small people, and in other light. With more of
+them it learns next to nothing of the room as it is."""
 NARROW = 1.25
 """How far a whole frame is zoomed in at most."""
 STILLS = 24
 """Frames out of which the user is cut."""
-DECOY = 0.35
-"""Share of the pictures of others that are the user in other rooms and other colours, where few others are there."""
 MOST = 400
 """Pictures of others that are kept in memory."""
 NOBODY = 0.1
@@ -61,14 +60,14 @@ class Others:
     """Other people, in other rooms."""
 
     def __init__(
-        self, entries: Sequence[Entry], shape: tuple[int, int], *, judging: bool, seed: int, own: Sequence[CutOut] = ()
-    ) -> None:
+        self, entries: Sequence[Entry], shape: tuple[int, int], *, judging: bool, seed: int
+    ) -> None:  # fmt: skip
         """entries: pictures with mattes; without any there is one person alone, of vcam's demo. shape: (height, width).
 
-        judging: scenes to judge by, with no room of those that are learnt with. own: the user, cut out.
+        judging: scenes to judge by, with no room of those that are learnt with.
         Raises `InputError` if none of the entries can be read.
         """
-        self._shape, self._seed, self._rooms, self._own = shape, seed, Rooms(judging=judging), list(own)
+        self._shape, self._seed, self._rooms = shape, seed, Rooms(judging=judging)
         self._whole: list[tuple[U8, U8]] = []
         self.broken: list[str] = []
         step = max(1, -(-len(entries) // MOST))
@@ -104,8 +103,6 @@ class Others:
 
     def _with_people(self, backdrop: U8, chance: Chance) -> tuple[U8, U8]:
         people = self.people
-        if self._own and chance.random() < DECOY:
-            people = self._own
         first = people[int(chance.integers(len(people)))]
         if len(self.people) == 1:
             # one and the same person says little: at least not in one and the same colours

@@ -67,7 +67,7 @@ def tune(
     shape = tuning.shape
     taught = [Taught(*pair) for pair in zip(material.pictures, material.mattes, strict=True)]
     mine = Mine(taught, shape, seed=seed, plate=material.plate)
-    others = Others(material.others, shape, judging=False, seed=seed, own=[] if material.others else mine.cut_outs)
+    others = Others(material.others, shape, judging=False, seed=seed)
     half = BATCH // 2
 
     def batch(number: int) -> tuple[U8, F32, U8]:
