@@ -56,6 +56,8 @@ class Layers:
         self._u, self._v = np.zeros(half, np.uint16), np.zeros(half, np.uint16)
         self._other = tuple(np.zeros(half, np.uint8) for _ in range(3))
         self._count, self._doubt, self.known, self._age = (np.zeros(half, np.uint8) for _ in range(4))
+        self.doubted = False
+        """Whether anything was in the last `picture`, but for noise."""
         self._kernels = native.kernels()
         self._table = LayerTable(
             (self._y, self._u, self._v), self._other, (self._count, self._doubt, self.known, self._age)
@@ -99,9 +101,11 @@ class Layers:
             for plane in (self._y, self._u, self._v)
         )
         doubted = ((self._doubt > 0) & (self.known != 0)).view(np.uint8)
+        self.doubted = False
         if doubted.any():
             # one pixel alone is noise
             doubted = cv2.erode(doubted, np.ones((3, 3), np.uint8)).astype(np.uint8, copy=False)
+            self.doubted = bool(doubted.any())
             doubted = cv2.dilate(doubted, np.ones((SPREAD, SPREAD), np.uint8)).astype(np.uint8, copy=False)
         known = np.where(doubted == 0, self.known, 0).astype(np.uint8)
         return RoomPicture(Frame(y, u, v, full_range=self.full_range), known)

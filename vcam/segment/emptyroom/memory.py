@@ -21,6 +21,9 @@ from vcam.types import BOOL, F32, U8, Size
 EVERY = 11
 """Frames from one step of learning to the next: a third of a second, and no part of one in which people or lamps move
 to and fro, or the same moments would be seen again and again."""
+SETTLED = 3
+"""Of so many steps one is done while a told room is as it was: a mean hardly changes then, and a step takes as long as
+several frames do. A change is noticed within a second, or at once if something strange is seen."""
 DRAWN, TAKEN = 3, 6
 """Frames after a step in which the room's new picture is made, and compared with from then on: none bears it all."""
 ANEW, RENEWED = 64, 6
@@ -88,7 +91,9 @@ class RoomMemory:
         self._rest = REST
         self._learnt: RoomPicture | None = None
         self._drawn = True
-        self._waiting = 0
+        self._waiting = self._left_out = 0
+        self._settled = False
+        """Whether nothing was doubted after the last step."""
         self.finding: Finding | None = None
         """What the last frame showed of the room; None if nothing could be told of it."""
 
@@ -166,6 +171,10 @@ class RoomMemory:
             # what was told to be the room is not given up for another
             self._rest = max(0, self._rest - 1)
             return
+        if self._is_settled(finder):
+            self._left_out += 1
+            return
+        self._left_out = 0
         for reducer, plane, target in zip(self._reducers, frame.planes, self._small.planes, strict=True):
             reducer.reduce(plane, target)
         sure, strange = self._marks(seen)
@@ -176,9 +185,17 @@ class RoomMemory:
             self._layers.forget(self._overruled(seen, found.probability))
         self._drawn = False
 
+    def _is_settled(self, finder: Finder) -> bool:
+        """Whether a step can be left out."""
+        found = self.finding
+        if not self._vouched or not self._settled or found is None or self._left_out >= SETTLED - 1:
+            return False
+        return finder.agreement >= AGREES and not found.strange.any()
+
     def _news(self) -> RoomPicture | None:
         """The room as it is known now, if that is worth a new plate, which takes several times what a frame does."""
         learnt = self._layers.picture()
+        self._settled = not self._layers.doubted
         self._waiting += 1
         if self._waiting < RENEWED and np.count_nonzero(learnt.known != self._room.known) < ANEW:
             return None
