@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -25,6 +26,32 @@ _PREFERENCES = {
 }
 
 
+class Screen:
+    """An X server without a screen; a context manager that gives the name of its display."""
+
+    PROGRAM = shutil.which("Xvfb") or ""
+
+    def __enter__(self) -> str:
+        reading, writing = os.pipe()
+        command = [self.PROGRAM, "-displayfd", str(writing), "-screen", "0", "1400x900x24", "-nolisten", "tcp"]
+        self._process = subprocess.Popen(
+            command, pass_fds=(writing,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        os.close(writing)
+        with os.fdopen(reading) as said:
+            number = said.readline().strip()
+        assert number, "Xvfb does not start"
+        return f":{number}"
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+
+SOFTWARE: dict[str, object] = {"webgl.force-enabled": True, "gfx.x11-egl.force-enabled": True}
+"""Preferences with which it draws by software where there is no graphics processor."""
+
+
 class FirefoxEnded(Exception):
     """It has ended under way."""
 
@@ -32,16 +59,19 @@ class FirefoxEnded(Exception):
 class Firefox:
     """A context manager; everything it wrote is gone afterwards."""
 
-    def __init__(self) -> None:
+    def __init__(self, preferences: dict[str, object] | None = None, display: str = "") -> None:
+        """preferences: more of them, by name. display: of X11, on which it opens a window; it has WebGL only there."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self._folder = tempfile.TemporaryDirectory(prefix="vcam-firefox-", ignore_cleanup_errors=True)
-        preferences = {**_PREFERENCES, "marionette.port": port}
-        lines = [f"user_pref({json.dumps(key)}, {json.dumps(value)});\n" for key, value in preferences.items()]
+        all_ = {**_PREFERENCES, **(preferences or {}), "marionette.port": port}
+        lines = [f"user_pref({json.dumps(key)}, {json.dumps(value)});\n" for key, value in all_.items()]
         Path(self._folder.name, "user.js").write_text("".join(lines))
+        how = [] if display else ["--headless"]
         self._process = subprocess.Popen(
-            [FIREFOX, "--headless", "--no-remote", "--profile", self._folder.name, "--marionette"],
+            [FIREFOX, *how, "--no-remote", "--profile", self._folder.name, "--marionette"],
+            env=os.environ | ({"DISPLAY": display} if display else {}),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._number = 0
@@ -85,9 +115,9 @@ class Firefox:
         self.call("WebDriver:Navigate", url=address)
 
     def run(self, expression: str) -> Any:
-        """What a promise of JavaScript comes to."""
+        """What a promise of JavaScript comes to, in the page itself, whose own variables it sees."""
         script = f"const done = arguments[0]; Promise.resolve({expression}).then(done, e => done(String(e)));"
-        return self.call("WebDriver:ExecuteAsyncScript", args=[], script=script)["value"]
+        return self.call("WebDriver:ExecuteAsyncScript", args=[], script=script, sandbox=None)["value"]
 
     def __enter__(self) -> Firefox:
         return self

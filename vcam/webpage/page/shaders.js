@@ -64,9 +64,11 @@ void main() {
   if (view > 0.0) { found = vec4(vec3(a), 1); return; }
   if (a == 0.0) { found = vec4(0); return; }
   vec3 front = texelFetch(frame, ivec2(mine * vec2(textureSize(frame, 0))), 0).rgb;
-  if (strength > 0.0) {
+  // deep inside the person no light comes, and each read counts where there is no graphics processor
+  float near = strength > 0.0 ? texture(wrap, mine).r : 0.0;
+  if (near > 0.0) {
     vec3 shine = texture(light, vec2(flipLight > 0.0 ? mine.x : uv.x, uv.y)).rgb;
-    float share = strength * clamp((luma(shine) - 16.0) / 219.0, 0.0, 1.0) * texture(wrap, mine).r;
+    float share = strength * clamp((luma(shine) - 16.0) / 219.0, 0.0, 1.0) * near;
     front = mix(front, shine, share);
   }
   found = vec4(front * a, a);
