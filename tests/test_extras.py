@@ -28,7 +28,16 @@ def test_they_are_those_of_the_project_and_no_command_names_a_package_that_is_no
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     declared = project["optional-dependencies"]
     names = {name: tuple(re.split(r"[>=<; ]", line)[0] for line in lines) for name, lines in declared.items()}
-    assert extras.PACKAGES.items() <= names.items()
+
+    def packages(name: str) -> tuple[str, ...]:
+        found: list[str] = []
+        for word in names[name]:
+            inner = re.fullmatch(r"vcam\[(.*)\]", word)
+            found += [package for other in inner[1].split(",") for package in packages(other)] if inner else [word]
+        return tuple(found)
+
+    assert {name: packages(name) for name in extras.PACKAGES} == extras.PACKAGES
+    assert set(names) - set(extras.PACKAGES) == {"all", "test", "dev"}
     assert extras.LACKS.keys() <= extras.PACKAGES.keys()
     # all that was required once, and with each of them what vcam can do
     assert names["all"] == ("vcam[openvino,ffmpeg,window,pyvirtualcam]",)

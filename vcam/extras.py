@@ -16,8 +16,12 @@ PACKAGES = {
     "window": ("pygame-ce",),
     "pyvirtualcam": ("pyvirtualcam",),
     "heic": ("pillow-heif",),
-}
-"""The extras of pyproject.toml that are one package each. Others: `pip install 'vcam[NAME]'`."""
+    "convert": ("onnx", "tflite"),
+    "train": ("torch", "lightning-fabric", "onnxscript", "h5py", "onnx", "tflite", "openvino"),
+    "tflite": ("litert-torch", "ai-edge-quantizer", "torch", "lightning-fabric", "onnxscript", "h5py", "onnx", "tflite",
+               "openvino"),
+}  # fmt: skip
+"""The extras of pyproject.toml for those who use vcam, with all packages of each."""
 
 _IN_DEBIAN, _OF_DEBIAN = "/usr/lib/vcam", {"openvino": "vcam-openvino", "heic": "libheif-examples"}
 """Where vcam's package for Debian has its environment, and which packages of Debian's are extras of it."""

@@ -11,6 +11,7 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner
 
+from vcam import extras
 from vcam.assets import data_folder
 from vcam.cli.main import cli
 from vcam.cli.models import models
@@ -283,7 +284,7 @@ def test_weights_need_the_extra_for_training_which_is_said(
     (tmp_path / "x.h5").write_bytes(b"x")
     code, said = status("add", str(tmp_path / "x.h5"), "--network", "selfie")
     assert code == 2
-    assert "--network needs torch, onnx, onnxscript, which are not installed (pip install 'vcam[train]')" in said
+    assert f"--network needs torch, onnx, onnxscript, which are not installed ({extras.command('train')})" in said
     code, said = status("add", str(tmp_path / "x.h5"))
     assert code == 2
     assert "holds weights" in said

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.cli.helpers import offered
+from vcam import extras
 from vcam.cli.main import cli
 from vcam.cli.reference import commands_page
 from vcam.cli.train import train as group
@@ -242,7 +243,7 @@ def test_without_the_extra_the_cure_is_told(tmp_path):
     words = ["train", str(tmp_path), "--network", "selfie", "--out", str(tmp_path / "run")]
     done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True)
     assert done.returncode == 2
-    assert "pip install 'vcam[train]'" in done.stderr
+    assert extras.command("train") in done.stderr
     assert "https://download.pytorch.org/whl/cpu" in done.stderr
     assert "Traceback" not in done.stderr
 

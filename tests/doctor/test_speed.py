@@ -161,7 +161,7 @@ def test_an_accelerator_for_which_openvino_is_missing_gets_that_and_no_driver(wo
 def test_a_runtime_that_the_settings_ask_for_by_name_and_that_is_missing_is_a_problem(world):
     world.has(engines=NO_OPENVINO)
     world.settings = Settings(segment=SegmentSettings(backend="openvino"))
-    assert world.only(PROBLEM)[1][0] == extras.command("openvino")
+    assert world.only(PROBLEM)[1] == (extras.command("openvino"), "or vcam config set segment.backend=auto")
     assert world.status() == 1
     world.settings = Settings(segment=SegmentSettings(device="GPU"))
     assert "segment.device is GPU" in world.only()[0]

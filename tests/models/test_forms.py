@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from vcam import extras
 from vcam.cli.models import models
 from vcam.errors import ModelError, VcamError
 from vcam.infer.openvino import OpenVinoEngine
@@ -240,5 +241,5 @@ def test_what_would_convert_it_is_named_where_it_is_missing(
     error = refused("add", str(quantised))
     assert "runs nowhere here" in error.message
     assert "tflite is missing" in error.message
-    assert error.hint == "pip install 'vcam[convert]'"
+    assert error.hint == extras.command("convert")
     assert not own.exists()

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.models.server import Answer, Server, whole
+from vcam import extras
 from vcam.cli.models import models
 from vcam.errors import ModelError, OutputError, UsageError
 from vcam.models import published
@@ -239,7 +240,7 @@ def test_what_cannot_be_converted_is_said_before_anything_is_fetched(
     monkeypatch.setitem(sys.modules, "tflite", None)
     with pytest.raises(ModelError, match="tflite is missing") as found:
         pull_entry(change(entry, convert=True))
-    assert found.value.hint == "pip install 'vcam[convert]'"
+    assert found.value.hint == extras.command("convert")
     assert server.asked == []
 
 

@@ -13,6 +13,8 @@ def test_the_loops_ask_for_nothing_but_libc() -> None:
     library = SOURCE / build.LIBRARY
     if not library.exists():
         pytest.skip("no C compiler: sudo apt install gcc libc6-dev")
+    if b"clang version" in library.read_bytes():
+        pytest.skip("clang calls libm for what gcc writes out; no wheel is built by it")
     found = wants(library)
     assert found.machine in MACHINES.values()
     assert found.libraries <= {"libc.so.6", "ld-linux-aarch64.so.1"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
+from vcam import extras
 from vcam.cli.train_export import export
 from vcam.errors import UsageError
 from vcam.train import forms
@@ -46,7 +47,7 @@ def test_a_missing_extra_is_named_with_its_command(monkeypatch):
     forms.check_extra(forms.form_of("onnx"))
     with pytest.raises(UsageError, match="needs litert_torch, which is not installed") as caught:
         forms.check_extra(forms.form_of("tflite"))
-    assert caught.value.hint == "pip install 'vcam[tflite]'"
+    assert caught.value.hint == extras.command("tflite")
 
 
 def run(*words):

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
 from torch.nn.functional import binary_cross_entropy
 
 from tests.train.helpers import parameters
+from vcam import extras
 from vcam.errors import UsageError
 from vcam.train.nets.layers import WithProbability
 from vcam.train.nets.registry import ARCHITECTURES, architecture
@@ -99,4 +100,4 @@ except UsageError as error:
     print(error.hint)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
-    assert done.stdout.strip() == "pip install 'vcam[train]'"
+    assert done.stdout.strip() == extras.command("train")

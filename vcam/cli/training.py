@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vcam import extras
 from vcam.cli.main import INTERRUPTED
 from vcam.errors import UsageError, VcamError
 from vcam.printable import few, json_text, printable
@@ -73,8 +74,8 @@ def check_extra() -> None:
     if missing:
         raise UsageError(
             f"training needs {' and '.join(missing)}, which {'are' if len(missing) > 1 else 'is'} not installed",
-            "pip install 'vcam[train]'; without a GPU by NVIDIA first: "
-            "pip install torch --index-url https://download.pytorch.org/whl/cpu (0.8 GB, not 5.4)",
+            f"{extras.command('train')}; without a GPU by NVIDIA first: "
+            f"{extras.command_for('torch')} --index-url https://download.pytorch.org/whl/cpu (0.8 GB, not 5.4)",
         )
 
 

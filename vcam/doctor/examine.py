@@ -35,8 +35,10 @@ def examine(
     yield from _outputs(machine, inventory, wanted)
     yield from _camera(machine, inventory, wanted, size, fps, find_camera)
     yield from speed.check_engines(inventory)
-    yield from speed.check_backend(inventory, wanted.segment)
-    if any(not entry.problem for entry in inventory.engines):
+    missing = list(speed.check_backend(inventory, wanted.segment))
+    yield from missing
+    refused = any(finding.status is Status.PROBLEM for finding in missing)
+    if not refused and any(not entry.problem for entry in inventory.engines):
         yield from answers.check_answers(wanted.segment, size, try_model)
     yield from speed.check_accelerators(machine, inventory)
     yield from speed.check_decoder(machine)

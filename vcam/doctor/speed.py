@@ -41,14 +41,14 @@ def check_backend(inventory: Inventory, settings: SegmentSettings) -> Iterator[F
     if settings.backend == "openvino" and "OpenVINO" in absent:
         yield problem(
             "inference", "segment.backend is openvino, which is not installed",
-            extras.command("openvino"), "or vcam config unset segment.backend", exit_status=1,
+            extras.command("openvino"), "or vcam config set segment.backend=auto", exit_status=1,
         )  # fmt: skip
     elif settings.backend == "onnxruntime" and "ONNX Runtime" in absent:
         yield problem(
             "inference", "segment.backend is onnxruntime, which is not installed",
-            extras.command_for("onnxruntime"), "or vcam config unset segment.backend", exit_status=1,
+            extras.command_for("onnxruntime"), "or vcam config set segment.backend=auto", exit_status=1,
         )  # fmt: skip
-    elif settings.device not in ("AUTO", "CPU") and "OpenVINO" in absent:
+    elif settings.has_network and settings.device not in ("AUTO", "CPU") and "OpenVINO" in absent:
         yield warning(
             "inference", f"segment.device is {settings.device}, for which OpenVINO is not installed: the CPU does it",
             extras.command("openvino"),

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from vcam import extras
 from vcam.errors import ModelError, UsageError, VcamError
 from vcam.files import Overwriting, no_file, write_whole
 from vcam.folders import scratch
@@ -154,7 +155,7 @@ def main(source: Path | None, target: Path | None, folder: Path | None, package:
         click.echo(f"error: {error.message}\n  {error.hint}", err=True)
         sys.exit(error.exit_status)
     except ImportError as error:
-        click.echo(f"error: {error}\n  pip install 'vcam[convert]'", err=True)
+        click.echo(f"error: {error}\n  {extras.command('convert')}", err=True)
         sys.exit(1)
     for name, checksum in made.items():
         click.echo(f"{checksum}  {name}")

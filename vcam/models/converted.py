@@ -7,12 +7,13 @@ from pathlib import Path
 
 import tomlkit
 
+from vcam import extras
 from vcam.files import write_error
 from vcam.models.cards import ModelCard, read_card
 from vcam.models.find import checksum
 from vcam.models.tflite_onnx import to_onnx
 
-CONVERTER = "pip install 'vcam[convert]'"
+CONVERTER = extras.command("convert")
 """The cure where it is missing."""
 
 

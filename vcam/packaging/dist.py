@@ -48,7 +48,11 @@ def make(out: Path, machines: Sequence[str] = tuple(MACHINES), root: Path = ROOT
         _pack("sdist", root, made, environment)
         (source,) = made.glob("*.tar.gz")
         with tarfile.open(source) as archive:
-            archive.extractall(work, filter="data")
+            if hasattr(tarfile, "data_filter"):
+                archive.extractall(work, filter="data")
+            else:
+                # Python before 3.11.4, as Debian 12 has it
+                archive.extractall(work)
         tree = Path(work, source.name.removesuffix(".tar.gz"))
         for machine in machines:
             loops = compile_loops(machine, Path(work, f"{machine}-{LIBRARY}"), tree / "vcam" / "native")

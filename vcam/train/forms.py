@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from vcam import extras
 from vcam.errors import UsageError
 
 TARGETS = {
@@ -103,5 +104,5 @@ def check_extra(form: Form, asked: str = "") -> None:
         are = "are" if len(missing) > 1 else "is"
         raise UsageError(
             f"{asked or form.option} needs {', '.join(missing)}, which {are} not installed",
-            f"pip install 'vcam[{form.extra}]'",
+            extras.command(form.extra),
         )

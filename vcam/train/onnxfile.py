@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from vcam import extras
 from vcam.errors import ModelError, UsageError
 from vcam.printable import printable
 from vcam.train.nets.layers import ConvBlock, WithProbability
@@ -83,7 +84,7 @@ def written(net: nn.Module, given: torch.Tensor, inward: str, outward: str, name
         import onnx
         import onnxscript  # noqa: F401 - what the exporter stands on
     except ImportError as error:
-        raise UsageError(f"networks cannot be exported: {error}", "pip install 'vcam[train]'") from error
+        raise UsageError(f"networks cannot be exported: {error}", extras.command("train")) from error
     with _silenced():
         try:
             program = torch.onnx.export(

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
+from vcam import extras
 from vcam.errors import UsageError
 
 
@@ -45,7 +46,7 @@ def open_fabric(recipe: Wanted) -> Any:
         from lightning_fabric.strategies import DDPStrategy
         from lightning_fabric.utilities.exceptions import MisconfigurationException
     except ImportError as error:
-        raise UsageError(f"nothing can be trained: {error}", "pip install 'vcam[train]'") from error
+        raise UsageError(f"nothing can be trained: {error}", extras.command("train")) from error
     # what it would say is no news: that there is a device, that a process has started
     for name in ("lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vcam import folders, silent
+from vcam import extras, folders, silent
 from vcam.errors import UsageError
 from vcam.train.onnxfile import PICTURE, PROBABILITY
 from vcam.types import F32
@@ -102,7 +102,7 @@ def with_int8(model: Any, pictures: Sequence[F32]) -> Any:
     try:
         quantization = silent.onnxruntime_quantization()
     except ImportError as error:
-        raise UsageError(f"networks cannot be quantised: {error}", "pip install 'vcam[train]'") from error
+        raise UsageError(f"networks cannot be quantised: {error}", extras.command("train")) from error
 
     base: Any = quantization.CalibrationDataReader
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from vcam import extras
 from vcam.errors import UsageError
 from vcam.train.onnxfile import sample
 from vcam.types import F32
@@ -41,7 +42,7 @@ def to_tflite(net: nn.Module, precision: str, pictures: Sequence[F32] = ()) -> b
             import litert_torch
             from ai_edge_quantizer import quantizer
     except ImportError as error:
-        raise UsageError(f"TFLite files cannot be made: {error}", "pip install 'vcam[tflite]'") from error
+        raise UsageError(f"TFLite files cannot be made: {error}", extras.command("tflite")) from error
     with silenced():
         picture = sample(net.net).permute(0, 2, 3, 1).contiguous()
         wrapped = litert_torch.to_channel_last_io(net, args=[0], outputs=[0])

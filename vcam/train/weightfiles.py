@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from vcam import extras
 from vcam.errors import ModelError, UsageError
 from vcam.files import no_file
 from vcam.models.tflite_graph import Operator, TfliteGraph
@@ -62,7 +63,7 @@ def read_weights(path: Path) -> list[Stored]:
     except ModelError as error:
         raise ModelError(f"{shown}: {error.message}", error.hint) from error
     except ImportError as error:
-        raise ModelError(f"{shown} cannot be read: {error}", "pip install 'vcam[train]'") from error
+        raise ModelError(f"{shown} cannot be read: {error}", extras.command("train")) from error
     except MemoryError as error:
         raise ModelError(f"{shown} tells of more numbers than there is memory for", "fetch or make it again") from error
     except (*_DAMAGE, RuntimeError) as error:

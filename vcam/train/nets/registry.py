@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vcam import extras
 from vcam.errors import UsageError
 from vcam.types import Size
 
@@ -44,7 +45,7 @@ class Architecture:
         try:
             return self.make(**{"size": self.size, **options})
         except ImportError as error:
-            raise UsageError(f"networks cannot be built: {error}", "pip install 'vcam[train]'") from error
+            raise UsageError(f"networks cannot be built: {error}", extras.command("train")) from error
 
 
 def _selfie(**options: Any) -> Any:
