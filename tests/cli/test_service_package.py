@@ -65,10 +65,13 @@ def test_without_options_the_unit_of_the_package_is_used(place: Place) -> None:
 def test_with_options_the_users_own_counts_before_it_and_goes_again(place: Place) -> None:
     assert place.vcam("service", "install", "--no-start", "--fps", "12").exception is None
     assert "\nExecStart=:/bin/true start --wait --fps=12" in place.own.read_text()
+    unit.at_login().parent.mkdir()
+    unit.at_login().symlink_to(place.own)
     done = place.vcam("service", "install", "--no-start")
     assert done.exception is None
     assert not place.own.exists()
     assert f"removed {place.own}" in done.output
+    assert not unit.at_login().is_symlink()
 
 
 def test_what_somebody_else_wrote_is_not_removed(place: Place) -> None:

@@ -172,13 +172,20 @@ def test_a_list_with_something_else_in_it_is_named_by_its_line(line: str, tmp_pa
         deb.read_list(path)
 
 
-def test_mistakes_are_told_without_a_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_told_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     (tmp_path / "no.whl").write_text("no archive")
     assert deb.main(["--python", "3.11", "--wheel", str(tmp_path / "no.whl"), str(tmp_path)]) == 1
     assert deb.main(["--python", "2.7", str(tmp_path)]) == 1
+    # what main sets for those that it starts goes again
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    assert deb.main([str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert "no.whl is no wheel" in said
     assert "'2.7' is no Python" in said
+    assert "SOURCE_DATE_EPOCH is no number of seconds: yesterday" in said
     assert "Traceback" not in said
 
 

@@ -17,7 +17,7 @@ from click.core import ParameterSource
 from vcam import extras
 from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import load_settings, settings_options
-from vcam.daemon.unit import NAME, is_installed, program, render, system_unit, unit_path
+from vcam.daemon.unit import NAME, at_login, is_installed, program, render, system_unit, unit_path
 from vcam.errors import UsageError, VcamError
 from vcam.printable import json_text, printable
 from vcam.settings import FIELDS, Settings, absolute, absolute_text, parse_assignments
@@ -72,6 +72,8 @@ def _use(shipped: Path) -> None:
     path = unit_path()
     if is_installed():
         path.unlink(missing_ok=True)
+        # it leads there, and not every systemd puts another in its place
+        at_login().unlink(missing_ok=True)
         click.echo(f"removed {path}, which had options of its own", err=True)
     elif path.exists():
         raise UsageError(f"{path} was not written by vcam, and counts before {shipped}", f"move it away: {path}")

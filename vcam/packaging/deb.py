@@ -39,6 +39,7 @@ from vcam.packaging.deb_control import (
     debian_version,
     scripts,
 )
+from vcam.packaging.dist import DistError, moment
 from vcam.printable import printable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,10 +112,9 @@ def _home(part: str) -> str:
 
 
 def _is_of(path: Path, part: sbom.Part) -> bool:
-    metadata = path.suffix == ".dist-info" and canonicalize_name(path.name.split("-")[0]) == canonicalize_name(
-        part.name
-    )
-    return path.name in part.tops or metadata
+    if path.suffix == ".dist-info":
+        return canonicalize_name(path.name.split("-")[0]) == canonicalize_name(part.name)
+    return path.name in part.tops
 
 
 def _environment(stage: Path, target: Target) -> None:
@@ -289,6 +289,8 @@ def main(words: Iterable[str] | None = None, say: Callable[[str], object] = prin
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     options = parser.parse_args(None if words is None else list(words))
     try:
+        # as the wheels have it
+        os.environ["SOURCE_DATE_EPOCH"] = str(moment(ROOT))
         target = target_of(options.python or this_python(), options.architecture)
         wheel = options.wheel or find_wheel(options.folder, target.architecture)
         chosen = read_list(options.packages) if options.packages else None
@@ -296,7 +298,7 @@ def main(words: Iterable[str] | None = None, say: Callable[[str], object] = prin
             mode = stat.S_IMODE(path.stat().st_mode) | 0o444
             path.chmod(mode)
             say(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
-    except (VcamError, OSError) as error:
+    except (VcamError, DistError, OSError) as error:
         message = error.message if isinstance(error, VcamError) else str(error)
         print(f"make deb: {printable(message)}", file=sys.stderr)
         if hint := getattr(error, "hint", ""):
