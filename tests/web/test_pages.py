@@ -182,7 +182,15 @@ def test_nothing_is_copied_or_encoded_while_the_page_is_hidden(
 
 @pytest.mark.parametrize(
     "asked",
-    ['{"look": true, "view": "room"}', '{"look": true, "view": 5}', '{"look": true, "view": null}', "[1]", '"x"'],
+    [
+        '{"look": true, "view": "room"}',
+        '{"look": true, "view": 5}',
+        '{"look": true, "view": null}',
+        "[1]",
+        '"x"',
+        '{"look": true, "pictures": 1e999}',
+        '{"look": true, "pictures": "many"}',
+    ],
 )
 def test_a_view_that_is_none_ends_the_page(panel: Panel, asked: str) -> None:
     with panel.page() as page:

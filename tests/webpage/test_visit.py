@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -133,6 +136,32 @@ def test_it_works_without_a_network_from_the_second_time_on(browser: Browser, si
     page.wait(ON)
     page.run("vcam.app.figures(); 0")
     assert "Works offlineyes" in text(page, ".facts")
+
+
+def test_another_program_that_has_the_port_later_is_not_hidden(browser: Browser, site: Site) -> None:
+    page = visit(browser, site)
+    page.run("navigator.serviceWorker.ready.then(() => 0)")
+    page.wait("navigator.serviceWorker.controller")
+    site.end()
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<title>theirs</title><p id=theirs>theirs")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", urlsplit(site.address).port or 0), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        page.go(site.address)
+        page.wait("document.querySelector('#theirs')")
+        # before the page was answered
+        assert page.run("navigator.serviceWorker.getRegistrations().then(all => all.length)") == 0
+        assert page.run("caches.keys().then(all => all.filter(name => name.startsWith('vcam page')).length)") == 0
+        other.shutdown()
 
 
 def test_as_a_source_in_obs_it_is_the_picture_alone(browser: Browser, site: Site, tmp_path: Path) -> None:

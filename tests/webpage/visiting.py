@@ -48,6 +48,8 @@ class Site:
                 return contextlib.nullcontext()
 
         self._socket = socket.socket()
+        # another may have the port afterwards
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.listen()
         self.address = f"http://localhost:{self._socket.getsockname()[1]}/"

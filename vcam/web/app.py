@@ -265,7 +265,7 @@ class _Page:
         self._sending = asyncio.create_task(self._send())
 
     async def serve(self) -> None:
-        with suppress(WebSocketDisconnect, ValueError, KeyError, TypeError, AttributeError):
+        with suppress(WebSocketDisconnect, ValueError, OverflowError, KeyError, TypeError, AttributeError):
             while True:
                 asked = json.loads(await self._socket.receive_text())
                 view = View(asked.get("view", View.SHOWN.value))

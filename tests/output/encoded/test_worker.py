@@ -23,6 +23,7 @@ class PlayedSession:
 
     def __init__(self, words: int = 0, dropped: int = 0) -> None:
         self.child = self
+        self.level_db: float | None = None
         self.dropped, self.frames, self.ended = dropped, 0, ""
         self._words = words
 
@@ -154,5 +155,8 @@ def test_what_it_tells_of_itself() -> None:
     worker = working(lambda worker: None)
     assert worker.status() == {"encoder": "", "sound": "none", "dropped": 0}
     worker.encoder, worker.sound = Encoder("ffmpeg", "libx264"), SILENT
-    worker.feed(PlayedSession(dropped=2))
+    session = PlayedSession(dropped=2)
+    worker.feed(session)
     assert worker.status() == {"encoder": "libx264", "sound": "silent", "dropped": 2}
+    session.level_db = -23.4
+    assert worker.status()["level_db"] == -23.4

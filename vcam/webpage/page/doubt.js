@@ -9,6 +9,9 @@ const SOME = 0.1;
 const SURE = 0.9;
 const ROUGH = 0.12;
 
+// By how much a probability may lie beside 0 to 1.
+export const TOLERANCE = 1e-3;
+
 export const BELIEVED = "believed";
 export const WAIT = "wait";
 export const WRONG = "wrong";
@@ -64,7 +67,7 @@ export class Doubt {
     for (let y = 0; y < high; y += step) {
       for (let x = 0; x < width; x += step, count++) {
         const value = map[y * width + x];
-        if (!(value >= -1e-3 && value <= 1.001)) return { nonsense: true };
+        if (!(value >= -TOLERANCE && value <= 1 + TOLERANCE)) return { nonsense: true };
         low = Math.min(low, value);
         top = Math.max(top, value);
         if (value > THERE) there++;

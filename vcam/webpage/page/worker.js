@@ -1,11 +1,10 @@
 // The network and the matte, beside the page's own thread: pictures in, what the shaders need out, in order.
-import { BELIEVED, Doubt, WRONG } from "./doubt.js";
+import { BELIEVED, Doubt, TOLERANCE, WRONG } from "./doubt.js";
 import { MatteStage } from "./matte.js";
 import { Preparer } from "./prepare.js";
 
 const EXAMINED_EVERY = 10000;
 const SIDE = 4;
-const TOLERANCE = 1e-3;
 
 let open = null;
 let queue = Promise.resolve();
