@@ -98,3 +98,18 @@ def test_nix_parses_the_flake(tmp_path: Path) -> None:
 def test_flatpak_builder_reads_the_manifest() -> None:
     words = ["flatpak-builder", "--show-manifest", HERE / "flatpak/org.example.vcam.yml"]
     assert subprocess.run(words, capture_output=True).returncode == 0
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash: apt install bash")
+@pytest.mark.parametrize("name", ["deb_check", "deb_roots", "deb_inside"])
+def test_the_scripts_that_try_packages_can_be_run(name: str) -> None:
+    assert os.access(HERE / name, os.X_OK)
+    assert subprocess.run(["bash", "-n", HERE / name]).returncode == 0
+
+
+def test_make_knows_the_targets_that_the_page_names() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"`make ([a-z-]+)", (ROOT / "docs/packaging.md").read_text()))
+    assert {"dist", "deb", "release", "packages-check"} <= named
+    assert [name for name in named if f"\n{name}: " not in makefile] == []

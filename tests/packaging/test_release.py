@@ -157,6 +157,14 @@ def test_artifacts_of_an_earlier_try_are_not_overwritten(place: Path) -> None:
         go(place, dry_run=True)
 
 
+def test_what_a_step_said_is_told_with_its_cure(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = "print('made one'); raise SystemExit('make deb: no index\\n  try: pip config list')"
+    with pytest.raises(VcamError, match="make deb: no index; try: pip config list"):
+        go(place, sanity=(sys.executable, "-c", said))
+    assert module.main(["nonsense", str(place)]) == 1
+    assert "'nonsense' is no version; nothing was released\n  try: " in capsys.readouterr().err
+
+
 def test_the_sanity_of_a_release_are_the_tests_of_the_project() -> None:
     assert module.SANITY[-1] == "tests/project"
     assert (ROOT / module.SANITY[-1]).is_dir()

@@ -299,12 +299,17 @@ def main(words: Iterable[str] | None = None, say: Callable[[str], object] = prin
             path.chmod(mode)
             say(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     except (VcamError, DistError, OSError) as error:
-        message = error.message if isinstance(error, VcamError) else str(error)
-        print(f"make deb: {printable(message)}", file=sys.stderr)
-        if hint := getattr(error, "hint", ""):
-            print(f"  try: {printable(hint)}", file=sys.stderr)
-        return 1
+        return failed("make deb", error)
     return 0
+
+
+def failed(program: str, error: Exception, more: str = "") -> int:
+    """Tell what failed, and the cure if there is one; returns the exit status."""
+    message = error.message if isinstance(error, VcamError) else str(error)
+    print(f"{program}: {printable(message)}{more}", file=sys.stderr)
+    if hint := getattr(error, "hint", ""):
+        print(f"  try: {printable(hint)}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -25,8 +25,7 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from vcam.errors import UsageError, VcamError
-from vcam.packaging.deb import GLIBC
-from vcam.printable import printable
+from vcam.packaging.deb import GLIBC, failed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -175,9 +174,9 @@ def _run(command: Sequence[str], folder: Path, environment: dict[str, str]) -> s
     except OSError as error:
         raise VcamError(f"{command[0]}: {error.strerror}") from error
     if done.returncode:
-        said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         what = " ".join(command[1:] if command[0] == sys.executable else command)
-        raise VcamError(f"{what}: {said[-1] if said else f'exit status {done.returncode}'}")
+        raise VcamError(f"{what}: {'; '.join(said[-2:]) or f'exit status {done.returncode}'}")
     return done.stdout
 
 
@@ -193,11 +192,7 @@ def main(words: Iterable[str] | None = None) -> int:
         pythons = tuple(options.python or GLIBC)
         release(ROOT, options.version, options.folder.absolute(), dry_run=options.dry_run, pythons=pythons)
     except (VcamError, OSError) as error:
-        message = error.message if isinstance(error, VcamError) else str(error)
-        print(f"make release: {printable(message)}; nothing was released", file=sys.stderr)
-        if hint := getattr(error, "hint", ""):
-            print(f"  try: {printable(hint)}", file=sys.stderr)
-        return 1
+        return failed("make release", error, "; nothing was released")
     return 0
 
 
