@@ -190,7 +190,7 @@ def test_a_told_room_that_is_as_it_was_is_learnt_now_and_then_and_one_that_chang
     monkeypatch.setattr(Layers, "learn", lambda *given: (steps.append(number), learn(*given))[1])
     picture = room()
     remembers = RoomMemory(SIZE, full_range=False, room=known(picture), vouched=True)
-    changed = EVERY * SETTLED * 3
+    changed = EVERY * (2 * SETTLED + 2)
     moved = picture.copy()
     moved[20:60, 10:50] = (30, 30, 200)
     for number in range(1, changed + 4 * EVERY):
