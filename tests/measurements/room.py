@@ -59,7 +59,8 @@ SETS = {
 }  # fmt: skip
 STRESSES = (
     "none", "exposure", "white balance", "lamp", "bump 3", "bump 10", "bump 40", "zoom", "chair", "second", "shirt",
-    "near shirt", "shadow", "another day", "another room", "person in plate", "jpeg", "noise 6", "plain wall", "television",
+    "near shirt", "shadow", "another day", "another room", "person in plate", "jpeg", "noise 6", "plain wall",
+    "television",
 )  # fmt: skip
 SUDDEN = ("white balance", "lamp", "bump 3", "bump 10", "bump 40", "zoom", "second")
 """Of these nothing is to be seen in the time before."""
@@ -207,7 +208,7 @@ class Shoot:
         picture[y:bottom, x:right] = 20
         if number > 0:
             other = read_image(ROOMS[("street", "arch", "porch")[number // 20 % 3]])
-            rows, columns = other.shape[:2]
+            columns = other.shape[1]
             left, span = int(columns * (0.1 + 0.02 * (number % 20))), columns // 2
             shown = cv2.resize(other[: span * 9 // 16, left : left + span], (right - x, bottom - y))
             picture[y:bottom, x:right] = shown

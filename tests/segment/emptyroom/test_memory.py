@@ -17,7 +17,7 @@ from vcam.segment.emptyroom.align import moved_room, shifted
 from vcam.segment.emptyroom.edge import PlateEdge
 from vcam.segment.emptyroom.finding import Finder, Finding, LoopFinder, PlainFinder
 from vcam.segment.emptyroom.layers import Layers
-from vcam.segment.emptyroom.memory import EVERY, NEED, TAKEN, RoomMemory, mean_room
+from vcam.segment.emptyroom.memory import EVERY, NEED, SETTLED, TAKEN, RoomMemory, mean_room
 from vcam.segment.emptyroom.picture import RoomPicture, picture_size
 from vcam.segment.prepare import Preparer
 from vcam.types import F32, U8, Size
@@ -180,6 +180,32 @@ def test_no_frame_bears_a_whole_step_of_learning(monkeypatch: pytest.MonkeyPatch
     later = [(number, name) for number, name in done if number]
     assert [name for _, name in later[:5]] == ["learn", "picture", "learn", "picture", "plate"]
     assert len({number for number, _ in later}) == len(later)
+
+
+def test_a_told_room_that_is_as_it_was_is_learnt_now_and_then_and_one_that_changes_at_each_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[int] = []
+    learn = Layers.learn
+    monkeypatch.setattr(Layers, "learn", lambda *given: (steps.append(number), learn(*given))[1])
+    picture = room()
+    remembers = RoomMemory(SIZE, full_range=False, room=known(picture), vouched=True)
+    changed = EVERY * (2 * SETTLED + 2)
+    moved = picture.copy()
+    moved[20:60, 10:50] = (30, 30, 200)
+    for number in range(1, changed + 4 * EVERY):
+        frame = shot(with_person(picture if number <= changed else moved), number)
+        remembers.correct(map_of(frame, shelf=False), frame)
+    # the first one shows that nothing has changed
+    assert steps[:4] == [EVERY, *(EVERY + EVERY * SETTLED * count for count in (1, 2)), changed + EVERY]
+    assert np.diff([step for step in steps if step > changed]).tolist() == [EVERY, EVERY]
+    # who has not been told vcam the room has it learnt all the time
+    steps.clear()
+    remembers = RoomMemory(SIZE, full_range=False, room=known(picture))
+    for number in range(1, 4 * EVERY + 1):
+        frame = shot(with_person(picture), number)
+        remembers.correct(map_of(frame, shelf=False), frame)
+    assert steps == [EVERY, 2 * EVERY, 3 * EVERY, 4 * EVERY]
 
 
 def test_what_becomes_known_is_compared_with_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
