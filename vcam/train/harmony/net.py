@@ -25,7 +25,7 @@ _BANDS = 5
 _HEAD = 0.35
 """The uppermost share of a person that counts as head."""
 _SKIN, _SKIN_WIDTH = (-0.14, 0.2), 0.16
-"""Cb and Cr of skin in ordinary light, -1 to 1, and how far from there it is looked for: farther than light moves it."""
+"""Cb and Cr of skin in ordinary light, -1 to 1, and how far around it is looked for: light moves it by less."""
 _DARK = 0.04
 """Light that is added before a logarithm is taken."""
 _DROPPED, _NOISE = 0.1, 0.2
