@@ -17,7 +17,7 @@ SMALL = 0.01
 HARM = 0.3
 """What a sample that became worse weighs besides."""
 
-_KNEE = 3.0
+_KNEE = 5.0
 """Squared levels: errors far below it no longer pull, since nobody sees them."""
 
 
