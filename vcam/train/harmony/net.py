@@ -38,7 +38,7 @@ FEATURES = 4 * (2 * _VALUES + len(_PAIRS)) + 3 * (3 * _BANDS + 5 + 5) + 2
 
 
 def features(picture: Tensor) -> Tensor:
-    """What is known of composites (N, 4, H, W), as `CHANNELS` says: (N, FEATURES), none of it beyond -10..10.
+    """What is known of composites (N, 4, H, W), as `CHANNELS` says: (N, FEATURES), hardly any beyond -10..10.
 
     Of person, background, head and what may be her skin: mean and spread of `_values`, and how pairs go together. Of
     the first three: how much is how light, chroma in dark to light tones, and the means of what is lightest and of
