@@ -44,7 +44,7 @@ PORTRAITS = ("skimage/data/astronaut.png", "mpl-data/sample_data/grace_hopper.jp
 CLIPS = ("again", "book", "eat", "help", "learn", "night", "no", "sister", "walk", "yes")
 """Somebody signing in an office: Intel's sample videos, CC-BY-4.0."""
 
-PEOPLE, VIEWS, PARTS, FRAMES, AGAIN = 4000, 14, 20, 24, 40
+PEOPLE, VIEWS, PARTS, FRAMES, AGAIN = 3000, 14, 20, 24, 40
 """Drawn people in all; of each panorama; of each photograph; of each clip; of each portrait, the same again."""
 WALLS = 0.3
 """Share of the drawn people who stand before a wall."""

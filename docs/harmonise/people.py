@@ -17,8 +17,7 @@ F32: TypeAlias = npt.NDArray[np.float32]
 U8: TypeAlias = npt.NDArray[np.uint8]
 
 SKIN_GROUPS = ((0.62, 66, 4.5), (0.22, 58, 5.0), (0.16, 41, 7.0))
-"""Share, lightness and its spread, in CIELAB; about the groups of Xiao and others, "Characterising the variations in
-ethnic skin colours", Skin Research and Technology 23, 2017."""
+"""Share, lightness and its spread, in CIELAB: chosen, near what is measured of skin in daylight."""
 REDNESS, YELLOWNESS = (11, 2.6), (15.5, 2.6)
 """Mean and spread of a* and b*."""
 HAIRS = (
