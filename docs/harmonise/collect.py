@@ -29,7 +29,7 @@ os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"
 import cv2
 import numpy as np
 
-from docs.harmonise.people import Panorama, filmed
+from docs.harmonise.people import Panorama, portrait, seen
 from vcam import Segmenter
 from vcam.assets import BACKGROUNDS, background_picture
 
@@ -44,8 +44,10 @@ PORTRAITS = ("skimage/data/astronaut.png", "mpl-data/sample_data/grace_hopper.jp
 CLIPS = ("again", "book", "eat", "help", "learn", "night", "no", "sister", "walk", "yes")
 """Somebody signing in an office: Intel's sample videos, CC-BY-4.0."""
 
-PEOPLE, VIEWS, PARTS, FRAMES, AGAIN = 60, 14, 20, 24, 40
-"""Of each panorama with somebody and without; of each photograph; of each clip; of each portrait, the same again."""
+PEOPLE, VIEWS, PARTS, FRAMES, AGAIN = 3000, 14, 20, 24, 40
+"""Drawn people in all; of each panorama; of each photograph; of each clip; of each portrait, the same again."""
+WALLS = 0.3
+"""Share of the drawn people who stand before a wall."""
 SIZE = (160, 120)
 QUALITY = 95
 
@@ -63,6 +65,7 @@ def main() -> None:
         unpack(options.packages, unpacked)
         print(f"{panoramas(unpacked, options.out)} views of panoramas")
         print(f"{photographs(unpacked, options.out)} parts of photographs and drawings")
+        print(f"{drawn(options.out)} drawn people")
         print(f"{people(unpacked, options.clips, options.out)} pictures of people who were filmed")
 
 
@@ -82,16 +85,29 @@ def unpack(packages: Path, target: Path) -> None:
 
 
 def panoramas(unpacked: Path, out: Path) -> int:
-    """Views of each with somebody drawn into it, and without."""
+    """Views of each."""
     count = 0
     for number, (name, light) in enumerate(sorted(_panoramas(unpacked))):
         panorama, chance = Panorama(light), np.random.default_rng([18, number])
-        for kind, most in (("people", PEOPLE), ("views", VIEWS)):
-            for view in range(most):
-                picture, matte = filmed(chance, panorama, SIZE, person=kind == "people")
-                _write(out / kind, f"{name}--{view:03}", picture, matte if kind == "people" else None)
-                count += 1
+        for view in range(VIEWS):
+            _write(out / "views", f"{name}--{view:03}", seen(chance, panorama, SIZE), None)
+            count += 1
     return count
+
+
+def drawn(out: Path) -> int:
+    """People who are drawn, before the pictures that are there already, and before walls."""
+    places = sorted((*(out / "views").glob("*"), *(out / "photographs").glob("*")))
+    chance = np.random.default_rng(20)
+    for number in range(PEOPLE):
+        behind, name = None, f"wall{number}"
+        if chance.random() >= WALLS:
+            path = places[int(chance.integers(len(places)))]
+            picture, name = cv2.imread(str(path)), path.stem.partition("--")[0]
+            assert picture is not None, path
+            behind = _cut(picture, chance, SIZE)
+        _write(out / "people", f"{name}--{number:04}", *portrait(chance, behind, SIZE))
+    return PEOPLE
 
 
 def _panoramas(unpacked: Path) -> Iterator[tuple[str, np.ndarray]]:
@@ -125,11 +141,16 @@ def photographs(unpacked: Path, out: Path) -> int:
 
 
 def _part(picture: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    return _cut(picture, chance, (320, 240))
+
+
+def _cut(picture: np.ndarray, chance: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    """A part of a picture, a third of it or more, at that size."""
     height, width = picture.shape[:2]
     across = round(min(width, height * 4 / 3) * chance.uniform(0.3, 1))
     down = min(round(across * 3 / 4), height)
     x, y = int(chance.integers(width - across + 1)), int(chance.integers(height - down + 1))
-    return cv2.resize(picture[y : y + down, x : x + across], (320, 240), interpolation=cv2.INTER_AREA)
+    return cv2.resize(picture[y : y + down, x : x + across], size, interpolation=cv2.INTER_AREA)
 
 
 def people(unpacked: Path, clips: Path, out: Path) -> int:

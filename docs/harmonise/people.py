@@ -1,8 +1,7 @@
-"""People of balls and boxes, lit by a panorama's own light, and filmed by the camera that films the panorama.
+"""People of balls and boxes, before any picture: how skin, hair and clothes look in an ordinary photograph.
 
-There are few portraits whose rights are clear. What a network has to learn of them is how skin, hair and clothes look
-in the light of a place, and that can be computed: the light that falls on a surface is the panorama's, as nine numbers
-a colour (Ramamoorthi and Hanrahan, "An efficient representation for irradiance environment maps", 2001).
+There are few portraits whose rights are clear. What a network for `harmonise` has to learn of them is the colours of
+people where a camera has balanced the light and exposed for the face, and those can be computed.
 """
 
 from __future__ import annotations
@@ -17,11 +16,10 @@ Chance: TypeAlias = np.random.Generator
 F32: TypeAlias = npt.NDArray[np.float32]
 U8: TypeAlias = npt.NDArray[np.uint8]
 
-SKINS = (
-    (244, 208, 177), (231, 180, 143), (224, 172, 138), (210, 158, 124), (198, 134, 96), (186, 120, 81), (165, 94, 43),
-    (120, 72, 48), (84, 52, 38), (60, 35, 29),
-)  # fmt: skip
-"""sRGB of skin in even light, from the lightest to the darkest (Fitzpatrick's six and some between)."""
+SKIN_GROUPS = ((0.62, 66, 4.5), (0.22, 58, 5.0), (0.16, 41, 7.0))
+"""Share, lightness and its spread, in CIELAB: chosen, near what is measured of skin in daylight."""
+REDNESS, YELLOWNESS = (11, 2.6), (15.5, 2.6)
+"""Mean and spread of a* and b*."""
 HAIRS = (
     (18, 14, 12), (30, 22, 18), (58, 38, 25), (96, 66, 42), (150, 112, 70), (190, 156, 108), (120, 58, 30),
     (150, 148, 145),
@@ -41,19 +39,17 @@ def encoded(light: F32) -> F32:
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
+_FROM_XYZ = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
+
+
 class Panorama:
     """Linear light all around: float32 (h, 2 h, 3), R, G, B, equirectangular; up is y."""
 
     def __init__(self, light: F32) -> None:
         self.light = light
+        rows = np.sin(np.pi * (np.arange(64, dtype=np.float32) + 0.5) / 64)
         small = cv2.resize(light, (128, 64), interpolation=cv2.INTER_AREA)
-        rows, columns = (np.indices((64, 128), np.float32) + 0.5) / [[[64]], [[128]]]
-        theta, phi = np.pi * rows, 2 * np.pi * (columns - 0.5)
-        self._directions = np.stack(
-            [np.sin(theta) * np.sin(phi), np.cos(theta), np.sin(theta) * np.cos(phi)], axis=-1
-        ).reshape(-1, 3)
-        self._weighed = small.reshape(-1, 3) * (np.sin(theta) * 2 * np.pi**2 / (64 * 128)).reshape(-1, 1)
-        self.mean = self._weighed.sum(axis=0) / (4 * np.pi)
+        self.mean = (small.mean(axis=1) * rows[:, None]).sum(axis=0) / rows.sum()
 
     def view(self, yaw: float, pitch: float, across: float, size: tuple[int, int]) -> F32:
         """What a camera sees that looks there; across: its angle from left to right, radians."""
@@ -71,32 +67,6 @@ class Panorama:
         )
         return np.asarray(seen, np.float32)
 
-    def irradiance(self, normals: F32, yaw: float) -> F32:
-        """The light that falls on surfaces with these normals, (h, w, 3) in the frame of a camera that looks back.
-
-        A person who stands before the camera looks towards it: her normals' z points to the camera, against the view.
-        """
-        turned = self._directions @ _about(yaw)
-        weights = np.pi * np.array([1, 2 / 3, 2 / 3, 2 / 3, 0.25, 0.25, 0.25, 0.25, 0.25])
-        light = _harmonics(turned).T @ self._weighed * weights[:, None]
-        # the camera looks along +z, normals that face it along -z
-        towards = normals * np.array([1, 1, -1], np.float32)
-        found = _harmonics(towards.reshape(-1, 3)) @ light
-        return np.maximum(found, 0.02 * self.mean).reshape(normals.shape).astype(np.float32)
-
-
-def _about(yaw: float) -> npt.NDArray[np.float64]:
-    cos, sin = np.cos(yaw), np.sin(yaw)
-    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
-
-
-def _harmonics(d: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    x, y, z = d[:, 0], d[:, 1], d[:, 2]
-    return np.stack([
-        np.full_like(x, 0.282095), 0.488603 * y, 0.488603 * z, 0.488603 * x, 1.092548 * x * y, 1.092548 * y * z,
-        0.315392 * (3 * z**2 - 1), 1.092548 * x * z, 0.546274 * (x**2 - y**2),
-    ], axis=1)  # fmt: skip
-
 
 class _Canvas:
     """Surfaces laid over each other: normals, what they reflect, how open they are, and where anything is."""
@@ -111,6 +81,7 @@ class _Canvas:
         self.open = np.ones((height, width), np.float32)
         self.matte = np.zeros((height, width), np.float32)
         self._pixel = 1.0 / height
+        self.skin = np.full(3, 0.3, np.float32)
 
     def ball(self, centre: tuple[float, float], radii: tuple[float, float], colour: F32, where: npt.ArrayLike = True,
              grain: float = 0.05) -> npt.NDArray[np.bool_]:  # fmt: skip
@@ -150,6 +121,15 @@ class _Canvas:
         self.open *= 1 - depth * np.exp(-far).astype(np.float32)
 
 
+def skin_of(chance: Chance) -> F32:
+    """What somebody's skin reflects, linear R, G, B."""
+    group = SKIN_GROUPS[int(chance.choice(len(SKIN_GROUPS), p=[share for share, _, _ in SKIN_GROUPS]))]
+    lightness, red, yellow = (chance.normal(*each) for each in (group[1:], REDNESS, YELLOWNESS))
+    f = (lightness + 16) / 116 + np.array([red / 500, 0, -yellow / 200])
+    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * [0.9505, 1, 1.089]
+    return np.clip(_FROM_XYZ @ xyz, 0.01, 0.95).astype(np.float32)
+
+
 def cloth(chance: Chance) -> F32:
     """What clothes reflect: often dark or white, now and then of a colour."""
     kind = chance.random()
@@ -165,8 +145,7 @@ def draw(chance: Chance, size: tuple[int, int]) -> _Canvas:
     """Somebody from the head to the chest, at any place and of any nearness."""
     canvas = _Canvas(size, chance)
     wide = size[0] / size[1]
-    skin = linear(SKINS[int(chance.integers(len(SKINS)))]) * np.exp(chance.normal(0, 0.06, 3)).astype(np.float32)
-    skin = (skin * np.exp(chance.normal(0, 0.12))).astype(np.float32)
+    skin = canvas.skin = skin_of(chance)
     hair = linear(HAIRS[int(chance.integers(len(HAIRS)))]) * np.float32(np.exp(chance.normal(0, 0.3)))
     coat, shirt = cloth(chance), cloth(chance)
     r = float(np.exp(chance.uniform(np.log(0.09), np.log(0.24))))
@@ -208,58 +187,75 @@ def draw(chance: Chance, size: tuple[int, int]) -> _Canvas:
     return canvas
 
 
-def filmed(chance: Chance, panorama: Panorama, size: tuple[int, int], *, person: bool) -> tuple[U8, U8]:
-    """A picture, BGR, and its matte: a view of the panorama, with somebody in it or without."""
+def seen(chance: Chance, panorama: Panorama, size: tuple[int, int]) -> U8:
+    """A view of the panorama, BGR, as a camera has it that balances and exposes by the whole picture."""
     yaw, pitch = chance.uniform(-np.pi, np.pi), chance.normal(0, 0.12)
     light = panorama.view(yaw, pitch, np.radians(chance.uniform(45, 80)), size)
-    if person and chance.random() < 0.5:
-        light = cv2.GaussianBlur(light, (0, 0), float(chance.uniform(0.5, 2.5)))
-    matte = np.zeros(light.shape[:2], np.float32)
-    facing = np.zeros((1, 9, 3), np.float32)
-    facing[0] = [
-        [0, 0, 1],
-        [0.7, 0, 0.7],
-        [-0.7, 0, 0.7],
-        [0, 0.7, 0.7],
-        [0, 1, 0],
-        [1, 0, 0],
-        [-1, 0, 0],
-        [0, -0.7, 0.7],
-        [0, 0, 1],
-    ]
-    falls = panorama.irradiance(facing, yaw).reshape(-1, 3).mean(axis=0) / np.pi
-    if person:
-        canvas = draw(chance, size)
-        # nobody stands exactly where the panorama was taken: nearer to a lamp or farther from it
-        own = np.exp(chance.normal(0, 0.3)) * np.exp(chance.normal(0, 0.04, 3))
-        shaded = canvas.albedo / np.pi * panorama.irradiance(canvas.normals, yaw) * canvas.open[..., None]
-        up = np.clip(canvas.normals[..., 1:2] + 0.3, 0, 1) ** 4 * (1 - canvas.normals[..., 2:])
-        lit = (shaded + 0.05 * up * falls) * own
-        matte = cv2.GaussianBlur(canvas.matte, (0, 0), float(chance.uniform(0.4, 1.0)))
-        light = matte[..., None] * lit + (1 - matte[..., None]) * light
-    picture = _developed(chance, light.astype(np.float32), falls, person=person)
-    return picture, np.rint(255 * matte).astype(np.uint8)
-
-
-def _developed(chance: Chance, light: F32, falls: npt.NDArray[np.floating], *, person: bool) -> U8:
-    """As a camera sees it: white balance that goes most of the way, exposure by the whole picture and by the light that
-    falls on faces, a curve, grain."""
-    white = (falls.mean() / np.maximum(falls, 1e-6)) ** chance.uniform(0.5, 1.0)
+    white = (panorama.mean.mean() / np.maximum(panorama.mean, 1e-6)) ** chance.uniform(0.5, 1.0)
     light = light * white.astype(np.float32)
     luma = light @ np.float32([0.2126, 0.7152, 0.0722])
     # the geometric mean, so that a sun does not make everything black
-    key = float(np.log(np.clip(luma, 1e-5, None)).mean())
-    if person:
-        faces = float(np.log(max(0.35 * falls.mean(), 1e-5)))
-        key += chance.uniform(0.2, 0.9) * (faces - key)
-    key = float(np.exp(key))
-    light = light / max(key, 1e-6) * np.float32(0.16 * np.exp(chance.normal(0, 0.35)))
-    if chance.random() < 0.7:
-        knee = np.float32(chance.uniform(1.5, 5))
-        light = light * (1 + light / knee**2) / (1 + light / knee)
+    key = float(np.exp(np.log(np.clip(luma, 1e-5, None)).mean()))
+    return _bytes(
+        _developed(chance, light / max(key, 1e-6) * np.float32(0.16 * np.exp(chance.normal(0, 0.35)))), chance
+    )
+
+
+def wall(chance: Chance, size: tuple[int, int], light: npt.NDArray[np.floating]) -> U8:
+    """A plain wall, BGR: grey or of a colour, a little lighter on one side."""
+    kind = chance.random()
+    level = (
+        chance.uniform(0.05, 0.95)
+        if kind < 0.5
+        else chance.uniform(0.75, 1)
+        if kind < 0.75
+        else chance.uniform(0.02, 0.22)
+    )
+    base = level * np.exp(chance.normal(0, 0.03 + 0.15 * chance.random() ** 2, 3)) * light ** (0.5 / 2.2)
+    across, down = (np.linspace(-1, 1, each, dtype=np.float32) for each in size)
+    slope = np.exp(chance.normal(0, 0.2) * across[None, :] + chance.normal(0, 0.12) * down[:, None])
+    return _bytes((base * slope[..., None]).astype(np.float32), chance)
+
+
+def portrait(chance: Chance, behind: U8 | None, size: tuple[int, int]) -> tuple[U8, U8]:
+    """A picture, BGR, and its matte: somebody before a picture, or before a wall; in one light and exposed for her."""
+    canvas = draw(chance, size)
+    # what is left of the light's colour once the camera has balanced it
+    warm, tint = chance.normal(0, 0.07), chance.normal(0, 0.018)
+    light = np.exp(np.array([warm, tint, -warm]))
+    towards = np.array([chance.normal(0, 0.8), chance.uniform(0, 0.9), chance.uniform(0.25, 1.25)])
+    ambient = chance.uniform(0.25, 0.85)
+    falls = np.clip(canvas.normals @ (towards / np.linalg.norm(towards)), 0, None)
+    shading = (ambient + (1 - ambient) * 1.3 * falls) * canvas.open
+    half = towards / np.linalg.norm(towards) + np.array([0, 0, 1])
+    shine = chance.uniform(0, 0.08) * np.clip(canvas.normals @ (half / np.linalg.norm(half)), 0, None) ** 12
+    shine = shine * (canvas.albedo.mean(axis=-1) > 0.05)
+    lit = (canvas.albedo * shading[..., None] + shine[..., None]) * light
+    # exposed for the face: dark skin comes out darker, but by less than it is
+    own = float(canvas.skin @ np.float32([0.2126, 0.7152, 0.0722]))
+    key = 0.30 * (own / 0.36) ** 0.55 * np.exp(chance.normal(0, 0.28)) / own / 0.72
+    person = _developed(chance, (lit * key).astype(np.float32))
+    if behind is None:
+        behind = wall(chance, size, light)
+    elif chance.random() < 0.5:
+        behind = cv2.GaussianBlur(behind, (0, 0), float(chance.uniform(0.5, 4))).astype(np.uint8)
+    matte = cv2.GaussianBlur(canvas.matte, (0, 0), float(chance.uniform(0.4, 1.0)))[..., None]
+    picture = matte * person + (1 - matte) * (behind[..., ::-1].astype(np.float32) / 255)
+    return _bytes(picture.astype(np.float32), chance), np.rint(255 * matte[..., 0]).astype(np.uint8)
+
+
+def _developed(chance: Chance, light: F32) -> F32:
+    """Linear light as a camera shows it, R, G, B 0..1: a shoulder, a curve, colours stronger or weaker."""
+    if chance.random() < 0.8:
+        knee = np.float32(chance.uniform(1.6, 5.6))
+        light = light * (1 + light / knee**2) / (1 + light / knee) * (1 + 0.5 / knee)
     shown = encoded(light)
     shown = shown + np.float32(chance.normal(0.25, 0.25)) * shown * (1 - shown) * (2 * shown - 1)
     grey = shown @ np.float32([[0.299], [0.587], [0.114]])
-    shown = grey + np.float32(np.exp(chance.normal(0.05, 0.15))) * (shown - grey)
-    shown = shown + chance.normal(0, chance.uniform(0, 0.012), shown.shape)
-    return np.rint(255 * np.clip(shown, 0, 1)).astype(np.uint8)[..., ::-1].copy()
+    return np.asarray(grey + np.float32(np.exp(chance.normal(-0.05, 0.14))) * (shown - grey), np.float32)
+
+
+def _bytes(colours: F32, chance: Chance) -> U8:
+    """BGR with a camera's grain."""
+    grained = colours + chance.normal(0, chance.uniform(0, 0.012), colours.shape)
+    return np.rint(255 * np.clip(grained, 0, 1)).astype(np.uint8)[..., ::-1].copy()

@@ -129,7 +129,7 @@ def test_the_best_is_kept_whatever_goes_wrong(tmp_path, data, monkeypatch):
 def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_do(tmp_path, data):
     made = Training(recipe(data), tmp_path / "run")
     with torch.no_grad():
-        made.raw.arguments.weight.fill_(float("nan"))
+        made.raw.straight.weight.fill_(float("nan"))
     with pytest.raises(EngineError, match="not a number") as caught:
         made.run()
     assert "--rate" in caught.value.hint

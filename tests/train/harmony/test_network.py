@@ -54,11 +54,11 @@ def test_features_tell_person_head_and_background_apart():
     picture[:, 3, :12, :] = 0
     picture[:, 0, 12:] = 235 / 255
     picture[:, 0, 12:20] = 16 / 255
-    # luma of person, background and head, from -1 to 1: what is dark is the uppermost of her
+    # luma of person, background and head, from 0 to 1: what is dark is the uppermost of her
     person, behind, head = features(picture)[0, :3].tolist()
-    assert person == pytest.approx(5 / 9, abs=0.02)
-    assert behind == pytest.approx(0, abs=0.02)
-    assert head < -0.4
+    assert person == pytest.approx(7 / 9, abs=0.02)
+    assert behind == pytest.approx(110 / 219, abs=0.02)
+    assert head < 0.4
 
 
 def test_features_of_the_background_do_not_know_the_person():
@@ -68,9 +68,30 @@ def test_features_of_the_background_do_not_know_the_person():
     other = picture.clone()
     other[:, :3, 16:, 16:32] *= 0.5
     one, two = features(picture)[0], features(other)[0]
-    # mean of each plane over the person, the background and the head
-    assert (one[[0, 3, 6]] - two[[0, 3, 6]]).abs().min() > 0.1
-    torch.testing.assert_close(one[[1, 4, 7]], two[[1, 4, 7]])
+    # means of luma and of its logarithm over the person, the background, the head and skin
+    assert (one[[0, 2, 4, 6]] - two[[0, 2, 4, 6]]).abs().min() > 0.05
+    torch.testing.assert_close(one[[1, 5]], two[[1, 5]])
+
+
+def test_what_may_be_skin_is_looked_for_in_the_head_alone():
+    grey, skin = torch.tensor([110, 128, 128]) / 255, torch.tensor([140, 113, 150]) / 255
+    picture = torch.zeros(2, 4, SIDE, SIDE)
+    picture[:, :3] = grey[:, None, None]
+    picture[:, 3] = 1
+    picture[0, :3, :4] = picture[1, :3, -4:] = skin[:, None, None]
+    above, below = features(picture)
+    # the share of the person that may be skin is the last one
+    assert above[-1] > below[-1] + 0.05
+    # and its Cr is that of skin
+    assert above[23] > 0.1
+
+
+def test_a_picture_without_colours_tells_no_chroma():
+    picture = torch.rand(1, 4, SIDE, SIDE)
+    picture[:, 1:3] = 128 / 255
+    found = features(picture)[0]
+    # R / G, B / G, Cb and Cr of person, background, head and skin
+    torch.testing.assert_close(found[8:24], torch.zeros(16), atol=1e-4, rtol=0)
 
 
 def batch_of(shown, true, changed, person=True):
@@ -93,13 +114,34 @@ def test_where_nobody_is_nothing_is_to_be_gained():
     shown, true = torch.full((2, 3, 4), 90.0), torch.full((2, 3, 4), 120.0)
     arguments = torch.zeros(2, 8)
     assert loss(arguments, batch_of(shown, true, [True, True], person=False)) == 0
-    assert loss(arguments, batch_of(shown, true, [True, True])) > 30
+    # what is left as it was is 1 : 1
+    assert loss(arguments, batch_of(shown, true, [True, True])) == 0
+
+
+def test_each_decibel_weighs_the_same_and_harm_more():
+    true = torch.full((1, 3, 4), 126.0)
+    true[:, 1:] = 128
+    shown = true.clone()
+    shown[:, 0] -= 20
+    lighter, darker = torch.zeros(1, 8), torch.zeros(1, 8)
+    lighter[:, 0], darker[:, 0] = 0.5, -0.5
+    batch = batch_of(shown, true, [True])
+    good, bad = float(loss(lighter, batch)), float(loss(darker, batch))
+    assert good < -0.5
+    assert bad > 0.5
+    twice = true.clone()
+    twice[:, 0] -= 10
+    # half as wrong, made right by as much: as good
+    half = torch.zeros(1, 8)
+    half[:, 0] = 0.24
+    assert float(loss(half, batch_of(twice, true, [True]))) == pytest.approx(good, abs=0.25)
 
 
 def test_judging_tells_gain_harm_and_change():
     net = Harmoniser(4)
     with torch.no_grad():
-        net.arguments.weight.zero_()
+        for each in (net.straight, net.last):
+            each.weight.zero_()
     true = torch.full((2, 3, 8), 126.0)
     true[:, 1:] = 128
     shown = true.clone()
@@ -108,7 +150,7 @@ def test_judging_tells_gain_harm_and_change():
     assert (found.gain, found.worse) == (pytest.approx(0, abs=1e-3), 0)
     assert found.change == pytest.approx(0, abs=1e-2)
     with torch.no_grad():
-        net.arguments.bias[0] = -0.3
+        net.straight.bias[0] = -0.3
     found = judged(net, batch_of(shown, true, [True, False]))
     # both became darker: the one is better, the other one is worse than it was
     assert found.gain > 3
@@ -125,7 +167,10 @@ def test_disturbed_samples_are_legal_and_another_light(seed):
         assert out.min() >= 16
         assert out[0].max() <= 235
         assert out[1:].max() <= 240
-    assert np.isfinite(taken_otherwise(np.zeros((4, 4, 3), np.float32), chance)).all()
+    for grey in (0, 1):
+        out = taken_otherwise(np.full((4, 4, 3), grey, np.float32), chance)
+        assert out.dtype == np.float32
+        assert 0 <= out.min() <= out.max() <= 1
 
 
 def test_planes_and_colours_go_both_ways():

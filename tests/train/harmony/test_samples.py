@@ -72,7 +72,7 @@ def test_a_sample_depends_on_seed_and_number_alone(folder):
     assert not np.array_equal(one[3]["picture"], Samples(sources(folder), 64, 8)[3]["picture"])
 
 
-def test_only_the_region_is_disturbed_and_a_third_is_not(folder):
+def test_only_the_region_is_disturbed_and_some_are_left(folder):
     samples = Samples(sources(folder), 64, 1)
     changed = 0
     for number in range(60):
@@ -83,7 +83,7 @@ def test_only_the_region_is_disturbed_and_a_third_is_not(folder):
         if not sample["changed"]:
             assert (shown == true).all()
         changed += sample["changed"]
-    assert 30 <= changed <= 50
+    assert 42 <= changed <= 58
 
 
 def test_the_person_of_a_picture_with_a_matte_is_the_region(tmp_path):

@@ -12,10 +12,12 @@ from vcam.train.harmony.arguments import apply
 from vcam.train.harmony.net import Harmoniser
 from vcam.train.harmony.stream import Batch
 
-SMALL = 0.2
-"""What the sum of the squares of the arguments weighs, in levels: of two ways to the same pixels the shorter one."""
+SMALL = 0.01
+"""What the sum of the squares of the arguments weighs: of two ways to the same pixels the shorter one."""
+HARM = 0.3
+"""What a sample that became worse weighs besides."""
 
-_KNEE = 1.0
+_KNEE = 5.0
 """Squared levels: errors far below it no longer pull, since nobody sees them."""
 
 
@@ -31,9 +33,11 @@ def restored(arguments: Tensor, batch: Batch) -> Tensor:
 
 
 def loss(arguments: Tensor, batch: Batch) -> Tensor:
-    """Root mean square of each sample, so that none outweighs the others, in levels; a scalar."""
-    off = (squares(restored(arguments, batch), batch["true"].float()) + _KNEE).sqrt() * batch["person"]
-    return off.mean() + SMALL * (arguments**2).sum(1).mean()
+    """The logarithm of the squared error over that before, so that each decibel weighs the same; a scalar."""
+    true = batch["true"].float()
+    before, after = squares(batch["shown"].float(), true), squares(restored(arguments, batch), true)
+    off = ((after + _KNEE) / (before + _KNEE)).log()
+    return ((off + HARM * off.clamp(min=0)) * batch["person"]).mean() + SMALL * (arguments**2).sum(1).mean()
 
 
 @dataclass(slots=True)

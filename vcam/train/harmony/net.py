@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vcam.colour import BLACK, LUMA_SPAN, NEUTRAL
+from vcam.colour import BLACK, CHROMA_SPAN, FULL, LUMA_SPAN, NEUTRAL, TO_RGB
 from vcam.harmony import NAMES
 
 SIDE = 48
@@ -20,83 +20,93 @@ CHANNELS = 4
 
 _LEAST = 1e-3
 """Share of the picture's pixels below which a region's means sink to 0: nobody, or nothing but a person."""
-_BINS = 16
-"""Of the histogram of a plane."""
-_HUES = 8
-"""Of Cb and of Cr in the histogram of both."""
-_BANDS = 4
+_BANDS = 5
 """Of luma, in which chroma is looked at apart."""
-_COLOUR = 6.0
-"""Chroma keeps near its middle: so it is spread as luma is."""
-_HEAD = 0.3
+_HEAD = 0.35
 """The uppermost share of a person that counts as head."""
+_SKIN, _SKIN_WIDTH = (-0.14, 0.2), 0.16
+"""Cb and Cr of skin in ordinary light, -1 to 1, and how far around it is looked for: light moves it by less."""
+_DARK = 0.04
+"""Light that is added before a logarithm is taken."""
+_DROPPED, _NOISE = 0.1, 0.2
+"""Share of what is felt that is left out in training, and what is added to it, of its spread."""
+_VALUES = 9
+_PAIRS = ((0, 4), (0, 5), (4, 5), (0, 2), (0, 3), (2, 3))
+"""Of `_values`, by place: those of which it is known how they go together."""
 
-FEATURES = 3 * (3 * _BINS + 3 + 3 + 2 + 3) + 2 * 3 * _BANDS + 3 * _HUES**2 + 2 * _HUES**2 + 2 + 2
-
-_MOMENTS = 3 * (3 + 3 + 3 + 2)
-_TONED = _MOMENTS + 3 * 3 * _BINS
-PLAIN = _MOMENTS + 6 * _BANDS + 4
-"""Features that are learnt from. The histograms are left out: with few places to learn from they tell which place it
-is, and the network knows by heart what was there."""
+FEATURES = 4 * (2 * _VALUES + len(_PAIRS)) + 3 * (3 * _BANDS + 5 + 5) + 2
 
 
 def features(picture: Tensor) -> Tensor:
-    """What is known of composites (N, 4, H, W), as `CHANNELS` says: (N, FEATURES), none of it beyond -10..10 or so.
+    """What is known of composites (N, 4, H, W), as `CHANNELS` says: (N, FEATURES), hardly any beyond -10..10.
 
-    Of person, background and head: histogram, mean and spread of each plane, mean and spread of the strength of
-    colours, and how planes go together. Of person and background: chroma in dark, middle and light tones; contrast from
-    pixel to pixel; size. Of all three a histogram of Cb and Cr together, and of person and head how bright each of
-    these colours is: skin is known by that.
+    Of person, background, head and what may be her skin: mean and spread of `_values`, and how pairs go together. Of
+    the first three: how much is how light, chroma in dark to light tones, and the means of what is lightest and of
+    what is darkest. The size of the person, and how much of her may be skin. There are no histograms: with few places
+    to learn from they tell which place it is, and the network knows by heart what was there.
     """
     planes, matte = picture[:, :3], picture[:, 3]
-    luma = 2 * (planes[:, :1] * 255 - BLACK) / LUMA_SPAN - 1
-    chroma = (planes[:, 1:] - NEUTRAL / 255) * _COLOUR
-    values = torch.cat([luma, chroma], dim=1).clamp(-1, 1)
-    edges = ((values[:, :1, :, 1:] - values[:, :1, :, :-1]).abs()).mean(1)
+    values = _values(planes)
+    y, cb, cr = values[:, 0], values[:, 4], values[:, 5]
     # what is mixed tells of neither
     person, behind = (2 * matte - 1).clamp(min=0), (1 - 2 * matte).clamp(min=0)
     above = torch.cumsum(person.sum(2), dim=1)
     share = above / (above[:, -1:] + _LEAST)
-    head = person * ((_HEAD - share) * 10 + 0.5).clamp(0, 1)[:, :, None]
+    head = person * ((_HEAD - share) * 8 + 0.5).clamp(0, 1)[:, :, None]
     places = planes.shape[2] * planes.shape[3]
     regions = torch.stack([person, behind, head], dim=1).flatten(2)
+    far = ((cb - _SKIN[0]) ** 2 + (cr - _SKIN[1]) ** 2) / _SKIN_WIDTH**2
+    skin = regions[:, 2] * torch.exp(-far) * ((y - 0.12) * 10).clamp(0, 1)
+    regions = torch.cat([regions, skin[:, None]], dim=1)
     sizes = regions.mean(2)
-    regions = (regions / (sizes[:, :, None] + _LEAST) / places).transpose(1, 2)
-    pixels = values.flatten(2)
-    y, cb, cr = pixels.unbind(1)
-    strength = (cb**2 + cr**2 + 1e-6).sqrt()
-    products = torch.stack([y * cb, y * cr, cb * cr, *(pixels**2).unbind(1), strength, strength**2], dim=1)
-    tables = _bins(pixels, _BINS).flatten(1, 2)
-    bands = _bins(pixels[:, :1], _BANDS)[:, 0]
-    toned = torch.cat([bands, bands * cb[:, None], bands * cr[:, None]], dim=1)
-    # where the colours of skin and of rooms lie
-    blue = _bins((cb[:, None] * 1.5 + 0.2).clamp(-1, 1), _HUES)[:, 0]
-    red = _bins((cr[:, None] * 1.5 - 0.25).clamp(-1, 1), _HUES)[:, 0]
-    both = (blue[:, :, None] * red[:, None]).flatten(1, 2)
+    regions = regions / (sizes[:, :, None] + _LEAST) / places
+    products = torch.stack([values[:, one] * values[:, other] for one, other in _PAIRS], dim=1)
     # (N, things, places) @ (N, places, regions)
-    found = torch.cat([pixels, products, tables], dim=1) @ regions
-    mean, moment = found[:, :3], found[:, 3:11]
-    covariance = torch.stack([
-        moment[:, 0] - mean[:, 0] * mean[:, 1], moment[:, 1] - mean[:, 0] * mean[:, 2],
-        moment[:, 2] - mean[:, 1] * mean[:, 2],
-    ], dim=1)  # fmt: skip
-    spread = ((moment[:, 3:6] - mean**2).clamp(min=0) + 1e-4).sqrt()
-    colourful = torch.stack([moment[:, 6], ((moment[:, 7] - moment[:, 6] ** 2).clamp(min=0) + 1e-4).sqrt()], dim=1)
-    hues = both @ regions
-    bright = (both * y[:, None]) @ regions
-    wide = regions.transpose(1, 2).reshape(-1, 3, planes.shape[2], planes.shape[3])[:, :2, :, 1:]
-    rough = (wide * edges[:, None]).sum((2, 3))
+    found = torch.cat([values, values**2, products], dim=1) @ regions.transpose(1, 2)
+    mean, square, product = found.split([_VALUES, _VALUES, len(_PAIRS)], dim=1)
+    spread = ((square - mean**2).clamp(min=0) + 1e-4).sqrt()
+    covariance = product - torch.stack([mean[:, one] * mean[:, other] for one, other in _PAIRS], dim=1)
+    three = regions[:, :3].transpose(1, 2)
+    bands = _bands(y)
+    amount = bands @ three
+    toned = torch.cat([bands * cb[:, None], bands * cr[:, None]], dim=1) @ three
+    toned = toned / (torch.cat([amount, amount], dim=1) + 0.03)
+    light = _weighed(values[:, [0, 2, 3, 4, 5]], regions[:, :3], y**4)
+    dark = _weighed(values[:, [0, 7, 8, 4, 5]], regions[:, :3], (1 - y) ** 6)
     return torch.cat([
-        mean.flatten(1), spread.flatten(1), covariance.flatten(1) * 4, colourful.flatten(1),
-        found[:, 11:].flatten(1), (toned @ regions)[:, :, :2].flatten(1), hues.flatten(1),
-        bright[:, :, ::2].flatten(1), rough * 4, sizes[:, :2],
+        mean.flatten(1), spread.flatten(1), 3 * covariance.flatten(1), 2 * toned.flatten(1), amount.flatten(1),
+        light.flatten(1), dark.flatten(1), sizes[:, :1], sizes[:, 3:] / (sizes[:, :1] + _LEAST),
     ], dim=1)  # fmt: skip
 
 
-def _bins(values: Tensor, count: int) -> Tensor:
-    """How much each of (N, C, P) from -1 to 1 belongs to each bin, triangles that add up to 1: (N, C, count, P)."""
-    middles = torch.linspace(-1, 1, count, device=values.device, dtype=values.dtype)[None, None, :, None]
-    return (1 - (values[:, :, None] - middles).abs() * ((count - 1) / 2)).clamp(min=0)
+def _values(planes: Tensor) -> Tensor:
+    """Of each pixel luma, its logarithm, those of R / G and of B / G, Cb, Cr, their length, R, B: (N, 9, places)."""
+    samples = planes.flatten(2) * FULL
+    y = ((samples[:, 0] - BLACK) / LUMA_SPAN).clamp(0, 1)
+    cb, cr = ((samples[:, plane] - NEUTRAL) / (CHROMA_SPAN / 2) for plane in (1, 2))
+    to_rgb = torch.from_numpy(TO_RGB.astype("float32")).to(planes)
+    # chroma of -1 to 1 is a span of 2
+    red, green, blue = (
+        (y * to_rgb[0, colour] + (cb * to_rgb[1, colour] + cr * to_rgb[2, colour]) / 2).clamp(0, 1)
+        for colour in range(3)
+    )
+    logarithms = [(each + _DARK).log() for each in (y, red, green, blue)]
+    return torch.stack([
+        y, logarithms[0], logarithms[1] - logarithms[2], logarithms[3] - logarithms[2], cb, cr,
+        (cb**2 + cr**2 + 1e-4).sqrt(), red, blue,
+    ], dim=1)  # fmt: skip
+
+
+def _weighed(values: Tensor, regions: Tensor, weights: Tensor) -> Tensor:
+    """Means of (N, C, places) in each region, by the weights of pixels as well: (N, C, regions)."""
+    shares = regions * weights[:, None]
+    return values @ (shares / (shares.sum(2, keepdim=True) + _LEAST)).transpose(1, 2)
+
+
+def _bands(luma: Tensor) -> Tensor:
+    """How much each of (N, places) from 0 to 1 belongs to each band, triangles that add up to 1: (N, bands, places)."""
+    middles = torch.linspace(0, 1, _BANDS, device=luma.device, dtype=luma.dtype)[None, :, None]
+    return (1 - (luma[:, None] - middles).abs() * (_BANDS - 1)).clamp(min=0)
 
 
 class Harmoniser(nn.Module):
@@ -107,16 +117,14 @@ class Harmoniser(nn.Module):
 
     def __init__(self, width: int = 16) -> None:
         super().__init__()
-        w = width
-        self.norm = nn.BatchNorm1d(PLAIN, eps=1e-4)
-        self.head = nn.Sequential(
-            nn.Linear(PLAIN, 4 * w), nn.ReLU(), nn.Dropout(0.2), nn.Linear(4 * w, 2 * w), nn.ReLU()
-        )  # fmt: skip
-        self.arguments = nn.Linear(2 * w, len(NAMES))
-        self.gate = nn.Linear(2 * w, 1)
-        nn.init.zeros_(self.arguments.bias)
-        nn.init.normal_(self.arguments.weight, std=0.01)
-        nn.init.constant_(self.gate.bias, 1.0)
+        w = 6 * width
+        self.norm = nn.BatchNorm1d(FEATURES, eps=1e-4, affine=False)
+        self.straight = nn.Linear(FEATURES, len(NAMES) + 1)
+        self.first, self.second, self.last = nn.Linear(FEATURES, w), nn.Linear(w, w), nn.Linear(w, len(NAMES) + 1)
+        self.drop = nn.Dropout(_DROPPED)
+        for layer in (self.straight, self.last):
+            nn.init.normal_(layer.weight, std=0.003)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, picture: Tensor) -> Tensor:
         """picture: as `CHANNELS` says."""
@@ -125,7 +133,11 @@ class Harmoniser(nn.Module):
     def told(self, known: Tensor) -> Tensor:
         """The arguments that follow from features (N, FEATURES)."""
         # a feature that hardly ever moves is not to be blown up where it does
-        plain = torch.cat([known[:, :_MOMENTS], known[:, _TONED : _TONED + 6 * _BANDS], known[:, -4:]], dim=1)
-        felt = self.head(self.norm(plain).clamp(-6, 6))
-        answer: Tensor = torch.tanh(self.arguments(felt)) * torch.sigmoid(self.gate(felt))
+        felt = self.norm(known).clamp(-5, 5)
+        if self.training:
+            # no two places are alike to the last digit
+            felt = felt + _NOISE * torch.randn_like(felt)
+        deep = torch.relu(self.second(self.drop(torch.relu(self.first(self.drop(felt))))))
+        out = self.straight(felt) + self.last(deep)
+        answer: Tensor = torch.tanh(out[:, :-1]) * torch.sigmoid(out[:, -1:] + 1.5)
         return answer

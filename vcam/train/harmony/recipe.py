@@ -22,7 +22,7 @@ class HarmonyRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """data: the folder of pictures. steps or minutes is 0, the other one counts. batch: samples an update.
     updates: of the weights for each 32 samples that are made, from the `bank` latest ones.
 
-    width: a twelfth of the first layer's. average: how much of the mean of weights stays in a step, 0..1.
+    width: a sixth of a layer's. average: how much of the mean of weights stays in a step, 0..1.
     held: samples for validation. made: versions of what made it, for people.
     """
 

@@ -26,7 +26,7 @@ KEPT_SIDE = 384
 """Pixels of a picture's shorter side that are kept in memory."""
 KEPT = 640 << 20
 """Bytes of decoded pictures that are kept, over all workers."""
-AS_IT_IS = 1 / 3
+AS_IT_IS = 0.15
 """Share of the samples in which nothing is disturbed."""
 PERSON = 0.85
 """Share of the samples of a picture with a matte in which the region is that person."""

@@ -41,7 +41,7 @@ LEAST_ROUND = 100
 CLIP = 2.0
 MADE = 32
 """Samples that are made at once."""
-DECAY = 0.01
+DECAY = 0.1
 
 Tell = Callable[[str, dict[str, Any]], None]
 """Takes what happens: "step", "round", "note", and figures."""
