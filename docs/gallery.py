@@ -30,6 +30,7 @@ FILTERS = [
     ("smoothstep", "smoothstep:low=0.3,high=0.7", "A steeper edge."),
     ("color-transfer", "color-transfer", "The background's colours for the person, half of them."),
     ("color-transfer-all", "color-transfer:strength=1", "All of them, as in the paper."),
+    ("harmonise", "harmonise", "The light of the background for the person, as far as a network can tell."),
     ("seamless-clone", "seamless-clone", "Poisson blending: the background's light runs on into the person."),
     ("light-wrap", "light-wrap:strength=1,width=48", "The background's light spills round the edge."),
     ("opacity", "opacity:value=0.6", "The person seen through."),

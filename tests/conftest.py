@@ -12,7 +12,6 @@ from tests.failed import failed_lines
 from tests.native.helpers import COMPILER, SOURCE
 from tests.output.encoded.helpers import Nginx
 from tests.places import SHARED
-from tests.standin import provide
 from vcam import native
 from vcam.native import build
 
@@ -101,12 +100,6 @@ def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's own model folder, which is not there yet."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path / "data" / "vcam" / "models"
-
-
-@pytest.fixture
-def harmoniser(own_models: Path) -> None:
-    """There is a network for the filter harmonise: vcam's own, or where it was not installed another."""
-    provide(own_models)
 
 
 @pytest.fixture(scope="module", params=["compiled", "opencv"])

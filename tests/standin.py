@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from tests.infer.helpers import tiny_network
-from vcam.assets import data_folder
 from vcam.harmony import NAMES
 
 SIDE = 64
@@ -57,9 +56,3 @@ def stand_in(
         '[cost]\nmeasured_on = "nowhere"\nonnxruntime_ms = 0.1\nopenvino_ms = 0.2\n'
     )
     return target
-
-
-def provide(folder: Path) -> None:
-    """Have a network for the filter harmonise in a model folder, where vcam's own is not installed."""
-    if not (data_folder("models") / "harmonise.toml").exists():
-        stand_in(folder, always=[0.3, -0.2, 0.4, -0.5, 0.2, 0.3, -0.3, 0.4], by_means=np.full((4, 8), 0.1))

@@ -87,7 +87,7 @@ def unpack(packages: Path, target: Path) -> None:
 def panoramas(unpacked: Path, out: Path) -> int:
     """Views of each."""
     count = 0
-    for number, (name, light) in enumerate(sorted(_panoramas(unpacked))):
+    for number, (name, light) in enumerate(sorted(panoramas_of(unpacked))):
         panorama, chance = Panorama(light), np.random.default_rng([18, number])
         for view in range(VIEWS):
             _write(out / "views", f"{name}--{view:03}", seen(chance, panorama, SIZE), None)
@@ -110,7 +110,8 @@ def drawn(out: Path) -> int:
     return PEOPLE
 
 
-def _panoramas(unpacked: Path) -> Iterator[tuple[str, np.ndarray]]:
+def panoramas_of(unpacked: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and linear light, R, G, B, of each that was unpacked."""
     for path in (unpacked / "package" / "hdri").glob("*.exr.js"):
         told = re.search(r"base64,([A-Za-z0-9+/=]+)", path.read_text())
         if told:

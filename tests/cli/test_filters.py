@@ -25,7 +25,6 @@ def test_every_filter_is_listed_with_what_it_does() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "lut"])
-@pytest.mark.usefixtures("harmoniser")
 def test_what_is_listed_can_be_given_as_it_stands(name: str) -> None:
     (one,) = json.loads(run(name, "--json"))
     values = ",".join(f"{known['name']}={known['default']}" for known in one["parameters"])

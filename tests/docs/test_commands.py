@@ -13,15 +13,16 @@ import pytest
 from tests.docs.pages import PAGES, block_commands, commands, name_of
 from tests.docs.parse import complain
 from tests.places import ROOT
+from tests.standin import stand_in
 from vcam.settings import FIELDS
 from vcam.settings.tree import SECTIONS
 
-pytestmark = pytest.mark.usefixtures("harmoniser")
-
 
 @pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_an_empty_folder(tmp_path: Path, own_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    # what the pages have trained and kept before they use it
+    stand_in(own_models, "light")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

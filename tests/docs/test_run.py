@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from tests.docs.pages import PAGES, block_commands, fenced, name_of
 from tests.docs.parse import FILLED_IN, resolve, settings_of
 from tests.places import ROOT
-from tests.standin import provide
+from tests.standin import stand_in
 from vcam.assets import asset
 from vcam.cli.main import cli
 from vcam.control.client import ControlClient
@@ -80,7 +80,8 @@ def home(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.chdir(tmp_path)
-    provide(tmp_path / ".local/share/vcam/models")
+    # what the pages have trained and kept before they use it
+    stand_in(tmp_path / ".local/share/vcam/models", "light")
     # what the pages' settings are
     config = tmp_path / ".config/vcam/config.toml"
     config.parent.mkdir(parents=True)

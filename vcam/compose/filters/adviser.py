@@ -49,7 +49,7 @@ def _unknown(name: str) -> UsageError | ModelError:
     if name == OWN:
         return ModelError(
             "the network of harmonise is not installed",
-            "vcam train harmonise makes one, see docs/training.md; or take color-transfer in its place",
+            "install vcam anew, or take color-transfer in its place",
         )
     if "/" in name or name.startswith("~") or name.endswith((*SUFFIXES, ".toml")):
         return UsageError(
