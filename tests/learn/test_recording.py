@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from vcam.camera.file import VideoFile
-from vcam.errors import CameraError, CameraStalled, DeviceError
+from vcam.errors import CameraError, CameraStalled, DeviceError, UsageError
 from vcam.frames import Frame
 from vcam.learn import recording
 from vcam.learn.recording import as_running, camera_let_go, film
@@ -109,13 +109,16 @@ class Daemon:
             return {"state": self.states[self.name]}
         if method == "get":
             return self.values
-        assert params == {"by": "vcam learn"}
+        if self.old and params:
+            raise UsageError("pause: it has no by")
+        assert params == (None if self.old else {"by": "vcam learn"})
         self.states[self.name] = {"pause": "paused", "resume": "live"}[method]
         return {}
 
 
 @pytest.fixture
 def daemons(monkeypatch):
+    Daemon.old = False
     Daemon.states = {"control": "live", "other": "paused"}
     Daemon.values = {"camera.source": "/dev/video7", "camera.mirror": True, "camera.rotate": "0", "camera.flip": False,
                      "camera.crop": "", "output.size": "640x480"}  # fmt: skip
@@ -132,6 +135,13 @@ def test_a_vcam_that_runs_is_paused_and_goes_on_whatever_happens(daemons):
     assert daemons.states == {"control": "live", "other": "paused"}
     with pytest.raises(KeyboardInterrupt), camera_let_go():
         raise KeyboardInterrupt
+    assert daemons.states["control"] == "live"
+
+
+def test_a_vcam_from_before_an_upgrade_is_paused_as_well(daemons):
+    daemons.old = True
+    with camera_let_go():
+        assert daemons.states["control"] == "paused"
     assert daemons.states["control"] == "live"
 
 

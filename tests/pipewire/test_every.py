@@ -23,7 +23,7 @@ class Kind:
 
     def __init__(self, name: str) -> None:
         self.name = self.description = self.camera_name = name
-        self.there, self.refusal, self.reads = True, "", False
+        self.there, self.refusal, self.reads, self.patience = True, "", False, 3.0
         self.frames: list[Frame] = []
         self.size: Size | None = None
         self.fd = os.eventfd(0, os.EFD_NONBLOCK)
@@ -244,6 +244,75 @@ def test_whoever_ends_it_during_a_search_leaves_nothing_open(kinds: tuple[Kind, 
     camera.close()
     assert node.size is None
     assert not any(thread.name == "vcam-search" for thread in threading.enumerate())
+
+
+def test_who_is_lost_during_a_search_waits_for_its_end(kinds: tuple[Kind, Kind]) -> None:
+    device, node = kinds
+    camera, hanging = searching(kinds)
+    device.refusal = "gone"
+    camera.write(FRAME)
+    camera.write(FRAME)
+    hanging.answers.set()
+    write_once_found(camera)
+    assert node.frames
+    camera.close()
+
+
+@pytest.mark.parametrize("how", ["the last one is lost", "the last one is lost, and the search is in vain"])
+def test_who_is_lost_is_told_of_once_nothing_else_comes(kinds: tuple[Kind, Kind], how: str) -> None:
+    device, node = kinds
+    camera, hanging = searching(kinds)
+    device.refusal = "gone"
+    camera.write(FRAME)
+    if how.endswith("vain"):
+        hanging.open = fail
+        hanging.answers.set()
+        with pytest.raises(OutputDeviceError, match="gone"):
+            write_once_found(camera)
+    else:
+        hanging.answers.set()
+        write_once_found(camera)
+        node.refusal = "gone as well"
+        with pytest.raises(OutputDeviceError, match="gone as well"):
+            camera.write(FRAME)
+    camera.close()
+
+
+def fail(*_: object) -> None:
+    raise OutputDeviceError("it does not come")
+
+
+def test_only_a_search_has_patience_with_a_daemon(kinds: tuple[Kind, Kind]) -> None:
+    # whoever opens the node for the frames of others is not to wait for it
+    _, node = kinds
+    camera, hanging = searching(kinds)
+    assert node.patience == 1.0
+    hanging.answers.set()
+    write_once_found(camera)
+    assert node.patience == 0.3
+    camera.close()
+
+
+def test_without_a_thread_for_the_search_the_device_gets_its_frames(
+    kinds: tuple[Kind, Kind], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, (device, node) = Clock(), kinds
+    node.there = False
+    camera = every.EveryCamera(clock=clock)
+    camera.open(SIZE, 30)
+    node.there, clock.now = True, 6
+
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none)
+        camera.write(FRAME)
+    assert len(device.frames) == 1
+    clock.now = 100
+    write_once_found(camera)
+    assert node.frames
+    camera.close()
 
 
 def test_why_a_search_is_in_vain_is_told_once(kinds: tuple[Kind, Kind], caplog: pytest.LogCaptureFixture) -> None:

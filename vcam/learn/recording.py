@@ -15,7 +15,7 @@ from pathlib import Path
 from vcam.camera.base import FIRST_FRAME, Camera
 from vcam.camera.factory import make_camera
 from vcam.control.client import ControlClient, running_names
-from vcam.errors import CameraError, CameraStalled, VcamError
+from vcam.errors import CameraError, CameraStalled, UsageError, VcamError
 from vcam.frames import Frame
 from vcam.learn.footage import Smaller
 from vcam.output.encoded.file import VideoFileOutput
@@ -48,12 +48,20 @@ def camera_let_go() -> Iterator[list[str]]:
                 if daemon.call("status")["state"] != "paused":
                     # first of all: whatever comes in between, it is not left paused
                     paused.append(name)
-                    daemon.call("pause", {"by": _NAME})
+                    _ask(daemon, "pause")
         yield paused
     finally:
         for name in paused:
             with suppress(VcamError), ControlClient(name, timeout=10) as daemon:
-                daemon.call("resume", {"by": _NAME})
+                _ask(daemon, "resume")
+
+
+def _ask(daemon: ControlClient, method: str) -> None:
+    try:
+        daemon.call(method, {"by": _NAME})
+    except UsageError:
+        # a vcam that was started before it was upgraded takes no names
+        daemon.call(method)
 
 
 _OF_THE_VIEW = ("camera.source", "camera.mirror", "camera.rotate", "camera.flip", "camera.crop", "output.size")

@@ -15,7 +15,7 @@ from vcam.errors import OutputDeviceError, VcamError
 from vcam.frames import Frame
 from vcam.output.base import Output, Resizable, ShowsStills
 from vcam.output.virtual.camera import VirtualCamera, find_outputs
-from vcam.output.virtual.pipewire import PipeWireCamera
+from vcam.output.virtual.pipewire import PATIENCE_UNDER_WAY, PipeWireCamera
 from vcam.pipewire import loop
 from vcam.types import Size
 
@@ -144,6 +144,7 @@ class EveryCamera:
         self.abort()
         self._size, self._fps = size, fps
         failures = [failure for kind in self._kinds if (failure := self._try(kind)) is not None]
+        self._node.patience = PATIENCE_UNDER_WAY
         if not self._open:
             raise failures[0] if failures else no_camera()
         for failure in failures:
@@ -194,7 +195,9 @@ class EveryCamera:
             log.warning("%s is lost and will be taken up again when it is back: %s", kind.output.description, error)
 
     def _last_one_stays(self) -> None:
-        """Raise what took the last of them: whoever fans frames out opens it anew."""
+        """Raise what took the last of them: whoever fans frames out opens it anew. Not while another one is looked for."""
+        if not self._open and any(kind.search for kind in self._kinds):
+            return
         failure, self._failure = self._failure, None
         if failure is not None and not self._open:
             raise failure
@@ -205,11 +208,21 @@ class EveryCamera:
                 if not kind.search.is_alive():
                     self._end_search(kind, kind.search)
             elif not kind.open and kind.look.due:
-                self._node.patience = _PATIENCE
-                kind.search = _Search(kind, self._size, self._fps)
+                self._search(kind)
+
+    def _search(self, kind: _Kind) -> None:
+        if kind.output is self._node:
+            self._node.patience = _PATIENCE
+        try:
+            kind.search = _Search(kind, self._size, self._fps)
+        except RuntimeError as error:
+            log.debug("no thread to look for %s with: %s", kind.output.description, error)
+            kind.look.failed()
 
     def _end_search(self, kind: _Kind, search: _Search) -> None:
         kind.search, kind.open = None, search.found
+        # opened anew by whoever feeds frames, it may keep the others waiting
+        self._node.patience = PATIENCE_UNDER_WAY
         self._note(kind)
         if search.found:
             log.info("%s is there as well", kind.output.description)
@@ -225,6 +238,7 @@ class EveryCamera:
             if kind.search is not None:
                 kind.search.join()
                 kind.open, kind.search = kind.search.found, None
+                self._node.patience = PATIENCE_UNDER_WAY
         for kind in self._open:
             kind.open = False
             try:

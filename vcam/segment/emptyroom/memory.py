@@ -163,6 +163,7 @@ class RoomMemory:
             moved = moved_room(self._room, self._plate, seen.probability, small.planes, (seen.box, self._size))
             if moved is not None:
                 self._layers.begin(moved)
+                self._settled = False
                 self._behind[...] = 0
                 self._take(moved, finder)
                 return
@@ -174,10 +175,10 @@ class RoomMemory:
         if self._is_settled(finder):
             self._left_out += 1
             return
-        self._left_out = 0
+        left_out, self._left_out = self._left_out, 0
         for reducer, plane, target in zip(self._reducers, frame.planes, self._small.planes, strict=True):
             reducer.reduce(plane, target)
-        sure, strange = self._marks(seen)
+        sure, strange = self._marks(seen, left_out)
         found = self.finding
         lines: Lines = SAME if found is None else (found.gain, found.offset)
         self._layers.learn(self._small, sure, strange, lines)
@@ -202,8 +203,11 @@ class RoomMemory:
         self._waiting = 0
         return learnt
 
-    def _marks(self, seen: Map) -> tuple[U8, U8]:
-        """Where surely nobody is, see `Layers.learn`, and where something strange is. Outside of the box is nobody."""
+    def _marks(self, seen: Map, left_out: int) -> tuple[U8, U8]:
+        """Where surely nobody is, see `Layers.learn`, and where something strange is. Outside of the box is nobody.
+
+        left_out: steps since the last one, which count for how long ago it is that somebody was there.
+        """
         shape = self._layers.known.shape
         sure, strange = np.full(shape, 1, np.uint8), np.zeros(shape, np.uint8)
         x0, y0, x1, y1 = self._part(seen.box)
@@ -215,7 +219,7 @@ class RoomMemory:
             cv2.resize(marks, size, interpolation=cv2.INTER_NEAREST)
             for marks in (_wider(anybody, GUARD), _wider(anybody, CLOSE), _wider(somebody, TOUCH), inner)
         )
-        self._behind -= self._behind > 0
+        self._behind -= np.minimum(self._behind, 1 + left_out)
         self._behind[part][behind != 0] = MOMENT
         moved = cv2.resize(self._moved(seen, somebody), size, interpolation=cv2.INTER_NEAREST)
         planes = self._halved()
