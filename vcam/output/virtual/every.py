@@ -195,7 +195,7 @@ class EveryCamera:
             log.warning("%s is lost and will be taken up again when it is back: %s", kind.output.description, error)
 
     def _last_one_stays(self) -> None:
-        """Raise what took the last of them: whoever fans frames out opens it anew. Not while another one is looked for."""
+        """Raise what took the last of them, once no other is looked for: whoever fans frames out opens it anew."""
         if not self._open and any(kind.search for kind in self._kinds):
             return
         failure, self._failure = self._failure, None
