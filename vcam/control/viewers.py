@@ -33,6 +33,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import msgspec
 
 from vcam.colour import NEUTRAL
@@ -205,7 +206,7 @@ class Viewers:
                     source = self._source() if composited and wish.besides is not Besides.NOTHING else None
                     try:
                         viewer.give(wish, frame, source, composited=composited)
-                    except (OSError, MemoryError, ValueError) as error:
+                    except (OSError, MemoryError, ValueError, cv2.error) as error:
                         log.info("a viewer is dropped: %s", error)
                         with contextlib.suppress(OSError):
                             viewer.socket.shutdown(socket.SHUT_RDWR)
