@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
+import cv2
 import numpy as np
 import pytest
 
@@ -192,6 +193,29 @@ def test_so_many_may_look_and_no_more(served: Served) -> None:
     for viewer in crowd:
         viewer.close()
     assert served.left.wait(30)
+
+
+@pytest.mark.parametrize("card", [False, True])
+@pytest.mark.parametrize("error", [cv2.error("no memory"), MemoryError("no memory"), OSError("no memory")])
+def test_a_picture_that_cannot_be_made_smaller_ends_one_viewer_and_not_the_loop(
+    served: Served, monkeypatch: pytest.MonkeyPatch, error: Exception, card: bool
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("vcam.scaling.Reducer.reduce", fail)
+    frame = pattern_frame((96, 48))
+    with Viewer() as whole, Viewer() as small:
+        small.ask(Wish(wide=64, rate=99))
+        seen, _ = served.show_until(whole, frame, card=card)
+        np.testing.assert_array_equal(seen.packed(), frame.packed())
+        while True:
+            assert served.output is not None
+            (served.output.show if card else served.output.write)(frame)
+            try:
+                assert small.take() is None
+            except VcamEnded:
+                break
 
 
 def test_nobody_can_write_into_the_memory_or_cut_it_off(served: Served) -> None:

@@ -82,12 +82,12 @@ class Paced:
     def __init__(self, rate: int) -> None:
         self.viewer, self.wish, self.now = _Viewer(None), Wish(rate=rate), 100.0  # type: ignore[arg-type]
 
-    def frames(self, count: int) -> list[int]:
+    def frames(self, count: int, *, composited: bool = True) -> list[int]:
         """Which of so many frames it is given."""
         given = []
         for number in range(count):
             # none comes exactly when it should
-            if self.viewer.is_due(self.wish, self.now + 0.003 * (number % 3 - 1)):
+            if self.viewer.is_due(self.wish, self.now + 0.003 * (number % 3 - 1), composited=composited):
                 given.append(number)
             self.now += 1 / 30
         return given
@@ -110,6 +110,30 @@ def test_the_picture_after_a_change_does_not_wait_but_not_again_and_again() -> N
     assert paced.frames(10) == []
     paced.viewer.hurry(paced.now)
     assert paced.frames(10) == [0]
+
+
+def test_what_is_over_is_not_looked_at_until_the_next_turn() -> None:
+    paced = Paced(1)
+    paced.frames(3)
+    # a change, and a pause right behind it, which is told as another change is, and too soon for one
+    paced.viewer.hurry(paced.now)
+    assert paced.frames(3) == [0]
+    paced.viewer.hurry(paced.now)
+    assert paced.frames(10, composited=False) == [0]
+    assert paced.frames(10) == [0]
+    # and no more of them than before
+    assert paced.frames(60) == pytest.approx([20, 50], abs=1)
+
+
+def test_a_higher_rate_counts_at_once_and_a_lower_one_from_the_last_picture() -> None:
+    paced = Paced(1)
+    assert paced.frames(6) == [0]
+    paced.wish = Wish(rate=15)
+    given = paced.frames(30)
+    assert given[0] == 0
+    assert len(given) == pytest.approx(15, abs=2)
+    paced.wish = Wish(rate=2)
+    assert paced.frames(35) == pytest.approx([14, 29], abs=2)
 
 
 def test_the_room_and_the_matte_are_made_smaller_as_well(served: Served) -> None:

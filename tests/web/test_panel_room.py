@@ -1,4 +1,4 @@
-"""Learning the empty room on the page, at a vcam of fakes that has a camera."""
+"""The page at a vcam of fakes that has a camera: learning the empty room, and one that lets nobody look."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.daemon.helpers import SIZE, Steered
 from tests.web.browser import CHROMIUM, Browser, Page
 from tests.web.running import tab, until
 from tests.web.test_server import Panel
+from vcam.control.wishes import NEXT, Wish
 from vcam.testing import FakeSegmenter
 
 pytestmark = [
@@ -51,6 +52,28 @@ def press(page: Page, words: str) -> None:
     button = f"[...document.querySelectorAll('#panel button')].find(b => b.innerText === '{words}' && !b.disabled)"
     page.wait(button)
     page.run(f"{button}.click()")
+
+
+def test_a_vcam_that_lets_nobody_look_is_said_on_the_page_until_it_does(
+    steered: Steered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "document.querySelector('.banner.bad')?.innerText"
+    panel = Panel()
+    try:
+        with Browser() as browser, monkeypatch.context() as older:
+            older.setattr("vcam.web.looking.TURNED_AWAY", 0.5)
+            # it knows nothing of sizes and rates
+            older.setattr("vcam.control.viewers.wish_of", lambda said: Wish() if said == NEXT else None)
+            page = browser.page()
+            page.go(panel.address.link)
+            page.wait(f"{words}?.includes('older than this program')")
+            assert "systemctl --user restart vcam" in page.run(words)
+            page.wait("document.querySelector('.state').innerText === 'On air'")
+            older.undo()
+            page.wait("document.querySelector('canvas')?.dataset.frames > 2")
+            assert not page.run(words)
+    finally:
+        panel.close()
 
 
 def test_the_room_is_learnt_with_a_countdown_compared_and_forgotten(steered: Steered, opened: Page) -> None:

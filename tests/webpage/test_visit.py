@@ -164,6 +164,62 @@ def test_another_program_that_has_the_port_later_is_not_hidden(browser: Browser,
         other.shutdown()
 
 
+STAYS = (
+    "navigator.serviceWorker.getRegistration().then(async (there) => !!there &&"
+    " (await caches.keys()).filter(name => name.startsWith('vcam page')).length === 1)"
+)
+
+
+def test_what_is_no_page_and_has_no_end_is_shown_and_ends_nothing(browser: Browser, site: Site) -> None:
+    page = visit(browser, site)
+    page.run("navigator.serviceWorker.ready.then(() => 0)")
+    page.wait("navigator.serviceWorker.controller")
+    # a file of its own, and one that it does not have
+    for path, sign in (
+        ("icon.svg", "document.documentElement?.tagName === 'svg'"),
+        ("nowhere", "performance.getEntriesByType('navigation')[0]?.responseStatus === 404"),
+    ):
+        page.go(f"{site.address}{path}")
+        page.wait(sign)
+        assert page.run(STAYS), path
+    site.end()
+    over = threading.Event()
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            said = {
+                "/log": (200, "text/plain", b"endless", True),
+                "/slow": (200, "text/html", b"<p>endless", True),
+                "/broken": (500, "text/html", b"<p>broken", False),
+            }
+            status, kind, text, endless = said.get(urlsplit(self.path).path, (404, "text/html", b"<p>missing", False))
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            # a browser waits for more where it has to guess
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.end_headers()
+            self.wfile.write(text + b" " * 2000)
+            self.wfile.flush()
+            if endless:
+                over.wait(120)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", urlsplit(site.address).port or 0), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        try:
+            for path, words in (
+                ("log", "endless"), ("slow", "endless"), ("broken", "broken"), ("", "missing"),
+            ):  # fmt: skip
+                page.go(f"{site.address}{path}")
+                page.wait(f"document.body?.innerText.includes({words!r})")
+                assert page.run(STAYS), path
+        finally:
+            over.set()
+            other.shutdown()
+
+
 def test_as_a_source_in_obs_it_is_the_picture_alone(browser: Browser, site: Site, tmp_path: Path) -> None:
     page = visit(browser, site, "test=1&bare=1&background=color:%232040a0&size=640x360&engine=wasm")
     page.wait(ON)

@@ -16,7 +16,7 @@ is said in the status and in the log, and there is none with a placeholder, in a
 
 Whoever adds two numbers gets pictures of at most so many pixels across, and at most so many of them a second: `next 640
 15`. They are made smaller here, while the loop has them at hand, which costs less than to copy them whole. The first
-one after a change does not wait for its turn.
+one after a change does not wait for its turn, and a placeholder after a picture, or a picture after one, never does.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import msgspec
 
 from vcam.colour import NEUTRAL
@@ -73,7 +74,10 @@ class _Viewer:
         """What was asked for last."""
         self.hurried = False
         """Whether something has changed since the last picture."""
-        self._due = self._hurry = float("-inf")
+        self._given = self._due = self._hurry = float("-inf")
+        self._rate = 0
+        self._composited: bool | None = None
+        """Whether the last picture was a finished one; None before the first."""
         self._frame: Frame | None = None
         self._second: Frame | None = None
         self._lies = Besides.NOTHING
@@ -84,12 +88,19 @@ class _Viewer:
         if now - self._hurry >= 1 / HURRIES:
             self._hurry, self.hurried = now, True
 
-    def is_due(self, wish: Wish, now: float) -> bool:
-        """Whether the picture of this moment is for it. If so, the turn of the one after it is counted from it."""
-        if wish.rate and not self.hurried and now < self._due - EARLY:
-            return False
-        self.hurried = False
+    def is_due(self, wish: Wish, now: float, *, composited: bool) -> bool:
+        """Whether the picture of this moment is for it. If so, the turn of the one after it is counted from it.
+
+        A placeholder after a picture always is, and a picture after a placeholder: nobody looks at what is over.
+        """
         apart = 1 / (wish.rate or QUICKEST)
+        if wish.rate != self._rate:
+            # a turn that was counted at another rate is none
+            self._rate, self._due = wish.rate, self._given + apart
+        waits = wish.rate and not self.hurried and composited is self._composited
+        if waits and now < self._due - EARLY:
+            return False
+        self.hurried, self._composited, self._given = False, composited, now
         # from its turn and not from now, or each one that comes late would put off all that follow
         self._due = min(max(self._due + apart, now + apart / 2), now + apart)
         return True
@@ -201,11 +212,11 @@ class Viewers:
         with self._lock:
             for viewer in self._viewers:
                 wish = viewer.wants
-                if wish is not None and viewer.is_due(wish, time.monotonic()):
+                if wish is not None and viewer.is_due(wish, time.monotonic(), composited=composited):
                     source = self._source() if composited and wish.besides is not Besides.NOTHING else None
                     try:
                         viewer.give(wish, frame, source, composited=composited)
-                    except (OSError, MemoryError, ValueError) as error:
+                    except (OSError, MemoryError, ValueError, cv2.error) as error:
                         log.info("a viewer is dropped: %s", error)
                         with contextlib.suppress(OSError):
                             viewer.socket.shutdown(socket.SHUT_RDWR)

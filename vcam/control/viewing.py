@@ -157,5 +157,12 @@ class VcamEnded(VcamError):
 
     def __init__(self, *, seen: bool) -> None:
         """seen: whether there was a picture before."""
-        nobody = f"vcam lets nobody else look: {MOST} do already, or it has just ended"
-        super().__init__("vcam has ended" if seen else nobody, "vcam status tells what it does")
+        self.seen = seen
+        if seen:
+            super().__init__("vcam has ended", "vcam status tells what it does")
+        else:
+            # one that does not know what it is asked for ends the connection too, and says nothing
+            super().__init__(
+                f"vcam lets nobody else look: {MOST} do already, it is older than this program, or it has just ended",
+                "close a preview, or start vcam anew: systemctl --user restart vcam, or vcam stop and vcam start",
+            )

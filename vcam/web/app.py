@@ -28,7 +28,7 @@ from vcam.web import cameras, gallery, profiles, talk
 from vcam.web.described import chain_written, filters_described, settings_described
 from vcam.web.guard import Guard
 from vcam.web.look import View
-from vcam.web.looking import Looking
+from vcam.web.looking import AHEAD, Looking
 
 _log = logging.getLogger(__name__)
 
@@ -258,7 +258,9 @@ class _Page:
         self._loop = asyncio.get_running_loop()
         # the newest of each event is all that a page needs that reads slowly
         self._told: dict[str, Any] = {}
-        self._pictures: deque[bytes] = deque()
+        # a page that reads more slowly than it asks gets the newest
+        self._pictures: deque[bytes] = deque(maxlen=AHEAD)
+        self._view = View.SHOWN
         self._there_is = asyncio.Event()
         self._looking = Looking(name, self._seen)
         self._following = talk.Following(name, self._tell)
@@ -269,6 +271,10 @@ class _Page:
             while True:
                 asked = json.loads(await self._socket.receive_text())
                 view = View(asked.get("view", View.SHOWN.value))
+                if view is not self._view:
+                    # the room is nobody's any more who has ceased to ask for it
+                    self._pictures.clear()
+                    self._view = view
                 if asked["look"]:
                     self._looking.ask(view, int(asked.get("pictures", 1)))
                 else:
@@ -292,12 +298,12 @@ class _Page:
         self._told[event] = contents
         self._there_is.set()
 
-    def _seen(self, picture: bytes | None) -> None:
-        if picture is None:
-            self._put("no picture", {})
-        else:
+    def _seen(self, picture: bytes | VcamError | None) -> None:
+        if isinstance(picture, bytes):
             self._pictures.append(picture)
             self._there_is.set()
+        else:
+            self._put("no picture", gallery.sentence(picture) if picture else {})
 
     async def _send(self) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from vcam.errors import VcamError
+from vcam.control.viewing import VcamEnded
+from vcam.errors import DeviceError, VcamError
 from vcam.web.look import Look, View, encode
 
 AHEAD = 4
@@ -16,18 +17,23 @@ AHEAD = 4
 PATIENCE = 1.0
 """Seconds without a picture after which the page is told that there is none."""
 REFUSED = 0.5
-"""Seconds after which it is told so where vcam is gone, or lets nobody in; it asks again."""
+"""Seconds after which it is told so where vcam is gone; it asks again."""
+TURNED_AWAY = 3.0
+"""The same where vcam has let it in and ended that before the first picture: each time costs vcam something."""
 
 
 class Looking:
     """The pictures of one page. For the thread of the event loop; `close` lets go of the camera."""
 
-    def __init__(self, name: str, tell: Callable[[bytes | None], object]) -> None:
-        """tell: called with each picture; with None where none comes, and the page has to ask again."""
+    def __init__(self, name: str, tell: Callable[[bytes | VcamError | None], object]) -> None:
+        """tell: called with each picture; where none comes with None, or with why, and the page has to ask again."""
         self._name, self._tell = name, tell
         self._loop = asyncio.get_running_loop()
         self._look: Look | None = None
         self._entering: asyncio.Task[None] | None = None
+        self._watching: asyncio.TimerHandle | None = None
+        self._again: asyncio.TimerHandle | None = None
+        """When vcam may be asked again that has let nobody in, or is gone."""
         self._view, self._left, self._since = View.SHOWN, 0, 0.0
 
     def ask(self, view: View, pictures: int = 1) -> None:
@@ -37,13 +43,16 @@ class Looking:
         self._view, self._since = view, self._loop.time()
         if self._look:
             self._next(self._look)
-        elif self._entering is None:
+        elif self._entering is None and self._again is None:
             self._entering = self._loop.create_task(self._enter())
 
     def away(self) -> None:
         """The page is hidden, or gone."""
         self._left = 0
         self._let_go()
+        if self._again:
+            self._again.cancel()
+            self._again = None
 
     def close(self) -> None:
         self.away()
@@ -54,10 +63,8 @@ class Looking:
         try:
             # a vcam that hangs keeps everybody waiting at its door
             look = await asyncio.to_thread(Look, self._name)
-        except VcamError:
-            # `Following` says why
-            await asyncio.sleep(REFUSED)
-            self._nothing()
+        except VcamError as error:
+            self._lost(error)
             return
         finally:
             self._entering = None
@@ -72,8 +79,8 @@ class Looking:
     def _next(self, look: Look) -> None:
         try:
             look.ask(self._view)
-        except VcamError:
-            self._lost()
+        except VcamError as error:
+            self._lost(error)
 
     def _arrived(self) -> None:
         look = self._look
@@ -81,8 +88,8 @@ class Looking:
             return
         try:
             shown = look.take(self._view)
-        except VcamError:
-            self._lost()
+        except VcamError as error:
+            self._lost(error)
             return
         if shown is None or not self._left:
             return
@@ -96,18 +103,32 @@ class Looking:
         if self._look:
             if self._loop.time() - self._since >= PATIENCE:
                 self._nothing()
-            self._loop.call_later(PATIENCE, self._watch)
+            self._watching = self._loop.call_later(PATIENCE, self._watch)
 
-    def _nothing(self) -> None:
+    def _nothing(self, why: VcamError | None = None) -> None:
         if self._left:
             self._left = 0
-            self._tell(None)
+            self._tell(why)
 
-    def _lost(self) -> None:
+    def _lost(self, why: VcamError) -> None:
         self._let_go()
-        self._loop.call_later(REFUSED, self._nothing)
+        if self._again:
+            self._again.cancel()
+        seconds = REFUSED
+        if not (isinstance(why, VcamEnded) and why.seen):
+            # `Following` says that one has ended; of one that goes on, and lets nobody look, it knows nothing
+            self._nothing(why)
+            seconds = REFUSED if isinstance(why, DeviceError) else TURNED_AWAY
+        self._again = self._loop.call_later(seconds, self._ask_again)
+
+    def _ask_again(self) -> None:
+        self._again = None
+        self._nothing()
 
     def _let_go(self) -> None:
+        if self._watching:
+            self._watching.cancel()
+            self._watching = None
         look, self._look = self._look, None
         if look:
             self._loop.remove_reader(look.fileno())

@@ -115,6 +115,7 @@ function App() {
     <${Bar} help=${help} />
     ${state.closed && html`<p class="banner bad" role="alert">${W.lost}</p>`}
     ${state.gone && !state.closed && html`<p class="banner bad" role="alert">${state.gone.error}. ${state.gone.hint}</p>`}
+    ${state.blind && html`<p class="banner bad" role="alert">${state.blind.error}. ${state.blind.hint}</p>`}
     ${state.note && html`<p class="banner note" role="status">${state.note} <button class="quiet" aria-label=${W.close} onClick=${() => change({ note: "" })}>×</button></p>`}
     <main><${Preview} /><${Tabs} tab=${tab} choose=${choose} /></main>
     <dialog ref=${dialog} aria-label=${W.shortcuts}><h2>${W.shortcuts}</h2>

@@ -4,7 +4,7 @@ import { W } from "./words.js";
 const listeners = new Set();
 export const state = {
   about: null, status: null, settings: null, learning: null, gone: null, closed: false, errors: {}, undo: [], note: "", history: [],
-  backgrounds: [], view: "shown",
+  backgrounds: [], view: "shown", blind: null,
 };
 
 export function change(part) {
@@ -178,6 +178,7 @@ export function show(view) {
 export function lookAway() {
   wanted = false;
   painter = null;
+  if (state.blind) change({ blind: null });
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ look: false }));
 }
 
@@ -209,6 +210,7 @@ export function connect() {
       const began = performance.now();
       asked = began;
       coming -= 1;
+      if (state.blind) change({ blind: null });
       try {
         if (painter) await painter(new Blob([bytes.subarray(1)], { type: "image/jpeg" }), bytes[0]);
       } finally {
@@ -224,14 +226,16 @@ export function connect() {
     } else if (event === "settings") {
       adopt(is);
     } else if (event === "learning") change({ learning: is });
-    else if (event === "gone") change({ gone: is, status: null, view: "shown" });
+    else if (event === "gone") change({ gone: is, status: null, view: "shown", blind: null });
     else if (event === "no picture") {
+      // why vcam lets nobody look; that it is gone is said already
+      if (is.error && !state.gone) change({ blind: is });
       if (painter) painter(null, 0);
       want();
     }
   };
   socket.onclose = () => {
-    change({ closed: true, view: "shown" });
+    change({ closed: true, view: "shown", blind: null });
     setTimeout(connect, 2000);
   };
   socket.addEventListener("open", () => change({ closed: false }));

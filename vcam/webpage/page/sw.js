@@ -46,10 +46,31 @@ async function answer(request) {
 const BORROWED = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 let over = false;
 const MARK = 'content="Another background for your camera';
+// Bytes at the page's beginning that hold it, and milliseconds in which they come: another program's page may have no end.
+const HEAD = 4096;
+const PATIENCE = 2000;
+
+async function isOurs(found) {
+  const reader = found.clone().body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (text.length < HEAD && !text.includes(MARK)) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    text += value;
+  }
+  reader.cancel().catch(() => {});
+  return text.includes(MARK);
+}
 
 async function visit(request) {
   const found = await fetch(request).catch(() => null);
-  if (!found || (await found.clone().text()).includes(MARK)) return answer(request);
+  if (!found) return answer(request);
+  // an error, a file or a film says nothing of whose the port is, and is shown as it comes
+  if (!found.ok || !found.body || !/^text\/html\b/i.test(found.headers.get("content-type") ?? "")) return found;
+  const late = new Promise((tell) => setTimeout(tell, PATIENCE, null));
+  const ours = await Promise.race([isOurs(found).catch(() => null), late]);
+  if (ours === null) return found;
+  if (ours) return answer(request);
   over = true;
   const names = await caches.keys();
   await Promise.all(names.filter((name) => name.startsWith(OURS)).map((name) => caches.delete(name)));
