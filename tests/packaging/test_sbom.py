@@ -44,12 +44,13 @@ def test_parts_their_licences_and_who_needs_whom(tmp_path: Path) -> None:
     assert [part.home for part in found[:2]] == ["https://a", "https://c"]
     document = json.loads(cyclonedx(found, "1.0", WHEN, {"a-b": "0" * 64}))
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
-    assert document["metadata"]["component"]["purl"] == "pkg:pypi/vcam@1.0"
+    assert document["metadata"]["component"]["purl"] == "pkg:generic/vcam@1.0"
+    assert document["metadata"]["component"]["bom-ref"] == "pkg:generic/vcam@1.0"
     first, second, _ = document["components"]
     assert (first["licenses"], first["hashes"][0]["content"]) == ([{"license": {"id": "Apache-2.0"}}], "0" * 64)
     assert second["licenses"] == [{"expression": "MIT AND Zlib"}]
     needs = {entry["ref"]: entry["dependsOn"] for entry in document["dependencies"]}
-    assert needs["pkg:pypi/vcam@1.0"] == ["pkg:pypi/a-b@1.0"]
+    assert needs["pkg:generic/vcam@1.0"] == ["pkg:pypi/a-b@1.0"]
     assert needs["pkg:pypi/a-b@1.0"] == ["pkg:pypi/c@1.0"]
     assert cyclonedx(found, "1.0", WHEN, {}) == cyclonedx(found, "1.0", WHEN, {})
     text = licences(found)

@@ -17,15 +17,13 @@ from packaging.version import Version
 from vcam.errors import UsageError
 from vcam.machine.loopback import FILES
 from vcam.packaging.deb_bundle import SEPARATE
-from vcam.packaging.sbom import Part
+from vcam.packaging.sbom import HOME, Part
 
 ENVIRONMENT = "usr/lib/vcam"
 """Where the program and its packages are, below /."""
 
 MAINTAINER = f"{os.environ.get('DEBFULLNAME', 'The vcam authors')} <{os.environ.get('DEBEMAIL', 'vcam@example.org')}>"
 """Who answers for a package: whoever makes it, by the variables that Debian's own tools read."""
-
-HOME = "https://pypi.org/project/vcam/"
 
 SYSTEM_LIBRARIES = {
     "libstdc++.so.6": "libstdc++6", "libgcc_s.so.1": "libgcc-s1", "libz.so.1": "zlib1g",
@@ -105,7 +103,7 @@ def control(
     lines += [
         f"{kind}: {', '.join(relations[kind])}" for kind in ("Depends", "Recommends", "Suggests") if kind in relations
     ]
-    lines += ["Section: video", "Priority: optional", f"Homepage: {HOME}", f"Description: {about}"]
+    lines += ["Section: video", "Priority: optional", *([f"Homepage: {HOME}"] if HOME else []), f"Description: {about}"]
     lines += [f" {line}" if line else " ." for line in more.splitlines()]
     return "\n".join(lines) + "\n"
 
@@ -127,7 +125,7 @@ case "$1" in install|upgrade)
   case "$free" in ''|*[!0-9]*) free={size} ;; esac
   if [ "$free" -lt {size} ]; then
     echo "{name}: $folder has $((free / 1024)) MB free, {size // 1024 + 1} are needed; nothing was installed" >&2
-    echo "{name}: make room there (df -h $folder), then: apt install {name}" >&2
+    echo "{name}: make room there (df -h $folder), then install the file once more" >&2
     exit 1
   fi ;;
 esac
@@ -177,7 +175,7 @@ def copyright_text(name: str, found: Iterable[Part], site: str, own: str) -> str
     head = [
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/",
         "Upstream-Name: vcam",
-        f"Source: {HOME}",
+        f"Source: {HOME or 'vcam-VERSION.tar.gz, as it is handed out beside this package'}",
         "Comment: Below /usr/lib/vcam are packages of Python's, as their makers publish them at https://pypi.org,",
         " where their sources are as well. Not among them: pyvirtualcam, which is under GPL-2.0-only.",
     ]  # fmt: skip

@@ -30,6 +30,9 @@ _SPDX = {
 }  # fmt: skip
 """What packages write who do not know SPDX's names, in small letters."""
 
+HOME = ""
+"""Where vcam is published; empty as long as that is nowhere. PyPI's project of that name is another program."""
+
 _TEXTS = re.compile(r"(?i)^(licen[cs]es?|copying|notice|thirdpartynotices|authors|.*third-party-programs)([-_.].*)?$")
 _STRONG = re.compile(r"((?<![a-z])A?GPL|(?<!lesser )general public license)(?!.*exception)", re.IGNORECASE)
 _NAMESPACE = uuid.UUID("5f0a1c1e-6f0d-5a43-9d0b-0f8f9c2f5f3b")
@@ -54,7 +57,12 @@ class Part:
     @property
     def purl(self) -> str:
         """https://github.com/package-url/purl-spec"""
-        return f"pkg:pypi/{canonicalize_name(self.name)}@{self.version}"
+        return _purl(canonicalize_name(self.name), self.version)
+
+
+def _purl(name: str, version: str) -> str:
+    # whoever looks a part up by this must not find the other vcam
+    return f"pkg:{'generic' if name == 'vcam' else 'pypi'}/{name}@{version}"
 
 
 def parts(tree: Path) -> list[Part]:
@@ -82,11 +90,12 @@ def _part(entry: dict[str, Any], tree: Path) -> Part:
     licence = told.get("License-Expression") or told.get("License") or " AND ".join(classified)
     licence = _SPDX.get(licence.strip().lower(), licence.strip())
     home = re.findall(r"(?im)^(?:Home-page: |Project-URL: (?:home.?page|source|repository)[^,]*, ?)(http\S+)$", head)
+    index = HOME if metadata["name"] == "vcam" else f"https://pypi.org/project/{metadata['name']}/"
     return Part(
         metadata["name"],
         metadata["version"],
         licence,
-        home[0] if home else f"https://pypi.org/project/{metadata['name']}/",
+        home[0] if home else index,
         tuple(metadata.get("requires_dist", [])),
         tops := _tops(metadata["name"], tree),
         dict(_texts(folder, tree, tops)),
@@ -130,10 +139,10 @@ def cyclonedx(found: list[Part], version: str, when: datetime, checksums: Mappin
             "timestamp": f"{when:%Y-%m-%dT%H:%M:%SZ}",
             "component": {
                 "type": "application",
-                "bom-ref": f"pkg:pypi/vcam@{version}",
+                "bom-ref": _purl("vcam", version),
                 "name": "vcam",
                 "version": version,
-                "purl": f"pkg:pypi/vcam@{version}",
+                "purl": _purl("vcam", version),
                 "licenses": [{"expression": "MIT"}],
             },
         },
@@ -173,7 +182,7 @@ def _needs(part: Part, purls: Mapping[str, str]) -> Iterator[str]:
 def licences(found: list[Part]) -> str:
     """Everybody's licence, one after the other; a text that several share is there once."""
     lines = ["What vcam is shipped together with, and under which licences.\n"]
-    lines += [f"{part.name} {part.version}: {part.licence}; {part.home}" for part in found]
+    lines += ["; ".join(filter(None, (f"{part.name} {part.version}: {part.licence}", part.home))) for part in found]
     seen: dict[str, str] = {}
     for part in found:
         for name, text in part.texts.items():
