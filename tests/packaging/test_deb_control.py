@@ -127,13 +127,17 @@ def test_the_copyright_file_names_every_package_and_its_licence() -> None:
     own = "MIT License\n\nCopyright (c) 2026 Somebody\n\nPermission is granted.\n\nTHE SOFTWARE"
     parts = [
         Part("numpy", "2.0", "BSD-3-Clause", "https://n", (), ("numpy",), {"numpy-2.0.dist-info/LICENSE": "x"}),
-        Part("a.b", "1", "Apache-2.0", "https://a", (), ("a_b.py",), {}),
+        Part("a.b", "1", "Apache-2.0", "https://a", (), ("a_b.py",), {"a_b-1.dist-info/LICENSE-3RD-PARTY": "x"}),
     ]
     text = copyright_text("vcam", parts, "usr/lib/vcam/site", own)
     assert "Files: usr/lib/vcam/site/numpy-* usr/lib/vcam/site/numpy\n" in text
-    assert "The text is in /usr/lib/vcam/site/numpy-2.0.dist-info/LICENSE." in text
+    assert "The text: /usr/lib/vcam/site/numpy-2.0.dist-info/LICENSE." in text
     assert "Files: usr/lib/vcam/site/a_b-* usr/lib/vcam/site/a_b.py\n" in text
     assert "/usr/share/common-licenses/Apache-2.0" in text
+    # a well-known licence does not hide the notices of what else is in there
+    assert "what else it holds: /usr/lib/vcam/site/a_b-1.dist-info/LICENSE-3RD-PARTY." in text
+    page = text.index("vcam/web/page/preact.js\n")
+    assert "Jason Miller\nLicense: Apache-2.0 and Expat\n" in text[page:].partition("\n\n")[0]
     assert "Copyright: 2026 Somebody\nLicense: MIT\n Permission is granted.\n .\n THE SOFTWARE" in text
     # of the networks one is vcam's own; the last paragraph that a file goes with counts
     google, own_network = text.index("_data/models/*\n"), text.index("_data/models/harmonise.*\n")

@@ -176,8 +176,9 @@ def copyright_text(name: str, found: Iterable[Part], site: str, own: str) -> str
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/",
         "Upstream-Name: vcam",
         f"Source: {HOME or 'vcam-VERSION.tar.gz, as it is handed out beside this package'}",
-        "Comment: Below /usr/lib/vcam are packages of Python's, as their makers publish them at https://pypi.org,",
-        " where their sources are as well. Not among them: pyvirtualcam, which is under GPL-2.0-only.",
+        "Comment: Below /usr/lib/vcam are packages of Python's: wheels as their makers publish them on",
+        " https://pypi.org, each with its home below. pyvirtualcam, under GPL-2.0-only, is not among them.",
+        *(_LESSER if name == "vcam" else ()),
     ]  # fmt: skip
     holder, _, terms = own.partition("\n\n")[2].partition("\n\n")
     blocks = ["\n".join(head)]
@@ -190,12 +191,17 @@ def copyright_text(name: str, found: Iterable[Part], site: str, own: str) -> str
         )
         # the last paragraph that a file goes with is the one that counts; the text stands above
         blocks.append(f"Files: {ENVIRONMENT}/lib/*/vcam/_data/models/harmonise.*\n{copyrighted}\nLicense: MIT")
+        blocks.append(
+            f"Files: {ENVIRONMENT}/lib/*/vcam/web/page/preact.js\nCopyright: 2018 Google Inc.\n"
+            " 2015-present Jason Miller\nLicense: Apache-2.0 and Expat\n"
+            f" htm is under Apache-2.0, Preact under Expat's. The texts are in /{site}/vcam/web/page/LICENSES.txt."
+        )
     for part in found:
         if part.name == "vcam":
             continue
         texts = [f"/{site}/{path}" for path in part.texts]
         common = [_COMMON_TEXT.format(name=_COMMON[part.licence])] if part.licence in _COMMON else []
-        said = common or ["The text is in " + (", ".join(texts[:3]) or f"the package's source at {part.home}") + "."]
+        said = [*common, f"The text{' and what else it holds' if common else ''}: {', '.join(texts)}."]
         # a name of its own for each: two that call themselves BSD need not have the same words
         short = part.licence if common else f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', part.licence)}-{part.name}"
         body = _indented("\n".join([*said, *([f"Published as: {part.licence}"] if not common else [])]))
@@ -206,6 +212,12 @@ def copyright_text(name: str, found: Iterable[Part], site: str, own: str) -> str
     return "\n\n".join(blocks) + "\n"
 
 
+_LESSER = (
+    " Under the LGPL are pygame-ce, some libraries in pygame_ce.libs, and the ffmpeg in opencv_python_headless.libs.",
+    " Their sources: pygame-ce's on PyPI and at its home; those of its libraries at the addresses in",
+    " pygame_ce-*.dist-info/licenses/LIBRARIES.txt; ffmpeg's at https://ffmpeg.org, built as the source of",
+    " opencv-python says. Whoever hands this package on hands those on as well, or offers them.",
+)
 _COMMON_TEXT = "On Debian systems, the text is in /usr/share/common-licenses/{name}."
 
 

@@ -66,7 +66,10 @@ def _purl(name: str, version: str) -> str:
 
 
 def parts(tree: Path) -> list[Part]:
-    """All packages in a folder, by name. Raises `VcamError` for one without a licence, or with one that forbids it."""
+    """All packages in a folder, by name.
+
+    Raises `VcamError` for one that names no licence, that brings none of its words, or whose licence forbids a bundle.
+    """
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "inspect", "--path", str(tree)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -77,6 +80,8 @@ def parts(tree: Path) -> list[Part]:
             raise VcamError(f"{part.name} {part.version} does not tell its licence", "leave it out: LEFT_OUT")
         if _STRONG.search(part.licence):
             raise VcamError(f"{part.name} is under {part.licence}: not in a bundle", "leave it out: LEFT_OUT")
+        if not part.texts:
+            raise VcamError(f"{part.name} {part.version} brings no text of its licence", "name one in SUPPLIED")
     return sorted(found, key=lambda part: canonicalize_name(part.name))
 
 
@@ -116,10 +121,16 @@ def _tops(name: str, tree: Path) -> tuple[str, ...]:
     return tuple(top for top in wanted if (tree / top).exists())
 
 
+_PAGE = "vcam/web/page/LICENSES.txt"
+
+
 def _texts(folder: Path, tree: Path, tops: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and (_TEXTS.match(path.name) or "licenses" in path.parts or "licensing" in path.parts):
             yield str(path.relative_to(tree)), path.read_text("utf-8", "replace")
+    # of what the panel's page holds
+    if (tree / _PAGE).is_file() and "vcam" in tops:
+        yield _PAGE, (tree / _PAGE).read_text("utf-8")
     # older wheels have them among the modules
     for path in sorted(path for top in tops if top != "vcam" for path in (tree / top).glob("*")):
         if path.is_file() and _TEXTS.match(path.name) and path.suffix != ".py":
