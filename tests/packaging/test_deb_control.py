@@ -50,9 +50,24 @@ def test_the_package_is_for_one_python_and_for_a_glibc_that_is_new_enough() -> N
     assert next_python("3.9") == "3.10"
 
 
-def test_the_other_engine_goes_with_the_same_version_alone() -> None:
-    said = fields(control("vcam-openvino", "1.2-1py3.11", "amd64", "3.11", {"libOpenCL.so.1"}, (2, 17), 1))
-    assert "vcam (= 1.2-1py3.11)" in said["Depends"]
+@needs_dpkg
+@pytest.mark.process
+@pytest.mark.parametrize("own", ["1.2", "1.2rc1", "1.2.dev3", "1.2.post1"])
+def test_the_other_engine_stays_when_vcam_alone_is_upgraded(own: str) -> None:
+    version = debian_version(own, "3.11")
+    said = fields(control("vcam-openvino", version, "amd64", "3.11", {"libOpenCL.so.1"}, (2, 17), 1))
+    oldest = re.search(r"vcam \(>= ([^)]+)\)", said["Depends"])
+    assert oldest is not None
+    for with_it in (version, debian_version("1.2.1", "3.11"), debian_version("2.0", "3.11")):
+        assert subprocess.run(["dpkg", "--compare-versions", with_it, "ge", oldest[1]]).returncode == 0, with_it
+    older = debian_version("1.1", "3.11")
+    assert subprocess.run(["dpkg", "--compare-versions", older, "ge", oldest[1]]).returncode != 0
+    # what it holds is compiled for one Python, and vcam's package for another does not do
+    vcam = {python: fields(control("vcam", "2.0-1py", "amd64", python, (), (2, 17), 1)) for python in ("3.11", "3.13")}
+    needed = said["Depends"].split(", ")
+    assert vcam["3.11"]["Provides"] in needed
+    assert vcam["3.13"]["Provides"] not in needed
+    assert "vcam-openvino" in vcam["3.11"]["Recommends"].split(", ")
     assert "OpenCL" not in said["Depends"]
 
 

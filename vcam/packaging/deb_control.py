@@ -55,10 +55,15 @@ _ABOUT = {
 _RELATIONS = {
     "vcam": {
         "Depends": ("ffmpeg", "libturbojpeg0 | libturbojpeg"),
-        "Recommends": ("v4l2loopback-dkms", "pipewire", "vcam-openvino (= {version})"),
+        "Recommends": ("v4l2loopback-dkms", "pipewire", "vcam-openvino"),
+        "Provides": ("vcam-py{python}",),
         "Suggests": ("libheif-examples", "xdg-desktop-portal"),
     },
-    "vcam-openvino": {"Depends": ("vcam (= {version})",), "Suggests": ("intel-opencl-icd", "ocl-icd-libopencl1")},
+    # of the same Python, and not of the same version: whoever upgrades vcam alone keeps it
+    "vcam-openvino": {
+        "Depends": ("vcam (>= {base}~~)", "vcam-py{python}"),
+        "Suggests": ("intel-opencl-icd", "ocl-icd-libopencl1"),
+    },
 }
 
 
@@ -91,7 +96,9 @@ def control(
 
     Raises `KeyError` for a library that no package is known of.
     """
-    relations = {kind: [text.format(version=version) for text in of] for kind, of in _RELATIONS[name].items()}
+    # without the marks of candidates, which sort before it
+    words = {"base": re.split("[~+-]", version)[0], "python": python}
+    relations = {kind: [text.format(**words) for text in of] for kind, of in _RELATIONS[name].items()}
     needed = {SYSTEM_LIBRARIES[library] for library in libraries} - {"", "libc6"}
     # a library that is compiled for one Python is of no use to the next
     first = [f"python3 (>= {python}~)", f"python3 (<< {next_python(python)}~)"] if name == "vcam" else []
@@ -100,9 +107,8 @@ def control(
     about, more = _ABOUT[name]
     lines = [f"Package: {name}", f"Version: {version}", f"Architecture: {architecture}", f"Maintainer: {MAINTAINER}"]
     lines += [f"Installed-Size: {size}"]
-    lines += [
-        f"{kind}: {', '.join(relations[kind])}" for kind in ("Depends", "Recommends", "Suggests") if kind in relations
-    ]
+    order = ("Depends", "Recommends", "Suggests", "Provides")
+    lines += [f"{kind}: {', '.join(relations[kind])}" for kind in order if kind in relations]
     lines += ["Section: video", "Priority: optional", *([f"Homepage: {HOME}"] if HOME else []), f"Description: {about}"]
     lines += [f" {line}" if line else " ." for line in more.splitlines()]
     return "\n".join(lines) + "\n"
