@@ -129,6 +129,27 @@ def test_a_purge_removes_what_loopback_setup_wrote_and_nothing_of_others(tmp_pat
 
 
 @pytest.mark.process
+def test_a_removal_stops_the_services_that_run_the_package_and_no_others(tmp_path: Path) -> None:
+    for name in ("run/systemd/system", "run/user/1000", "run/user/1001", "run/user/1002", "run/user/other", "bin"):
+        (tmp_path / name).mkdir(parents=True)
+    tool = tmp_path / "bin/systemctl"
+    # the package's unit, or one's own with options; one's own of pipx; a user whose manager does not answer
+    tool.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in\n*1000@*show*) echo "{{ path={tmp_path}/usr/bin/vcam ; argv[]=vcam start }}" ;;\n'
+        '*1001@*show*) echo "{ path=/home/x/.local/bin/vcam ; argv[]=/usr/bin/vcam }" ;;\n'
+        f'*show*) exit 1 ;;\n*) echo "$*" >>{tmp_path}/asked ;; esac\n'
+    )
+    tool.chmod(0o755)
+    path = f"{tool.parent}:/usr/bin:/bin"
+    script = scripts("vcam", 1)["prerm"].replace("py3clean", "no-py3clean")
+    assert run(script, tmp_path, "upgrade", "2.0", path=path).returncode == 0
+    assert not (tmp_path / "asked").exists()
+    assert run(script, tmp_path, "remove", path=path).returncode == 0
+    assert (tmp_path / "asked").read_text() == "--user -M 1000@ stop vcam.service\n"
+
+
+@pytest.mark.process
 def test_modules_that_cannot_be_compiled_are_told_of_and_no_failure(tmp_path: Path) -> None:
     tool = tmp_path / "bin/py3compile"
     tool.parent.mkdir()

@@ -144,9 +144,14 @@ esac
 """,
         "prerm": f"""\
 case "$1" in remove|deconfigure)
-  if [ -d /run/systemd/system ] && command -v deb-systemd-invoke >/dev/null; then
-    deb-systemd-invoke --user stop vcam.service >/dev/null || true
-  fi ;;
+  # of those who are logged in, the services that run this program: a unit of one's own may run another vcam
+  for place in /run/user/[0-9]*; do
+    [ -d "$place" ] && [ -d /run/systemd/system ] || continue
+    runs=$(systemctl --user -M "${{place##*/}}@" show vcam.service --property=ExecStart --value 2>/dev/null) || continue
+    case "$runs" in *"path=/usr/bin/vcam ;"*)
+      systemctl --user -M "${{place##*/}}@" stop vcam.service >/dev/null 2>&1 || true ;;
+    esac
+  done ;;
 esac
 if command -v py3clean >/dev/null; then py3clean -p {name} || true; fi
 """,
