@@ -68,8 +68,8 @@ def _command(packages: tuple[str, ...], *asked: str) -> str:
     if (prefix / "uv-receipt.toml").exists():
         return f"uv pip install --python {shlex.quote(str(prefix))} {' '.join(packages)}"
     if belongs_to_the_system():
-        # what a package manager has put there is not ours to change
-        return "pipx install 'vcam[all]', which then stands beside the one of your system"
+        # what a package manager has put there is not ours to change; PyPI's vcam is another program
+        return "in the folder of vcam's source: pipx install '.[all]', which then stands beside the one of your system"
     if sys.prefix == sys.base_prefix or os.environ.get("VIRTUAL_ENV") == sys.prefix:
         return f"pip install {words}"
     if (prefix / "bin" / "pip").exists():

@@ -77,8 +77,13 @@ def test_with_options_the_users_own_counts_before_it_and_goes_again(place: Place
 def test_what_somebody_else_wrote_is_not_removed(place: Place) -> None:
     place.own.parent.mkdir(parents=True)
     place.own.write_text("[Unit]\nDescription=another\n")
-    assert isinstance(place.vcam("service", "install", "--no-start").exception, UsageError)
-    assert place.own.exists()
+    for options in ((), ("--fps", "12")):
+        assert isinstance(place.vcam("service", "install", "--no-start", *options).exception, UsageError)
+        assert "Description=another" in place.own.read_text()
+    place.own.unlink()
+    place.own.symlink_to("/dev/null")
+    assert isinstance(place.vcam("service", "install", "--no-start", "--fps", "12").exception, UsageError)
+    assert place.own.is_symlink()
 
 
 def test_it_is_installed_when_it_is_switched_on_and_off_when_it_is_removed(place: Place) -> None:
@@ -114,6 +119,38 @@ def test_uninstall_switches_it_off_and_names_the_package_manager(place: Place, m
     assert "stop the service, and switch it off" in done.output
     assert place.asked == ["disable --now vcam.service", "daemon-reload"]
     assert "the program itself is removed by: sudo apt purge vcam" in done.output
+
+
+@pytest.mark.parametrize("kind", ["foreign", "mask"])
+@pytest.mark.parametrize("words", [("uninstall", "--yes"), ("service", "uninstall")])
+def test_a_unit_of_that_name_that_is_not_vcams_stays_and_goes_on(
+    kind: str, words: tuple[str, ...], place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vcam.v4l2.discover.list_nodes", lambda: [])
+    root = place.shipped.parents[4]
+    monkeypatch.setattr("vcam.machine.host.Machine", lambda: Machine(root, which=lambda _: None, run=lambda _: None))
+    link = unit.at_login()
+    link.parent.mkdir(parents=True)
+    if kind == "mask":
+        place.own.symlink_to("/dev/null")
+    else:
+        place.own.write_text("[Unit]\nDescription=a video camera\n")
+        link.symlink_to(place.own)
+        place.state = "UnitFileState=enabled\nActiveState=active\n"
+    done = place.vcam(*words)
+    assert done.exception is None, done.output
+    assert f"{place.own} was not written by vcam" in done.output
+    assert place.own.is_symlink() == (kind == "mask")
+    assert place.own.exists()
+    assert link.is_symlink() == (kind == "foreign")
+    assert place.asked == []
+
+
+def test_a_foreign_unit_that_came_meanwhile_is_not_unlinked(place: Place) -> None:
+    place.own.parent.mkdir(parents=True)
+    place.own.write_text("[Unit]\nDescription=a video camera\n")
+    service.remove()
+    assert place.own.exists()
 
 
 @pytest.mark.parametrize(

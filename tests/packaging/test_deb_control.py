@@ -45,12 +45,29 @@ def test_the_package_is_for_one_python_and_for_a_glibc_that_is_new_enough() -> N
     assert {"v4l2loopback-dkms", "pipewire"} < set(said["Recommends"].split(", "))
     assert (said["Package"], said["Version"], said["Architecture"]) == ("vcam", "1.2-1py3.11", "amd64")
     assert said["Installed-Size"] == "4321"
+    # vcam has no address; an index that has the name has another program
+    assert "Homepage" not in said
     assert next_python("3.9") == "3.10"
 
 
-def test_the_other_engine_goes_with_the_same_version_alone() -> None:
-    said = fields(control("vcam-openvino", "1.2-1py3.11", "amd64", "3.11", {"libOpenCL.so.1"}, (2, 17), 1))
-    assert "vcam (= 1.2-1py3.11)" in said["Depends"]
+@needs_dpkg
+@pytest.mark.process
+@pytest.mark.parametrize("own", ["1.2", "1.2rc1", "1.2.dev3", "1.2.post1"])
+def test_the_other_engine_stays_when_vcam_alone_is_upgraded(own: str) -> None:
+    version = debian_version(own, "3.11")
+    said = fields(control("vcam-openvino", version, "amd64", "3.11", {"libOpenCL.so.1"}, (2, 17), 1))
+    oldest = re.search(r"vcam \(>= ([^)]+)\)", said["Depends"])
+    assert oldest is not None
+    for with_it in (version, debian_version("1.2.1", "3.11"), debian_version("2.0", "3.11")):
+        assert subprocess.run(["dpkg", "--compare-versions", with_it, "ge", oldest[1]]).returncode == 0, with_it
+    older = debian_version("1.1", "3.11")
+    assert subprocess.run(["dpkg", "--compare-versions", older, "ge", oldest[1]]).returncode != 0
+    # what it holds is compiled for one Python, and vcam's package for another does not do
+    vcam = {python: fields(control("vcam", "2.0-1py", "amd64", python, (), (2, 17), 1)) for python in ("3.11", "3.13")}
+    needed = said["Depends"].split(", ")
+    assert vcam["3.11"]["Provides"] in needed
+    assert vcam["3.13"]["Provides"] not in needed
+    assert "vcam-openvino" in vcam["3.11"]["Recommends"].split(", ")
     assert "OpenCL" not in said["Depends"]
 
 
@@ -112,6 +129,27 @@ def test_a_purge_removes_what_loopback_setup_wrote_and_nothing_of_others(tmp_pat
 
 
 @pytest.mark.process
+def test_a_removal_stops_the_services_that_run_the_package_and_no_others(tmp_path: Path) -> None:
+    for name in ("run/systemd/system", "run/user/1000", "run/user/1001", "run/user/1002", "run/user/other", "bin"):
+        (tmp_path / name).mkdir(parents=True)
+    tool = tmp_path / "bin/systemctl"
+    # the package's unit, or one's own with options; one's own of pipx; a user whose manager does not answer
+    tool.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in\n*1000@*show*) echo "{{ path={tmp_path}/usr/bin/vcam ; argv[]=vcam start }}" ;;\n'
+        '*1001@*show*) echo "{ path=/home/x/.local/bin/vcam ; argv[]=/usr/bin/vcam }" ;;\n'
+        f'*show*) exit 1 ;;\n*) echo "$*" >>{tmp_path}/asked ;; esac\n'
+    )
+    tool.chmod(0o755)
+    path = f"{tool.parent}:/usr/bin:/bin"
+    script = scripts("vcam", 1)["prerm"].replace("py3clean", "no-py3clean")
+    assert run(script, tmp_path, "upgrade", "2.0", path=path).returncode == 0
+    assert not (tmp_path / "asked").exists()
+    assert run(script, tmp_path, "remove", path=path).returncode == 0
+    assert (tmp_path / "asked").read_text() == "--user -M 1000@ stop vcam.service\n"
+
+
+@pytest.mark.process
 def test_modules_that_cannot_be_compiled_are_told_of_and_no_failure(tmp_path: Path) -> None:
     tool = tmp_path / "bin/py3compile"
     tool.parent.mkdir()
@@ -125,13 +163,17 @@ def test_the_copyright_file_names_every_package_and_its_licence() -> None:
     own = "MIT License\n\nCopyright (c) 2026 Somebody\n\nPermission is granted.\n\nTHE SOFTWARE"
     parts = [
         Part("numpy", "2.0", "BSD-3-Clause", "https://n", (), ("numpy",), {"numpy-2.0.dist-info/LICENSE": "x"}),
-        Part("a.b", "1", "Apache-2.0", "https://a", (), ("a_b.py",), {}),
+        Part("a.b", "1", "Apache-2.0", "https://a", (), ("a_b.py",), {"a_b-1.dist-info/LICENSE-3RD-PARTY": "x"}),
     ]
     text = copyright_text("vcam", parts, "usr/lib/vcam/site", own)
     assert "Files: usr/lib/vcam/site/numpy-* usr/lib/vcam/site/numpy\n" in text
-    assert "The text is in /usr/lib/vcam/site/numpy-2.0.dist-info/LICENSE." in text
+    assert "The text: /usr/lib/vcam/site/numpy-2.0.dist-info/LICENSE." in text
     assert "Files: usr/lib/vcam/site/a_b-* usr/lib/vcam/site/a_b.py\n" in text
     assert "/usr/share/common-licenses/Apache-2.0" in text
+    # a well-known licence does not hide the notices of what else is in there
+    assert "what else it holds: /usr/lib/vcam/site/a_b-1.dist-info/LICENSE-3RD-PARTY." in text
+    page = text.index("vcam/web/page/preact.js\n")
+    assert "Jason Miller\nLicense: Apache-2.0 and Expat\n" in text[page:].partition("\n\n")[0]
     assert "Copyright: 2026 Somebody\nLicense: MIT\n Permission is granted.\n .\n THE SOFTWARE" in text
     # of the networks one is vcam's own; the last paragraph that a file goes with counts
     google, own_network = text.index("_data/models/*\n"), text.index("_data/models/harmonise.*\n")

@@ -108,6 +108,17 @@ def test_the_scripts_that_try_packages_can_be_run(name: str) -> None:
     assert subprocess.run(["bash", "-n", HERE / name]).returncode == 0
 
 
+def test_nothing_leads_to_the_program_of_the_same_name_on_pypi() -> None:
+    # vcam 1.0 there is somebody else's: whoever has no vcam yet must not be told to fetch it by its name
+    address = re.compile(r"pypi\.org/(project|simple)/vcam|pythonhosted\.org/\S*vcam|pkg:pypi/vcam")
+    fetched = re.compile(r"(pipx|uv tool) install (--\S+ )*'?vcam\b(?!-)|\bpip install vcam\b")
+    kept = ("vcam/**/*.py", "vcam/packaging/*/*", "vcam/packaging/*.yml", "docs/**/*.md", "*.md")
+    files = sorted({path for pattern in kept for path in ROOT.glob(pattern) if path.is_file()})
+    texts = {path: path.read_text("utf-8", "replace") for path in files}
+    assert len(texts) > 100
+    assert [str(path) for path, text in texts.items() if address.search(text) or fetched.search(text)] == []
+
+
 def test_make_knows_the_targets_that_the_page_names() -> None:
     makefile = (ROOT / "Makefile").read_text()
     named = set(re.findall(r"`make ([a-z-]+)", (ROOT / "docs/packaging.md").read_text()))

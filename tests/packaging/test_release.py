@@ -131,12 +131,15 @@ def test_what_is_not_committed_and_a_tag_that_exists_are_refused(place: Path) ->
         go(place)
 
 
-@pytest.mark.parametrize("broken", ["sanity", "make", "merge"])
+@pytest.mark.parametrize("broken", ["sanity", "make", "tag", "merge"])
 def test_whatever_fails_leaves_everything_as_it_was(broken: str, place: Path) -> None:
     def make(tree: Path, out: Path, *_: object) -> None:
         (out / "x.tar.gz").touch()
         if broken == "make":
             raise VcamError("no space left")
+        if broken == "tag":
+            # git keeps a tag in a file, which cannot lie where this one has a folder
+            git(place, "tag", "v1.2.0/x")
         if broken == "merge":
             git(place, "commit", "--quiet", "--allow-empty", "--message=meanwhile")
 
@@ -145,6 +148,8 @@ def test_whatever_fails_leaves_everything_as_it_was(broken: str, place: Path) ->
     with pytest.raises(VcamError):
         go(place, sanity=sanity, make_all=make)
     assert list((place.parent / "dist").iterdir()) == []
+    if broken == "tag":
+        git(place, "tag", "--delete", "v1.2.0/x")
     after = state(place)
     assert after[1:3] == before[1:3]
     assert len(after[3].splitlines()) == 1

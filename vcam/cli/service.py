@@ -17,7 +17,7 @@ from click.core import ParameterSource
 from vcam import extras
 from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import load_settings, settings_options
-from vcam.daemon.unit import NAME, at_login, is_installed, program, render, system_unit, unit_path
+from vcam.daemon.unit import NAME, at_login, is_hidden, is_installed, program, render, system_unit, unit_path
 from vcam.errors import UsageError, VcamError
 from vcam.printable import json_text, printable
 from vcam.settings import FIELDS, Settings, absolute, absolute_text, parse_assignments
@@ -62,6 +62,8 @@ def install(start_now: bool, profile: str, assignments: tuple[str, ...], **optio
     from vcam.folders import place_to_write
 
     path = unit_path()
+    if is_hidden():
+        raise UsageError(f"{path} was not written by vcam", f"move it away: {path}")
     replace_file(place_to_write(path), render([*program(), "start", *words], environment, version))
     click.echo(f"wrote {path}", err=True)
     _enable(start_now)
@@ -176,7 +178,10 @@ _LOGS = "vcam service logs says why"
 @service.command()
 def uninstall() -> None:
     """Stop the service and remove it. vcam uninstall removes everything else as well."""
-    own, shipped = unit_path().exists(), system_unit()
+    if is_hidden():
+        click.echo(printable(f"{unit_path()} was not written by vcam, and stays as it is"), err=True)
+        return
+    own, shipped = is_installed(), system_unit()
     if not own and (shipped is None or not _is_on()):
         click.echo("the service is not installed", err=True)
         return
@@ -197,7 +202,8 @@ def _is_on() -> bool:
 def remove() -> None:
     """Stop the service, and remove its unit if that is the user's own."""
     _systemctl("disable", "--now", NAME)
-    unit_path().unlink(missing_ok=True)
+    if is_installed():
+        unit_path().unlink(missing_ok=True)
     _systemctl("daemon-reload")
 
 

@@ -47,7 +47,7 @@ def uninstall(purge: bool, yes: bool, dry_run: bool) -> int:
     Shows first what it will do; asks for root only for the files below /etc. At the end it names the command that
     removes the program itself.
     """
-    from vcam.daemon.unit import at_login, is_installed, system_unit, unit_path
+    from vcam.daemon.unit import is_hidden, is_installed, is_on_at_login, unit_path
     from vcam.machine.host import Machine
     from vcam.machine.loopback import carry_out, plan_undo
     from vcam.v4l2.discover import list_nodes
@@ -58,8 +58,8 @@ def uninstall(purge: bool, yes: bool, dry_run: bool) -> int:
     # a vcam that still feeds the virtual camera would keep its module loaded: it is ended before that is looked at
     plan = plan_undo(machine, list_nodes())
     # that of a package is switched off
-    service = is_installed() or (system_unit() is not None and at_login().is_symlink())
-    if not service and unit_path().exists():
+    service = is_installed() or is_on_at_login()
+    if is_hidden():
         click.echo(printable(f"note: {unit_path()} was not written by vcam, and stays"), err=True)
     steps = [f"stop the vcam that runs (process {process})" for process in runs.values()]
     steps += [f"stop and remove the service {unit_path()}"] if is_installed() else []
@@ -132,12 +132,13 @@ def _stop(name: str, process: int) -> None:
 def _remove_service() -> None:
     """With systemd's help, and without it where there is no systemd any more."""
     from vcam.cli import service
-    from vcam.daemon.unit import at_login, unit_path
+    from vcam.daemon.unit import at_login, is_installed, unit_path
 
     try:
         service.remove()
     except VcamError as error:
-        unit_path().unlink(missing_ok=True)
+        if is_installed():
+            unit_path().unlink(missing_ok=True)
         # what systemd would have removed
         at_login().unlink(missing_ok=True)
         click.echo(f"vcam: {printable(error.message)}; its file is removed", err=True)

@@ -43,6 +43,17 @@ def system_unit() -> Path | None:
     return SYSTEM_UNIT if _is_ours(SYSTEM_UNIT) else None
 
 
+def is_hidden() -> bool:
+    """Whether a unit of that name counts that is not vcam's: another program's, or a mask."""
+    return (unit_path().exists() or unit_path().is_symlink()) and not is_installed()
+
+
+def is_on_at_login() -> bool:
+    """Whether the unit of a package is the one that starts at every login of this user."""
+    shipped = system_unit()
+    return shipped is not None and not is_hidden() and at_login().resolve() == shipped.resolve()
+
+
 def _is_ours(path: Path) -> bool:
     try:
         lines = path.read_text("utf-8", "replace").splitlines()

@@ -73,6 +73,7 @@ def make(out: Path, target: Target, vcam: Path, chosen: list[Wheel] | None = Non
         tree = Path(work, "tree")
         deb_bundle.install(wheels, vcam, target, tree)
         deb_bundle.prune(tree)
+        deb_bundle.supply(tree)
         made = _build(Path(work), tree, target, deb_bundle.metadata_of(vcam)["version"], wheels, level)
         return [Path(shutil.move(path, out / path.name)) for path in made]
 

@@ -36,6 +36,18 @@ MORE = ("openvino", "onnxruntime", "pygame-ce", "simplejpeg", "starlette", "uvic
 SEPARATE = {"vcam-openvino": ("openvino",)}
 """Packages of Debian's for what not everybody needs, and the packages of Python's that are in them."""
 
+_COMMON = Path("/usr/share/common-licenses")
+_HERE = Path(__file__).parent
+
+SUPPLIED = {
+    "pygame-ce": {
+        "LGPL-2.1.txt": _COMMON / "LGPL-2.1",
+        "LIBRARIES.txt": _HERE / "notices/pygame-ce.txt",
+    },
+    "flatbuffers": {"LICENSE.txt": _HERE.parents[1] / "models/LICENSE.Apache-2.0"},
+}
+"""Of packages whose wheels bring no text of their licence: the files that are put beside them, and what is in each."""
+
 PLATFORMS = {"amd64": "x86_64", "arm64": "aarch64"}
 _OLDEST_GLIBC = 17
 
@@ -190,6 +202,34 @@ def prune(folder: Path) -> None:
             path.unlink()
     for path in folder.glob("*.dist-info/INSTALLER"):
         path.write_text("dpkg\n")
+
+
+def supply(folder: Path) -> None:
+    """Put the texts of `SUPPLIED` beside the packages of an installed tree. Raises `VcamError` where one is not here,
+    and for a library in pygame-ce that its list does not name.
+    """
+    for name, texts in SUPPLIED.items():
+        stem = name.replace("-", "_")
+        for place in folder.glob(f"{stem}-*.dist-info"):
+            for file, source in texts.items():
+                try:
+                    text = source.read_bytes()
+                except OSError as error:
+                    raise VcamError(
+                        f"the licence of {name} is not here: {source}", "on Debian: sudo apt install base-files"
+                    ) from error
+                (place / "licenses").mkdir(exist_ok=True)
+                (place / "licenses" / file).write_bytes(text)
+                if file == "LIBRARIES.txt":
+                    _all_named(folder / f"{stem}.libs", source)
+
+
+def _all_named(libraries: Path, notice: Path) -> None:
+    listed = re.findall(r"(?m)^(lib\w+) ", notice.read_text("utf-8"))
+    for path in sorted(libraries.glob("*.so*")):
+        # auditwheel puts eight digits of a checksum into the name
+        if re.sub(r"(-\d)?-[0-9a-f]{8}\..*|\.so.*", "", path.name) not in listed:
+            raise VcamError(f"nothing tells the licence of {libraries.name}/{path.name}", f"name it in {notice}")
 
 
 def _pip(*words: str) -> str:

@@ -17,15 +17,13 @@ from packaging.version import Version
 from vcam.errors import UsageError
 from vcam.machine.loopback import FILES
 from vcam.packaging.deb_bundle import SEPARATE
-from vcam.packaging.sbom import Part
+from vcam.packaging.sbom import HOME, Part
 
 ENVIRONMENT = "usr/lib/vcam"
 """Where the program and its packages are, below /."""
 
 MAINTAINER = f"{os.environ.get('DEBFULLNAME', 'The vcam authors')} <{os.environ.get('DEBEMAIL', 'vcam@example.org')}>"
 """Who answers for a package: whoever makes it, by the variables that Debian's own tools read."""
-
-HOME = "https://pypi.org/project/vcam/"
 
 SYSTEM_LIBRARIES = {
     "libstdc++.so.6": "libstdc++6", "libgcc_s.so.1": "libgcc-s1", "libz.so.1": "zlib1g",
@@ -57,10 +55,15 @@ _ABOUT = {
 _RELATIONS = {
     "vcam": {
         "Depends": ("ffmpeg", "libturbojpeg0 | libturbojpeg"),
-        "Recommends": ("v4l2loopback-dkms", "pipewire", "vcam-openvino (= {version})"),
+        "Recommends": ("v4l2loopback-dkms", "pipewire", "vcam-openvino"),
+        "Provides": ("vcam-py{python}",),
         "Suggests": ("libheif-examples", "xdg-desktop-portal"),
     },
-    "vcam-openvino": {"Depends": ("vcam (= {version})",), "Suggests": ("intel-opencl-icd", "ocl-icd-libopencl1")},
+    # of the same Python, and not of the same version: whoever upgrades vcam alone keeps it
+    "vcam-openvino": {
+        "Depends": ("vcam (>= {base}~~)", "vcam-py{python}"),
+        "Suggests": ("intel-opencl-icd", "ocl-icd-libopencl1"),
+    },
 }
 
 
@@ -93,7 +96,9 @@ def control(
 
     Raises `KeyError` for a library that no package is known of.
     """
-    relations = {kind: [text.format(version=version) for text in of] for kind, of in _RELATIONS[name].items()}
+    # without the marks of candidates, which sort before it
+    words = {"base": re.split("[~+-]", version)[0], "python": python}
+    relations = {kind: [text.format(**words) for text in of] for kind, of in _RELATIONS[name].items()}
     needed = {SYSTEM_LIBRARIES[library] for library in libraries} - {"", "libc6"}
     # a library that is compiled for one Python is of no use to the next
     first = [f"python3 (>= {python}~)", f"python3 (<< {next_python(python)}~)"] if name == "vcam" else []
@@ -102,10 +107,9 @@ def control(
     about, more = _ABOUT[name]
     lines = [f"Package: {name}", f"Version: {version}", f"Architecture: {architecture}", f"Maintainer: {MAINTAINER}"]
     lines += [f"Installed-Size: {size}"]
-    lines += [
-        f"{kind}: {', '.join(relations[kind])}" for kind in ("Depends", "Recommends", "Suggests") if kind in relations
-    ]
-    lines += ["Section: video", "Priority: optional", f"Homepage: {HOME}", f"Description: {about}"]
+    order = ("Depends", "Recommends", "Suggests", "Provides")
+    lines += [f"{kind}: {', '.join(relations[kind])}" for kind in order if kind in relations]
+    lines += ["Section: video", "Priority: optional", *([f"Homepage: {HOME}"] if HOME else []), f"Description: {about}"]
     lines += [f" {line}" if line else " ." for line in more.splitlines()]
     return "\n".join(lines) + "\n"
 
@@ -127,7 +131,7 @@ case "$1" in install|upgrade)
   case "$free" in ''|*[!0-9]*) free={size} ;; esac
   if [ "$free" -lt {size} ]; then
     echo "{name}: $folder has $((free / 1024)) MB free, {size // 1024 + 1} are needed; nothing was installed" >&2
-    echo "{name}: make room there (df -h $folder), then: apt install {name}" >&2
+    echo "{name}: make room there (df -h $folder), then install the file once more" >&2
     exit 1
   fi ;;
 esac
@@ -140,9 +144,14 @@ esac
 """,
         "prerm": f"""\
 case "$1" in remove|deconfigure)
-  if [ -d /run/systemd/system ] && command -v deb-systemd-invoke >/dev/null; then
-    deb-systemd-invoke --user stop vcam.service >/dev/null || true
-  fi ;;
+  # of those who are logged in, the services that run this program: a unit of one's own may run another vcam
+  for place in /run/user/[0-9]*; do
+    [ -d "$place" ] && [ -d /run/systemd/system ] || continue
+    runs=$(systemctl --user -M "${{place##*/}}@" show vcam.service --property=ExecStart --value 2>/dev/null) || continue
+    case "$runs" in *"path=/usr/bin/vcam ;"*)
+      systemctl --user -M "${{place##*/}}@" stop vcam.service >/dev/null 2>&1 || true ;;
+    esac
+  done ;;
 esac
 if command -v py3clean >/dev/null; then py3clean -p {name} || true; fi
 """,
@@ -177,9 +186,10 @@ def copyright_text(name: str, found: Iterable[Part], site: str, own: str) -> str
     head = [
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/",
         "Upstream-Name: vcam",
-        f"Source: {HOME}",
-        "Comment: Below /usr/lib/vcam are packages of Python's, as their makers publish them at https://pypi.org,",
-        " where their sources are as well. Not among them: pyvirtualcam, which is under GPL-2.0-only.",
+        f"Source: {HOME or 'vcam-VERSION.tar.gz, as it is handed out beside this package'}",
+        "Comment: Below /usr/lib/vcam are packages of Python's: wheels as their makers publish them on",
+        " https://pypi.org, each with its home below. pyvirtualcam, under GPL-2.0-only, is not among them.",
+        *(_LESSER if name == "vcam" else ()),
     ]  # fmt: skip
     holder, _, terms = own.partition("\n\n")[2].partition("\n\n")
     blocks = ["\n".join(head)]
@@ -192,12 +202,17 @@ def copyright_text(name: str, found: Iterable[Part], site: str, own: str) -> str
         )
         # the last paragraph that a file goes with is the one that counts; the text stands above
         blocks.append(f"Files: {ENVIRONMENT}/lib/*/vcam/_data/models/harmonise.*\n{copyrighted}\nLicense: MIT")
+        blocks.append(
+            f"Files: {ENVIRONMENT}/lib/*/vcam/web/page/preact.js\nCopyright: 2018 Google Inc.\n"
+            " 2015-present Jason Miller\nLicense: Apache-2.0 and Expat\n"
+            f" htm is under Apache-2.0, Preact under Expat's. The texts are in /{site}/vcam/web/page/LICENSES.txt."
+        )
     for part in found:
         if part.name == "vcam":
             continue
         texts = [f"/{site}/{path}" for path in part.texts]
         common = [_COMMON_TEXT.format(name=_COMMON[part.licence])] if part.licence in _COMMON else []
-        said = common or ["The text is in " + (", ".join(texts[:3]) or f"the package's source at {part.home}") + "."]
+        said = [*common, f"The text{' and what else it holds' if common else ''}: {', '.join(texts)}."]
         # a name of its own for each: two that call themselves BSD need not have the same words
         short = part.licence if common else f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', part.licence)}-{part.name}"
         body = _indented("\n".join([*said, *([f"Published as: {part.licence}"] if not common else [])]))
@@ -208,6 +223,12 @@ def copyright_text(name: str, found: Iterable[Part], site: str, own: str) -> str
     return "\n\n".join(blocks) + "\n"
 
 
+_LESSER = (
+    " Under the LGPL are pygame-ce, some libraries in pygame_ce.libs, and the ffmpeg in opencv_python_headless.libs.",
+    " Their sources: pygame-ce's on PyPI and at its home; those of its libraries at the addresses in",
+    " pygame_ce-*.dist-info/licenses/LIBRARIES.txt; ffmpeg's at https://ffmpeg.org, built as the source of",
+    " opencv-python says. Whoever hands this package on hands those on as well, or offers them.",
+)
 _COMMON_TEXT = "On Debian systems, the text is in /usr/share/common-licenses/{name}."
 
 

@@ -3,9 +3,9 @@
     python -m vcam.packaging.release VERSION [--dry-run] [--python 3.13]... FOLDER
 
 All of it happens in a checkout beside this one: the version and the date are written there, the tests of the project
-run there, and the packages are made from there, so only what is committed is in them. If that went well, this branch is
-moved to the commit and the tag is set, the last two steps. Whatever fails before leaves branch, tags and files as they
-were. Nothing is sent anywhere: git push --follow-tags and the upload are yours.
+run there, and the packages are made from there, so only what is committed is in them. If that went well, the tag is set
+and this branch is moved to the commit, the last two steps. Whatever fails leaves branch, tags and files as they were.
+Nothing is sent anywhere: git push --follow-tags and the upload are yours.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def release(
 ) -> Path:
     """Make a release of a checkout; returns the folder of its artifacts, below `out`.
 
-    dry_run: everything but the last two steps, moving the branch and setting the tag. Raises `VcamError`.
+    dry_run: everything but the last two steps, setting the tag and moving the branch. Raises `VcamError`.
     """
     check(root, version)
     target = out / f"vcam-{version}{'-dry-run' if dry_run else ''}"
@@ -136,11 +136,16 @@ def release(
     for path in sorted(target.iterdir()):
         say(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     if dry_run:
-        say(f"not done: git merge --ff-only {commit[:12]}; git tag v{version}")
+        say(f"not done: git tag v{version} {commit[:12]}; git merge --ff-only v{version}")
         return target
     try:
-        _git(root, "merge", "--quiet", "--ff-only", commit)
         _git(root, "tag", "--annotate", f"v{version}", f"--message=vcam {version}", commit)
+        try:
+            # the last step: a tag can be taken back, a branch that others may have seen move cannot
+            _git(root, "merge", "--quiet", "--ff-only", commit)
+        except VcamError:
+            _git(root, "tag", "--delete", f"v{version}")
+            raise
     except VcamError:
         shutil.rmtree(target)
         raise

@@ -30,6 +30,9 @@ _SPDX = {
 }  # fmt: skip
 """What packages write who do not know SPDX's names, in small letters."""
 
+HOME = ""
+"""Where vcam is published; empty as long as that is nowhere. PyPI's project of that name is another program."""
+
 _TEXTS = re.compile(r"(?i)^(licen[cs]es?|copying|notice|thirdpartynotices|authors|.*third-party-programs)([-_.].*)?$")
 _STRONG = re.compile(r"((?<![a-z])A?GPL|(?<!lesser )general public license)(?!.*exception)", re.IGNORECASE)
 _NAMESPACE = uuid.UUID("5f0a1c1e-6f0d-5a43-9d0b-0f8f9c2f5f3b")
@@ -54,11 +57,19 @@ class Part:
     @property
     def purl(self) -> str:
         """https://github.com/package-url/purl-spec"""
-        return f"pkg:pypi/{canonicalize_name(self.name)}@{self.version}"
+        return _purl(canonicalize_name(self.name), self.version)
+
+
+def _purl(name: str, version: str) -> str:
+    # whoever looks a part up by this must not find the other vcam
+    return f"pkg:{'generic' if name == 'vcam' else 'pypi'}/{name}@{version}"
 
 
 def parts(tree: Path) -> list[Part]:
-    """All packages in a folder, by name. Raises `VcamError` for one without a licence, or with one that forbids it."""
+    """All packages in a folder, by name.
+
+    Raises `VcamError` for one that names no licence, that brings none of its words, or whose licence forbids a bundle.
+    """
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "inspect", "--path", str(tree)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -69,6 +80,8 @@ def parts(tree: Path) -> list[Part]:
             raise VcamError(f"{part.name} {part.version} does not tell its licence", "leave it out: LEFT_OUT")
         if _STRONG.search(part.licence):
             raise VcamError(f"{part.name} is under {part.licence}: not in a bundle", "leave it out: LEFT_OUT")
+        if not part.texts:
+            raise VcamError(f"{part.name} {part.version} brings no text of its licence", "name one in SUPPLIED")
     return sorted(found, key=lambda part: canonicalize_name(part.name))
 
 
@@ -82,11 +95,12 @@ def _part(entry: dict[str, Any], tree: Path) -> Part:
     licence = told.get("License-Expression") or told.get("License") or " AND ".join(classified)
     licence = _SPDX.get(licence.strip().lower(), licence.strip())
     home = re.findall(r"(?im)^(?:Home-page: |Project-URL: (?:home.?page|source|repository)[^,]*, ?)(http\S+)$", head)
+    index = HOME if metadata["name"] == "vcam" else f"https://pypi.org/project/{metadata['name']}/"
     return Part(
         metadata["name"],
         metadata["version"],
         licence,
-        home[0] if home else f"https://pypi.org/project/{metadata['name']}/",
+        home[0] if home else index,
         tuple(metadata.get("requires_dist", [])),
         tops := _tops(metadata["name"], tree),
         dict(_texts(folder, tree, tops)),
@@ -107,10 +121,16 @@ def _tops(name: str, tree: Path) -> tuple[str, ...]:
     return tuple(top for top in wanted if (tree / top).exists())
 
 
+_PAGE = "vcam/web/page/LICENSES.txt"
+
+
 def _texts(folder: Path, tree: Path, tops: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and (_TEXTS.match(path.name) or "licenses" in path.parts or "licensing" in path.parts):
             yield str(path.relative_to(tree)), path.read_text("utf-8", "replace")
+    # of what the panel's page holds
+    if (tree / _PAGE).is_file() and "vcam" in tops:
+        yield _PAGE, (tree / _PAGE).read_text("utf-8")
     # older wheels have them among the modules
     for path in sorted(path for top in tops if top != "vcam" for path in (tree / top).glob("*")):
         if path.is_file() and _TEXTS.match(path.name) and path.suffix != ".py":
@@ -130,10 +150,10 @@ def cyclonedx(found: list[Part], version: str, when: datetime, checksums: Mappin
             "timestamp": f"{when:%Y-%m-%dT%H:%M:%SZ}",
             "component": {
                 "type": "application",
-                "bom-ref": f"pkg:pypi/vcam@{version}",
+                "bom-ref": _purl("vcam", version),
                 "name": "vcam",
                 "version": version,
-                "purl": f"pkg:pypi/vcam@{version}",
+                "purl": _purl("vcam", version),
                 "licenses": [{"expression": "MIT"}],
             },
         },
@@ -173,7 +193,7 @@ def _needs(part: Part, purls: Mapping[str, str]) -> Iterator[str]:
 def licences(found: list[Part]) -> str:
     """Everybody's licence, one after the other; a text that several share is there once."""
     lines = ["What vcam is shipped together with, and under which licences.\n"]
-    lines += [f"{part.name} {part.version}: {part.licence}; {part.home}" for part in found]
+    lines += ["; ".join(filter(None, (f"{part.name} {part.version}: {part.licence}", part.home))) for part in found]
     seen: dict[str, str] = {}
     for part in found:
         for name, text in part.texts.items():
