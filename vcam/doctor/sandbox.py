@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vcam import folders
 from vcam.doctor.finding import Finding, ok, warning
 from vcam.machine.host import Machine
 
@@ -24,9 +25,15 @@ def check_flatpak(machine: Machine) -> Iterator[Finding]:
     """Each known program that Flatpak keeps from video devices."""
     if not machine.which("flatpak"):
         return
-    listed = machine.say("flatpak", "list", "--app", "--columns=application").split()
+    # asked for a user's own installation, flatpak makes one where there is none
+    kinds = ["--system", *(["--user"] if machine.exists(str(folders.base("data") / "flatpak")) else [])]
+    listed = {
+        application: kind
+        for kind in kinds
+        for application in machine.say("flatpak", "list", kind, "--app", "--columns=application").split()
+    }
     known = [application for application in listed if application.startswith(_FLATPAKS)]
-    shut = [application for application in known if not _flatpak_may(machine, application)]
+    shut = [application for application in known if not _flatpak_may(machine, application, listed[application])]
     for application in shut:
         yield warning(
             "Flatpak",
@@ -37,8 +44,8 @@ def check_flatpak(machine: Machine) -> Iterator[Finding]:
         yield ok("Flatpak", f"{', '.join(known)} may open video devices")
 
 
-def _flatpak_may(machine: Machine, application: str) -> bool:
-    said = machine.say("flatpak", "info", "--show-permissions", application)
+def _flatpak_may(machine: Machine, application: str, kind: str) -> bool:
+    said = machine.say("flatpak", "info", kind, "--show-permissions", application)
     devices = [line.partition("=")[2] for line in said.splitlines() if line.startswith("devices=")]
     return any("all" in words.strip(";").split(";") for words in devices)
 

@@ -261,10 +261,10 @@ def test_what_is_learnt_from_there_is_written_once_a_minute_and_at_the_end(place
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RoomPlace, "write", count)
-        # time for a plate made anew, which comes with every sixth step of learning
-        for number in range(80):
+        # time for a plate made anew: it comes with every sixth step of learning, of which two of three are left out
+        for number in range(240):
             look(first, number)
-            clock.now += 0.7
+            clock.now += 0.23
         assert not writes
         clock.now += 10
         look(first)
@@ -276,7 +276,7 @@ def test_what_is_learnt_from_there_is_written_once_a_minute_and_at_the_end(place
         look(first)
         saved(first)
         assert len(writes) == 1
-        for number in range(70):
+        for number in range(240):
             look(first, number)
         first.close()
         first.close()
