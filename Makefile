@@ -110,7 +110,7 @@ $(VENV)/.vcam-dev: $(BUILT_FROM) | $(BIN)/python
 
 # not vcam and what it needs: whoever makes packages does not run it
 $(VENV)/.vcam-dist: | $(BIN)/python
-	$(PIP) 'hatchling>=1.24' 'auditwheel>=6'
+	$(PIP) 'hatchling>=1.24' 'auditwheel>=6' 'pyelftools>=0.31'
 	@touch $@
 
 # python3 where it is new enough, else a newer one beside it; PYTHON=... chooses another

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.places import ROOT
 from vcam import __version__
 from vcam.errors import UsageError, VcamError
 from vcam.native.build import LIBRARY
-from vcam.packaging import deb, deb_bundle, deb_elf, systemfiles
+from vcam.packaging import deb, deb_bundle, elf, systemfiles
 from vcam.packaging.deb_bundle import Target, Wheel, metadata_of, prune, resolve, roots_of
 
 pytestmark = pytest.mark.process
@@ -72,10 +73,12 @@ def listing(path: Path) -> dict[str, str]:
     return {name.removeprefix("./").partition(" -> ")[0]: f"{mode} {owner}" for mode, owner, *_, name in rows}
 
 
+needs_elftools = pytest.mark.skipif(find_spec("elftools") is None, reason="no pyelftools: pip install pyelftools")
 needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no dpkg-deb: apt install dpkg")
 
 
 @needs_dpkg
+@needs_elftools
 def test_a_package_holds_the_environment_and_the_program(vcam_wheel: Path, tmp_path: Path, unpacked: None) -> None:
     out = tmp_path / "out"
     made = deb.make(out, TARGET, vcam_wheel, WHEELS, 0)
@@ -111,6 +114,7 @@ def test_a_package_holds_the_environment_and_the_program(vcam_wheel: Path, tmp_p
 
 
 @needs_dpkg
+@needs_elftools
 def test_the_same_list_makes_the_same_bytes_anywhere(vcam_wheel: Path, tmp_path: Path, unpacked: None) -> None:
     one = deb.make(tmp_path / "one", TARGET, vcam_wheel, WHEELS, 0)
     again = deb.read_list(one[2])
@@ -121,6 +125,7 @@ def test_the_same_list_makes_the_same_bytes_anywhere(vcam_wheel: Path, tmp_path:
 
 
 @needs_dpkg
+@needs_elftools
 def test_what_fails_leaves_nothing_behind(
     vcam_wheel: Path, tmp_path: Path, unpacked: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,16 +140,23 @@ def test_a_library_for_another_processor_or_a_newer_glibc_is_refused(
 ) -> None:
     stage = tmp_path / "vcam"
     stage.mkdir()
-    (stage / "a.so").write_bytes(b"x")
-    found = deb_elf.Library("arm64", "", ("libc.so.6", "liba.so", "libb.so"), (2, 35))
-    monkeypatch.setattr(deb_elf, "read", lambda path: found)
-    with pytest.raises(VcamError, match="is for arm64, not for amd64"):
+    (stage / "a.so").write_bytes(b"\x7fELF\x02\x01")
+    needed, versions = frozenset({"libc.so.6", "liba.so", "libb.so"}), frozenset({"GLIBC_2.35", "CXXABI_1.3"})
+    found = elf.Library("aarch64", needed, versions)
+    monkeypatch.setattr(elf, "read", lambda path: found)
+    with pytest.raises(VcamError, match="is for aarch64, not for amd64"):
         deb._asked_for(stage, tmp_path, TARGET)
     arm = Target("3.11", "arm64", 36)
     (tmp_path / "libb.so").touch()
     assert deb._asked_for(stage, tmp_path, arm) == ({"libc.so.6", "liba.so"}, (2, 35))
     with pytest.raises(VcamError, match=r"needs glibc 2\.35, not 2\.31"):
         deb._asked_for(stage, tmp_path, Target("3.11", "arm64", 31))
+    # relocations that only glibc 2.36 knows, though every function in it is older
+    found = elf.Library("aarch64", needed, frozenset({"GLIBC_2.17", "GLIBC_ABI_DT_RELR"}))
+    assert deb._asked_for(stage, tmp_path, arm)[1] == (2, 36)
+    found = elf.Library("aarch64", needed, frozenset({"GLIBC_PRIVATE"}))
+    with pytest.raises(VcamError, match="GLIBC_PRIVATE"):
+        deb._asked_for(stage, tmp_path, arm)
 
 
 @pytest.mark.parametrize("python", ["3.10", "3", "4.1", "3.11.2", "", "python3"])
@@ -230,29 +242,31 @@ def test_the_tree_keeps_what_programs_need(tmp_path: Path) -> None:
     assert not any((tmp_path / name).exists() for name in gone)
 
 
+@needs_elftools
 def test_a_library_tells_its_needs() -> None:
     libraries = [ROOT / "vcam/native" / LIBRARY, *Path("/lib/x86_64-linux-gnu").glob("libz.so.1")]
     path = next((path for path in libraries if path.exists()), None)
     if path is None or sys.platform != "linux":
         pytest.skip("no compiled library is here")
-    library = deb_elf.read(path)
-    assert library is not None
-    assert "libc.so.6" in library.needed
-    assert library.architecture in ("amd64", "arm64")
-    assert (2, 2) <= library.glibc < (3, 0)
+    library = elf.read(path)
+    assert "libc.so.6" in library.libraries
+    assert library.machine in deb_bundle.PLATFORMS.values()
+    assert (2, 2) <= elf.newest_glibc(library.versions) < (3, 0)
 
 
+@needs_elftools
 def test_what_is_no_library_is_passed_over_and_a_damaged_one_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "x.so"
+    stage = tmp_path / "vcam"
+    stage.mkdir()
+    path = stage / "x.so"
     for data in (b"", b"/* a linker script */", b"\x7fELF\x01\x01" + bytes(100)):
         path.write_bytes(data)
-        assert deb_elf.read(path) is None
-    path.write_bytes(b"\x7fELF\x02\x01" + bytes(12) + (62).to_bytes(2, "little") + bytes(10))
-    with pytest.raises(VcamError, match=r"x\.so is damaged"):
-        deb_elf.read(path)
-    path.write_bytes(b"\x7fELF\x02\x01" + bytes(12) + (243).to_bytes(2, "little") + bytes(60))
-    with pytest.raises(VcamError, match="243"):
-        deb_elf.read(path)
+        assert deb._asked_for(stage, tmp_path, TARGET) == (set(), (2, 17))
+    for number in (62, 243):
+        for rest in (10, 60):
+            path.write_bytes(b"\x7fELF\x02\x01" + bytes(12) + number.to_bytes(2, "little") + bytes(rest))
+            with pytest.raises(VcamError, match=r"x\.so is damaged"):
+                deb._asked_for(stage, tmp_path, TARGET)
 
 
 def test_the_metadata_of_a_wheel_is_read(vcam_wheel: Path) -> None:

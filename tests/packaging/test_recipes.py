@@ -95,9 +95,20 @@ def test_nix_parses_the_flake(tmp_path: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.skipif(not shutil.which("flatpak-builder"), reason="no flatpak-builder: apt install flatpak-builder")
-def test_flatpak_builder_reads_the_manifest() -> None:
+def test_flatpak_builder_reads_the_manifest(tmp_path: Path) -> None:
     words = ["flatpak-builder", "--show-manifest", HERE / "flatpak/org.example.vcam.yml"]
-    assert subprocess.run(words, capture_output=True).returncode == 0
+    # it keeps its state in the folder that it is started in
+    assert subprocess.run(words, cwd=tmp_path, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="this is no checkout")
+@pytest.mark.process
+def test_no_tool_has_left_its_state_among_what_is_committed() -> None:
+    done = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(done.stderr.strip())
+    hidden = {name.partition("/")[0] for name in done.stdout.split("\0") if name.startswith(".")}
+    assert hidden <= {".ci", ".gitignore", ".gitattributes"}
 
 
 @pytest.mark.process

@@ -22,13 +22,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from vcam import __version__
 from vcam.errors import UsageError, VcamError
-from vcam.packaging import deb_bundle, deb_elf, sbom, systemfiles
+from vcam.packaging import deb_bundle, elf, sbom, systemfiles
 from vcam.packaging.deb_bundle import SEPARATE, Target, Wheel
 from vcam.packaging.deb_control import (
     ENVIRONMENT,
@@ -67,6 +68,8 @@ def make(out: Path, target: Target, vcam: Path, chosen: list[Wheel] | None = Non
     """
     if not shutil.which("dpkg-deb"):
         raise VcamError("there is no dpkg-deb", "sudo apt install dpkg")
+    if find_spec("elftools") is None:
+        raise VcamError("pyelftools is not installed", f"{sys.executable} -m pip install pyelftools")
     wheels = chosen or deb_bundle.resolve(vcam, target)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".deb-", dir=out) as work:
@@ -198,13 +201,17 @@ def _asked_for(stage: Path, work: Path, target: Target) -> tuple[set[str], tuple
     for path in stage.rglob("*"):
         if path.is_symlink() or not path.is_file() or ".so" not in path.name:
             continue
-        library = deb_elf.read(path)
-        if library is None:
+        if not elf.is_library(path):
             continue
-        if library.architecture != target.architecture:
-            raise VcamError(f"{path.name} is for {library.architecture}, not for {target.architecture}")
-        needed |= set(library.needed)
-        glibc = max(glibc, library.glibc)
+        try:
+            library = elf.read(path)
+            newest = elf.newest_glibc(version for version in library.versions if version.startswith("GLIBC_"))
+        except ValueError as error:
+            raise VcamError(f"{path} is damaged, or too new: {error}", "rm -r ~/.cache/pip") from error
+        if library.machine != deb_bundle.PLATFORMS[target.architecture]:
+            raise VcamError(f"{path.name} is for {library.machine}, not for {target.architecture}")
+        needed |= library.libraries
+        glibc = max(glibc, (newest[0], newest[1] if newest[1:] else 0))
     inside = {path.name for path in work.rglob("*.so*")}
     if glibc > (2, target.glibc):
         raise VcamError(f"something in {stage.name} needs glibc {glibc[0]}.{glibc[1]}, not 2.{target.glibc}")

@@ -52,7 +52,7 @@ _ABOUT = {
     ),
 }
 
-_RELATIONS = {
+_RELATIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "vcam": {
         "Depends": ("ffmpeg", "libturbojpeg0 | libturbojpeg"),
         "Recommends": ("v4l2loopback-dkms", "pipewire", "vcam-openvino"),

@@ -3,8 +3,8 @@
     python -m vcam.packaging.dist FOLDER [MACHINE...]        MACHINE: x86_64, aarch64; both if none is named
 
 The wheels carry the compiled loops, by a compiler for each machine, and nothing that is bound to a Python. The time in
-the archives is SOURCE_DATE_EPOCH, otherwise that of the last commit. Needs hatchling; auditwheel is asked if it is
-installed.
+the archives is SOURCE_DATE_EPOCH, otherwise that of the last commit. Needs hatchling and pyelftools; auditwheel is
+asked if it is installed.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def main(words: Sequence[str]) -> None:
     if not words or not set(words[1:]) <= set(MACHINES):
         sys.exit(f"usage: python -m vcam.packaging.dist FOLDER [{'|'.join(MACHINES)}]...")
     if find_spec("hatchling") is None:
-        sys.exit("vcam.packaging.dist: hatchling is not installed: pip install hatchling, or make dist")
+        sys.exit("vcam.packaging.dist: hatchling is not installed: pip install hatchling pyelftools, or make dist")
     if uncommitted():
         print("vcam.packaging.dist: what is not committed is in these packages too", file=sys.stderr)
     try:

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vcam.packaging.wheelsymbols import newest_glibc, wants
+from vcam.packaging import elf
 
 if TYPE_CHECKING:
     from vcam.native import build as native
@@ -67,6 +67,9 @@ def compile_loops(machine: str, target: Path, folder: Path = native.FOLDER) -> P
     native.build(folder, target, compiler=compiler(machine), variants=MACHINES[machine], more=_LINK)
     try:
         check(target, machine)
+    except ImportError as error:
+        target.unlink()
+        raise BuildError("pyelftools is not installed: pip install pyelftools") from error
     except ValueError as error:
         target.unlink()
         raise BuildError(str(error)) from error
@@ -75,15 +78,15 @@ def compile_loops(machine: str, target: Path, folder: Path = native.FOLDER) -> P
 
 def check(library: Path, machine: str) -> None:
     """Raise `ValueError` where a library would not load on every such machine with glibc from `GLIBC` on."""
-    found = wants(library)
+    found = elf.read(library)
     if found.machine != machine:
         raise ValueError(f"{library.name} is for {found.machine}, not for {machine}")
     # some distributions' compilers take the stack's guard from the loader
     if others := found.libraries - {"libc.so.6", "ld-linux-aarch64.so.1", "ld-linux-x86-64.so.2"}:
         raise ValueError(f"{library.name} needs {', '.join(sorted(others))}")
-    if found.loose:
-        raise ValueError(f"{library.name} needs, from nowhere in particular, {', '.join(sorted(found.loose))}")
-    if newest_glibc(found.versions) > GLIBC:
+    if loose := elf.loose(library):
+        raise ValueError(f"{library.name} needs, from nowhere in particular, {', '.join(sorted(loose))}")
+    if elf.newest_glibc(found.versions) > GLIBC:
         raise ValueError(f"{library.name} needs a newer glibc: {', '.join(sorted(found.versions))}")
 
 
