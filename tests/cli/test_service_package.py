@@ -169,10 +169,10 @@ def test_the_program_of_a_package_is_named_by_its_public_name(place: Place, monk
     assert unit.program() != ["/nowhere/vcam"]
 
 
-def test_the_settings_that_a_package_ships_count_for_the_module(tmp_path: Path) -> None:
+def test_settings_that_a_distribution_ships_count_for_the_module(tmp_path: Path) -> None:
     for name, text in {
         "etc/modules-load.d/v.conf": "v4l2loopback\n",
-        "usr/lib/modprobe.d/00-vcam.conf": "options v4l2loopback exclusive_caps=1\n",
+        "usr/lib/modprobe.d/v4l2loopback.conf": "options v4l2loopback exclusive_caps=1\n",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(text)
