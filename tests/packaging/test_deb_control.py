@@ -150,6 +150,24 @@ def test_a_removal_stops_the_services_that_run_the_package_and_no_others(tmp_pat
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(
+    "words",
+    [("configure", "1.0"), ("abort-upgrade", "2.0"), ("abort-remove",), ("abort-deconfigure", "in-favour", "x", "1")],
+)
+@pytest.mark.parametrize("name", ["vcam", "vcam-openvino"])
+def test_modules_are_compiled_again_where_the_version_before_stays(
+    name: str, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    tool = tmp_path / "bin/py3compile"
+    tool.parent.mkdir()
+    tool.write_text(f'#!/bin/sh\necho "$*" >{tmp_path}/asked\n')
+    tool.chmod(0o755)
+    done = run(scripts(name, 1)["postinst"], tmp_path, *words, path=f"{tool.parent}:/usr/bin:/bin")
+    assert done.returncode == 0
+    assert (tmp_path / "asked").read_text() == f"-p {name} {tmp_path}/usr/lib/vcam\n"
+
+
+@pytest.mark.process
 def test_modules_that_cannot_be_compiled_are_told_of_and_no_failure(tmp_path: Path) -> None:
     tool = tmp_path / "bin/py3compile"
     tool.parent.mkdir()

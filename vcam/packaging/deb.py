@@ -169,7 +169,7 @@ def _pack(stage: Path, work: Path, name: str, version: str, target: Target, leve
         raise VcamError(
             f"no package of Debian's is known for the library {error}", "name it in SYSTEM_LIBRARIES"
         ) from None
-    # half as much again: what Python compiles, and while it is upgraded both versions are there
+    # an eighth more for what Python compiles; an upgrade needs as much, since dpkg unpacks all beside the old files
     texts = {"control": head, **scripts(name, size + size // 8), "md5sums": _checksums(stage)}
     for kind, text in texts.items():
         _put(stage / "DEBIAN" / kind, text)

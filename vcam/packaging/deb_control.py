@@ -137,8 +137,8 @@ case "$1" in install|upgrade)
 esac
 """,
         "postinst": f"""\
-case "$1" in configure)
-  # without it each start is slower, and that is all
+case "$1" in configure|abort-upgrade|abort-remove|abort-deconfigure)
+  # prerm has taken it away, also where the version before stays; without it each start is slower, and that is all
   py3compile -p {name} /{ENVIRONMENT} || echo "{name}: modules were not compiled; vcam starts more slowly" >&2 ;;
 esac
 """,
