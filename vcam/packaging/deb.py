@@ -8,7 +8,7 @@ would be three times as large for everybody, so there is one for each, as dh_pyt
 Ubuntu 24.04 has 3.12, Debian 13 has 3.13. Its dependencies name the version, and no other Python takes it.
 
 What pip chose is written beside the packages; --packages with that file makes the same bytes once more, if vcam is the
-same and SOURCE_DATE_EPOCH, too. Needs dpkg-deb.
+same and SOURCE_DATE_EPOCH, too, and click, DEBFULLNAME and DEBEMAIL of whoever makes it. Needs dpkg-deb and pyelftools.
 """
 
 from __future__ import annotations
