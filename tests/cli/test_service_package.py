@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,23 @@ def test_the_program_of_a_package_is_named_by_its_public_name(place: Place, monk
     assert unit.program() == ["/bin/true"]
     monkeypatch.setattr(unit, "SYSTEM_PROGRAM", Path("/nowhere/vcam"))
     assert unit.program() != ["/nowhere/vcam"]
+
+
+def test_on_nix_the_script_that_finds_the_modules_is_started(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unit, "SYSTEM_PROGRAM", Path("/nowhere/vcam"))
+    store = "/nix/store/0123-python3-3.13"
+    profile = tmp_path / "profile/bin"
+    profile.mkdir(parents=True)
+    (profile / "vcam").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(profile))
+    for name, value in (("prefix", store), ("executable", f"{store}/bin/python3.13")):
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, name, value)
+            # not resolved: what it leads to goes with the next upgrade
+            assert unit.program() == [str(profile / "vcam")]
+    assert unit.program() != [str(profile / "vcam")]
 
 
 def test_settings_that_a_distribution_ships_count_for_the_module(tmp_path: Path) -> None:
