@@ -89,7 +89,8 @@ def test_a_machine_without_its_compiler_is_named_with_the_cure(monkeypatch: pyte
     monkeypatch.setenv("PATH", str(tmp_path))
     crossing = {"x86_64": "gcc-x86-64-linux-gnu libc6-dev-amd64", "aarch64": "gcc-aarch64-linux-gnu libc6-dev-arm64"}
     # for its own kind a machine needs no cross compiler
-    for machine, package in {**crossing, MACHINE: "gcc libc6-dev,"}.items():
+    for machine, cross in crossing.items():
+        package = "gcc libc6-dev," if machine == MACHINE else cross
         monkeypatch.delenv(f"VCAM_CC_{machine.upper()}", raising=False)
         with pytest.raises(wheelloops.BuildError, match=f"no compiler for {machine} .*apt install {package}"):
             wheelloops.compiler(machine)
