@@ -104,6 +104,12 @@ def test_what_the_system_installed_is_left_to_it(prefix: Path, monkeypatch: pyte
     assert extras.command("window") == "pip install 'vcam[window]'"
     (prefix / "EXTERNALLY-MANAGED").touch()
     assert extras.belongs_to_the_system()
+    # by sudo pip install --break-system-packages
+    monkeypatch.setattr(extras, "_OF_ROOT", str(prefix / "local"))
+    assert extras.belongs_to_the_system()
+    monkeypatch.setattr(extras, "__file__", str(prefix / "local/lib/python3.11/dist-packages/vcam/extras.py"))
+    assert not extras.belongs_to_the_system()
+    assert extras.command("window") == "pip install 'vcam[window]'"
 
 
 def test_what_is_missing_is_told_without_loading_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ PACKAGES = {
 _IN_DEBIAN, _OF_DEBIAN = "/usr/lib/vcam", {"openvino": "vcam-openvino", "heic": "libheif-examples"}
 """Where vcam's package for Debian has its environment, and which packages of Debian's are extras of it."""
 
+_OF_ROOT = "/usr/local"
+"""Where Debian's pip puts what root installs in spite of that: no package of the system owns anything there."""
+
 _MODULES = {"ffmpeg": "imageio_ffmpeg", "window": "pygame", "heic": "pillow_heif"}
 
 LACKS = {
@@ -88,6 +91,6 @@ def belongs_to_the_system() -> bool:
         return True
     if sys.prefix != sys.base_prefix:
         return False
-    # PEP 668; a vcam in one's own folders was put there by pip all the same
+    # PEP 668; a vcam in one's own folders, or in root's, was put there by pip all the same
     marked = Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").exists()
-    return marked and Path(__file__).is_relative_to(sys.prefix)
+    return marked and Path(__file__).is_relative_to(sys.prefix) and not Path(__file__).is_relative_to(_OF_ROOT)

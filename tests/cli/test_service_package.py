@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -169,10 +170,27 @@ def test_the_program_of_a_package_is_named_by_its_public_name(place: Place, monk
     assert unit.program() != ["/nowhere/vcam"]
 
 
-def test_the_settings_that_a_package_ships_count_for_the_module(tmp_path: Path) -> None:
+def test_on_nix_the_script_that_finds_the_modules_is_started(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unit, "SYSTEM_PROGRAM", Path("/nowhere/vcam"))
+    store = "/nix/store/0123-python3-3.13"
+    profile = tmp_path / "profile/bin"
+    profile.mkdir(parents=True)
+    (profile / "vcam").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(profile))
+    for name, value in (("prefix", store), ("executable", f"{store}/bin/python3.13")):
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, name, value)
+            # not resolved: what it leads to goes with the next upgrade
+            assert unit.program() == [str(profile / "vcam")]
+    assert unit.program() != [str(profile / "vcam")]
+
+
+def test_settings_that_a_distribution_ships_count_for_the_module(tmp_path: Path) -> None:
     for name, text in {
         "etc/modules-load.d/v.conf": "v4l2loopback\n",
-        "usr/lib/modprobe.d/00-vcam.conf": "options v4l2loopback exclusive_caps=1\n",
+        "usr/lib/modprobe.d/v4l2loopback.conf": "options v4l2loopback exclusive_caps=1\n",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(text)

@@ -204,6 +204,21 @@ def test_heic_that_its_program_does_not_read_is_an_input_error(
         read_image(tmp_path / "photo.heic")
 
 
+@pytest.mark.parametrize("prefix", ["/usr/lib/vcam", "/home/x/.venv"])
+def test_where_nothing_reads_heic_each_cure_is_named_once(
+    prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heif, "_PROGRAMS", ("no-such-program",))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "prefix", prefix)
+    with pytest.raises(InputError) as caught:
+        heif.decode_heif(tmp_path / "a.heic", 100)
+    assert caught.value.hint.count("sudo apt install libheif-examples") == 1
+    assert caught.value.hint.endswith("; or save it as JPEG")
+    assert ("vcam[heic]" in caught.value.hint) == (prefix != "/usr/lib/vcam")
+
+
 @pytest.mark.process
 def test_heic_is_decoded_by_pillow_heif_in_a_process_of_its_own(tmp_path: Path) -> None:
     code = (

@@ -129,6 +129,21 @@ def test_a_purge_removes_what_loopback_setup_wrote_and_nothing_of_others(tmp_pat
 
 
 @pytest.mark.process
+def test_a_removal_of_the_other_engine_leaves_nothing_of_it_and_vcam_as_it_is(tmp_path: Path) -> None:
+    site = tmp_path / "usr/lib/vcam/lib/python3.11/site-packages"
+    for name in ("openvino/x", "vcam"):
+        (site / name / "__pycache__").mkdir(parents=True)
+        (site / name / "__pycache__/a.cpython-311.pyc").touch()
+    script = scripts("vcam-openvino", 1)["postrm"]
+    assert run(script, tmp_path, "upgrade", "2.0").returncode == 0
+    assert (site / "openvino/x/__pycache__/a.cpython-311.pyc").exists()
+    assert run(script, tmp_path, "remove").returncode == 0
+    assert [path.name for path in site.iterdir()] == ["vcam"]
+    assert (site / "vcam/__pycache__/a.cpython-311.pyc").exists()
+    assert run(script, tmp_path, "purge").returncode == 0
+
+
+@pytest.mark.process
 def test_a_removal_stops_the_services_that_run_the_package_and_no_others(tmp_path: Path) -> None:
     for name in ("run/systemd/system", "run/user/1000", "run/user/1001", "run/user/1002", "run/user/other", "bin"):
         (tmp_path / name).mkdir(parents=True)
@@ -150,6 +165,24 @@ def test_a_removal_stops_the_services_that_run_the_package_and_no_others(tmp_pat
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(
+    "words",
+    [("configure", "1.0"), ("abort-upgrade", "2.0"), ("abort-remove",), ("abort-deconfigure", "in-favour", "x", "1")],
+)
+@pytest.mark.parametrize("name", ["vcam", "vcam-openvino"])
+def test_modules_are_compiled_again_where_the_version_before_stays(
+    name: str, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    tool = tmp_path / "bin/py3compile"
+    tool.parent.mkdir()
+    tool.write_text(f'#!/bin/sh\necho "$*" >{tmp_path}/asked\n')
+    tool.chmod(0o755)
+    done = run(scripts(name, 1)["postinst"], tmp_path, *words, path=f"{tool.parent}:/usr/bin:/bin")
+    assert done.returncode == 0
+    assert (tmp_path / "asked").read_text() == f"-p {name} {tmp_path}/usr/lib/vcam\n"
+
+
+@pytest.mark.process
 def test_modules_that_cannot_be_compiled_are_told_of_and_no_failure(tmp_path: Path) -> None:
     tool = tmp_path / "bin/py3compile"
     tool.parent.mkdir()
@@ -167,11 +200,11 @@ def test_the_copyright_file_names_every_package_and_its_licence() -> None:
     ]
     text = copyright_text("vcam", parts, "usr/lib/vcam/site", own)
     assert "Files: usr/lib/vcam/site/numpy-* usr/lib/vcam/site/numpy\n" in text
-    assert "The text: /usr/lib/vcam/site/numpy-2.0.dist-info/LICENSE." in text
+    assert " The text:\n /usr/lib/vcam/site/numpy-2.0.dist-info/LICENSE\n" in text
     assert "Files: usr/lib/vcam/site/a_b-* usr/lib/vcam/site/a_b.py\n" in text
     assert "/usr/share/common-licenses/Apache-2.0" in text
     # a well-known licence does not hide the notices of what else is in there
-    assert "what else it holds: /usr/lib/vcam/site/a_b-1.dist-info/LICENSE-3RD-PARTY." in text
+    assert "as well:\n /usr/lib/vcam/site/a_b-1.dist-info/LICENSE-3RD-PARTY\n" in f"{text}\n"
     page = text.index("vcam/web/page/preact.js\n")
     assert "Jason Miller\nLicense: Apache-2.0 and Expat\n" in text[page:].partition("\n\n")[0]
     assert "Copyright: 2026 Somebody\nLicense: MIT\n Permission is granted.\n .\n THE SOFTWARE" in text

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 from tests.places import ROOT
 from vcam import __version__
+from vcam.packaging import wheelloops
 from vcam.packaging.release import PLACES
 
 HERE = ROOT / "vcam/packaging"
@@ -109,6 +110,15 @@ def test_no_tool_has_left_its_state_among_what_is_committed() -> None:
         pytest.skip(done.stderr.strip())
     hidden = {name.partition("/")[0] for name in done.stdout.split("\0") if name.startswith(".")}
     assert hidden <= {".ci", ".gitignore", ".gitattributes"}
+
+
+def test_flatpaks_wheels_are_asked_for_by_every_tag_that_they_have() -> None:
+    text = (HERE / "flatpak/org.example.vcam.yml").read_text()
+    asked = re.findall(r"--platform (\S+)", text)
+    # pip takes no wheel of an older platform than the one it is given
+    assert wheelloops.platform("x86_64") in asked
+    assert {"manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64"} < set(asked)
+    assert f"-{wheelloops.platform('x86_64')}.whl" in text
 
 
 @pytest.mark.process

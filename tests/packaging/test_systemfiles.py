@@ -28,7 +28,7 @@ def test_everything_is_there_and_nothing_loads_a_module_unasked(made: dict[str, 
         "usr/share/applications/vcam.desktop",
         "usr/share/icons/hicolor/scalable/apps/vcam.svg",
         "usr/lib/systemd/user/vcam.service",
-        "usr/lib/modprobe.d/00-vcam.conf",
+        "usr/share/doc/vcam/examples/modprobe.conf",
         "usr/lib/udev/rules.d/60-vcam.rules",
     }
     assert "usr/share/man/man1/vcam-start.1.gz" in made
@@ -45,13 +45,15 @@ def test_the_unit_starts_the_program_of_the_package(made: dict[str, bytes]) -> N
     assert unit["Unit"]["Description"] == "vcam, the virtual camera"
 
 
-def test_the_modules_settings_are_those_of_loopback_setup_and_can_be_overruled(made: dict[str, bytes]) -> None:
-    text = made["usr/lib/modprobe.d/00-vcam.conf"].decode()
+def test_the_modules_settings_are_an_example_that_changes_nobodys_own(made: dict[str, bytes]) -> None:
+    # modprobe joins the options of all its files
+    assert not [name for name in made if "modprobe.d/" in name or "modules-load.d/" in name]
+    text = made["usr/share/doc/vcam/examples/modprobe.conf"].decode()
     (line,) = [line for line in text.splitlines() if not line.startswith("#")]
     assert line.startswith('options v4l2loopback devices=1 video_nr=20 card_label="vcam" exclusive_caps=1 ')
     assert "@" not in text
     # whoever purges the package, or runs vcam loopback setup --undo, knows these by their first line
-    assert "Written by vcam loopback setup" not in text + made["usr/lib/udev/rules.d/60-vcam.rules"].decode()
+    assert "# Written by vcam loopback setup" not in text + made["usr/lib/udev/rules.d/60-vcam.rules"].decode()
 
 
 def test_a_shell_that_is_there_reads_its_completion(made: dict[str, bytes], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -67,6 +68,11 @@ def program() -> list[str]:
     """The words that start vcam from anywhere, as it was started now."""
     if extras.belongs_to_the_system() and os.access(SYSTEM_PROGRAM, os.X_OK):
         return [str(SYSTEM_PROGRAM)]
+    # Nix has its Python and vcam's modules in different places, which only a script of its brings together; the link to
+    # it in a profile outlives an upgrade
+    in_store = any(Path(path).is_relative_to("/nix/store") for path in (sys.prefix, sys.executable))
+    if in_store and (found := shutil.which("vcam")):
+        return [found]
     # not resolved: the link of a virtual environment is what makes it one
     beside = Path(sys.executable).parent / "vcam"
     if beside.is_file() and os.access(beside, os.X_OK):

@@ -56,9 +56,10 @@ def decode_heif(path: Path, most: int) -> Image.Image:
     for name in _PROGRAMS:
         if program := shutil.which(name):
             return _by_program(program, path)
+    # vcam's package for Debian names the same one
+    ways = dict.fromkeys((extras.command("heic"), "sudo apt install libheif-examples"))
     raise InputError(
-        f"{path} is a HEIC picture, and nothing here reads those",
-        f"{extras.command('heic')}, or sudo apt install libheif-examples; or save it as JPEG",
+        f"{path} is a HEIC picture, and nothing here reads those", f"{', or '.join(ways)}; or save it as JPEG"
     )
 
 

@@ -8,7 +8,7 @@ would be three times as large for everybody, so there is one for each, as dh_pyt
 Ubuntu 24.04 has 3.12, Debian 13 has 3.13. Its dependencies name the version, and no other Python takes it.
 
 What pip chose is written beside the packages; --packages with that file makes the same bytes once more, if vcam is the
-same and SOURCE_DATE_EPOCH, too. Needs dpkg-deb.
+same and SOURCE_DATE_EPOCH, too, and click, DEBFULLNAME and DEBEMAIL of whoever makes it. Needs dpkg-deb and pyelftools.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _pack(stage: Path, work: Path, name: str, version: str, target: Target, leve
         raise VcamError(
             f"no package of Debian's is known for the library {error}", "name it in SYSTEM_LIBRARIES"
         ) from None
-    # half as much again: what Python compiles, and while it is upgraded both versions are there
+    # an eighth more for what Python compiles; an upgrade needs as much, since dpkg unpacks all beside the old files
     texts = {"control": head, **scripts(name, size + size // 8), "md5sums": _checksums(stage)}
     for kind, text in texts.items():
         _put(stage / "DEBIAN" / kind, text)

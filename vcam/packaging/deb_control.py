@@ -137,8 +137,8 @@ case "$1" in install|upgrade)
 esac
 """,
         "postinst": f"""\
-case "$1" in configure)
-  # without it each start is slower, and that is all
+case "$1" in configure|abort-upgrade|abort-remove|abort-deconfigure)
+  # prerm has taken it away, also where the version before stays; without it each start is slower, and that is all
   py3compile -p {name} /{ENVIRONMENT} || echo "{name}: modules were not compiled; vcam starts more slowly" >&2 ;;
 esac
 """,
@@ -169,7 +169,17 @@ esac
 """,
     }
     if name in SEPARATE:
-        del made["postrm"]
+        places = " ".join(f"/{ENVIRONMENT}/lib/python3*/site-packages/{module}" for module in SEPARATE[name])
+        made["postrm"] = f"""\
+case "$1" in remove|purge|disappear)
+  # as vcam's own: what Python compiled while root ran vcam
+  for folder in {places}; do
+    [ -d "$folder" ] || continue
+    find "$folder" -depth -name '*.pyc' -delete
+    find "$folder" -depth -type d -empty -delete
+  done ;;
+esac
+"""
         made["prerm"] = made["prerm"][made["prerm"].index("if command -v py3clean") :]
     return {kind: f"#!/bin/sh\nset -e\n{text}" for kind, text in made.items()}
 
@@ -212,7 +222,7 @@ def copyright_text(name: str, found: Iterable[Part], site: str, own: str) -> str
             continue
         texts = [f"/{site}/{path}" for path in part.texts]
         common = [_COMMON_TEXT.format(name=_COMMON[part.licence])] if part.licence in _COMMON else []
-        said = [*common, f"The text{' and what else it holds' if common else ''}: {', '.join(texts)}."]
+        said = [*common, "What else it holds is told here as well:" if common else "The text:", *texts]
         # a name of its own for each: two that call themselves BSD need not have the same words
         short = part.licence if common else f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', part.licence)}-{part.name}"
         body = _indented("\n".join([*said, *([f"Published as: {part.licence}"] if not common else [])]))

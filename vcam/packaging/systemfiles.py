@@ -2,9 +2,9 @@
 
     python -m vcam.packaging.systemfiles ROOT [PROGRAM]
 
-The manual, completion for three shells, the entry in the menu and its icon, the user unit, what udev and modprobe read.
-`vcam loopback setup` writes the file that loads the module: a package has not been asked to do that, and without the
-module each start of the machine would report a failure.
+The manual, completion for three shells, the entry in the menu and its icon, the user unit, what udev reads.
+`vcam loopback setup` writes what loads the module, and with which options: a package has not been asked to do that.
+modprobe joins the options of all files, so one from here would change an administrator's own devices; it is an example.
 """
 
 from __future__ import annotations
@@ -36,11 +36,15 @@ COMPLETIONS = {
 }
 """Where the shells of Debian look for what packages bring; Arch's zsh reads `site-functions`."""
 
+EXAMPLE = "usr/share/doc/vcam/examples/modprobe.conf"
+"""v4l2loopback's options as `vcam loopback setup` writes them into /etc/modprobe.d; nothing reads them here."""
+
 _NUMBER = 20
 _FIRST_LINE = re.compile(r"\A# Written by vcam loopback setup;.*\n")
 _SHIPPED = (
     "# From the package vcam. A file of another name in /etc may say otherwise, as that of vcam loopback setup does.\n"
 )
+_EXAMPLE = "# What vcam loopback setup writes into /etc/modprobe.d/vcam.conf. From here nothing reads it.\n"
 
 
 def files(when: datetime, program: str = PROGRAM) -> dict[str, bytes]:
@@ -55,8 +59,8 @@ def files(when: datetime, program: str = PROGRAM) -> dict[str, bytes]:
     made["usr/share/icons/hicolor/scalable/apps/vcam.svg"] = ICON.read_bytes()
     made[f"usr/lib/systemd/user/{NAME}"] = unit(program).encode()
     loopback = render_loopback([Device(_NUMBER, "vcam")])
-    # sorted before the files of other programs and of administrators: of two values the later counts
-    made["usr/lib/modprobe.d/00-vcam.conf"] = _shipped(loopback["/etc/modprobe.d/vcam.conf"])
+    # modprobe joins the options of all its files: another's camera would get what theirs does not name
+    made[EXAMPLE] = _FIRST_LINE.sub(_EXAMPLE, loopback["/etc/modprobe.d/vcam.conf"]).encode()
     made["usr/lib/udev/rules.d/60-vcam.rules"] = _shipped((data_folder("systemd") / "60-vcam.rules").read_text("utf-8"))
     return made
 

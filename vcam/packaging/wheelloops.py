@@ -54,9 +54,13 @@ def compiler(machine: str) -> list[str]:
     names = [f"{machine}-linux-gnu-gcc", *(["gcc", "cc"] if os.uname().machine == machine else [])]
     if found := next(filter(None, map(shutil.which, names)), None):
         return [found]
-    package = {"x86_64": "gcc-x86-64-linux-gnu", "aarch64": "gcc-aarch64-linux-gnu"}[machine]
-    libc = {"x86_64": "libc6-dev-amd64-cross", "aarch64": "libc6-dev-arm64-cross"}[machine]
-    raise BuildError(f"no compiler for {machine} was found: sudo apt install {package} {libc}, or {name}=...")
+    packages = {
+        "x86_64": "gcc-x86-64-linux-gnu libc6-dev-amd64-cross",
+        "aarch64": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+    }[machine]
+    if os.uname().machine == machine:
+        packages = "gcc libc6-dev"
+    raise BuildError(f"no compiler for {machine} was found: sudo apt install {packages}, or {name}=...")
 
 
 def compile_loops(machine: str, target: Path, folder: Path = native.FOLDER) -> Path:

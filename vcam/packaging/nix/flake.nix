@@ -46,7 +46,7 @@
           "--prefix PATH : ${pkgs.lib.makeBinPath [ pkgs.ffmpeg ]}"
           "--prefix LD_LIBRARY_PATH : ${pkgs.lib.makeLibraryPath [ pkgs.libjpeg_turbo pkgs.pipewire ]}"
         ];
-        # completion, manual, menu, unit, udev and modprobe files, made from the program itself
+        # completion, manual, menu, unit and udev files, made from the program itself
         postInstall = ''
           PYTHONPATH=.:$PYTHONPATH python -m vcam.packaging.systemfiles files $out/bin/vcam
           mkdir -p $out/lib $out/share/zsh/site-functions
@@ -76,7 +76,7 @@
         services.udev.packages = [ (vcamFor pkgs) ];
         boot.extraModulePackages = [ config.boot.kernelPackages.v4l2loopback ];
         boot.kernelModules = [ "v4l2loopback" ];
-        boot.extraModprobeConfig = builtins.readFile "${vcamFor pkgs}/lib/modprobe.d/00-vcam.conf";
+        boot.extraModprobeConfig = builtins.readFile "${vcamFor pkgs}/share/doc/vcam/examples/modprobe.conf";
       };
     };
 }
