@@ -19,8 +19,8 @@ def main() -> None:
 
 def _says_version() -> bool:
     try:
-        sys.stdout.write(f"vcam {__version__}\n")
-        sys.stdout.flush()
+        # past the buffer: what could not be written would be tried again at the end, and fail again
+        os.write(sys.stdout.fileno(), f"vcam {__version__}\n".encode())
     except (OSError, AttributeError):
         # closed, or full: the command line knows what to do
         return False
