@@ -183,7 +183,24 @@ def main() -> NoReturn:
         if debug:
             raise
         status = _report_unexpected(error)
-    sys.exit(status)
+    sys.exit(_written(status))
+
+
+def _written(status: int) -> int:
+    """The status to end with, once what is left for stdout is written.
+
+    What cannot be written is given up: on exit Python would try once more, complain, and end with a status of its own.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+        if not status and not isinstance(error, BrokenPipeError):
+            return _report_unexpected(error)
+    return status
 
 
 _CAMERA = re.compile(r"(?:--camera=|(?:--set=)?camera\.source=)?(.*)", re.DOTALL)
