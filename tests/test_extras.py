@@ -88,7 +88,7 @@ def test_what_the_system_installed_is_left_to_it(prefix: Path, monkeypatch: pyte
     assert extras.belongs_to_the_system()
     # in the folder of vcam: by its name an index gives another program
     assert extras.command("window").startswith("in the folder of vcam's source: pipx install '.[all]'")
-    assert extras.command("openvino") == "sudo apt install vcam-openvino"
+    assert extras.command("openvino") == "sudo apt install ./vcam-openvino_*.deb"
     assert extras.command_for("onnxruntime").endswith("sudo apt install --reinstall vcam")
     for place in ("/nix/store/x-vcam", "/app"):
         monkeypatch.setattr(sys, "prefix", place)

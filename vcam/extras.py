@@ -23,8 +23,9 @@ PACKAGES = {
 }  # fmt: skip
 """The extras of pyproject.toml for those who use vcam, with all packages of each."""
 
-_IN_DEBIAN, _OF_DEBIAN = "/usr/lib/vcam", {"openvino": "vcam-openvino", "heic": "libheif-examples"}
-"""Where vcam's package for Debian has its environment, and which packages of Debian's are extras of it."""
+_IN_DEBIAN, _OF_DEBIAN = "/usr/lib/vcam", {"openvino": "./vcam-openvino_*.deb", "heic": "libheif-examples"}
+"""Where vcam's package for Debian has its environment, and which packages are extras of it. The first
+lies beside vcam's own: no archive has it."""
 
 _OF_ROOT = "/usr/local"
 """Where Debian's pip puts what root installs in spite of that: no package of the system owns anything there."""
