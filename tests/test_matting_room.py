@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.segment.emptyroom import test_memory as scene
-from tests.segment.emptyroom.test_memory import SHELF, SIZE, map_of, shot, with_person
+from tests.segment.emptyroom.scenes import SHELF, SIZE, map_of, shot, with_person
 from tests.segment.helpers import unchecked
 from vcam.compose.matteview import matte_picture
 from vcam.errors import UsageError

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.trials.helpers import FaultyRoom
+from tests.trials.faults import FaultyRoom
 from vcam.daemon import live
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.trials.helpers import FRAMES, SETTINGS, SIZE, Trial, room, shows_the_room, the_person
+from tests.trials.helpers import FRAMES, SETTINGS, Trial
+from tests.trials.scene import SIZE, room, shows_the_room, the_person
 from vcam.compose.backgrounds.factory import parse_background
 from vcam.compose.composer import PlateComposer
 from vcam.frames import Alpha, Box, Frame, Map

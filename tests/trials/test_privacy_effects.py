@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 
 from tests.daemon.helpers import Daemon, refused
-from tests.trials.helpers import CHEQUERS, ROOM_COLOUR, SETTINGS, SIZE, Faults, Room, Trial, Witness, room, the_person
+from tests.trials.faults import Faults, Room
+from tests.trials.helpers import SETTINGS, Trial, Witness
+from tests.trials.scene import CHEQUERS, ROOM_COLOUR, SIZE, room, the_person
 from vcam.assets import asset
 from vcam.camera.operator import CameraOperator
 from vcam.camera.shape import ShapedCamera

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.trials.helpers import SIZE, Trial
+from tests.trials.helpers import Trial
+from tests.trials.scene import SIZE
 from vcam.daemon.base import State
 from vcam.daemon.lesson import Lesson
 from vcam.daemon.outlets import Outlets

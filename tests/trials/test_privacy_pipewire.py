@@ -9,7 +9,8 @@ import pytest
 
 from tests.pipewire.helpers import frames_of, needs_gstreamer, reader
 from tests.pipewire.session import Session, inside, missing, wait_for
-from tests.trials.helpers import FRAMES, SIZE, Trial, Witness, every_wish, shows_the_room
+from tests.trials.helpers import FRAMES, Trial, Witness, every_wish
+from tests.trials.scene import SIZE, shows_the_room
 from tests.trials.test_privacy import ShowsRawFrames
 from vcam.frames import Frame
 from vcam.output.virtual.pipewire import PipeWireCamera

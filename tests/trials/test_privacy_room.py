@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.trials.helpers import AMPLITUDE, ROOM_COLOUR, SETTINGS, SIZE, FaultyRoom, RoomFaults, Trial, every_wish, room
+from tests.trials.faults import FaultyRoom, RoomFaults
+from tests.trials.helpers import SETTINGS, Trial, every_wish
+from tests.trials.scene import AMPLITUDE, ROOM_COLOUR, SIZE, room
 from vcam.errors import UsageError
 from vcam.frames import Frame, Map
 from vcam.segment.emptyroom.picture import RoomPicture

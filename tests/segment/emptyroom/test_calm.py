@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.segment.emptyroom.test_memory import PERSON, map_of, memory, room, shot
+from tests.segment.emptyroom.scenes import PERSON, map_of, memory, room, shot
 from vcam.segment.emptyroom import evidence
 
 

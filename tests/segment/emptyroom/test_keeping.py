@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.segment.emptyroom import test_memory as scene
-from tests.segment.emptyroom.test_memory import SHELF, SIZE, map_of, shot, with_person
+from tests.segment.emptyroom.scenes import SHELF, SIZE, map_of, shot, with_person
 from vcam import folders
 from vcam.errors import InputError, OutputError, UsageError
 from vcam.frames import Box, Frame, Map

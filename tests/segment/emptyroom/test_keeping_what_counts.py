@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.segment.emptyroom.test_memory import SIZE, map_of, room, shot, with_person
-from tests.segment.emptyroom.test_memory import known as shown
+from tests.segment.emptyroom.scenes import SIZE, map_of, room, shot, with_person
+from tests.segment.emptyroom.scenes import known as shown
 from vcam.errors import VcamError
 from vcam.frames import Box, Map
 from vcam.segment.emptyroom import keeping

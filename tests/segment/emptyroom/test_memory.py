@@ -8,61 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
-from vcam import native
+from tests.segment.emptyroom.scenes import PERSON, SHELF, SIZE, known, map_of, memory, room, shot, with_person
 from vcam.assets import asset
 from vcam.frames import Box, Frame, Map
 from vcam.images import bgr_to_frame, read_image
-from vcam.segment.emptyroom import edge
 from vcam.segment.emptyroom.align import moved_room, shifted
 from vcam.segment.emptyroom.edge import PlateEdge
-from vcam.segment.emptyroom.finding import Finder, Finding, LoopFinder, PlainFinder
 from vcam.segment.emptyroom.layers import Layers
 from vcam.segment.emptyroom.memory import EVERY, NEED, SETTLED, TAKEN, RoomMemory, mean_room
 from vcam.segment.emptyroom.picture import RoomPicture, picture_size
 from vcam.segment.prepare import Preparer
-from vcam.types import F32, U8, Size
-
-SIZE: Size = (256, 144)
-PERSON = np.s_[30:144, 90:170]
-SHELF = np.s_[20:60, 175:190]
-
-
-def room(name: str = "room.jpg") -> U8:
-    return cv2.resize(read_image(asset(name)), SIZE, interpolation=cv2.INTER_AREA).astype(np.uint8)
-
-
-def shot(picture: U8, number: int = 0, noise: float = 2.0) -> Frame:
-    chance = np.random.default_rng(number)
-    noisy = picture.astype(np.float32) + chance.normal(0, noise, picture.shape)
-    frame = bgr_to_frame(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
-    frame.seq = number
-    return frame
-
-
-def with_person(picture: U8) -> U8:
-    seen = picture.copy()
-    seen[PERSON] = (60, 180, 240)
-    return seen
-
-
-def map_of(frame: Frame, *, shelf: bool = True) -> Map:
-    """What a network might say: the person, softly, and part of the room beside her."""
-    probability = np.zeros((SIZE[1], SIZE[0]), np.float32)
-    probability[PERSON] = 1
-    probability = cv2.GaussianBlur(probability, (9, 9), 0)
-    if shelf:
-        probability[SHELF] = 0.8
-    preparer = Preparer(SIZE, "RGB")
-    preparer.shrink(frame)
-    return Map(probability, Box(0, 0, *SIZE), frame.seq, frame.seq, preparer.pyramid)
-
-
-def known(picture: U8) -> RoomPicture:
-    return mean_room([shot(picture, 100 + number) for number in range(20)])
-
-
-def memory(picture: U8 | None, *, learns: bool = False) -> RoomMemory:
-    return RoomMemory(SIZE, full_range=False, room=None if picture is None else known(picture), learns=learns)
 
 
 @pytest.mark.usefixtures("both_ways")
@@ -380,82 +335,3 @@ def test_the_picture_of_a_frame_is_halved_until_it_is_small() -> None:
 def test_a_room_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="instead of"):
         RoomMemory((640, 480), full_range=False, room=known(room()))
-
-
-@pytest.mark.parametrize("box", [Box(0, 0, 256, 144), Box(64, 16, 192, 144), Box(62, 18, 190, 142)])
-def test_the_loop_finds_what_numpy_finds(kernels: native.Kernels, box: Box) -> None:
-    picture = known(room())
-    frame = shot(with_person((room() * np.float32(0.93)).astype(np.uint8)), 3)
-    whole = map_of(frame)
-    preparer = Preparer(SIZE, "RGB")
-    preparer.shrink(frame.view(box))
-    planes = preparer.pyramid[-1].planes
-    probability = cv2.resize(whole.probability[box.y0 : box.y1, box.x0 : box.x1], SIZE).astype(np.float32)
-    plate = picture.plate(box, SIZE, probability.shape)
-    finders: list[Finder] = [PlainFinder(plate, full_range=False), LoopFinder(kernels, plate, full_range=False)]
-    mine, theirs = (repeated(finder, probability, planes) for finder in finders)
-    assert mine.agreement == pytest.approx(theirs.agreement, abs=1e-4)
-    assert mine.gate == pytest.approx(theirs.gate, abs=1e-3)
-    assert mine.gain == pytest.approx(theirs.gain, rel=1e-4)
-    assert mine.offset == pytest.approx(theirs.offset, abs=1e-2)
-    for name in ("residual", "noise_luma", "noise", "person", "lit"):
-        a, b = getattr(mine, name), getattr(theirs, name)
-        assert np.abs(a - b).max() <= 1e-3 * max(1.0, float(np.abs(a).max())), name
-    for name in ("strange", "room"):
-        assert np.array_equal(getattr(mine, name), getattr(theirs, name)), name
-    apart = np.abs(mine.probability - theirs.probability)
-    assert apart.mean() < 1e-4
-    assert apart.max() < 0.1
-    small = np.rint(probability * 255).astype(np.uint8)
-    for size in (SIZE, (640, 360)):
-        room_planes, frame_planes = (
-            tuple(cv2.resize(each, (size[0] // by, size[1] // by)) for each, by in zip(some, (1, 2, 2), strict=True))
-            for some in ((plate.y, plate.u, plate.v), planes)
-        )
-        matte = cv2.resize(small, size)
-        results = []
-        for finder in finders:
-            target = matte.copy()
-            finder.sharpen(target, frame_planes, room_planes, small, (0, 0))
-            results.append(target.astype(int))
-        assert np.abs(results[0] - results[1]).max() <= 1
-        changed = np.abs(results[0] - matte)
-        assert changed.max() > 20
-        # only where the map has an edge
-        down, across = edge._owners(size[1], SIZE[1]), edge._owners(size[0], SIZE[0])
-        assert not changed[edge.band_of(small)[np.ix_(down, across)] == 0].any()
-
-
-@pytest.mark.parametrize("shape", [(2, 2), (1, 7), (30, 41)])
-def test_the_loop_finds_the_edges_of_any_map(kernels: native.Kernels, shape: tuple[int, int]) -> None:
-    picture = known(room())
-    frame = shot(with_person(room()), 3)
-    seen = map_of(frame)
-    planes = seen.pyramid[-1].planes
-    plate = picture.plate(Box(0, 0, *SIZE), SIZE, seen.probability.shape)
-    finders: list[Finder] = [PlainFinder(plate, full_range=False), LoopFinder(kernels, plate, full_range=False)]
-    for finder in finders:
-        repeated(finder, seen.probability, planes)
-    # blots as large as a few pixels, with borders in them
-    noise = np.random.default_rng(1).uniform(0, 255, shape).astype(np.float32)
-    small = np.rint(cv2.blur(noise, (3, 3))).astype(np.uint8)
-    height, width = 2 * shape[0], 2 * shape[1]
-    # the part of the map that begins at (40, 60)
-    frames, rooms = (
-        (y[60 : 60 + height, 40 : 40 + width], *(each[30 : 30 + shape[0], 20 : 20 + shape[1]] for each in (u, v)))
-        for y, u, v in (planes, (plate.y, plate.u, plate.v))
-    )
-    results = []
-    for finder in finders:
-        target = np.full((height, width), 128, np.uint8)
-        finder.sharpen(target, frames, rooms, small, (40, 60))
-        results.append(target.astype(int))
-    assert np.abs(results[0] - results[1]).max() <= 1
-    assert np.abs(results[0] - 128).max() > 20 or shape[0] < 3
-
-
-def repeated(finder: Finder, probability: F32, planes: tuple[U8, U8, U8]) -> Finding:
-    for _ in range(3):
-        found = finder.find(probability, planes)
-    assert found is not None
-    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.segment.emptyroom.test_memory import PERSON, SIZE, known, map_of, room, shot, with_person
+from tests.segment.emptyroom.scenes import PERSON, SIZE, known, map_of, room, shot, with_person
 from vcam.segment.emptyroom import memory
 from vcam.segment.emptyroom.memory import RoomMemory
 from vcam.types import U8

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.segment.emptyroom.scenes import SIZE
 from tests.segment.emptyroom.test_keeping import known
-from tests.segment.emptyroom.test_memory import SIZE
 from vcam import folders
 from vcam.segment.emptyroom.choice import choose_room
 from vcam.segment.emptyroom.picture import RoomPicture
