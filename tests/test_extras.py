@@ -109,7 +109,8 @@ def test_what_the_system_installed_is_left_to_it(prefix: Path, monkeypatch: pyte
     assert extras.belongs_to_the_system()
     monkeypatch.setattr(extras, "__file__", str(prefix / "local/lib/python3.11/dist-packages/vcam/extras.py"))
     assert not extras.belongs_to_the_system()
-    assert extras.command("window") == "pip install 'vcam[window]'"
+    # without the option pip refuses, and says so in a page
+    assert extras.command("window") == "pip install --break-system-packages 'vcam[window]'"
 
 
 def test_what_is_missing_is_told_without_loading_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

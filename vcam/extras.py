@@ -74,7 +74,10 @@ def _command(packages: tuple[str, ...], *asked: str) -> str:
     if belongs_to_the_system():
         # what a package manager has put there is not ours to change; PyPI's vcam is another program
         return "in the folder of vcam's source: pipx install '.[all]', which then stands beside the one of your system"
-    if sys.prefix == sys.base_prefix or os.environ.get("VIRTUAL_ENV") == sys.prefix:
+    if sys.prefix == sys.base_prefix:
+        # beside the system's own packages, where whoever installed vcam has already said that it may be
+        return f"pip install {'--break-system-packages ' if _is_marked() else ''}{words}"
+    if os.environ.get("VIRTUAL_ENV") == sys.prefix:
         return f"pip install {words}"
     if (prefix / "bin" / "pip").exists():
         return f"{shlex.quote(str(prefix / 'bin' / 'pip'))} install {words}"
@@ -92,6 +95,10 @@ def belongs_to_the_system() -> bool:
         return True
     if sys.prefix != sys.base_prefix:
         return False
-    # PEP 668; a vcam in one's own folders, or in root's, was put there by pip all the same
-    marked = Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").exists()
-    return marked and Path(__file__).is_relative_to(sys.prefix) and not Path(__file__).is_relative_to(_OF_ROOT)
+    # a vcam in one's own folders, or in root's, was put there by pip all the same
+    return _is_marked() and Path(__file__).is_relative_to(sys.prefix) and not Path(__file__).is_relative_to(_OF_ROOT)
+
+
+def _is_marked() -> bool:
+    """Whether this Python's packages are the system's, PEP 668: pip writes there only if it is told twice."""
+    return Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,17 @@ def test_a_unit_of_that_name_that_is_not_vcams_stays_and_goes_on(
     assert place.own.exists()
     assert link.is_symlink() == (kind == "foreign")
     assert place.asked == []
+
+
+def test_status_says_nothing_of_a_unit_that_is_not_vcams(place: Place) -> None:
+    place.own.parent.mkdir(parents=True)
+    place.own.write_text("[Unit]\nDescription=a video camera\n")
+    place.state = "UnitFileState=enabled\nActiveState=active\nMainPID=7\nStatusText=recording\n"
+    done = place.vcam("service", "status")
+    assert done.return_value == 1
+    assert done.output == f"the service is not installed: {place.own} was not written by vcam\n"
+    told = json.loads(place.vcam("service", "status", "--json").output)
+    assert (told["installed"], told["foreign"], told["state"], told["pid"]) == (False, True, "not installed", None)
 
 
 def test_a_foreign_unit_that_came_meanwhile_is_not_unlinked(place: Place) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from vcam.errors import VcamError
 from vcam.settings import FIELDS
 from vcam.settings.shown import without_secrets
 from vcam.web import talk
@@ -79,3 +80,15 @@ def test_what_the_file_for_all_users_says_is_no_change(
     told, file = keeps("", matte__softness=0.9, matte__edge=4.0)
     assert told["saved"] == ["matte.edge"]
     assert "softness" not in file["matte"]
+
+
+def test_the_vcam_that_is_started_is_the_one_that_serves_the_panel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a package's program shuts out modules of the user, which python -m vcam would take
+    own = tmp_path / "vcam"
+    own.write_text('#!/bin/sh\necho "vcam: started as $*" >&2\nexit 3\n')
+    own.chmod(0o755)
+    monkeypatch.setattr(talk, "program", lambda: [str(own)])
+    with pytest.raises(VcamError, match="started as start --name desk"):
+        talk.start("desk")

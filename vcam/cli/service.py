@@ -211,13 +211,15 @@ def remove() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")
 def status(as_json: bool) -> int:
     """Say whether the service is installed and running, and what it does. Exit status 1: it is not running."""
-    path = unit_path()
-    if not path.exists():
+    path, hidden = unit_path(), is_hidden()
+    if not hidden and not path.exists():
         path = system_unit() or path
-    state = _state() if path.exists() else {}
+    # what another program's unit does is no news of vcam
+    state = _state() if path.exists() and not hidden else {}
     running = state.get("ActiveState") == "active"
     report = {
-        "installed": path.exists() and (path == unit_path() or _is_on()),
+        "installed": is_installed() or (not hidden and path.exists() and _is_on()),
+        "foreign": hidden,
         "unit": str(path),
         "state": state.get("ActiveState", "not installed"),
         "at_login": state.get("UnitFileState") == "enabled",
@@ -235,6 +237,9 @@ def status(as_json: bool) -> int:
 
 
 def _print_status(report: dict[str, Any], running: bool) -> None:
+    if report["foreign"]:
+        click.echo(printable(f"the service is not installed: {report['unit']} was not written by vcam"))
+        return
     if not report["installed"]:
         click.echo("the service is not installed; vcam service install does it")
         return

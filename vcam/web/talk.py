@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import IO, Any
 
 from vcam import folders
 from vcam.control.client import ControlClient
+from vcam.daemon.unit import program
 from vcam.errors import UsageError, VcamError
 from vcam.settings.loading import read_profiles
 from vcam.settings.saving import save_where_they_count
@@ -83,7 +83,7 @@ def start(name: str) -> None:
 
     What it says goes into `start.log` of the state folder.
     """
-    command = [sys.executable, "-m", "vcam", "start", *([] if name == "control" else ["--name", name])]
+    command = [*program(), "start", *([] if name == "control" else ["--name", name])]
     with _log() as log:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
