@@ -15,7 +15,7 @@ typedef struct {
     float person, luma, chroma, prior_luma, prior_chroma, prior_weight, spread, least_person, half_at, middle, loudest_sum;
     float against, against_texture, for_one, same_texture, textured, alike_low, alike_high, shade_low, shade_high;
     float clip_low, clip_high, dark, black, close, hold, calm, change, most;
-    float large, contradicts, usual, too_much, recovery;
+    float large, contradicts, usual, too_much, recovery, ghost, steady;
     i32 guard, reach;
 } Terms;
 

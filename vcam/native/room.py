@@ -20,7 +20,7 @@ NUMBERS = (
     "middle", "loudest_sum", "against", "against_texture", "for_one", "same_texture", "textured", "alike_low",
     "alike_high", "shade_low", "shade_high", "clip_low", "clip_high", "dark", "black", "close", "hold",
     "calm", "change", "most",
-    "large", "contradicts", "usual", "too_much", "recovery",
+    "large", "contradicts", "usual", "too_much", "recovery", "ghost", "steady",
 )  # fmt: skip
 """In the order of `Terms` in room.h."""
 

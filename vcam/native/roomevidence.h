@@ -300,15 +300,18 @@ INLINE float trust_of(const Terms *t, Sure sure, i32 count, float before) {
     return least_of(now, before + t->recovery);
 }
 
-/* the map with the evidence added to its logit */
+/* the map with the evidence added to its logit; out: that of the frame before, and then of this one */
 INLINE void correct(const Terms *t, const float *restrict p, const float *restrict kept, float trust,
                     float *restrict out, i32 count) {
+    const float per_ghost = 1.0f / t->ghost, steady = t->steady;
     const float low = 1.0f / (1.0f + (float)exact_power_of_e(t->most)), high = 1.0f - low;
     INDEPENDENT
     for (i32 i = 0; i < count; i++) {
         float evidence = trust * kept[i], was = p[i];
         float at = evidence < 0.0f ? least_of(was, high) : most_of(was, low);
-        float odds = at * power_of_e(evidence), is = odds / (odds + 1.0f - at);
+        float odds = at * power_of_e(evidence), is = odds / (odds + 1.0f - at), change = is - out[i];
+        float slow = bounded(evidence * per_ghost, 0.0f, 1.0f) * (1.0f - most_of(change, steady));
+        is = change > 0.0f ? is - slow * change : is;
         out[i] = evidence == 0.0f ? was : is;
     }
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.segment.emptyroom.scenes import PERSON, map_of, memory, room, shot
+from tests.segment.emptyroom.scenes import PERSON, SHELF, map_of, memory, room, shot, with_person
 from vcam.segment.emptyroom import evidence
 
 
@@ -38,6 +38,33 @@ def test_the_noise_of_the_camera_is_damped_where_nothing_else_changes(monkeypatc
     calm = flicker_of_hair()
     monkeypatch.setattr(evidence, "CALM", 1.0)
     assert calm < 0.75 * flicker_of_hair()
+
+
+def test_a_ghost_falls_at_once_and_rises_slowly_and_nobody_else_does() -> None:
+    before, now = np.float32([[0.8, 0.2, 0.2, 0.2, 0.2]]), np.float32([[0.3, 0.4, 0.9, 0.4, 0.4]])
+    said = np.float32([[-2, -2, -2, 0, 3]])
+    assert evidence.without_ghosts(now, before, said)[0].tolist() == pytest.approx([0.3, 0.24, 0.69, 0.4, 0.4])
+
+
+def flicker_of_a_ghost() -> float:
+    """How much the map changes where the network takes a dark shelf for a person, now surely and now hardly."""
+    picture = room()
+    shelf = picture[SHELF]
+    shelf[...] = np.random.default_rng(1).integers(0, 60, (*shelf.shape[:2], 1))
+    remembers, found = memory(picture), []
+    for number in range(20):
+        frame = shot(with_person(picture), number)
+        said = map_of(frame)
+        said.probability[SHELF] = 0.95 if number % 2 else 0.6
+        found.append(remembers.correct(said, frame).probability[SHELF].copy())
+    return float(np.abs(np.diff(np.stack(found[4:]), axis=0)).mean())
+
+
+@pytest.mark.usefixtures("both_ways")
+def test_a_ghost_that_is_half_removed_is_no_flicker(monkeypatch: pytest.MonkeyPatch) -> None:
+    calm = flicker_of_a_ghost()
+    monkeypatch.setattr(evidence, "STEADY", 1.0)
+    assert calm < 0.6 * flicker_of_a_ghost()
 
 
 @pytest.mark.usefixtures("both_ways")

@@ -102,6 +102,11 @@ USUAL, TOO_MUCH = 0.12, 0.25
 RECOVERY = 0.0015
 """How much of the trust in a plate comes back in a frame: all of it in 20 seconds, in which the plate may be learnt
 anew."""
+GHOST, STEADY = -0.2, 0.1
+"""Evidence from which on a pixel is taken for a ghost, which falls at once and rises slowly; and how much it rises in a frame
+at least, of what there is to rise. Of more than that it is as much as the rise is large.
+
+Where a network is surely wrong it hardly flickers. Half taken back, its logit is where each noise of it is seen."""
 MOST = 3.0
 """Beyond this logit, 95 %, a network is taken at its word no more: it can be overruled.
 
@@ -202,6 +207,13 @@ def corrected(probability: F32, evidence: F32) -> F32:
     odds = bounded * np.exp(evidence)
     result = np.where(evidence == 0, probability, odds / (odds + 1 - bounded))
     return np.asarray(result, np.float32)
+
+
+def without_ghosts(corrected: F32, before: F32, evidence: F32) -> F32:
+    """The corrected map, a fresh array, but that ghosts rise slowly from `before`, which is that of the last frame."""
+    rise = corrected - before
+    slow = np.clip(evidence / np.float32(GHOST), 0, 1) * (1 - np.maximum(rise, np.float32(STEADY)))
+    return np.ascontiguousarray(np.where(rise > 0, corrected - slow * rise, corrected), np.float32)
 
 
 def power(plate: Plate) -> F32:

@@ -11,7 +11,7 @@ from vcam.frames import Planes
 from vcam.native import room as loop
 from vcam.segment.emptyroom import edge, evidence, light
 from vcam.segment.emptyroom.edge import Finding
-from vcam.segment.emptyroom.evidence import Evidence, corrected
+from vcam.segment.emptyroom.evidence import Evidence, corrected, without_ghosts
 from vcam.segment.emptyroom.light import LightMeter, Plate
 from vcam.types import F32, U8
 
@@ -48,6 +48,7 @@ class PlainFinder:
     def __init__(self, plate: Plate, *, full_range: bool, trust: float = 1.0, doubts: bool = True) -> None:
         self._plate, self._full_range = plate, full_range
         self._meter, self._evidence = LightMeter(), Evidence(trust, doubts=doubts)
+        self._out = np.zeros(plate.y.shape, np.float32)
         self._last: Finding
 
     @property
@@ -69,10 +70,12 @@ class PlainFinder:
         seen = self._meter.measure(probability, planes, self._plate)
         if seen is None:
             self._evidence.reset()
+            self._out = probability.copy()
             return None
         verdict = self._evidence.weigh(probability, planes, self._plate, seen, full_range=self._full_range)
+        self._out = without_ghosts(corrected(probability, verdict.evidence), self._out, verdict.evidence)
         self._last = Finding(
-            np.ascontiguousarray(corrected(probability, verdict.evidence)), seen.gain, seen.offset, seen.drift,
+            self._out, seen.gain, seen.offset, seen.drift,
             seen.residual[0], seen.noise[0], verdict.noise, verdict.person, verdict.lit, verdict.strange, seen.room,
             seen.gate * verdict.trust, seen.agreement,
         )  # fmt: skip
@@ -94,7 +97,7 @@ class LoopFinder:
         self.use(plate)
         self._terms = terms(full_range=full_range, doubts=doubts)
         shape, half = plate.y.shape, plate.u.shape
-        self._before, self._out = np.zeros(shape, np.float32), np.empty(shape, np.float32)
+        self._before, self._out = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self._found, self._told = np.zeros((loop.FOUND, *half), np.float32), np.zeros(loop.TOLD, np.float32)
         self._strange, self._room = np.zeros(half, np.uint8), np.zeros(half, np.uint8)
         self._told[loop.BELIEVED], self._told[loop.TRUST], self._told[loop.AGREEMENT] = -1, trust, 1
@@ -173,5 +176,6 @@ def terms(*, full_range: bool, doubts: bool = True) -> loop.RoomTerms:
         clip_high=high, dark=evidence.DARK, black=evidence.DARKEST[full_range], close=evidence.CLOSE,
         hold=evidence.HOLD, calm=evidence.CALM, change=evidence.CHANGE, most=evidence.MOST, large=large,
         contradicts=evidence.CONTRADICTS, usual=evidence.USUAL, too_much=evidence.TOO_MUCH,
-        recovery=evidence.RECOVERY, guard=light.GUARD, reach=evidence.REACH,
+        recovery=evidence.RECOVERY, ghost=evidence.GHOST, steady=evidence.STEADY,
+        guard=light.GUARD, reach=evidence.REACH,
     )  # fmt: skip
