@@ -67,7 +67,7 @@ def test_a_training_leaves_all_that_is_needed_to_use_it_and_to_do_it_again(tmp_p
 
 def test_a_killed_training_goes_on_to_the_same_weights_as_one_that_was_not(tmp_path, data, monkeypatch):
     monkeypatch.setattr(loop, "ROUND", 8)
-    made = recipe(data, network="selfie", freeze=0.4, small=0.5)
+    made = recipe(data, size=(128, 128), freeze=0.4, small=0.5)
     train(tmp_path / "whole", made)
     one, best = (read_state(tmp_path / "whole" / name) for name in (runs.LAST, runs.BEST))
     monkeypatch.setattr(loop, "SAVE", 0.0)
@@ -242,7 +242,7 @@ def test_a_loss_that_is_no_number_names_the_pictures_and_keeps_the_best(tmp_path
         EngineError, match=r"not a number any more, in epoch 2, with the pictures p\d\d, p\d\d"
     ) as caught:
         session.run()
-    assert "lower --rate than 0.002" in caught.value.hint
+    assert "lower --rate than 0.006" in caught.value.hint
     assert str(tmp_path / "run" / runs.BEST) in caught.value.hint
     assert load_run(tmp_path / "run").network == "mobile-unet-v3-half"
     assert (tmp_path / "run" / runs.CURVES_CSV).exists()

@@ -28,10 +28,10 @@ Precision: TypeAlias = Literal["float32", "bf16"]
 Schedule: TypeAlias = Literal["cosine", "plateau"]
 """cosine: the rate falls to nothing along a cosine. plateau: it is divided by three where nothing improves any more."""
 
-FROM_SCRATCH, FROM_WEIGHTS = 2e-3, 1e-4
+FROM_SCRATCH, FROM_WEIGHTS = 6e-3, 1e-4
 """Rates of learning: a network that knows something forgets it with more."""
 
-SMALL_FIRST = 0.6
+SMALL_FIRST = 0.5
 """`Recipe.small` of a network that begins with nothing: what people look like can be learnt from small pictures, of
 which there are several in the time of one. Progressive resizing, as in https://arxiv.org/abs/2104.00298, section 4."""
 

@@ -42,7 +42,7 @@ KEPT = 768 << 20
 POOL = 96
 """Pictures of an epoch that others are taken from, people and surroundings: so few that they stay in memory."""
 
-AS_THEY_ARE, NOBODY, SHAKEN = 0.35, 0.06, 0.06
+AS_THEY_ARE, NOBODY, SHAKEN = 0.65, 0.06, 0.06
 """Shares of the samples: people where they were photographed, rooms without people, motion blur."""
 MADE_UP = 0.25
 """Of the rooms that people are set into: pictures of nothing but chance."""
