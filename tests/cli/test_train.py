@@ -127,11 +127,15 @@ def test_options_become_a_recipe():
     assert made.data == os.path.abspath("set")
     made = recipe_of(wishes(network="portrait-net", loss=("boundary",)))
     assert made.options == {"norm": True, "boundary": True}
-    assert (made.minutes, made.epochs, made.rate) == (10.0, 0, 0.002)
+    assert (made.minutes, made.epochs, made.rate) == (10.0, 0, 0.006)
     assert recipe_of(wishes(network="selfie", prior=True)).options["channels"] == 4
     assert recipe_of(wishes(network="selfie", teacher="x")).losses["distillation"] == 1.0
     assert recipe_of(wishes(network="selfie")).precision == "float32"
     assert recipe_of(wishes(network="mobile-unet", encoder=Path("a.pt"))).freeze == pytest.approx(1 / 3)
+    # what knows something already has been trained at the whole size
+    assert [recipe_of(wishes(network="selfie", **given)).small for given in (
+        {}, {"start": Path("a.pt")}, {"encoder": Path("a.pt")}, {"start": Path("a.pt"), "small": 0.3},
+    )] == [0.5, 0, 0, 0.3]  # fmt: skip
 
 
 @needs_training

@@ -32,7 +32,8 @@ def make_set(folder: Path, count: int = 12) -> Path:
 
 def recipe(data: Path, **changes: Any) -> Recipe:
     """A training of a moment, with dropout and norms in it; no other process."""
+    options = {"norm": True} if "network" in changes else {"norm": True, "dropout": 0.5}
     return Recipe(**{
-        "network": "mobile-unet-v3-half", "options": {"norm": True}, "data": str(data), "size": (SIDE, SIDE),
+        "network": "mobile-unet-v3-half", "options": options, "data": str(data), "size": (SIDE, SIDE),
         "epochs": 3, "batch": 4, "losses": {"cross-entropy": 1.0}, "workers": 0, "seed": 3, **changes,
     })  # fmt: skip

@@ -67,7 +67,8 @@ def test_a_training_leaves_all_that_is_needed_to_use_it_and_to_do_it_again(tmp_p
 
 def test_a_killed_training_goes_on_to_the_same_weights_as_one_that_was_not(tmp_path, data, monkeypatch):
     monkeypatch.setattr(loop, "ROUND", 8)
-    train(tmp_path / "whole", recipe(data, freeze=0.4))
+    made = recipe(data, size=(128, 128), freeze=0.4, small=0.5)
+    train(tmp_path / "whole", made)
     one, best = (read_state(tmp_path / "whole" / name) for name in (runs.LAST, runs.BEST))
     monkeypatch.setattr(loop, "SAVE", 0.0)
     # of two steps an epoch: with a frozen encoder, after it has thawed, at an epoch's end
@@ -82,7 +83,7 @@ def test_a_killed_training_goes_on_to_the_same_weights_as_one_that_was_not(tmp_p
                 raise Killed
 
         with pytest.raises(Killed):
-            train(broken, recipe(data, freeze=0.4), tell=tell)
+            train(broken, made, tell=tell)
         assert read_state(broken / runs.LAST)["steps"] == kill_at
         # what happens meanwhile in a program is of no account
         torch.manual_seed(99)
@@ -93,6 +94,38 @@ def test_a_killed_training_goes_on_to_the_same_weights_as_one_that_was_not(tmp_p
         assert one["steps"] == other["steps"] == 6
         assert [row["val_miou"] for row in one["history"]] == [row["val_miou"] for row in other["history"]]
         assert same(best["model"], read_state(broken / runs.BEST)["model"])
+
+
+@pytest.mark.parametrize("how", [{"epochs": 4}, {"minutes": 1.0}])
+def test_the_first_pictures_are_small_and_what_is_scored_never_is(tmp_path, data, monkeypatch, how):
+    seen, scored = [], []
+    step, score = loop.Training._step, loop.score
+
+    def noted(training, batch):
+        seen.append((training.done() < 0.5, tuple(batch["picture"].shape[-2:]), tuple(batch["matte"].shape[-2:])))
+        # so that an hour passes in a moment
+        training.seconds += 5
+        return step(training, batch)
+
+    monkeypatch.setattr(loop.Training, "_step", noted)
+    monkeypatch.setattr(loop, "score", lambda net, held, device: (
+        scored.extend(tuple(batch["picture"].shape[-2:]) for batch in held), score(net, held, device),
+    )[1])  # fmt: skip
+    train(tmp_path / "run", recipe(data, **{"network": "selfie", "epochs": 0, "small": 0.5, **how}))
+    assert [picture for early, picture, _ in seen if early] == [(32, 32)] * sum(early for early, *_ in seen)
+    assert [picture for early, picture, _ in seen if not early] == [(64, 64)] * sum(not early for early, *_ in seen)
+    assert all(picture == matte for _, picture, matte in seen)
+    assert len({early for early, *_ in seen}) == 2
+    assert set(scored) == {(64, 64)}
+
+
+def test_small_pictures_are_of_a_size_that_the_network_can_halve(data):
+    sizes = {
+        ("selfie", (256, 256)): (128, 128), ("selfie-landscape", (256, 144)): (128, 80), ("selfie", (64, 64)): (32, 32),
+        ("portrait-net", (224, 224)): (128, 128), ("mobile-unet", (128, 128)): (64, 64),
+        ("slim-net", (32, 64)): (32, 64),
+    }  # fmt: skip
+    assert {each: recipe(data, network=each[0], size=each[1]).small_size for each in sizes} == sizes
 
 
 def test_a_resumed_training_learns_from_what_it_began_with_though_that_file_is_gone(tmp_path, data, monkeypatch):
@@ -209,7 +242,7 @@ def test_a_loss_that_is_no_number_names_the_pictures_and_keeps_the_best(tmp_path
         EngineError, match=r"not a number any more, in epoch 2, with the pictures p\d\d, p\d\d"
     ) as caught:
         session.run()
-    assert "lower --rate than 0.002" in caught.value.hint
+    assert "lower --rate than 0.006" in caught.value.hint
     assert str(tmp_path / "run" / runs.BEST) in caught.value.hint
     assert load_run(tmp_path / "run").network == "mobile-unet-v3-half"
     assert (tmp_path / "run" / runs.CURVES_CSV).exists()

@@ -163,11 +163,15 @@ def test_every_epoch_has_every_picture_once_and_goes_on_from_any_batch():
         return list(islice(Endless(10, 3, 5, **{"rank": 0, "world": 1, **given}, start=start), count))
 
     whole = taken(18)
-    assert [epoch for epoch, _ in whole] == [0] * 9 + [1] * 9
+    assert [epoch for epoch, _, _ in whole] == [0] * 9 + [1] * 9
     for epoch in (0, 1):
-        places = [place for number, place in whole if number == epoch]
+        places = [place for number, place, _ in whole if number == epoch]
         assert len(set(places)) == 9
-    assert [place for _, place in whole[:9]] != [place for _, place in whole[9:]]
+    assert [each.entry for each in whole[:9]] != [each.entry for each in whole[9:]]
+    # all of a batch, and as it is when the batch is begun
+    some = taken(12, small=lambda epoch, batch: (epoch, batch) < (0, 2))
+    assert [each.small for each in some] == [True] * 6 + [False] * 6
+    assert [each[:2] for each in some] == [each[:2] for each in whole[:12]]
     assert taken(12, start=(0, 2)) == whole[6:18]
     # what two processes take are the halves of what one takes of batches that are twice as large
     one, two = (taken(3, rank=rank, world=2) for rank in (0, 1))

@@ -231,7 +231,7 @@ def _architecture_option(words: str) -> tuple[str, Any]:
 
 def _defaults(given: dict[str, Any]) -> dict[str, Any]:
     """What a recipe has where nothing was said, by the network and this machine."""
-    from vcam.train.recipe import FROM_SCRATCH, FROM_WEIGHTS, KEEP, MORE, SMALL, USUAL, bf16_is_faster
+    from vcam.train.recipe import FROM_SCRATCH, FROM_WEIGHTS, KEEP, MORE, SMALL, SMALL_FIRST, USUAL, bf16_is_faster
 
     kind = _kind(given["network"])
     workers, threads = shares(os.cpu_count() or 1, int(os.environ.get("LOCAL_WORLD_SIZE", "1") or 1))
@@ -242,6 +242,7 @@ def _defaults(given: dict[str, Any]) -> dict[str, Any]:
         "batch": MORE if kind.parameters < SMALL else USUAL,
         "rate": FROM_WEIGHTS if "start" in given else FROM_SCRATCH,
         "freeze": 1 / 3 if "encoder" in given else 0.0,
+        "small": SMALL_FIRST if not {"start", "encoder"} & given.keys() else 0.0,
         # a teacher's answers are mixed with its own already
         "keep": KEEP if "start" in given and "teacher" not in given else 0.0,
         "patience": 100 if given.get("schedule") == "plateau" else 0,

@@ -24,6 +24,9 @@ NARROWEST, WIDEST = 3 / 4, 16 / 9
 """Shapes of the frames that cameras give; vcam stretches each of them to the network's."""
 _USUAL = (16 / 9, 16 / 9, 4 / 3)
 
+OWN_ASPECT = 0.35
+"""Share of the crops that keep the shape of their picture: whoever has portraits shows the network portraits."""
+
 _TURN = math.radians(7)
 """Standard deviation of how far pictures are turned."""
 
@@ -59,12 +62,16 @@ def cropped(
 ) -> Matrix:
     """A part of a picture of `size` (width, height) on `shape` (height, width): zoomed, shifted, turned, flipped.
 
-    It has the aspect of a camera's frame and is stretched, as vcam stretches frames. It lies within the picture, but
+    It has the aspect of a camera's frame, or in part that of the picture itself, and is stretched, as vcam stretches
+    frames and pictures. It lies within the picture, but
     for corners that a turn brings in. box: of the people, x0, y0, x1, y1; mostly their heads are in it.
     """
     width, height = size
-    # a strip of a portrait would be all forehead
-    aspect = min(frame_aspect(chance, shape), max(1.5 * width / height, 3 / 4 * shape[1] / shape[0]))
+    if chance.random() < OWN_ASPECT:
+        aspect = width / height
+    else:
+        # a strip of a portrait would be all forehead
+        aspect = min(frame_aspect(chance, shape), max(1.5 * width / height, 3 / 4 * shape[1] / shape[0]))
     across = min(width, aspect * height) * chance.uniform(0.6, 1) ** 0.5
     down = across / aspect
     left, top = chance.uniform(0, 1) * (width - across), chance.uniform(0, 1) * (height - down)

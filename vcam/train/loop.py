@@ -146,6 +146,13 @@ class Training:
             return min(self.seconds / (60 * self.recipe.minutes), 1.0)
         return min((self.epoch * self.stream.steps + self.batch) / (self.recipe.epochs * self.stream.steps), 1.0)
 
+    def is_small(self, epoch: int, batch: int) -> bool:
+        """Whether the pictures of a batch are small: by its place in the training, or by the time where that counts."""
+        if self.recipe.minutes:
+            return self.done() < self.recipe.small
+        steps = self.stream.steps
+        return epoch * steps + batch < self.recipe.small * self.recipe.epochs * steps
+
     @property
     def round(self) -> int:
         """Epochs from one validation to the next."""

@@ -28,8 +28,12 @@ Precision: TypeAlias = Literal["float32", "bf16"]
 Schedule: TypeAlias = Literal["cosine", "plateau"]
 """cosine: the rate falls to nothing along a cosine. plateau: it is divided by three where nothing improves any more."""
 
-FROM_SCRATCH, FROM_WEIGHTS = 2e-3, 1e-4
+FROM_SCRATCH, FROM_WEIGHTS = 6e-3, 1e-4
 """Rates of learning: a network that knows something forgets it with more."""
+
+SMALL_FIRST = 0.5
+"""`Recipe.small` of a network that begins with nothing: what people look like can be learnt from small pictures, of
+which there are several in the time of one. Progressive resizing, as in https://arxiv.org/abs/2104.00298, section 4."""
 
 KEEP = 0.5
 """`Recipe.keep` of a network that knows something and has no teacher to tell it more."""
@@ -50,6 +54,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     batch: pictures a step and process. losses: their names and weights. start: weights of a whole network to begin
     with, encoder: of its encoder alone. keep: how much of what the network of `start` said and was stays, 0..1, see
     `vcam.train.start.AsItBegan`. freeze: share of the training, 0..1, in which the encoder stays as it is.
+    small: share, 0..1, from its beginning, in which pictures are half as wide and high, see `small_size`.
     average: how much of the mean of weights stays in a step, 0..1. patience: epochs without improvement after which it
     ends, 0 for never. made: versions and figures of what made it, for people.
     """
@@ -64,6 +69,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rate: float = FROM_SCRATCH
     schedule: Schedule = "cosine"
     freeze: float = 0.0
+    small: float = 0.0
     average: float = 0.995
     patience: int = 0
     losses: dict[str, float]
@@ -85,6 +91,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def kind(self) -> Architecture:
         """The architecture. Raises `UsageError` if there is none of that name."""
         return architecture(self.network)
+
+    @property
+    def small_size(self) -> Size:
+        """Width and height of the small pictures: half of the network's, or what it can halve above that.
+
+        Its deepest maps keep two rows at least: of one pixel and one picture, a norm could tell nothing.
+        """
+        by = self.kind.halved
+        width, height = (min(max(-(-side // (2 * by)), 2) * by, side) for side in self.size)
+        return width, height
 
     def checked(self) -> Recipe:
         """Itself. Raises `UsageError` for what cannot be meant, naming it and its cure."""
@@ -122,6 +138,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("batch", 1, 4096),
     ("rate", 1e-8, 10),
     ("freeze", 0, 1),
+    ("small", 0, 1),
     ("keep", 0, 1),
     ("average", 0, 0.99999),
     ("patience", 0, 1_000_000),

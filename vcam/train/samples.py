@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -42,7 +42,7 @@ KEPT = 768 << 20
 POOL = 96
 """Pictures of an epoch that others are taken from, people and surroundings: so few that they stay in memory."""
 
-AS_THEY_ARE, NOBODY, SHAKEN = 0.35, 0.06, 0.06
+AS_THEY_ARE, NOBODY, SHAKEN = 0.65, 0.06, 0.06
 """Shares of the samples: people where they were photographed, rooms without people, motion blur."""
 MADE_UP = 0.25
 """Of the rooms that people are set into: pictures of nothing but chance."""
@@ -51,14 +51,23 @@ Sample: TypeAlias = dict[str, Any]
 """uint8 arrays "picture" (h, w, 3) RGB, "matte" (h, w), "prior" (h, w), "texture" (h, w, 3); "index"; "broken"."""
 
 
+class Place(NamedTuple):
+    """Which sample of a training: its epoch, its place among the entries, and whether it is to be small."""
+
+    epoch: int
+    entry: int
+    small: bool = False
+
+
 class Samples(Dataset[Sample]):
     """The entries of a data set as samples of one size."""
 
     def __init__(
         self, entries: Sequence[Entry], shape: tuple[int, int], *, augment: bool, backdrops: Sequence[Path] | None,
-        prior: bool, texture: bool, seed: int,
+        prior: bool, texture: bool, seed: int, small: tuple[int, int] | None = None,
     ) -> None:  # fmt: skip
-        """shape: height and width of the network's picture. augment: change them by chance; without it each is the
+        """shape: height and width of the network's picture; small: those of the pictures of a `Place` that is small,
+        None for the same. augment: change them by chance; without it each is the
         whole picture, stretched to the network's shape, as vcam shows it its frames.
 
         backdrops: pictures of rooms without people that people are set into; None: rooms are made up of the
@@ -68,7 +77,7 @@ class Samples(Dataset[Sample]):
         """
         if not entries:
             raise InputError("there are no pictures to train on", "vcam dataset check DATA tells what there is")
-        self.entries, self.shape = list(entries), shape
+        self.entries, self.shape, self.small = list(entries), shape, small or shape
         self.augment, self.backdrops = augment, None if backdrops is None else list(backdrops)
         self.prior, self.texture, self.seed = prior, texture, seed
         self.epoch = 0
@@ -93,16 +102,17 @@ class Samples(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitem__(self, place: int | tuple[int, int]) -> Sample:
-        """The sample at a place of this epoch, or of (epoch, place). A broken picture is replaced by another one.
+    def __getitem__(self, place: int | tuple[int, int] | Place) -> Sample:
+        """The sample at a place of this epoch, or of a `Place`. A broken picture is replaced by another one.
 
         Raises `InputError` if all are broken.
         """
-        epoch, index = place if isinstance(place, tuple) else (self.epoch, place)
+        epoch, index, small = Place(*place) if isinstance(place, tuple) else Place(self.epoch, place)
+        shape = self.small if small else self.shape
         chance = np.random.default_rng([self.seed, epoch, index])
         broken: list[tuple[Path, str]] = []
         found, kept = self._next(index, broken)
-        picture, matte = self._scene(kept, epoch, chance, broken) if self.augment else self._whole(kept)
+        picture, matte = self._scene(kept, epoch, shape, chance, broken) if self.augment else self._whole(kept, shape)
         sample: Sample = {"picture": picture, "matte": matte, "index": found, "broken": broken}
         if self.prior:
             sample["prior"] = before(matte, chance)
@@ -114,30 +124,31 @@ class Samples(Dataset[Sample]):
             sample[name] = cv2.cvtColor(sample[name], cv2.COLOR_BGR2RGB)
         return sample
 
-    def __getitems__(self, places: list[tuple[int, int]]) -> list[Sample | VcamError]:
+    def __getitems__(self, places: Sequence[tuple[int, int] | Place]) -> list[Sample | VcamError]:
         """Those of a batch, for PyTorch. What is raised is handed over, since a worker's error loses its words."""
         try:
             return [self[place] for place in places]
         except VcamError as error:
             return [error]
 
-    def _whole(self, kept: _Kept) -> tuple[U8, U8]:
-        picture, matte = (_stretched(each, self.shape) for each in (kept.picture, kept.matte))
+    @staticmethod
+    def _whole(kept: _Kept, shape: tuple[int, int]) -> tuple[U8, U8]:
+        picture, matte = (_stretched(each, shape) for each in (kept.picture, kept.matte))
         return picture, matte
 
     def _scene(
-        self, kept: _Kept, epoch: int, chance: Chance, broken: list[tuple[Path, str]]
+        self, kept: _Kept, epoch: int, shape: tuple[int, int], chance: Chance, broken: list[tuple[Path, str]]
     ) -> tuple[U8, U8]:  # fmt: skip
         """The people of a picture, or nobody, where they are or in another room."""
         kind = chance.random()
         if self.backdrops == [] or kind < AS_THEY_ARE or (kind < 1 - NOBODY and kept.cut_out is None):
-            matrix = cropped(chance, (kept.matte.shape[1], kept.matte.shape[0]), self.shape, kept.box)
-            picture, matte = (warped(each, matrix, self.shape) for each in (kept.picture, kept.matte))
+            matrix = cropped(chance, (kept.matte.shape[1], kept.matte.shape[0]), shape, kept.box)
+            picture, matte = (warped(each, matrix, shape) for each in (kept.picture, kept.matte))
         else:
             pool = self._pool(epoch)
-            backdrop = out_of_focus(self._room(pool, chance, broken), chance)
+            backdrop = out_of_focus(self._room(pool, shape, chance, broken), chance)
             if kind >= 1 - NOBODY or kept.cut_out is None:
-                picture, matte = backdrop, np.zeros(self.shape, np.uint8)
+                picture, matte = backdrop, np.zeros(shape, np.uint8)
             else:
                 others = [self._next(int(chance.choice(pool)), broken)[1].cut_out for _ in range(_companions(chance))]
                 picture, matte = peopled(backdrop, kept.cut_out, [each for each in others if each], chance)
@@ -149,18 +160,20 @@ class Samples(Dataset[Sample]):
             self._pooled = epoch, places[:POOL]
         return self._pooled[1]
 
-    def _room(self, pool: npt.NDArray[np.int64], chance: Chance, broken: list[tuple[Path, str]]) -> U8:
+    def _room(
+        self, pool: npt.NDArray[np.int64], shape: tuple[int, int], chance: Chance, broken: list[tuple[Path, str]]
+    ) -> U8:  # fmt: skip
         kind = chance.random()
         if kind < MADE_UP:
-            return made_up(chance, self.shape)
+            return made_up(chance, shape)
         if self.backdrops and kind < 0.85:
             path = self.backdrops[int(chance.integers(len(self.backdrops)))]
             try:
-                return room(chance, self._backdrop(path), self.shape)
+                return room(chance, self._backdrop(path), shape)
             except (InputError, UsageError) as error:
                 broken.append((path, error.message))
-                return made_up(chance, self.shape)
-        return room(chance, self._next(int(chance.choice(pool)), broken)[1].surroundings, self.shape)
+                return made_up(chance, shape)
+        return room(chance, self._next(int(chance.choice(pool)), broken)[1].surroundings, shape)
 
     def _next(self, index: int, broken: list[tuple[Path, str]]) -> tuple[int, _Kept]:
         """The first entry from a place on that can be read, and its place; the others are written down."""
@@ -309,7 +322,7 @@ def _as_floats(name: str, values: Tensor) -> Tensor:
 
 
 def loader(
-    samples: Samples, batch: int, workers: int, *, shuffle: bool, order: Iterable[tuple[int, int]] | None = None
+    samples: Samples, batch: int, workers: int, *, shuffle: bool, order: Iterable[tuple[int, int] | Place] | None = None
 ) -> Loader:  # fmt: skip
     """Batches of samples, made by `workers` processes, 0 for this one. Make it once, and iterate it once an epoch.
 

@@ -105,7 +105,8 @@ class Session:
         batch = max(min(recipe.batch, len(train) // world), 1)
 
         def stream(start: tuple[int, int]) -> Stream:
-            return Stream(self.train, batch, recipe.workers, rank=rank, world=world, start=start)
+            small = self.training.is_small
+            return Stream(self.train, batch, recipe.workers, rank=rank, world=world, start=start, small=small)
 
         self.training = Training(
             recipe, folder, net, self.fabric, stream, self.held, teacher=self.teacher, origin=origin, tell=tell
@@ -243,7 +244,7 @@ def samples_of(recipe: Recipe, data: Dataset, loss: Loss) -> tuple[Samples, Samp
     return (
         Samples(
             train, shape, augment=recipe.augment, backdrops=_backdrops(recipe), prior=prior,
-            texture="texture" in loss.needs, seed=recipe.seed,
+            texture="texture" in loss.needs, seed=recipe.seed, small=recipe.small_size[::-1],
         ),
         Samples(val, shape, augment=False, backdrops=[], prior=False, texture=False, seed=recipe.seed),
     )  # fmt: skip

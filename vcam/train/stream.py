@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from vcam.train.samples import Samples, loader
+from vcam.train.samples import Place, Samples, loader
 
 HELD = 1 << 30
 """Bytes of pictures for validation that are kept ready; more are read anew each time."""
@@ -19,29 +19,39 @@ HELD = 1 << 30
 Batch = dict[str, Tensor]
 
 
-class Endless(Sampler[tuple[int, int]]):
-    """(epoch, place) from one epoch to the next, for ever: each epoch a permutation of its own, cut to whole batches.
+IsSmall: TypeAlias = Callable[[int, int], bool]
+"""Whether the pictures of an epoch's batch are small."""
 
-    Each process gets every `world`-th place of a batch. start: the epoch and the batch in it to begin with.
+
+class Endless(Sampler[Place]):
+    """Places from one epoch to the next, for ever: each epoch a permutation of its own, cut to whole batches.
+
+    Each process gets every `world`-th place of a batch. start: the epoch and the batch in it to begin with. small:
+    asked of each batch when its first place is taken.
     """
 
-    def __init__(self, count: int, batch: int, seed: int, *, rank: int, world: int, start: tuple[int, int]) -> None:
+    def __init__(
+        self, count: int, batch: int, seed: int, *, rank: int, world: int, start: tuple[int, int],
+        small: IsSmall = lambda epoch, batch: False,
+    ) -> None:  # fmt: skip
         self.count, self.batch, self.seed = count, batch, seed
-        self.rank, self.world, self.start = rank, world, start
+        self.rank, self.world, self.start, self.small = rank, world, start, small
 
     @property
     def steps(self) -> int:
         """Batches in an epoch, at least one."""
         return max(self.count // (self.batch * self.world), 1)
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
+    def __iter__(self) -> Iterator[Place]:
         epoch, first = self.start
         while True:
             order = np.random.default_rng([self.seed, epoch, self.count]).permutation(self.count)
-            for place in range(first * self.batch * self.world, self.steps * self.batch * self.world):
-                if place % self.world == self.rank:
-                    # fewer pictures than one batch takes: some come twice
-                    yield epoch, int(order[place % self.count])
+            for step in range(first, self.steps):
+                small = self.small(epoch, step)
+                for place in range(step * self.batch * self.world, (step + 1) * self.batch * self.world):
+                    if place % self.world == self.rank:
+                        # fewer pictures than one batch takes: some come twice
+                        yield Place(epoch, int(order[place % self.count]), small)
             epoch, first = epoch + 1, 0
 
 
@@ -57,11 +67,11 @@ class Stream:
 
     def __init__(
         self, samples: Samples, batch: int, workers: int, *, rank: int = 0, world: int = 1,
-        start: tuple[int, int] = (0, 0),
+        start: tuple[int, int] = (0, 0), small: IsSmall = lambda epoch, batch: False,
     ) -> None:  # fmt: skip
         self.samples, self.workers = samples, workers
         self.waited = Waited()
-        self.order = Endless(len(samples), batch, samples.seed, rank=rank, world=world, start=start)
+        self.order = Endless(len(samples), batch, samples.seed, rank=rank, world=world, start=start, small=small)
         self._batches: Iterator[Batch] | None = None
         self._batch = batch
 

@@ -34,14 +34,15 @@ class MobileUNet(nn.Module):
 
     upsample: "transposed" convolutions, or "bilinear" enlargement and convolution; both have 3,620,617 parameters
     without norms at width 0.5. width: of the encoder. act: of the encoder; the decoder has ReLU. dropout: in the
-    decoder but for its last stage. corners: of the bilinear enlargement; the original has TensorFlow's old default.
+    decoder but for its last stage; the original has 0.5, which a short training of augmented pictures is worse by.
+    corners: of the bilinear enlargement; the original has TensorFlow's old default.
     symmetric: the encoder is padded as PyTorch does; give it for ImageNet weights that were trained there.
     """
 
     def __init__(
         self, *, size: tuple[int, int] = (128, 128), channels: int = 3, width: float = 0.5,
         upsample: Literal["transposed", "bilinear"] = "transposed", norm: bool = True, act: Activation = "relu6",
-        dropout: float = 0.5, corners: Corners = "asymmetric", symmetric: bool = False,
+        dropout: float = 0.0, corners: Corners = "asymmetric", symmetric: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.size, self.channels = size, channels
