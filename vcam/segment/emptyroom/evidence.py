@@ -103,8 +103,8 @@ RECOVERY = 0.0015
 """How much of the trust in a plate comes back in a frame: all of it in 20 seconds, in which the plate may be learnt
 anew."""
 GHOST, STEADY = -0.2, 0.1
-"""Evidence from which on a pixel is taken for a ghost, which falls at once and rises slowly; and how much it rises in a frame
-at least, of what there is to rise. Of more than that it is as much as the rise is large.
+"""Evidence from which on a pixel is taken for a ghost, which falls at once and rises slowly; and how much it rises in a
+frame at least, of what there is to rise. Of more than that it is as much as the rise is large.
 
 Where a network is surely wrong it hardly flickers. Half taken back, its logit is where each noise of it is seen."""
 MOST = 3.0
