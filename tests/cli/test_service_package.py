@@ -158,6 +158,17 @@ def test_status_says_nothing_of_a_unit_that_is_not_vcams(place: Place) -> None:
     assert (told["installed"], told["foreign"], told["state"], told["pid"]) == (False, True, "not installed", None)
 
 
+def test_status_of_a_mask_says_what_runs_all_the_same(place: Place) -> None:
+    place.own.parent.mkdir(parents=True)
+    place.own.symlink_to("/dev/null")
+    place.state = "UnitFileState=masked\nActiveState=active\nMainPID=7\n"
+    done = place.vcam("service", "status")
+    assert done.return_value == 0
+    assert done.output == "the service is masked, and active; systemctl --user unmask vcam.service undoes that\n"
+    told = json.loads(place.vcam("service", "status", "--json").output)
+    assert (told["installed"], told["foreign"], told["masked"], told["pid"]) == (False, False, True, 7)
+
+
 def test_a_foreign_unit_that_came_meanwhile_is_not_unlinked(place: Place) -> None:
     place.own.parent.mkdir(parents=True)
     place.own.write_text("[Unit]\nDescription=a video camera\n")

@@ -134,8 +134,10 @@ def test_options_become_a_recipe():
     assert recipe_of(wishes(network="mobile-unet", encoder=Path("a.pt"))).freeze == pytest.approx(1 / 3)
     # what knows something already has been trained at the whole size
     assert [recipe_of(wishes(network="selfie", **given)).small for given in (
-        {}, {"start": Path("a.pt")}, {"encoder": Path("a.pt")}, {"start": Path("a.pt"), "small": 0.3},
-    )] == [0.5, 0, 0, 0.3]  # fmt: skip
+        {}, {"start": Path("a.pt")}, {"encoder": Path("a.pt")}, {"schedule": "plateau"}, {"patience": 9},
+        {"start": Path("a.pt"), "small": 0.3},
+    )] == [0.5, 0, 0, 0, 0, 0.3]  # fmt: skip
+    assert recipe_of(wishes(network="mobile-unet", encoder=Path("a.pt"))).rate == 0.002
 
 
 @needs_training
@@ -218,6 +220,10 @@ def test_a_boundary_head_a_mask_before_and_options_go_together(tmp_path):
     without = recipe_of(wishes(config=config, prior=False))
     assert (without.prior, "channels" in without.options) == (False, False)
     assert recipe_of(wishes(config=config, network="selfie")).options == {"norm": True, "channels": 4}
+    # what was meant for a network that began with nothing
+    assert made.small == 0.5
+    begun = recipe_of(wishes(config=config, start=Path("a.pt")))
+    assert (begun.small, begun.rate, begun.keep) == (0, 0.0001, 0.5)
     assert recipe_of(wishes(config=config, teacher="x")).losses == {"distillation": 1.0, "boundary": 1.0, "dice": 1.0}
 
 

@@ -67,18 +67,17 @@ def test_shapes_of_frames_are_those_of_cameras():
     assert 1 - 1e-9 <= min(wide) < 1.1
 
 
-def test_a_part_of_the_crops_keeps_the_shape_of_the_picture():
-    # what is drawn first decides, and all else is the same
+@pytest.mark.parametrize(("size", "aspect"), [((300, 400), 0.75), ((2000, 200), 2.0), ((200, 2000), 0.5)])
+def test_a_part_of_the_crops_keeps_the_shape_of_the_picture_unless_that_is_a_strip(size, aspect):
     aspects = []
     for seed in range(400):
-        matrix = augment.cropped(np.random.default_rng(seed), (300, 400), (256, 256))
+        matrix = augment.cropped(np.random.default_rng(seed), size, (256, 256), own=0.35)
         across, down = (side / math.hypot(*row[:2]) for side, row in zip((256, 256), matrix, strict=True))
         aspects.append(across / down)
-    assert 0.25 < np.mean(np.isclose(aspects, 0.75)) < 0.45
+    assert 0.25 < np.mean(np.isclose(aspects, aspect)) < 0.45
 
 
 def test_a_portrait_is_not_cut_to_a_strip(monkeypatch):
-    monkeypatch.setattr(augment, "OWN_ASPECT", 0.0)
     monkeypatch.setattr(augment, "frame_aspect", lambda chance, shape: 16 / 9)
     for shape, widest in (((256, 256), 1.5 * 0.75), ((144, 256), 4 / 3)):
         matrix = augment.cropped(chance(), (300, 400), shape)

@@ -112,11 +112,32 @@ def test_the_first_pictures_are_small_and_what_is_scored_never_is(tmp_path, data
         scored.extend(tuple(batch["picture"].shape[-2:]) for batch in held), score(net, held, device),
     )[1])  # fmt: skip
     train(tmp_path / "run", recipe(data, **{"network": "selfie", "epochs": 0, "small": 0.5, **how}))
-    assert [picture for early, picture, _ in seen if early] == [(32, 32)] * sum(early for early, *_ in seen)
-    assert [picture for early, picture, _ in seen if not early] == [(64, 64)] * sum(not early for early, *_ in seen)
-    assert all(picture == matte for _, picture, matte in seen)
-    assert len({early for early, *_ in seen}) == 2
+    # the first tells whether there is memory enough
+    assert seen[0] == (True, (64, 64), (64, 64))
+    for early, picture, matte in seen[1:]:
+        assert picture == matte == ((32, 32) if early else (64, 64))
+    assert len({early for early, *_ in seen[1:]}) == 2
     assert set(scored) == {(64, 64)}
+
+
+def test_a_training_that_is_made_longer_does_not_go_back_to_small_pictures(tmp_path, data, monkeypatch):
+    made = recipe(data, network="selfie", epochs=2, small=0.5)
+    train(tmp_path / "run", made)
+    seen = []
+    step = loop.Training._step
+    monkeypatch.setattr(loop.Training, "_step", lambda training, batch: (
+        seen.append(tuple(batch["picture"].shape[-2:])), step(training, batch),
+    )[1])  # fmt: skip
+    train(tmp_path / "run", recipe(data, network="selfie", epochs=20, small=0.5), resume=True)
+    assert set(seen) == {(64, 64)}
+    assert len(seen) == 36
+
+
+@pytest.mark.parametrize("how", [{"schedule": "plateau"}, {"patience": 3}])
+def test_small_pictures_are_no_plateau(tmp_path, data, how):
+    with pytest.raises(UsageError, match="plateau") as caught:
+        train(tmp_path / "run", recipe(data, network="selfie", small=0.5, **how))
+    assert "--small 0" in caught.value.hint
 
 
 def test_small_pictures_are_of_a_size_that_the_network_can_halve(data):

@@ -212,14 +212,16 @@ def remove() -> None:
 def status(as_json: bool) -> int:
     """Say whether the service is installed and running, and what it does. Exit status 1: it is not running."""
     path, hidden = unit_path(), is_hidden()
+    masked = hidden and path.resolve() == Path(os.devnull)
     if not hidden and not path.exists():
         path = system_unit() or path
     # what another program's unit does is no news of vcam
-    state = _state() if path.exists() and not hidden else {}
+    state = _state() if path.exists() and (masked or not hidden) else {}
     running = state.get("ActiveState") == "active"
     report = {
         "installed": is_installed() or (not hidden and path.exists() and _is_on()),
-        "foreign": hidden,
+        "foreign": hidden and not masked,
+        "masked": masked,
         "unit": str(path),
         "state": state.get("ActiveState", "not installed"),
         "at_login": state.get("UnitFileState") == "enabled",
@@ -239,6 +241,9 @@ def status(as_json: bool) -> int:
 def _print_status(report: dict[str, Any], running: bool) -> None:
     if report["foreign"]:
         click.echo(printable(f"the service is not installed: {report['unit']} was not written by vcam"))
+        return
+    if report["masked"]:
+        click.echo(f"the service is masked, and {report['state']}; systemctl --user unmask {NAME} undoes that")
         return
     if not report["installed"]:
         click.echo("the service is not installed; vcam service install does it")

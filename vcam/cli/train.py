@@ -100,7 +100,7 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
     help="Pictures a step, of each process.  [default: 16 for selfie, else 8]",
 )
 @_option("--rate", type=float, metavar="NUMBER",
-         help="Rate of learning.  [default: 0.006; 0.0001 with --from]")  # fmt: skip
+         help="Rate of learning.  [default: 0.006; 0.002 with --encoder, 0.0001 with --from]")  # fmt: skip
 @_option("--schedule", type=click.Choice(["cosine", "plateau"]),
          help="cosine: the rate falls to nothing until the end. plateau: it falls where nothing improves any more.  "
          "[default: cosine]")  # fmt: skip
@@ -124,7 +124,7 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
          "else 0]")  # fmt: skip
 @_option("--small", type=click.FloatRange(0, 1), metavar="SHARE",
          help="Share of the training, from its beginning, in which pictures are half as wide and high: several of them "
-         "take the time of one.  [default: 0.5; 0 with --from and --encoder]")  # fmt: skip
+         "take the time of one.  [default: 0.5; 0 with --from, --encoder, --patience and a plateau]")  # fmt: skip
 @_option("--option", "option", multiple=True, metavar="KEY=VALUE",
          help="Of the architecture, as width=1.0 or act=relu; may be repeated.")  # fmt: skip
 @_option("--patience", type=click.IntRange(0), metavar="EPOCHS",

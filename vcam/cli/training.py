@@ -131,6 +131,10 @@ def recipe_of(wishes: Wishes) -> Recipe:
         if given.get("network", base.network) != base.network:
             # what was said of another architecture
             base = msgspec.structs.replace(base, size=_kind(given["network"]).size, options={"norm": True})
+        if {"start", "encoder"} & given.keys() and not (base.start or base.encoder):
+            # what was meant for a network that begins with nothing
+            usual = _defaults({**given, "network": base.network})
+            base = msgspec.structs.replace(base, **{name: usual[name] for name in ("small", "rate", "freeze", "keep")})
         return msgspec.structs.replace(base, **_completed(given, base))
     if "data" not in given:
         raise UsageError("which pictures?", "vcam train DATA --network NAME --out RUN")
@@ -231,21 +235,31 @@ def _architecture_option(words: str) -> tuple[str, Any]:
 
 def _defaults(given: dict[str, Any]) -> dict[str, Any]:
     """What a recipe has where nothing was said, by the network and this machine."""
-    from vcam.train.recipe import FROM_SCRATCH, FROM_WEIGHTS, KEEP, MORE, SMALL, SMALL_FIRST, USUAL, bf16_is_faster
+    from vcam.train.recipe import (
+        FROM_ENCODER,
+        FROM_SCRATCH,
+        FROM_WEIGHTS,
+        KEEP,
+        MORE,
+        SMALL,
+        SMALL_FIRST,
+        USUAL,
+        bf16_is_faster,
+    )  # fmt: skip
 
-    kind = _kind(given["network"])
+    kind, plateau = _kind(given["network"]), given.get("schedule") == "plateau"
     workers, threads = shares(os.cpu_count() or 1, int(os.environ.get("LOCAL_WORLD_SIZE", "1") or 1))
     found: dict[str, Any] = {
         "size": kind.size,
         "options": {"norm": True},
         "losses": _LOSSES,
         "batch": MORE if kind.parameters < SMALL else USUAL,
-        "rate": FROM_WEIGHTS if "start" in given else FROM_SCRATCH,
+        "rate": FROM_WEIGHTS if "start" in given else FROM_ENCODER if "encoder" in given else FROM_SCRATCH,
         "freeze": 1 / 3 if "encoder" in given else 0.0,
-        "small": SMALL_FIRST if not {"start", "encoder"} & given.keys() else 0.0,
+        "small": 0.0 if {"start", "encoder", "patience"} & given.keys() or plateau else SMALL_FIRST,
         # a teacher's answers are mixed with its own already
         "keep": KEEP if "start" in given and "teacher" not in given else 0.0,
-        "patience": 100 if given.get("schedule") == "plateau" else 0,
+        "patience": 100 if plateau else 0,
         "workers": workers,
         "threads": threads,
         "precision": "bf16" if bf16_is_faster(kind.parameters) else "float32",

@@ -29,7 +29,8 @@ INLINE Work work_of(const Room *room, const Terms *t, float *found, u8 *strange,
     return k;
 }
 
-/* The corrected map, `out`, of p; both dense. before: the evidence of the last frame, and then of this; found: FOUND
+/* The corrected map, `out`, of p; both dense. out: the last one, or 1 where there was none. before: the evidence of the
+   last frame, and then of this; found: FOUND
    planes and told: TOLD numbers, whose BELIEVED and TRUST are those of the last frame, BELIEVED below 0 if there was
    none. strange, sure: of half the size. Planes of the frame: y of the map's size, u and v of half of it. Where nothing can be
    told `out` is p, and the gate 0. */

@@ -24,9 +24,6 @@ NARROWEST, WIDEST = 3 / 4, 16 / 9
 """Shapes of the frames that cameras give; vcam stretches each of them to the network's."""
 _USUAL = (16 / 9, 16 / 9, 4 / 3)
 
-OWN_ASPECT = 0.35
-"""Share of the crops that keep the shape of their picture: whoever has portraits shows the network portraits."""
-
 _TURN = math.radians(7)
 """Standard deviation of how far pictures are turned."""
 
@@ -58,17 +55,18 @@ def placed(
 
 
 def cropped(
-    chance: Chance, size: tuple[int, int], shape: tuple[int, int], box: tuple[int, int, int, int] | None = None
-) -> Matrix:
+    chance: Chance, size: tuple[int, int], shape: tuple[int, int], box: tuple[int, int, int, int] | None = None,
+    own: float = 0.0,
+) -> Matrix:  # fmt: skip
     """A part of a picture of `size` (width, height) on `shape` (height, width): zoomed, shifted, turned, flipped.
 
-    It has the aspect of a camera's frame, or in part that of the picture itself, and is stretched, as vcam stretches
-    frames and pictures. It lies within the picture, but
+    It has the aspect of a camera's frame, or by a likelihood of `own` that of the picture itself, and is stretched, as
+    vcam stretches frames and pictures. It lies within the picture, but
     for corners that a turn brings in. box: of the people, x0, y0, x1, y1; mostly their heads are in it.
     """
     width, height = size
-    if chance.random() < OWN_ASPECT:
-        aspect = width / height
+    if own and chance.random() < own:
+        aspect = min(max(width / height, 1 / 2), 2)
     else:
         # a strip of a portrait would be all forehead
         aspect = min(frame_aspect(chance, shape), max(1.5 * width / height, 3 / 4 * shape[1] / shape[0]))

@@ -63,6 +63,8 @@ class Training:
         self.seconds = 0.0
         self.run_pictures, self._began = 0, math.nan
         self.micro = 1
+        self.whole = False
+        """Whether the time of small pictures is over: for good, should the training be made longer."""
         self.progress = Progress()
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] | None = None
@@ -87,6 +89,7 @@ class Training:
             "steps": self.steps,
             "seconds": self.seconds,
             "micro": self.micro,
+            "whole": self.whole,
             "model": self.raw.state_dict(),
             "average": self.average.state,
             "average_steps": self.average.steps,
@@ -112,6 +115,7 @@ class Training:
             self.origin.restore(state["origin"])
         self.epoch, self.batch, self.steps = (int(state[name]) for name in ("epoch", "batch", "steps"))
         self.seconds, self.micro = float(state["seconds"]), int(state["micro"])
+        self.whole = bool(state.get("whole"))
         self.progress = Progress(**state["progress"])
         self.history = list(state["history"])
         self._sums, self._counted = dict(state["sums"]), int(state["counted"])
@@ -147,7 +151,12 @@ class Training:
         return min((self.epoch * self.stream.steps + self.batch) / (self.recipe.epochs * self.stream.steps), 1.0)
 
     def is_small(self, epoch: int, batch: int) -> bool:
-        """Whether the pictures of a batch are small: by its place in the training, or by the time where that counts."""
+        """Whether the pictures of a batch are small: by its place in the training, or by the time where that counts.
+
+        Those of the first are whole, so that memory which does not suffice for them is noticed at once.
+        """
+        if self.whole or (epoch, batch) == (0, 0):
+            return False
         if self.recipe.minutes:
             return self.done() < self.recipe.small
         steps = self.stream.steps
@@ -202,6 +211,7 @@ class Training:
             if save:
                 self.save()
                 saved = time.monotonic()
+            self.whole = self.whole or done >= self.recipe.small
             self._settle(done)
             batch = self.stream.next()
             rate = self._set_rate(done)

@@ -28,7 +28,7 @@ Precision: TypeAlias = Literal["float32", "bf16"]
 Schedule: TypeAlias = Literal["cosine", "plateau"]
 """cosine: the rate falls to nothing along a cosine. plateau: it is divided by three where nothing improves any more."""
 
-FROM_SCRATCH, FROM_WEIGHTS = 6e-3, 1e-4
+FROM_SCRATCH, FROM_ENCODER, FROM_WEIGHTS = 6e-3, 2e-3, 1e-4
 """Rates of learning: a network that knows something forgets it with more."""
 
 SMALL_FIRST = 0.5
@@ -116,6 +116,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise UsageError(
                 f"{kind.name} cannot be trained at {width}x{height}",
                 f"give multiples of {kind.halved} from 32 to 2048, such as {kind.size[0]}x{kind.size[1]}",
+            )
+        if self.small and (self.schedule == "plateau" or self.patience):
+            raise UsageError(
+                "what small pictures have no more to teach would count as a plateau",
+                "--small 0, or neither --schedule plateau nor --patience",
             )
         if self.start and self.encoder:
             raise UsageError("weights come from one file", "leave --from or --encoder away")

@@ -44,6 +44,9 @@ POOL = 96
 
 AS_THEY_ARE, NOBODY, SHAKEN = 0.65, 0.06, 0.06
 """Shares of the samples: people where they were photographed, rooms without people, motion blur."""
+OWN_ASPECT = 0.35
+"""Of those where they were photographed, how many keep the shape of their picture: whoever has portraits shows the
+network portraits."""
 MADE_UP = 0.25
 """Of the rooms that people are set into: pictures of nothing but chance."""
 
@@ -142,7 +145,7 @@ class Samples(Dataset[Sample]):
         """The people of a picture, or nobody, where they are or in another room."""
         kind = chance.random()
         if self.backdrops == [] or kind < AS_THEY_ARE or (kind < 1 - NOBODY and kept.cut_out is None):
-            matrix = cropped(chance, (kept.matte.shape[1], kept.matte.shape[0]), shape, kept.box)
+            matrix = cropped(chance, (kept.matte.shape[1], kept.matte.shape[0]), shape, kept.box, OWN_ASPECT)
             picture, matte = (warped(each, matrix, shape) for each in (kept.picture, kept.matte))
         else:
             pool = self._pool(epoch)

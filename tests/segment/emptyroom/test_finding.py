@@ -9,7 +9,7 @@ import pytest
 from tests.segment.emptyroom.scenes import SIZE, known, map_of, room, shot, with_person
 from vcam import native
 from vcam.frames import Box
-from vcam.segment.emptyroom import edge
+from vcam.segment.emptyroom import edge, evidence
 from vcam.segment.emptyroom.finding import Finder, Finding, LoopFinder, PlainFinder
 from vcam.segment.prepare import Preparer
 from vcam.types import F32, U8
@@ -57,6 +57,23 @@ def test_the_loop_finds_what_numpy_finds(kernels: native.Kernels, box: Box) -> N
         # only where the map has an edge
         down, across = edge._owners(size[1], SIZE[1]), edge._owners(size[0], SIZE[0])
         assert not changed[edge.band_of(small)[np.ix_(down, across)] == 0].any()
+
+
+@pytest.mark.parametrize("how", [PlainFinder, LoopFinder])
+def test_the_first_map_is_not_held_down(kernels: native.Kernels, how: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = shot(with_person(room()), 3)
+    seen = map_of(frame)
+    plate = known(room()).plate(Box(0, 0, *SIZE), SIZE, seen.probability.shape)
+
+    def first() -> F32:
+        given = (plate,) if how is PlainFinder else (kernels, plate)
+        found = how(*given, full_range=False).find(seen.probability, seen.pyramid[-1].planes)
+        assert found is not None
+        return found.probability.copy()
+
+    calm = first()
+    monkeypatch.setattr(evidence, "STEADY", 1.0)
+    assert np.array_equal(calm, first())
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (1, 7), (30, 41)])

@@ -48,7 +48,8 @@ class PlainFinder:
     def __init__(self, plate: Plate, *, full_range: bool, trust: float = 1.0, doubts: bool = True) -> None:
         self._plate, self._full_range = plate, full_range
         self._meter, self._evidence = LightMeter(), Evidence(trust, doubts=doubts)
-        self._out = np.zeros(plate.y.shape, np.float32)
+        # from what is all there nothing rises: the first map is not held down
+        self._out = np.ones(plate.y.shape, np.float32)
         self._last: Finding
 
     @property
@@ -97,7 +98,7 @@ class LoopFinder:
         self.use(plate)
         self._terms = terms(full_range=full_range, doubts=doubts)
         shape, half = plate.y.shape, plate.u.shape
-        self._before, self._out = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        self._before, self._out = np.zeros(shape, np.float32), np.ones(shape, np.float32)
         self._found, self._told = np.zeros((loop.FOUND, *half), np.float32), np.zeros(loop.TOLD, np.float32)
         self._strange, self._room = np.zeros(half, np.uint8), np.zeros(half, np.uint8)
         self._told[loop.BELIEVED], self._told[loop.TRUST], self._told[loop.AGREEMENT] = -1, trust, 1
