@@ -33,4 +33,7 @@ def page(running: Running, browser: Browser) -> Page:
     page = browser.page()
     page.go(running.link)
     page.wait("document.querySelector('canvas')?.dataset.frames > 2")
+    # pictures may come before the settings and what is known of filters, without which keys do nothing
+    page.wait("document.querySelector('#panel button, #panel input')")
+    page.wait("[...document.querySelectorAll('dialog kbd')].some(each => each.textContent === 'C')")
     return page
