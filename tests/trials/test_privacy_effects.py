@@ -233,7 +233,7 @@ class EffectsTrial(Trial):
         self.screen.innocent = lambda: self.life.settings.background.spec != "none"
         stumbling = [Placed(Stumbling(self.faults, place), place, False) for place in Place]
         monkeypatch.setattr("vcam.compose.effects.Chain", lambda placed: Chain([*placed, *stumbling]))
-        monkeypatch.setattr("tests.trials.helpers.the_person", by_colour)
+        monkeypatch.setattr("tests.trials.faults.the_person", by_colour)
 
     def camera(self, settings: Any, size: Any, fps: float) -> Any:
         return ShapedCamera(
