@@ -96,8 +96,7 @@ def speed(data: Path, folder: Path, minutes: float) -> None:
     for name, threads, workers in (
         ("selfie", 1, 1), ("selfie", 2, 1), ("selfie", 1, 2), ("mobile-unet", 1, 1), ("mobile-unet", 2, 1),
     ):  # fmt: skip
-        words = ("--network", name, "--threads", str(threads), "--workers", str(workers),
-                 "--small", "0")  # fmt: skip
+        words = ("--network", name, "--threads", str(threads), "--workers", str(workers), "--small", "0")
         done = train(data, folder / f"speed-{name}-{threads}-{workers}", *words, "--minutes", str(minutes))
         rate, waiting, cost = done.result["per_second"], done.result["waited"], 1000 * done.cpu / done.seen
         print(f"| {name} | {threads} | {workers} | {rate:.1f} | {100 * waiting:.1f} | {cost:.1f} |", flush=True)

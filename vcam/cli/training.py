@@ -245,7 +245,7 @@ def _defaults(given: dict[str, Any]) -> dict[str, Any]:
         SMALL_FIRST,
         USUAL,
         bf16_is_faster,
-    )  # fmt: skip
+    )
 
     kind, plateau = _kind(given["network"]), given.get("schedule") == "plateau"
     workers, threads = shares(os.cpu_count() or 1, int(os.environ.get("LOCAL_WORLD_SIZE", "1") or 1))

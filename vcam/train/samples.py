@@ -70,8 +70,8 @@ class Samples(Dataset[Sample]):
         prior: bool, texture: bool, seed: int, small: tuple[int, int] | None = None,
     ) -> None:  # fmt: skip
         """shape: height and width of the network's picture; small: those of the pictures of a `Place` that is small,
-        None for the same. augment: change them by chance; without it each is the
-        whole picture, stretched to the network's shape, as vcam shows it its frames.
+        None for the same. augment: change them by chance; without it each is the whole picture, stretched to the
+        network's shape, as vcam shows it its frames.
 
         backdrops: pictures of rooms without people that people are set into; None: rooms are made up of the
         surroundings of the other pictures; an empty list: all stay where they are. prior: a mask of the frame before,
