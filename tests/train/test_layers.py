@@ -53,11 +53,33 @@ def test_a_transposed_convolution_is_cut_where_the_convolution_pads():
         ("aligned", [0, 0.4, 0.8, 1.4, 2.2, 3]),
     ],
 )
-def test_each_kind_of_enlargement_finds_its_samples(corners, expected):
-    row = torch.tensor([0.0, 1, 3]).reshape(1, 1, 1, 3).expand(1, 1, 3, 3)
-    found = enlarged(row, corners)
-    assert found.shape == (1, 1, 6, 6)
-    assert torch.allclose(found[0, 0, 2], torch.tensor(expected))
+@pytest.mark.parametrize("training", [False, True])
+def test_each_kind_of_enlargement_finds_its_samples(corners, expected, training):
+    row = torch.tensor([0.0, 1, 3]).reshape(1, 1, 1, 3).expand(1, 1, 3, 3).clone().requires_grad_(training)
+    for found in (enlarged(row, corners), enlarged(row.mT, corners).mT):
+        assert found.shape == (1, 1, 6, 6)
+        assert torch.allclose(found[0, 0, 2], torch.tensor(expected))
+
+
+def test_an_enlargement_of_one_pixel_in_training():
+    assert torch.equal(enlarged(torch.ones(1, 1, 1, 1, requires_grad=True), "asymmetric"), torch.ones(1, 1, 2, 2))
+
+
+def test_the_gradient_of_an_enlargement_in_training_is_that_of_the_operator():
+    x = torch.rand(2, 3, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    weight = torch.rand(2, 3, 8, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    mine = x.clone().requires_grad_()
+    (enlarged(mine, "asymmetric") * weight).sum().backward()
+    with torch.no_grad():
+        # linear, so each entry of the gradient is what its pixel alone comes to
+        pixels = torch.eye(20, dtype=torch.float64).reshape(20, 1, 4, 5)
+        expected = torch.einsum("phw,nchw->ncp", enlarged(pixels, "asymmetric")[:, 0], weight)
+    assert torch.allclose(mine.grad.flatten(2), expected)
+
+
+def test_what_a_transposed_convolution_cuts_out_lies_by_itself_for_the_norm_behind_it():
+    x = torch.rand(2, 4, 3, 3).contiguous(memory_format=torch.channels_last)
+    assert SameConvTranspose2d(4, 6, 3)(x).is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize(
