@@ -3,6 +3,7 @@
     python -m tests.measurements.training ../shared/data/portraits             all of it, two hours on two cores
     python -m tests.measurements.training PORTRAITS --only speed               pictures a second, and who waits for whom
     python -m tests.measurements.training PORTRAITS --only selfie prisma-net   these architectures alone
+    python -m tests.measurements.training PORTRAITS --encoder FILE             from the weights of a MobileNetV2
     python -m tests.measurements.training PORTRAITS --only tuned               from the weights that vcam ships
     python -m tests.measurements.training PORTRAITS --cpu                      on a machine that has other work as well
 
@@ -42,6 +43,13 @@ PICTURES, WAITING = 45.0, 0.05
 STARTS = ("models/selfie-general.onnx", "../shared/models/selfie_segmentation.tflite")
 BATCHES = {"slim-net": ("--batch", "4")}
 """512x512 takes its memory."""
+ENCODERS: dict[str, tuple[str, ...]] = {
+    "mobile-unet": ("--option", "width=1.0"),
+    "mobile-unet-bilinear": ("--option", "width=1.0"),
+    "portrait-net": (),
+    "portrait-net-video": (),
+}
+"""Architectures with a MobileNetV2, and what makes theirs one of width 1.0, of which there are weights."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +111,18 @@ def speed(data: Path, folder: Path, minutes: float) -> None:
     print(f"promised of selfie: {PICTURES:g} pictures a second, at most {100 * WAITING:g} % waiting")
 
 
-def architectures(data: Path, folder: Path, names: list[str], minutes: float, by_cpu: bool) -> bool:
-    """Each from scratch; whether all keep what is promised."""
+def architectures(
+    data: Path, folder: Path, names: list[str], minutes: float, by_cpu: bool, encoder: Path | None = None
+) -> bool:
+    """Each from scratch, or those of `ENCODERS` from these weights; whether all keep what is promised."""
     print("\n| architecture | pictures seen | pictures/s | CPU ms a picture | IoU %, best / last | mIoU %, best / last "
           "| IoU over the mean mask, best / last | mIoU over the mean mask, best / last | |\n"
           "|---|---|---|---|---|---|---|---|---|", flush=True)  # fmt: skip
     kept = True
     for name in names:
         words = ("--network", name, *BATCHES.get(name, ()))
+        if encoder:
+            words = (*words, "--encoder", str(encoder), *ENCODERS[name])
         done = train(data, folder / name, *words, *length(data, folder, minutes, by_cpu, words))
         best, last, nothing = (done.result[each] for each in ("best", "last", "baseline"))
         enough = last[1] - nothing[1] >= GAIN
@@ -158,9 +170,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="of each training")
     parser.add_argument("--cpu", action="store_true", help="the minutes of a quiet machine, counted in CPU seconds")
     parser.add_argument("--only", nargs="+", choices=["speed", "tuned", *ARCHITECTURES])
+    parser.add_argument("--encoder", type=Path, help="weights of a MobileNetV2 of width 1.0 to begin with")
     parser.add_argument("--out", type=Path, help="where the runs are kept")
     options = parser.parse_args()
-    wanted = options.only or ["speed", "tuned", *ARCHITECTURES]
+    wanted = options.only or (list(ENCODERS) if options.encoder else ["speed", "tuned", *ARCHITECTURES])
+    if options.encoder and not set(wanted) <= set(ENCODERS):
+        parser.error(f"--encoder is for {', '.join(ENCODERS)}")
     kept = True
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.out or Path(scratch)
@@ -171,7 +186,7 @@ def main() -> int:
         if "tuned" in wanted:
             kept = tuned(options.data, folder, options.minutes, options.cpu) and kept
         if names := [name for name in ARCHITECTURES if name in wanted]:
-            kept = architectures(options.data, folder, names, options.minutes, options.cpu) and kept
+            kept = architectures(options.data, folder, names, options.minutes, options.cpu, options.encoder) and kept
     return 0 if kept else 1
 
 

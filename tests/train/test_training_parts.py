@@ -243,7 +243,7 @@ def test_an_encoder_takes_the_weights_of_another_network(name, tmp_path):
     torch.save(other.state_dict(), tmp_path / "whole.pt")
     torch.save(other.encoder.state_dict(), tmp_path / "encoder.pt")
     net = kind.build(norm=True)
-    made = recipe(tmp_path, network=name, encoder=str(tmp_path / "encoder.pt"))
+    made = recipe(tmp_path, network=name, encoder=str(tmp_path / "encoder.pt"), encoder_input="same")
     begin_with(made, net, Samples([Entry("a", asset("astronaut.png"), asset("astronaut.png"), "train", "", "", "", 0)],
                (64, 64), augment=False, backdrops=[], prior=True, texture=False, seed=0))  # fmt: skip
     first = dict(other.encoder.named_parameters())

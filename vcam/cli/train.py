@@ -112,10 +112,15 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
 @_option("--prior/--no-prior", help="Give it the mask of the frame before as a fourth channel.  [default: no-prior]")
 @_option("--from", "start", type=Named(), metavar="FILE|RUN|MODEL",
          shell_complete=complete.setting("segment.model"),
-         help="Begin with these weights: a .tflite, .onnx, .pt, .h5 or .keras file, another run, or a model's "
-         "name.")  # fmt: skip
+         help="Begin with these weights: a .tflite, .onnx, .pt, .h5 or .keras file, a model.json of TensorFlow.js, "
+         "another run, or a model's name.")  # fmt: skip
 @_option("--encoder", type=Named(), metavar="FILE", shell_complete=complete.files,
-         help="Begin with weights of the encoder alone, such as those learnt on ImageNet.")  # fmt: skip
+         help="Begin with weights of the encoder alone, such as those learnt on ImageNet; files as for --from."
+         )  # fmt: skip
+@_option("--encoder-input", type=click.Choice(["auto", "same", "0..1", "-1..1", "imagenet"]),
+         help="What that encoder was given in its training: RGB / 255, RGB / 127.5 - 1, as torchvision has it, or the "
+         "same as this network is.  [default: auto: imagenet for .pt and .onnx, else -1..1; runs say so "
+         "themselves]")  # fmt: skip
 @_option("--keep", type=click.FloatRange(0, 1), metavar="SHARE",
          help="With --from: how much of what that network said and was stays, 0 for nothing.  [default: 0.5; 0 with "
          "--teacher]")  # fmt: skip

@@ -32,7 +32,7 @@ _STEP_S = 0.2
 _LONGER = ("epochs", "minutes", "workers", "patience")
 """What may be changed when a run goes on."""
 
-_TYPED = {"start": "--from", "losses": "--loss", "options": "--option"}
+_TYPED = {"start": "--from", "encoder_input": "--encoder-input", "losses": "--loss", "options": "--option"}
 """Options whose names a recipe does not use."""
 
 

@@ -28,6 +28,10 @@ Precision: TypeAlias = Literal["float32", "bf16"]
 Schedule: TypeAlias = Literal["cosine", "plateau"]
 """cosine: the rate falls to nothing along a cosine. plateau: it is divided by three where nothing improves any more."""
 
+EncoderInput: TypeAlias = Literal["auto", "same", "0..1", "-1..1", "imagenet"]
+"""What an encoder was given in its training: what the network is given that takes it, RGB / 255, RGB / 127.5 - 1, or
+RGB less ImageNet's mean by its spread, as torchvision and timm have it. auto: see `vcam.train.encoders.given_to`."""
+
 FROM_SCRATCH, FROM_ENCODER, FROM_WEIGHTS = 6e-3, 2e-3, 1e-4
 """Rates of learning: a network that knows something forgets it with more."""
 
@@ -52,8 +56,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     data: the folder. size: width and height of what the network is given. epochs or minutes is 0, the other one counts.
     batch: pictures a step and process. losses: their names and weights. start: weights of a whole network to begin
-    with, encoder: of its encoder alone. keep: how much of what the network of `start` said and was stays, 0..1, see
-    `vcam.train.start.AsItBegan`. freeze: share of the training, 0..1, in which the encoder stays as it is.
+    with, encoder: of its encoder alone, encoder_input: what that was given in its training. keep: how much of what the
+    network of `start` said and was stays, 0..1, see `vcam.train.start.AsItBegan`. freeze: share of the training, 0..1,
+    in which the encoder stays as it is.
     small: share, 0..1, from its beginning, in which pictures are half as wide and high, see `small_size`.
     average: how much of the mean of weights stays in a step, 0..1. patience: epochs without improvement after which it
     ends, 0 for never. made: versions and figures of what made it, for people.
@@ -77,6 +82,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     prior: bool = False
     start: str = ""
     encoder: str = ""
+    encoder_input: EncoderInput = "auto"
     keep: float = 0.0
     backdrops: str = ""
     augment: bool = True
@@ -124,6 +130,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             )
         if self.start and self.encoder:
             raise UsageError("weights come from one file", "leave --from or --encoder away")
+        if self.encoder_input != "auto" and not self.encoder:
+            raise UsageError("what was the encoder, whose input that is?", "give --encoder, or leave its input away")
         if self.keep and not self.start:
             raise UsageError(
                 "a network that begins with nothing has nothing to keep", "give --from, or leave --keep away"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vcam.errors import UsageError
+from vcam.train.encoders import load_encoder
 from vcam.train.fed import Fed
 from vcam.train.losses import cross_entropy, person_logit
 from vcam.train.nets.registry import Architecture
@@ -33,15 +33,7 @@ def begin_with(recipe: Recipe, net: nn.Module, samples: Samples) -> float:
     Raises `UsageError` if there is no such file, or no encoder for it, `ModelError` if they do not fit.
     """
     if recipe.encoder:
-        encoder = getattr(net, "encoder", None)
-        if not isinstance(encoder, nn.Module):
-            raise UsageError(f"{recipe.network} has no encoder that others train", "give --from for the whole network")
-        load(
-            encoder,
-            Path(recipe.encoder),
-            sample=torch.zeros(1, int(encoder.stem.conv.in_channels), 64, 64),
-            whole=False,
-        )
+        load_encoder(net, Path(recipe.encoder), recipe.kind, recipe.encoder_input)
     elif recipe.start:
         load(net, Path(recipe.start))
     else:

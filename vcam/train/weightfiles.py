@@ -1,4 +1,4 @@
-"""Weights as files hold them: TFLite, ONNX, PyTorch and Keras, brought to PyTorch's order of sides and to one list.
+"""Weights as files hold them: TFLite, ONNX, PyTorch, Keras, TensorFlow.js; in PyTorch's order of sides and in one list.
 
 The list is in the order in which the network runs (PyTorch: in which its modules were written down). A batch norm that
 was not folded belongs to the convolution before it. Quantised values become the floats that they stand for.
@@ -12,7 +12,8 @@ import re
 import struct
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ from vcam.models.tflite_graph import Operator, TfliteGraph
 from vcam.printable import printable
 from vcam.train.kerasfiles import MOST_VALUES, from_keras
 from vcam.train.stored import Array, Stored, StoredNorm
+from vcam.train.tfjsfile import from_tfjs
 
-SUFFIXES = (".tflite", ".onnx", ".pt", ".pth", ".h5", ".hdf5", ".keras")
+SUFFIXES = (".tflite", ".onnx", ".pt", ".pth", ".h5", ".hdf5", ".keras", ".json")
 """What the names of files of weights end in."""
 
-HINT = "give a .tflite, .onnx, .pt, .h5 or .keras file"
+HINT = "give a .tflite, .onnx, .pt, .h5 or .keras file, or the model.json of a graph model"
 _MOST = 1 << 30
 """Bytes from which on a file holds no network for portraits."""
 _DAMAGE = (struct.error, IndexError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
@@ -39,9 +41,10 @@ _DAMAGE = (struct.error, IndexError, ValueError, TypeError, KeyError, AttributeE
 def read_weights(path: Path) -> list[Stored]:
     """All weights of a network in a file. Raises `UsageError` if there is none, `ModelError` if it cannot be read."""
     shown = printable(str(path))
-    readers = {
+    readers: dict[str, Callable[[bytes], list[Stored]]] = {
         ".tflite": _from_tflite, ".onnx": _from_onnx, ".pt": _from_torch, ".pth": _from_torch,
         ".h5": from_keras, ".hdf5": from_keras, ".keras": from_keras,
+        ".json": partial(from_tfjs, folder=path.parent),
     }  # fmt: skip
     reader = readers.get(path.suffix.lower())
     if reader is None:

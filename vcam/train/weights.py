@@ -91,7 +91,7 @@ def slots(net: nn.Module, sample: Tensor) -> list[Slot]:
 
 
 def load(net: nn.Module, path: Path, *, sample: Tensor | None = None, whole: bool = True) -> Loaded:
-    """Put the weights of a TFLite, ONNX or PyTorch file into a network, in place.
+    """Put the weights of a file, see `vcam.train.weightfiles`, into a network, in place.
 
     sample: a picture (1, C, H, W) to find the layers' order with; by default a black one of the network's own size.
     whole: the file must hold nothing else. Without it, an encoder takes its part of a larger network.
@@ -101,7 +101,13 @@ def load(net: nn.Module, path: Path, *, sample: Tensor | None = None, whole: boo
     The network stays as it was if this raises: `UsageError` if there is no such file, `ModelError` if it cannot be read
     or does not fit.
     """
-    stored = read_weights(path)
+    return put(net, read_weights(path), path, sample=sample, whole=whole)
+
+
+def put(
+    net: nn.Module, stored: Sequence[Stored], path: Path, *, sample: Tensor | None = None, whole: bool = True
+) -> Loaded:  # fmt: skip
+    """`load` of what has been read from that path."""
     if sample is None:
         width, height = net.size
         sample = torch.zeros(1, net.channels, height, width)

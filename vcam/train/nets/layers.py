@@ -214,7 +214,7 @@ def enlarged(x: Tensor, corners: Corners = "half-pixel") -> Tensor:
 
 
 def _doubled(x: Tensor) -> Tensor:
-    """`enlarged` "asymmetric", of means and copies: with its gradient in a quarter of the time, and no such operator."""
+    """`enlarged` "asymmetric" of means and copies: more operators, but with its gradient a quarter of the time."""
     y = x.permute(0, 2, 3, 1)
     for side in (2, 1):
         last = y.shape[side] - 1

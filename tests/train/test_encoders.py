@@ -1,0 +1,87 @@
+"""Encoders that others have trained, with other pictures than the network is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
+
+from vcam.errors import ModelError, UsageError
+from vcam.train.encoders import given_to, load_encoder
+from vcam.train.fed import Fed
+from vcam.train.nets.mobilenet_v2 import MobileNetV2
+from vcam.train.nets.registry import architecture
+from vcam.train.norms import folded
+from vcam.train.recipe import Recipe
+
+MEAN, SPREAD = (torch.tensor(each).reshape(3, 1, 1) for each in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+GIVEN = {
+    "0..1": lambda picture: picture,
+    "-1..1": lambda picture: 2 * picture - 1,
+    "imagenet": lambda picture: (picture - MEAN) / SPREAD,
+}
+"""What an encoder is given of RGB, 0..1."""
+
+
+@pytest.fixture
+def source():
+    """A trained encoder, and the same with folded norms."""
+    net = MobileNetV2(act="relu", symmetric=True)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.3, 0.3)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2)
+            torch.nn.init.uniform_(module.bias, -0.3, 0.3)
+    return net.eval()
+
+
+@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize("said", GIVEN)
+@pytest.mark.parametrize("name", ["portrait-net", "portrait-net-video", "mobile-unet"])
+def test_an_encoder_finds_in_a_picture_what_it_found_before(source, tmp_path, name, said, fold):
+    file = folded(source) if fold else source
+    torch.save(file.state_dict(), tmp_path / "encoder.pt")
+    kind = architecture(name)
+    options = {"width": 1.0, "act": "relu", "symmetric": True} if name == "mobile-unet" else {}
+    net = kind.build(norm=True, **options).eval()
+    load_encoder(net, tmp_path / "encoder.pt", kind, said)
+    picture = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        given = Fed(net, kind).given(picture, torch.rand(1, 1, 64, 64))
+        expected, found = source.stem(GIVEN[said](picture)), net.encoder.stem(given)
+        # beside the outermost there are zeros, which are another colour
+        assert torch.allclose(found[..., 1:, 1:], expected[..., 1:, 1:], atol=1e-4)
+        # what lies behind, PortraitNet's convolution more included, does the same with the same
+        theirs, mine = expected, expected
+        for before, after in zip(source.blocks, net.encoder.blocks, strict=True):
+            theirs, mine = before(theirs), after(mine)
+        assert float(theirs.abs().max()) > 0
+        assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_by_default_a_file_says_what_its_encoder_was_given(tmp_path):
+    kind, run = architecture("portrait-net"), tmp_path / "best.pt"
+    torch.save({"network": "mobile-unet", "model": {}}, run)
+    other = tmp_path / "imagenet.pth"
+    torch.save({"features.0.0.weight": torch.zeros(1)}, other)
+    assert given_to(run, kind, "auto").scale[0] == 255
+    assert given_to(run, kind, "same").order == "BGR"
+    assert given_to(other, kind, "auto").scale[0] == pytest.approx(58.395)
+    assert given_to(Path("model.json"), kind, "auto").scale[0] == 127.5
+
+
+def test_networks_without_such_an_encoder_say_so(tmp_path, source):
+    torch.save(source.state_dict(), tmp_path / "encoder.pt")
+    for name, error in (("prisma-net", UsageError), ("mobile-unet-v3", ModelError)):
+        kind = architecture(name)
+        with pytest.raises(error):
+            load_encoder(kind.build(norm=True), tmp_path / "encoder.pt", kind)
+
+
+def test_what_an_encoder_was_given_needs_an_encoder():
+    made = Recipe(network="mobile-unet", data="d", size=(128, 128), epochs=1, losses={"dice": 1.0},
+                  encoder_input="imagenet")  # fmt: skip
+    with pytest.raises(UsageError, match="encoder"):
+        made.checked()

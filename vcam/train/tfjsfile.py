@@ -1,0 +1,162 @@
+"""Weights of TensorFlow.js graph models: a `model.json` with the graph, and files beside it with the numbers.
+
+The form is described at https://github.com/tensorflow/tfjs/tree/master/tfjs-converter. npm has networks in it that
+nothing else has. Nothing of the graph is run.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from vcam.errors import ModelError
+from vcam.files import no_file
+from vcam.printable import printable
+from vcam.train.kerasfiles import MOST_VALUES
+from vcam.train.stored import Array, Stored, StoredNorm
+
+_DTYPES = {"float32": "<f4", "int32": "<i4", "bool": "?", "uint8": "<u1", "uint16": "<u2", "float16": "<f2"}
+
+_KINDS = {
+    "Conv2D": "conv",
+    "_FusedConv2D": "conv",
+    "DepthwiseConv2dNative": "depthwise",
+    "FusedDepthwiseConv2dNative": "depthwise",
+    "Conv2DBackpropInput": "transposed",
+}
+_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
+_SUMS = ("BiasAdd", "Add", "AddV2")
+_NORM_EPS = 1e-3
+"""TensorFlow's, where a node does not tell."""
+
+
+def from_tfjs(data: bytes, folder: Path) -> list[Stored]:
+    """The layers, in the order in which the graph lists them. folder: where the files of the manifest are.
+
+    Raises `ModelError` for another form and for files that are not there, `ValueError` and its kin for damage.
+    """
+    held = json.loads(data)
+    if not isinstance(held, dict) or held.get("format", "graph-model") != "graph-model" or "modelTopology" not in held:
+        raise ModelError(
+            "it is no graph model of TensorFlow.js", "give the model.json of a graph model, with its .bin files beside"
+        )
+    nodes = held["modelTopology"].get("node")
+    if not isinstance(nodes, list):
+        raise ModelError("it is a layers model", "tensorflowjs_converter makes a graph model or a .keras file of it")
+    return _layers(nodes, _weights(held["weightsManifest"], folder))
+
+
+def _weights(manifest: list[Any], folder: Path) -> dict[str, Array]:
+    """All constants by their names, float32 where they are weights."""
+    found: dict[str, Array] = {}
+    total = 0
+    for group in manifest:
+        data, place = b"".join(_part(folder, name) for name in group["paths"]), 0
+        for entry in group["weights"]:
+            count = math.prod(int(side) for side in entry["shape"])
+            total += count
+            if total > MOST_VALUES or count < 0:
+                raise ModelError(
+                    f"it tells of more than {MOST_VALUES >> 20} million numbers", "that cannot be a network"
+                )
+            packed = entry.get("quantization", {})
+            if entry["dtype"] not in _DTYPES:
+                raise ModelError(f"it holds {printable(str(entry['dtype']))}", "only plain networks can be read")
+            dtype = np.dtype(_DTYPES[packed.get("dtype", entry["dtype"])])
+            values = np.frombuffer(data, dtype, count, place)
+            place += values.nbytes
+            if "scale" in packed:
+                values = values * np.float32(packed["scale"]) + np.float32(packed.get("min", 0))
+            found[str(entry["name"])] = values.reshape(entry["shape"])
+    return found
+
+
+def _part(folder: Path, name: str) -> bytes:
+    """A file of the manifest. One that lies elsewhere than beside the model is not looked for."""
+    parts = PurePosixPath(name).parts
+    shown = printable(name)
+    if not parts or ".." in parts or PurePosixPath(name).is_absolute():
+        raise ModelError(f"its weights are to be in {shown}, which is not beside it", "fetch or make it again")
+    path = folder.joinpath(*parts)
+    try:
+        if other := no_file(path):
+            raise ModelError(f"{shown} beside it is {other}", "fetch or make it again")
+        if path.stat().st_size > 4 * MOST_VALUES:
+            raise ModelError(f"{shown} is too large for a network", "give the weights of the network alone")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(f"{shown} is missing beside it", "a graph model is a .json and .bin files") from error
+    except OSError as error:
+        raise ModelError(f"{shown} cannot be read: {error.strerror}", "check its permissions") from error
+
+
+def _layers(nodes: list[Any], constants: dict[str, Array]) -> list[Stored]:
+    found: list[Stored] = []
+    made_by: dict[str, Stored] = {}
+    for node in nodes:
+        kind, name, options = str(node["op"]), str(node["name"]), node.get("attr", {})
+        sources = [str(each).removesuffix(":0") for each in node.get("input", []) if not str(each).startswith("^")]
+        values = [constants.get(each) for each in sources]
+        if kind in _KINDS:
+            found += _layer(name, _KINDS[kind], values, _fused(options))
+            # a slope behind it takes neither bias nor norm
+            made_by[name] = next(each for each in reversed(found) if each.kind != "prelu")
+        elif kind in _NORMS:
+            before = made_by.get(sources[0])
+            scale, shift, mean, variance = values[1:5]
+            if before is None or scale is None or shift is None or mean is None or variance is None:
+                raise ModelError("a batch norm does not follow a convolution", "only plain networks can be read")
+            eps = float(options.get("epsilon", {}).get("f", _NORM_EPS))
+            before.norm = StoredNorm(scale, shift, mean, variance, eps)
+        elif kind in _SUMS and len(sources) == 2:
+            if (layer := _with_bias(sources, values, made_by)) is not None:
+                made_by[name] = layer
+        elif kind == "Identity" and values and values[0] is not None:
+            constants[name] = values[0]
+        elif kind == "Identity" and sources and sources[0] in made_by:
+            made_by[name] = made_by[sources[0]]
+    return found
+
+
+def _fused(options: Mapping[str, Any]) -> list[str]:
+    """What a fused node does behind its convolution, such as BiasAdd and Relu6."""
+    listed = options.get("fused_ops", {}).get("list", {}).get("s", [])
+    return [base64.b64decode(each).decode(errors="replace") for each in listed]
+
+
+def _layer(name: str, kind: str, values: list[Array | None], fused: list[str]) -> list[Stored]:
+    # a transposed convolution is given its shape, its weights and its picture
+    weight = values[1] if len(values) > 1 else None
+    if weight is None:
+        raise ModelError(f"{printable(name)} has computed weights", "only plain networks can be read")
+    if kind == "depthwise":
+        height, width, channels, factor = weight.shape
+        weight = weight.transpose(2, 3, 0, 1).reshape(channels * factor, 1, height, width)
+    else:
+        # HWIO; of a transposed one HWOI, whose inputs come first in PyTorch
+        weight = weight.transpose(3, 2, 0, 1)
+    if "FusedBatchNorm" in fused:
+        raise ModelError(f"{printable(name)} holds a batch norm that was not folded", "only plain networks can be read")
+    bias = values[2] if "BiasAdd" in fused and len(values) > 2 else None
+    shape = "transposed" if kind == "transposed" else "conv"
+    made = [Stored(name, shape, np.ascontiguousarray(weight, np.float32), bias)]
+    if "Prelu" in fused and len(values) > 3 and values[3] is not None:
+        made.append(Stored(f"{name} slope", "prelu", values[3].reshape(-1)))
+    return made
+
+
+def _with_bias(sources: list[str], values: list[Array | None], made_by: Mapping[str, Stored]) -> Stored | None:
+    """The layer that gets a constant added: that is its bias. None for other sums."""
+    for constant, other in ((values[0], sources[1]), (values[1], sources[0])):
+        layer = made_by.get(other)
+        if constant is not None and layer is not None and layer.norm is None and constant.size == layer.outputs:
+            bias = constant.reshape(-1).astype(np.float32)
+            layer.bias = bias if layer.bias is None else layer.bias + bias
+            return layer
+    return None
