@@ -177,7 +177,7 @@ def test_show_has_a_table_and_a_sheet_in_a_file(data, tmp_path, monkeypatch) -> 
 def test_show_opens_a_window_where_there_is_a_display(data, monkeypatch) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
     shown = []
-    monkeypatch.setattr(module, "_in_window", lambda picture: shown.append(picture.shape))
+    monkeypatch.setattr(module, "in_window", lambda picture: shown.append(picture.shape))
     assert run("show", data).exit_code == 0
     assert len(shown) == 1
 

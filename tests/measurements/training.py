@@ -4,13 +4,15 @@
     python -m tests.measurements.training PORTRAITS --only speed               pictures a second, and who waits for whom
     python -m tests.measurements.training PORTRAITS --only selfie prisma-net   these architectures alone
     python -m tests.measurements.training PORTRAITS --encoder FILE             from the weights of a MobileNetV2
+    python -m tests.measurements.training PORTRAITS --processes 2              of one thread each, by torchrun
     python -m tests.measurements.training PORTRAITS --only tuned               from the weights that vcam ships
     python -m tests.measurements.training PORTRAITS --cpu                      on a machine that has other work as well
 
 Every line is one `vcam train` as a person would type it. The scores are of the pictures for validation. The best is
 chosen by these same pictures, so it flatters; nobody chose the last. CPU is that of the process that trains, without
-its workers. With `--cpu` a training takes as many epochs as it would come to in its minutes on a quiet machine, which
-is found out by a short one before: so many that it has its threads to itself for so long.
+its workers; of several processes it is that of all of them. With `--cpu` a training takes as many epochs as it would
+come to in its minutes on a quiet machine, which is found out by a short one before: so many that it has its threads to
+itself for so long.
 """
 
 from __future__ import annotations
@@ -70,9 +72,12 @@ SHORT, LONGER = 1, 4
 """Epochs of the two trainings that tell what an epoch costs; what is done once, both of them do."""
 
 
-def train(data: Path, out: Path, *words: str) -> Trained:
-    """Train into a new folder. Raises `CalledProcessError` if that fails."""
-    command = [sys.executable, "-m", "vcam", "--quiet", "train", str(data), "--out", str(out), *words]
+def train(data: Path, out: Path, *words: str, processes: int = 1) -> Trained:
+    """Train into a new folder, by so many processes. Raises `CalledProcessError` if that fails."""
+    command = [sys.executable, "-m"]
+    if processes > 1:
+        command += ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
+    command += ["vcam", "--quiet", "train", str(data), "--out", str(out), *words]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     began = time.monotonic()
     process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)
@@ -112,8 +117,8 @@ def speed(data: Path, folder: Path, minutes: float) -> None:
 
 
 def architectures(
-    data: Path, folder: Path, names: list[str], minutes: float, by_cpu: bool, encoder: Path | None = None
-) -> bool:
+    data: Path, folder: Path, names: list[str], minutes: float, by_cpu: bool, encoder: Path | None, processes: int
+) -> bool:  # fmt: skip
     """Each from scratch, or those of `ENCODERS` from these weights; whether all keep what is promised."""
     print("\n| architecture | pictures seen | pictures/s | CPU ms a picture | IoU %, best / last | mIoU %, best / last "
           "| IoU over the mean mask, best / last | mIoU over the mean mask, best / last | |\n"
@@ -123,7 +128,8 @@ def architectures(
         words = ("--network", name, *BATCHES.get(name, ()))
         if encoder:
             words = (*words, "--encoder", str(encoder), *ENCODERS[name])
-        done = train(data, folder / name, *words, *length(data, folder, minutes, by_cpu, words))
+        long = length(data, folder, minutes, by_cpu, words)
+        done = train(data, folder / name, *words, *long, processes=processes)
         best, last, nothing = (done.result[each] for each in ("best", "last", "baseline"))
         enough = last[1] - nothing[1] >= GAIN
         kept = kept and enough
@@ -170,6 +176,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="of each training")
     parser.add_argument("--cpu", action="store_true", help="the minutes of a quiet machine, counted in CPU seconds")
     parser.add_argument("--only", nargs="+", choices=["speed", "tuned", *ARCHITECTURES])
+    parser.add_argument("--processes", type=int, default=1, help="that train each architecture, of one thread each")
     parser.add_argument("--encoder", type=Path, help="weights of a MobileNetV2 of width 1.0 to begin with")
     parser.add_argument("--out", type=Path, help="where the runs are kept")
     options = parser.parse_args()
@@ -186,7 +193,8 @@ def main() -> int:
         if "tuned" in wanted:
             kept = tuned(options.data, folder, options.minutes, options.cpu) and kept
         if names := [name for name in ARCHITECTURES if name in wanted]:
-            kept = architectures(options.data, folder, names, options.minutes, options.cpu, options.encoder) and kept
+            how = (options.minutes, options.cpu, options.encoder, options.processes)
+            kept = architectures(options.data, folder, names, *how) and kept
     return 0 if kept else 1
 
 

@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
 
 from vcam.errors import ModelError
+from vcam.train import tfjsfile
 from vcam.train.weightfiles import read_weights
 
 RANDOM = np.random.default_rng(3)
@@ -143,3 +144,10 @@ def test_a_norm_elsewhere_is_refused(tmp_path):
     nodes = [*ONE, node("Relu", "r", "conv"), node("FusedBatchNorm", "norm", "r", "s", "s", "s", "s")]
     with pytest.raises(ModelError, match="does not follow"):
         read_weights(model(tmp_path, nodes, {**WEIGHT, "s": some(4)}))
+
+
+def test_files_that_are_named_again_and_again_do_not_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(tfjsfile, "_MOST_BYTES", 100)
+    path = model(tmp_path, ONE, WEIGHT, weightsManifest=[{"paths": ["one.bin"] * 8, "weights": []}])
+    with pytest.raises(ModelError, match=r"one\.bin it is too large"):
+        read_weights(path)

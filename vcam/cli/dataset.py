@@ -5,25 +5,23 @@ from __future__ import annotations
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from vcam.cli import complete
+from vcam.cli.datasetview import MOST_LINES, as_plain, bar, in_window, say, show_findings, show_statistics, tell
 from vcam.cli.main import HelpfulGroup
 from vcam.cli.options import Named, overwrite_option
 from vcam.printable import few, json_text, printable
 
 if TYPE_CHECKING:
     from vcam.datasets.check import Verdict
-    from vcam.datasets.importing import Report
     from vcam.datasets.store import Entry
 
 _json = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout, for scripts.")
-_MOST_LINES = 8
 
 
 @click.group(cls=HelpfulGroup)
@@ -116,12 +114,12 @@ def bring(
     called = called or "/".join(source.resolve().parts[-2:]).strip("/")
     most = plan.total if limit is None else min(limit, plan.total or limit)
     try:
-        with _bar(f"{importer.name} {printable(source.name)}", most, as_json) as progress:
+        with bar(f"{importer.name} {printable(source.name)}", most, as_json) as progress:
             report = bring_in(
                 plan, data, source=called, licence=licence or "", size=size, limit=limit, progress=progress
             )
     except KeyboardInterrupt:
-        _say(f"ended: what was done is in {data}; the same command goes on")
+        say(f"ended: what was done is in {data}; the same command goes on")
         raise
     unlicensed = sum(entry.licence == UNKNOWN for entry in _entries(data) if entry.source == called)
     if as_json:
@@ -129,52 +127,16 @@ def bring(
                 "left_out": report.left, "notes": report.notes, "unlicensed": unlicensed}  # fmt: skip
         click.echo(json_text(told, indent=2))
         return
-    _tell(report, importer.name, data)
+    tell(report, importer.name, data)
     if unlicensed:
-        _say(f"the licence of {unlicensed} is unknown: the same command with --licence NAME says it")
-    _say(f"next: vcam dataset check {shlex.quote(str(data))}")
+        say(f"the licence of {unlicensed} is unknown: the same command with --licence NAME says it")
+    say(f"next: vcam dataset check {shlex.quote(str(data))}")
 
 
 def _entries(data: Path) -> Sequence[Entry]:
     from vcam.datasets.store import open_dataset
 
     return open_dataset(data).entries
-
-
-def _tell(report: Report, format_: str, data: Path) -> None:
-    for note in report.notes[:_MOST_LINES]:
-        _say(note)
-    there = f", {report.there} were there" if report.there else ""
-    click.echo(printable(f"{format_}: {report.made} brought into {data}{there}"))
-    for why, what in report.left.items():
-        click.echo(f"  left out, {printable(why)}: {len(what)} ({printable(few(what, 3))})")
-
-
-def _say(words: str) -> None:
-    if not click.get_current_context().find_root().params.get("quiet", False):
-        click.echo(f"vcam: {printable(words)}", err=True)
-
-
-@contextmanager
-def _bar(what: str, total: int | None, hidden: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, with the pictures a second and the time left; gives what tells it how many are done."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    quiet = click.get_current_context().find_root().params.get("quiet", False)
-    columns = (
-        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=console, disable=hidden or quiet or not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(what, total=total, rate="")
-
-        def progress(done: int) -> None:
-            speed = bar.tasks[0].speed
-            bar.update(task, completed=done, rate=f"{speed:.0f}/s" if speed else "")
-
-        yield progress
 
 
 @dataset.command()
@@ -226,18 +188,18 @@ def check(
     rule = Overwriting(overwrite, lambda: (path for one in found.entries for path in (one.picture, one.matte)))
     if sheet_file:
         _check_target(sheet_file, rule)
-    with _bar(f"checking {printable(data.name)}", len(found.entries), as_json) as progress:
+    with bar(f"checking {printable(data.name)}", len(found.entries), as_json) as progress:
         verdict = look(found, fix=fix, progress=progress)
     wrong = verdict.wrong(allow)
     if sheet_file:
         _sheet_of(sheet_file, found.entries, verdict, data, rule)
     if as_json:
-        click.echo(json_text({"folder": str(data), "ok": not wrong, **_as_json(verdict)}, indent=2))
+        click.echo(json_text({"folder": str(data), "ok": not wrong, **as_plain(verdict)}, indent=2))
     else:
-        _show_statistics(verdict.statistics, str(data))
-        _show_findings(verdict, data, allow)
+        show_statistics(verdict.statistics, str(data))
+        show_findings(verdict, data, allow)
         if sheet_file:
-            _say(f"the contact sheet is {sheet_file}")
+            say(f"the contact sheet is {sheet_file}")
     if wrong:
         click.get_current_context().exit(1)
 
@@ -249,56 +211,6 @@ def _check_target(path: Path, rule: Any) -> None:
     if path.suffix.lower() not in IMAGE_SUFFIXES | {".html", ".htm"}:
         raise UsageError(f"{path.name}: a contact sheet is a picture or a page", "use .png, .jpg or .html")
     rule.check(path)
-
-
-def _as_json(verdict: Verdict) -> dict[str, Any]:
-    def plain(findings: list[Any]) -> list[dict[str, str]]:
-        return [{"kind": one.kind, "name": one.name, "other": one.other, "said": one.said} for one in findings]
-
-    return {
-        "statistics": verdict.statistics, "findings": plain(verdict.findings), "mended": plain(verdict.mended),
-    }  # fmt: skip
-
-
-def _show_statistics(statistics: dict[str, Any], title: str) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-    from rich.text import Text
-
-    table = Table(Column("split"), Column("pictures", justify="right"), Column("clips", justify="right"),
-                  Column("person", justify="right"), title=Text(printable(title)))  # fmt: skip
-    for split, each in statistics["splits"].items():
-        table.add_row(split, str(each["pictures"]), str(each["clips"] or ""), f"{each['person']:.0%}")
-    Console().print(table)
-    for what, counts in (("licences", statistics["licences"]), ("sources", statistics["sources"])):
-        shown = [f"{printable(name) or 'none'} ({count})" for name, count in counts.items()]
-        click.echo(f"{what}: {few(shown, 4)}")
-    more = statistics["kinds_of_sizes"] - len(statistics["sizes"])
-    sizes = ", ".join(f"{size} ({count})" for size, count in statistics["sizes"].items())
-    click.echo(f"sizes: {sizes or 'none'}" + (f" and {more} more" if more > 0 else ""))
-
-
-def _show_findings(verdict: Verdict, data: Path, allowed: Sequence[str]) -> None:
-    from vcam.datasets.check import KINDS
-
-    if verdict.mended:
-        kinds = Counter(one.kind for one in verdict.mended)
-        click.echo("mended: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
-    for word, kind in KINDS.items():
-        found = [one for one in verdict.findings if one.kind == word]
-        if not found:
-            continue
-        bad = kind.wrong and word not in allowed
-        click.secho(f"{'wrong' if bad else 'note'}, {word}: {kind.title} ({len(found)})", fg="red" if bad else None)
-        for one in found[:_MOST_LINES]:
-            other = f" and {one.other}" if one.other else ""
-            said = f": {one.said}" if one.said else ""
-            click.echo(f"  {printable(f'{one.name}{other}{said}')}")
-        if len(found) > _MOST_LINES:
-            click.echo(f"  and {len(found) - _MOST_LINES} more; --json tells all")
-        click.echo(f"  try: {printable(kind.cure.format(data=shlex.quote(str(data))))}")
-    if not verdict.wrong(allowed):
-        click.secho("nothing is wrong", fg="green")
 
 
 def _sheet_of(path: Path, entries: Sequence[Entry], verdict: Verdict, data: Path, rule: Any) -> None:
@@ -337,7 +249,7 @@ def split(data: Path, val: float, test: float, seed: int, as_json: bool) -> None
     from vcam.datasets.store import SPLITS, open_dataset, write_index
 
     found = open_dataset(data)
-    with _bar(f"comparing {printable(data.name)}", len(found.entries), as_json) as progress:
+    with bar(f"comparing {printable(data.name)}", len(found.entries), as_json) as progress:
         entries, kept = split_anew(found, val=val, test=test, seed=seed, progress=progress)
     write_index(data, entries)
     counts = Counter(entry.split for entry in entries)
@@ -346,14 +258,14 @@ def split(data: Path, val: float, test: float, seed: int, as_json: bool) -> None
                              indent=2))  # fmt: skip
         return
     click.echo(", ".join(f"{name}: {counts[name]}" for name in SPLITS if counts[name]))
-    for names in kept[:_MOST_LINES]:
+    for names in kept[:MOST_LINES]:
         click.echo(f"  kept together, nearly the same: {printable(few(names))}")
-    if len(kept) > _MOST_LINES:
-        click.echo(f"  and {len(kept) - _MOST_LINES} more groups; --json tells all")
+    if len(kept) > MOST_LINES:
+        click.echo(f"  and {len(kept) - MOST_LINES} more groups; --json tells all")
     empty = [name for name, share in zip(SPLITS, (1 - val - test, val, test), strict=True)
              if share > 0 and not counts[name]]  # fmt: skip
     if empty:
-        _say(f"{' and '.join(empty)} got nothing: there are too few pictures that are not kept together")
+        say(f"{' and '.join(empty)} got nothing: there are too few pictures that are not kept together")
 
 
 @dataset.command()
@@ -397,29 +309,12 @@ def show(data: Path, part: str | None, out: Path | None, overwrite: bool, as_jso
         Console().print(table)
     if not out and (as_json or not has_display()):
         if not as_json:
-            _say("there is no display: --out FILE.png writes the sheet into a file")
+            say("there is no display: --out FILE.png writes the sheet into a file")
         return
     tiles = [tile_of(entry) for entry in chosen(entries)]
     if out:
         shown = [[str(cell) for cell in row] for row in rows]
         write_sheet(out, tiles, str(data), [("Pictures", shown)], rule)
-        _say(f"the sheet is {out}")
+        say(f"the sheet is {out}")
     else:
-        _in_window(sheet(tiles))
-
-
-def _in_window(picture: Any) -> None:
-    import time
-
-    from vcam.images import bgr_to_frame
-    from vcam.output.window import WindowOutput
-
-    frame = bgr_to_frame(picture)
-    window = WindowOutput()
-    window.open(frame.size, 30)
-    try:
-        while not window.finished:
-            window.write(frame)
-            time.sleep(0.05)
-    finally:
-        window.close()
+        in_window(sheet(tiles))

@@ -1,13 +1,10 @@
-"""What `vcam train` does: options become a recipe, and what happens becomes a bar, lines and a table."""
+"""What `vcam train` does: options become a recipe, and that a training."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import signal
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,19 +13,16 @@ import click
 
 from vcam import extras
 from vcam.cli.main import INTERRUPTED
+from vcam.cli.trainview import report, shown
 from vcam.errors import UsageError, VcamError
-from vcam.printable import few, json_text, printable
+from vcam.printable import few, printable
 from vcam.signals import stop_on_signals
 
 if TYPE_CHECKING:
     from vcam.train.recipe import Recipe
-    from vcam.train.session import Outcome
 
 MINUTES = 10.0
 _LOSSES = {"cross-entropy": 1.0, "dice": 1.0}
-_STEP_S = 0.2
-"""Seconds from one line or drawing of steps to the next."""
-
 _LONGER = ("epochs", "minutes", "workers", "patience")
 """What may be changed when a run goes on."""
 
@@ -94,13 +88,13 @@ def _carry_out(wishes: Wishes) -> int:
     from vcam.train.session import Session
 
     keep_freed()
-    with _shown(wishes, recipe) as tell:
+    with shown(recipe, as_json=wishes.as_json, speaks=not _rank()) as tell:
         session = Session(recipe, wishes.out, resume=wishes.resume, tell=tell)
         with stop_on_signals(session.stop) as seen:
             outcome = session.run()
     if _rank():
         return 0
-    _report(wishes, outcome)
+    report(outcome, wishes.out, as_json=wishes.as_json)
     if outcome.ended:
         return 0
     return INTERRUPTED if not seen or seen[0] == signal.SIGINT else 128 + seen[0]
@@ -302,133 +296,3 @@ def _preview(recipe: Recipe, path: Path) -> int:
     write_preview(path, recipe)
     click.echo(f"vcam: what the network would be given is in {path}", err=True)
     return 0
-
-
-# what happens, told
-
-
-@contextmanager
-def _shown(wishes: Wishes, recipe: Recipe) -> Iterator[Any]:
-    quiet = bool(click.get_current_context().find_root().params.get("quiet", False))
-    if _rank():
-        yield lambda kind, figures: None
-    elif wishes.as_json:
-        yield _Lines().tell
-    else:
-        with _Bar(recipe, quiet) as bar:
-            yield bar.tell
-
-
-class _Lines:
-    """One line of JSON for each thing that happens; steps, now and then."""
-
-    def __init__(self) -> None:
-        self._last = 0.0
-
-    def tell(self, kind: str, figures: dict[str, Any]) -> None:
-        """Write it."""
-        now = time.monotonic()
-        if kind == "step" and now - self._last < _STEP_S:
-            return
-        self._last = now
-        click.echo(json_text({"event": kind, **figures}))
-
-
-class _Bar:
-    """A bar on a terminal; elsewhere, a line for each validation."""
-
-    def __init__(self, recipe: Recipe, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        self._plain = not console.is_terminal and not quiet
-        self._quiet = quiet
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"),
-                   TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))  # fmt: skip
-        # drawn by this thread: another one would take from the cores, and could not be ended by Ctrl-C
-        self._bar = Progress(
-            *columns, console=console, disable=quiet or not console.is_terminal, transient=True, auto_refresh=False,
-            speed_estimate_period=120,
-        )  # fmt: skip
-        self._task = self._bar.add_task(recipe.network, total=1.0, figures="")
-        self._last = 0.0
-        self._miou = ""
-
-    def __enter__(self) -> _Bar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def tell(self, kind: str, figures: dict[str, Any]) -> None:
-        """Show it."""
-        if kind == "note":
-            if not self._quiet:
-                self._bar.console.print(
-                    f"vcam: {printable(figures['words'])}", markup=False, highlight=False, soft_wrap=True
-                )
-            return
-        if kind == "round":
-            self._miou = f", mIoU {100 * figures['val_miou']:.1f} (best {100 * figures['best']:.1f})"
-            if self._plain:
-                words = f"epoch {figures['epoch']:g}: loss {figures['loss']:.4f}{self._miou}, {_speed(figures)}"
-                if not figures["steps"]:
-                    words = f"begins with an mIoU of {100 * figures['val_miou']:.1f}"
-                click.echo(f"vcam: {words}", err=True)
-        now = time.monotonic()
-        if now - self._last >= _STEP_S:
-            self._last = now
-            words = f"loss {figures['loss']:.3f}{self._miou}, {_speed(figures)}"
-            self._bar.update(self._task, completed=figures["done"], figures=words, refresh=True)
-
-
-def _speed(figures: dict[str, Any]) -> str:
-    return f"{figures['per_second']:.0f} pictures a second, {100 * figures['waiting']:.0f} % waiting for them"
-
-
-def _report(wishes: Wishes, outcome: Outcome) -> None:
-    import msgspec
-
-    out = wishes.out
-    assert out is not None
-    where = shlex.quote(str(out))
-    if wishes.as_json:
-        click.echo(json_text({"event": "done", "run": str(out), **msgspec.to_builtins(outcome)}))
-    else:
-        _table(outcome, str(out))
-    if outcome.broken:
-        names = few([Path(path).name for path in outcome.broken])
-        what = "picture" if len(outcome.broken) == 1 else "pictures"
-        click.echo(f"vcam: {len(outcome.broken)} {what} left out, which cannot be read: {names}", err=True)
-    if not outcome.ended:
-        kept = f"the best so far, of epoch {outcome.best_epoch}, is in {out}/best.pt; " if outcome.best else ""
-        click.echo(f"vcam: broken off in epoch {outcome.epochs:.1f}; {kept}go on with\n"
-                   f"  vcam train --out {where} --resume", err=True)  # fmt: skip
-
-
-def _table(outcome: Outcome, out: str) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    table = Table(
-        "what", Column("IoU of the person %", justify="right"), Column("mIoU %", justify="right"),
-        title=f"{printable(out)}, on the pictures for validation", caption="The best was chosen by these pictures.",
-    )  # fmt: skip
-    rows = [
-        ("the mean of all masks", outcome.baseline),
-        ("the weights it began with", outcome.start),
-        (f"the best, of epoch {outcome.best_epoch}, which is kept", outcome.best),
-        ("the last", outcome.last),
-    ]
-    for what, scores in rows:
-        if scores:
-            table.add_row(what, *(f"{100 * score:.2f}" for score in scores))
-    Console().print(table)
-    quiet = click.get_current_context().find_root().params.get("quiet", False)
-    if outcome.seconds and not quiet:
-        minutes = outcome.seconds / 60
-        click.echo(f"vcam: {outcome.epochs:.1f} epochs of {outcome.pictures} pictures in {minutes:.1f} minutes, "
-                   f"{outcome.per_second:.0f} pictures a second, {100 * outcome.waited:.1f} % of the time waiting for "
-                   "them", err=True)  # fmt: skip

@@ -17,6 +17,7 @@ from vcam.train import runs
 from vcam.train.fed import Fed
 from vcam.train.losses import Loss
 from vcam.train.processes import agreed, gathered, mean_buffers
+from vcam.train.pytorch import chance, is_buffer, is_out_of_memory, optimizer_of, set_chance
 from vcam.train.recipe import Recipe
 from vcam.train.runs import values_of, write_state
 from vcam.train.schedule import Average, Progress, cosine, freeze, warm
@@ -35,8 +36,6 @@ CLIP = 5.0
 
 PLATEAU = 10
 """Rounds without improvement after which the rate falls, on a plateau."""
-
-DECAY = 0.01
 
 Tell = Callable[[str, dict[str, Any]], None]
 """Takes what happens: "step", "round", "note", and figures."""
@@ -73,7 +72,7 @@ class Training:
         self._counted = self._told = 0
         self.fed = Fed(net, recipe.kind).to(fabric.device)
         net.to(memory_format=torch.channels_last)
-        self.optimizer = self.fabric.setup_optimizers(_optimizer(net, recipe.rate, fabric.device))
+        self.optimizer = self.fabric.setup_optimizers(optimizer_of(net, recipe.rate, fabric.device))
         self.average = Average(net, recipe.average)
         self._frozen: bool | None = None
         self.net: Any = None
@@ -99,7 +98,7 @@ class Training:
             "sums": self._sums,
             "counted": self._counted,
             "origin": self.origin.state() if self.origin else {},
-            "chance": gathered(self.fabric, _chance(self.fabric.device)),
+            "chance": gathered(self.fabric, chance(self.fabric.device)),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -120,7 +119,7 @@ class Training:
         self.history = list(state["history"])
         self._sums, self._counted = dict(state["sums"]), int(state["counted"])
         if len(state["chance"]) == self.fabric.world_size:
-            _set_chance(state["chance"][self.fabric.global_rank], self.fabric.device)
+            set_chance(state["chance"][self.fabric.global_rank], self.fabric.device)
         else:
             self.tell("note", {"words": "another number of processes than before: the result will be another, too"})
 
@@ -259,7 +258,7 @@ class Training:
         try:
             return self._step(batch)
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             whole = len(batch["index"])
             if self.micro > 1 or whole < 4 or self.fabric.world_size > 1:
@@ -350,7 +349,7 @@ class Training:
 
         With `Recipe.keep` they are averaged with those that it began with as well.
         """
-        mean_buffers(self.fabric, [each for name, each in self.average.state.items() if _is_buffer(self.raw, name)])
+        mean_buffers(self.fabric, [each for name, each in self.average.state.items() if is_buffer(self.raw, name)])
         made = self.average.state
         if self.origin and self.recipe.keep:
             made = self.origin.mean_with(made, self.recipe.keep)
@@ -396,38 +395,3 @@ class Training:
             every.mean.update(each.mean)
             every.losses.update(each.losses)
         return every
-
-
-def _optimizer(net: nn.Module, rate: float, device: torch.device) -> torch.optim.Optimizer:
-    """AdamW, https://arxiv.org/abs/1711.05101; biases, slopes and norms do not decay."""
-    decaying = [each for each in net.parameters() if each.ndim > 1]
-    others = [each for each in net.parameters() if each.ndim <= 1]
-    groups = [{"params": decaying, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate, fused=device.type in ("cpu", "cuda"))
-
-
-def _is_buffer(net: nn.Module, name: str) -> bool:
-    return name in dict(net.named_buffers())
-
-
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc", "could not create a memory")
-"""What PyTorch, and oneDNN within it, say where memory does not suffice."""
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    said = str(error)
-    return any(words in said for words in _NO_MEMORY)
-
-
-def _chance(device: torch.device) -> list[Tensor]:
-    """The state of the random numbers that dropout takes."""
-    states = [torch.get_rng_state()]
-    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
-
-
-def _set_chance(states: list[Tensor], device: torch.device) -> None:
-    torch.set_rng_state(states[0])
-    if device.type == "cuda" and len(states) > 1:
-        torch.cuda.set_rng_state(states[1], device)

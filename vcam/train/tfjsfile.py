@@ -23,6 +23,9 @@ from vcam.train.stored import Array, Stored, StoredNorm
 
 _DTYPES = {"float32": "<f4", "int32": "<i4", "bool": "?", "uint8": "<u1", "uint16": "<u2", "float16": "<f2"}
 
+_MOST_BYTES = 4 * MOST_VALUES
+"""That a group of weights may have."""
+
 _KINDS = {
     "Conv2D": "conv",
     "_FusedConv2D": "conv",
@@ -57,7 +60,10 @@ def _weights(manifest: list[Any], folder: Path) -> dict[str, Array]:
     found: dict[str, Array] = {}
     total = 0
     for group in manifest:
-        data, place = b"".join(_part(folder, name) for name in group["paths"]), 0
+        data, place = bytearray(), 0
+        for name in group["paths"]:
+            # a file may be named any number of times
+            data += _part(folder, name, _MOST_BYTES - len(data))
         for entry in group["weights"]:
             count = math.prod(int(side) for side in entry["shape"])
             total += count
@@ -77,7 +83,7 @@ def _weights(manifest: list[Any], folder: Path) -> dict[str, Array]:
     return found
 
 
-def _part(folder: Path, name: str) -> bytes:
+def _part(folder: Path, name: str, most: int) -> bytes:
     """A file of the manifest. One that lies elsewhere than beside the model is not looked for."""
     parts = PurePosixPath(name).parts
     shown = printable(name)
@@ -87,8 +93,8 @@ def _part(folder: Path, name: str) -> bytes:
     try:
         if other := no_file(path):
             raise ModelError(f"{shown} beside it is {other}", "fetch or make it again")
-        if path.stat().st_size > 4 * MOST_VALUES:
-            raise ModelError(f"{shown} is too large for a network", "give the weights of the network alone")
+        if path.stat().st_size > most:
+            raise ModelError(f"with {shown} it is too large for a network", "give the weights of the network alone")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ModelError(f"{shown} is missing beside it", "a graph model is a .json and .bin files") from error
