@@ -78,7 +78,7 @@ def test_the_gradient_of_an_enlargement_in_training_is_that_of_the_operator():
 
 
 def test_what_a_transposed_convolution_cuts_out_lies_by_itself_for_the_norm_behind_it():
-    x = torch.rand(2, 4, 3, 3).contiguous(memory_format=torch.channels_last)
+    x = torch.rand(2, 4, 3, 3).contiguous(memory_format=torch.channels_last).requires_grad_()
     assert SameConvTranspose2d(4, 6, 3)(x).is_contiguous(memory_format=torch.channels_last)
 
 

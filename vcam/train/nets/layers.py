@@ -54,8 +54,14 @@ def same_pads(side: int, kernel: int, stride: int, dilation: int) -> tuple[int, 
 
 
 def dense(x: Tensor) -> Tensor:
-    """A map by itself, channels last: a batch norm of a part of another map takes four times as long on a CPU."""
-    return x.contiguous(memory_format=torch.channels_last)
+    """A map by itself, channels last, where it is learnt from: a batch norm of a part of another takes four times as
+    long on a CPU."""
+    return x.contiguous(memory_format=torch.channels_last) if _is_learning(x) else x
+
+
+def _is_learning(x: Tensor) -> bool:
+    """Whether gradients are wanted. What is exported stays made of the fewest operators."""
+    return x.requires_grad and not torch.compiler.is_exporting()
 
 
 class SameConv2d(nn.Conv2d):
@@ -202,7 +208,7 @@ class Gated(nn.Module):
 
 def enlarged(x: Tensor, corners: Corners = "half-pixel") -> Tensor:
     """Twice as high and as wide, bilinear."""
-    if corners == "asymmetric" and x.requires_grad and not torch.compiler.is_exporting():
+    if corners == "asymmetric" and _is_learning(x):
         return _doubled(x)
     if corners == "asymmetric":
         # 0, 1/2, 1, ... and the last sample twice: an aligned enlargement of one row and one column more
