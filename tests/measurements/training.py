@@ -10,9 +10,9 @@
 
 Every line is one `vcam train` as a person would type it. The scores are of the pictures for validation. The best is
 chosen by these same pictures, so it flatters; nobody chose the last. CPU is that of the process that trains, without
-its workers; of several processes it is that of all of them. With `--cpu` a training takes as many epochs as it would
-come to in its minutes on a quiet machine, which is found out by a short one before: so many that it has its threads to
-itself for so long.
+its workers; of several processes it is that of all, with their workers. With `--cpu` a training takes as many epochs as
+it would come to in its minutes on a quiet machine, which is found out by a short one before: so many that it has its
+threads to itself for so long.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def train(data: Path, out: Path, *words: str, processes: int = 1) -> Trained:
     command = [sys.executable, "-m"]
     if processes > 1:
         command += ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
+        words = (*words, "--threads", "1")
     command += ["vcam", "--quiet", "train", str(data), "--out", str(out), *words]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     began = time.monotonic()
@@ -183,6 +184,8 @@ def main() -> int:
     wanted = options.only or (list(ENCODERS) if options.encoder else ["speed", "tuned", *ARCHITECTURES])
     if options.encoder and not set(wanted) <= set(ENCODERS):
         parser.error(f"--encoder is for {', '.join(ENCODERS)}")
+    if options.cpu and options.processes > 1:
+        parser.error("--cpu is for one process")
     kept = True
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.out or Path(scratch)

@@ -8,6 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
 
+from vcam.assets import asset
+from vcam.datasets.store import Entry
 from vcam.errors import ModelError, UsageError
 from vcam.train.encoders import given_to, load_encoder
 from vcam.train.fed import Fed
@@ -15,6 +17,8 @@ from vcam.train.nets.mobilenet_v2 import MobileNetV2
 from vcam.train.nets.registry import architecture
 from vcam.train.norms import folded
 from vcam.train.recipe import Recipe
+from vcam.train.samples import Samples
+from vcam.train.start import begin_with
 
 MEAN, SPREAD = (torch.tensor(each).reshape(3, 1, 1) for each in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 GIVEN = {
@@ -85,3 +89,58 @@ def test_what_an_encoder_was_given_needs_an_encoder():
                   encoder_input="imagenet")  # fmt: skip
     with pytest.raises(UsageError, match="encoder"):
         made.checked()
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_a_training_begins_where_the_encoder_was_and_with_a_fresh_decoder(source, tmp_path, fold):
+    file = folded(source) if fold else source
+    torch.save(file.state_dict(), tmp_path / "encoder.pt")
+    made = Recipe(network="portrait-net", data="d", size=(224, 224), epochs=1, losses={"dice": 1.0},
+                  encoder=str(tmp_path / "encoder.pt"), encoder_input="imagenet")  # fmt: skip
+    net = made.kind.build(norm=True)
+    samples = Samples([Entry("a", asset("astronaut.png"), asset("astronaut.png"), "train", "", "", "", 0)],
+                      (224, 224), augment=False, backdrops=[], prior=False, texture=False, seed=0)  # fmt: skip
+    begin_with(made, net, samples)
+    norms = [each for each in net.transitions.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    assert norms
+    assert all(bool((each.weight == 1).all()) for each in norms)
+    picture = torch.from_numpy(samples[0]["picture"].copy()).permute(2, 0, 1)[None] / 255
+    with torch.no_grad():
+        given = Fed(net, made.kind).given(picture, None)
+        expected = source(GIVEN["imagenet"](picture))[1][1]
+        # beside the edges a little else, since zeros are another colour there
+        found = net.eval().encoder(given)[1][1]
+        assert float((found - expected).abs().mean()) < 0.05 * float(expected.abs().mean())
+        # PortraitNet's convolution more lets through what comes, also where its norm goes by the batch
+        stem = net.encoder.stem(given)
+        through = net.encoder.blocks[0].expand.train()(stem)
+        assert float((through - stem).abs().mean()) < 0.05 * float(stem.abs().mean())
+
+
+def test_a_network_that_vcam_has_exported_says_what_it_was_given(tmp_path):
+    from vcam.train.onnxfile import ready, to_onnx
+
+    path = tmp_path / "x.onnx"
+    path.write_bytes(to_onnx(ready(architecture("selfie").build()), "selfie").SerializeToString())
+    assert given_to(path, architecture("portrait-net"), "auto").scale[0] == 255
+
+
+def test_a_file_whose_first_convolution_is_another_takes_no_input(tmp_path, source):
+    torch.save(MobileNetV2(width=0.5).state_dict(), tmp_path / "encoder.pt")
+    kind = architecture("portrait-net")
+    load = lambda said: load_encoder(kind.build(norm=True), tmp_path / "encoder.pt", kind, said)  # noqa: E731
+    with pytest.raises(ModelError, match="does not fit"):
+        load("auto")
+    with pytest.raises(ModelError, match="first convolution"):
+        load("imagenet")
+
+
+def test_a_mask_of_the_frame_before_keeps_its_weights(tmp_path):
+    kind, other = architecture("portrait-net-video"), architecture("mobile-unet")
+    theirs = kind.build(norm=True)
+    torch.save(theirs.encoder.state_dict(), tmp_path / "encoder.pt")
+    net = other.build(norm=True, width=1.0, channels=4)
+    load_encoder(net, tmp_path / "encoder.pt", other, "imagenet")
+    mine, before = net.encoder.stem.conv.weight, theirs.encoder.stem.conv.weight
+    assert torch.equal(mine[:, 3], before[:, 3])
+    assert torch.allclose(mine[:, 0], before[:, 0] / 0.229, rtol=1e-4)

@@ -146,8 +146,44 @@ def test_a_norm_elsewhere_is_refused(tmp_path):
         read_weights(model(tmp_path, nodes, {**WEIGHT, "s": some(4)}))
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ([node("Mul", "m", "conv", "s")], "part of a batch norm"),
+        ([node("Mul", "m", "s", "conv")], "part of a batch norm"),
+        ([node("Identity", "a", "b"), node("Identity", "b", "conv")], "order"),
+        ([node("_FusedConv2D", "f", "conv", "up", "computed", fused_ops=fused("BiasAdd"))], "computed BiasAdd"),
+        ([node("_FusedConv2D", "f", "conv", "up", "two", fused_ops=fused("BiasAdd"))], "2 numbers for 3"),
+        ([node("FusedBatchNorm", "n", "conv", "s", "s", "two", "s")], "2 numbers for 4"),
+        # what follows an activation does not belong to the convolution before that
+        ([node("_FusedConv2D", "f", "conv", "up", fused_ops=fused("Relu")),
+          node("FusedBatchNorm", "n", "f", "three", "three", "three", "three")], "does not follow"),
+    ],
+)  # fmt: skip
+def test_what_would_be_read_wrongly_is_refused(tmp_path, more, words):
+    constants = {**WEIGHT, "s": some(4), "up": some(1, 1, 4, 3), "two": some(2), "three": some(3)}
+    with pytest.raises(ModelError, match=words):
+        read_weights(model(tmp_path, [*ONE, *more], constants))
+
+
+def test_a_constant_behind_an_activation_is_no_bias(tmp_path):
+    nodes = [node("_FusedConv2D", "f", "x", "w", fused_ops=fused("Relu")), node("AddV2", "sum", "f", "s")]
+    (found,) = read_weights(model(tmp_path, nodes, {**WEIGHT, "s": some(4)}))
+    assert found.bias is None
+
+
+def test_the_bias_of_a_dilated_convolution_stands_behind_what_makes_it_one(tmp_path):
+    bias = some(4)
+    nodes = [
+        node("SpaceToBatchND", "s", "x"), node("Conv2D", "conv", "s", "w"), node("BatchToSpaceND", "b", "conv"),
+        node("BiasAdd", "sum", "b", "bias"),
+    ]  # fmt: skip
+    (found,) = read_weights(model(tmp_path, nodes, {**WEIGHT, "bias": bias}))
+    assert np.array_equal(found.bias, bias)
+
+
 def test_files_that_are_named_again_and_again_do_not_fill_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(tfjsfile, "_MOST_BYTES", 100)
-    path = model(tmp_path, ONE, WEIGHT, weightsManifest=[{"paths": ["one.bin"] * 8, "weights": []}])
+    path = model(tmp_path, ONE, WEIGHT, weightsManifest=[{"paths": ["one.bin"] * 4, "weights": []}] * 2)
     with pytest.raises(ModelError, match=r"one\.bin it is too large"):
         read_weights(path)

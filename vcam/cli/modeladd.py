@@ -46,18 +46,22 @@ def add_file(file: str, name: str, *, replace: bool, check: Check, agrees: Calla
     return keep(file, name, replace=replace, check=check)
 
 
-_KERAS, _TORCH = (".h5", ".hdf5", ".keras"), (".pt", ".pth")
+_KERAS = "model.export('FOLDER') and vcam models add FOLDER"
+_EXPORTS = {
+    ".h5": _KERAS, ".hdf5": _KERAS, ".keras": _KERAS, ".pt": "torch.onnx.export", ".pth": "torch.onnx.export",
+    ".json": "python -m tf2onnx.convert --tfjs FILE --output NET.onnx",
+}  # fmt: skip
+"""What makes a network of a file of weights, where vcam does not know it."""
 
 
 def _refuse_weights(path: Path) -> None:
     """Raise `UsageError` for a file of weights, of which nobody has said what they are of."""
     suffix = path.suffix.lower()
-    if suffix not in (*_KERAS, *_TORCH) or not path.is_file():
+    if suffix not in _EXPORTS or not path.is_file():
         return
-    exported = "model.export('FOLDER') and vcam models add FOLDER" if suffix in _KERAS else "torch.onnx.export"
     raise UsageError(
         f"{path} holds weights, and vcam runs no program that would make a network of them",
-        f"--network NAME, if they are of an architecture of vcam train list; any other: {exported}",
+        f"--network NAME, if they are of an architecture of vcam train list; any other: {_EXPORTS[suffix]}",
     )
 
 

@@ -129,6 +129,9 @@ def recipe_of(wishes: Wishes) -> Recipe:
             # what was meant for a network that begins with nothing
             usual = _defaults({**given, "network": base.network})
             base = msgspec.structs.replace(base, **{name: usual[name] for name in ("small", "rate", "freeze", "keep")})
+        if "encoder" in given:
+            # that of the other one
+            base = msgspec.structs.replace(base, encoder_input="auto")
         return msgspec.structs.replace(base, **_completed(given, base))
     if "data" not in given:
         raise UsageError("which pictures?", "vcam train DATA --network NAME --out RUN")

@@ -20,6 +20,7 @@ from vcam.train.nets.layers import probability
 from vcam.train.nets.registry import architecture
 from vcam.train.onnxfile import ready, to_onnx
 from vcam.train.pictures import described, known_pictures, scaled
+from vcam.train.tfjsfile import parts_of
 from vcam.train.trial import runtimes
 from vcam.train.weights import Loaded, load
 from vcam.types import Size
@@ -59,10 +60,12 @@ def adopt(
         path.write_bytes(to_onnx(ready(net), network).SerializeToString(deterministic=True))
     except OSError as error:
         raise write_error(path, error) from error
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    digest = hashlib.sha256(file.read_bytes())
+    for part in parts_of(file) if file.suffix.lower() == ".json" else ():
+        digest.update(part.read_bytes())
     card = write_card(
         path, form, kind, way, title=f"{name} ({network})", licence=licence,
-        origin=f"{printable(file.name)}, SHA-256 {digest}, as {network}",
+        origin=f"{printable(file.name)}, SHA-256 {digest.hexdigest()}, as {network}",
     )  # fmt: skip
     if unchecked:
         document = tomlkit.parse(card.path.read_text(encoding="utf-8"))

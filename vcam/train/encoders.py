@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from vcam.errors import UsageError
+from vcam.errors import ModelError, UsageError
+from vcam.printable import printable
 from vcam.train.nets.layers import ConvBlock
 from vcam.train.nets.mobilenet_v2 import MobileNetV2
 from vcam.train.nets.registry import ARCHITECTURES, Architecture
@@ -39,18 +40,28 @@ _KNOWN = {
 def given_to(path: Path, kind: Architecture, said: EncoderInput) -> Given:
     """What the encoder in a file was given in its training; path: a file that was read as weights already.
 
-    auto: a run of vcam says so itself; PyTorch and ONNX files are taken for torchvision's way, the others for
-    TensorFlow's, -1..1.
+    auto: runs of vcam and their ONNX files say so themselves; other files of PyTorch and ONNX are taken for
+    torchvision's way, the rest for TensorFlow's, -1..1.
     """
     if said == "same":
         return _of(kind)
     if said != "auto":
         return _KNOWN[said]
-    if path.suffix.lower() in (".pt", ".pth"):
-        network = read_state(path).get("network")
-        if isinstance(network, str) and network in ARCHITECTURES:
-            return _of(ARCHITECTURES[network])
+    if (network := _network_in(path)) in ARCHITECTURES:
+        return _of(ARCHITECTURES[network])
     return _KNOWN["imagenet" if path.suffix.lower() in (".pt", ".pth", ".onnx") else "-1..1"]
+
+
+def _network_in(path: Path) -> str:
+    """The architecture that vcam wrote into a file, "" for others."""
+    if path.suffix.lower() in (".pt", ".pth"):
+        return str(read_state(path).get("network", ""))
+    if path.suffix.lower() == ".onnx":
+        import onnx
+
+        model = onnx.load(path, load_external_data=False)
+        return str(model.graph.name) if model.producer_name == "vcam" else ""
+    return ""
 
 
 def _of(kind: Architecture) -> Given:
@@ -71,7 +82,13 @@ def load_encoder(net: nn.Module, path: Path, kind: Architecture, said: EncoderIn
         raise UsageError(f"{kind.name} has no encoder that others train", "give --from for the whole network")
     stored = read_weights(path)
     stem = encoder.stem.conv
-    place = next((at for at, each in enumerate(stored) if each.weight.shape == (stem.out_channels, 3, 3, 3)), None)
+    shapes = [(stem.out_channels, channels, *stem.kernel_size) for channels in (3, stem.in_channels)]
+    place = next((at for at, each in enumerate(stored) if each.weight.shape in shapes), None)
+    if place is None and said != "auto":
+        raise ModelError(
+            f"{printable(str(path))} has no first convolution of {shapes[0]}, which could be changed for another input",
+            "choose the network that the file was made for",
+        )
     if place is not None:
         first = stored[place] = _given_other(stored[place], given_to(path, kind, said), _of(kind), stem.in_channels)
         if isinstance(encoder, MobileNetV2) and isinstance(encoder.blocks[0].expand, ConvBlock):
@@ -80,12 +97,14 @@ def load_encoder(net: nn.Module, path: Path, kind: Architecture, said: EncoderIn
 
 
 def _given_other(layer: Stored, theirs: Given, mine: Given, channels: int) -> Stored:
-    """A first convolution for what this network is given, with weights of 0 for channels beyond the three.
+    """A first convolution for what this network is given. A channel beyond the three keeps its weights, or gets zeros.
 
     theirs = (mine * own scale + own mean - their mean) / their scale, channel by channel.
     """
     made = copy.copy(layer)
     weight: Array = np.zeros((len(layer.weight), channels, *layer.weight.shape[2:]), np.float64)
+    if layer.weight.shape[1] == channels:
+        weight[:] = layer.weight
     offset: Array = np.zeros(len(layer.weight)) if layer.bias is None else layer.bias.astype(np.float64)
     for channel, name in enumerate(theirs.order):
         own = mine.order.index(name)

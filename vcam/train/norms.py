@@ -37,8 +37,12 @@ def calibrate(net: nn.Module, pictures: Tensor) -> None:
     Weights with folded norms leave norms of mean 0 and variance 1, which do nothing in eval. In training they would
     normalise by what the batch really has, and undo what was learnt. Here each is given the mean and variance that the
     pictures have there, and the scale and shift that undo them: in eval the network computes what it did before, and
-    on such pictures in training nearly the same. In place; the mode is as before afterwards. 32 pictures are enough.
+    on such pictures in training nearly the same. Norms that have a mean already stay as they are. In place; the mode is
+    as before afterwards. 32 pictures are enough.
     """
+    idle = [block for block in _blocks(net) if not block.norm.running_mean.any()]
+    if not idle:
+        return
     training = net.training
     hooks = []
 
@@ -56,7 +60,7 @@ def calibrate(net: nn.Module, pictures: Tensor) -> None:
 
         hooks.append(norm.register_forward_pre_hook(look))
 
-    for block in _blocks(net):
+    for block in idle:
         settle(block)
     try:
         with torch.no_grad():

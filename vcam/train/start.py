@@ -41,10 +41,9 @@ def begin_with(recipe: Recipe, net: nn.Module, samples: Samples) -> float:
     order = [(0, place % len(samples)) for place in range(min(PICTURES, len(samples)))]
     (batch,) = loader(samples, len(order), 0, shuffle=False, order=order)
     fed = Fed(net, recipe.kind)
-    norms = [each for each in net.modules() if isinstance(each, nn.BatchNorm2d)]
-    # folded into the weights, they do nothing yet: they get what the pictures have there
-    if norms and all(not each.running_mean.any() for each in norms):
-        calibrate(net, fed.given(batch["picture"], batch.get("prior")))
+    # folded into the weights, norms do nothing yet: they get what the pictures have there. Those behind an encoder have
+    # learnt nothing that they could keep
+    calibrate(net.encoder if recipe.encoder else net, fed.given(batch["picture"], batch.get("prior")))
     return tempered(fed, batch) if recipe.start else 1.0
 
 

@@ -24,7 +24,8 @@ from vcam.train.stored import Array, Stored, StoredNorm
 _DTYPES = {"float32": "<f4", "int32": "<i4", "bool": "?", "uint8": "<u1", "uint16": "<u2", "float16": "<f2"}
 
 _MOST_BYTES = 4 * MOST_VALUES
-"""That a group of weights may have."""
+"""Of all files of weights."""
+_MOST_OF_A_GRAPH = 1 << 26
 
 _KINDS = {
     "Conv2D": "conv",
@@ -35,6 +36,8 @@ _KINDS = {
 }
 _NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _SUMS = ("BiasAdd", "Add", "AddV2")
+_PASSING = ("Identity", "BatchToSpaceND")
+"""A dilated convolution stands between SpaceToBatchND and BatchToSpaceND, its bias behind them."""
 _NORM_EPS = 1e-3
 """TensorFlow's, where a node does not tell."""
 
@@ -44,6 +47,10 @@ def from_tfjs(data: bytes, folder: Path) -> list[Stored]:
 
     Raises `ModelError` for another form and for files that are not there, `ValueError` and its kin for damage.
     """
+    if len(data) > _MOST_OF_A_GRAPH:
+        raise ModelError(
+            f"its graph has more than {_MOST_OF_A_GRAPH >> 20} MB", "that cannot be a network for portraits"
+        )
     held = json.loads(data)
     if not isinstance(held, dict) or held.get("format", "graph-model") != "graph-model" or "modelTopology" not in held:
         raise ModelError(
@@ -55,15 +62,21 @@ def from_tfjs(data: bytes, folder: Path) -> list[Stored]:
     return _layers(nodes, _weights(held["weightsManifest"], folder))
 
 
+def parts_of(path: Path) -> list[Path]:
+    """The files of weights beside a graph model that was read."""
+    return [path.parent / name for group in json.loads(path.read_bytes())["weightsManifest"] for name in group["paths"]]
+
+
 def _weights(manifest: list[Any], folder: Path) -> dict[str, Array]:
-    """All constants by their names, float32 where they are weights."""
+    """All constants by their names, float32."""
     found: dict[str, Array] = {}
-    total = 0
+    total, left = 0, _MOST_BYTES
     for group in manifest:
         data, place = bytearray(), 0
         for name in group["paths"]:
             # a file may be named any number of times
-            data += _part(folder, name, _MOST_BYTES - len(data))
+            part = _part(folder, name, left)
+            data, left = data + part, left - len(part)
         for entry in group["weights"]:
             count = math.prod(int(side) for side in entry["shape"])
             total += count
@@ -75,10 +88,10 @@ def _weights(manifest: list[Any], folder: Path) -> dict[str, Array]:
             if entry["dtype"] not in _DTYPES:
                 raise ModelError(f"it holds {printable(str(entry['dtype']))}", "only plain networks can be read")
             dtype = np.dtype(_DTYPES[packed.get("dtype", entry["dtype"])])
-            values = np.frombuffer(data, dtype, count, place)
-            place += values.nbytes
+            values = np.frombuffer(data, dtype, count, place).astype(np.float32)
+            place += count * dtype.itemsize
             if "scale" in packed:
-                values = values * np.float32(packed["scale"]) + np.float32(packed.get("min", 0))
+                values = values * np.float32(float(packed["scale"])) + np.float32(float(packed.get("min", 0)))
             found[str(entry["name"])] = values.reshape(entry["shape"])
     return found
 
@@ -104,30 +117,55 @@ def _part(folder: Path, name: str, most: int) -> bytes:
 
 def _layers(nodes: list[Any], constants: dict[str, Array]) -> list[Stored]:
     found: list[Stored] = []
+    # what a bias or a norm may follow: convolutions without an activation, and what passes them on
     made_by: dict[str, Stored] = {}
+    later = {str(node["name"]) for node in nodes}
     for node in nodes:
         kind, name, options = str(node["op"]), str(node["name"]), node.get("attr", {})
-        sources = [str(each).removesuffix(":0") for each in node.get("input", []) if not str(each).startswith("^")]
+        later.discard(name)
+        sources = [str(each).split(":")[0] for each in node.get("input", []) if not str(each).startswith("^")]
+        if not later.isdisjoint(sources):
+            raise ModelError("its graph is not written in the order in which it runs", "convert it anew")
         values = [constants.get(each) for each in sources]
         if kind in _KINDS:
-            found += _layer(name, _KINDS[kind], values, _fused(options))
-            # a slope behind it takes neither bias nor norm
-            made_by[name] = next(each for each in reversed(found) if each.kind != "prelu")
+            fused = _fused(options)
+            made = _layer(name, _KINDS[kind], values, fused)
+            found += made
+            if set(fused) <= {"BiasAdd"}:
+                made_by[name] = made[0]
         elif kind in _NORMS:
             before = made_by.get(sources[0])
             scale, shift, mean, variance = values[1:5]
             if before is None or scale is None or shift is None or mean is None or variance is None:
                 raise ModelError("a batch norm does not follow a convolution", "only plain networks can be read")
+            for each in (scale, shift, mean, variance):
+                _check_channels(each, before, name)
             eps = float(options.get("epsilon", {}).get("f", _NORM_EPS))
             before.norm = StoredNorm(scale, shift, mean, variance, eps)
         elif kind in _SUMS and len(sources) == 2:
             if (layer := _with_bias(sources, values, made_by)) is not None:
                 made_by[name] = layer
+        elif kind == "Mul" and _scales(sources, values, made_by):
+            raise ModelError(f"{printable(name)} is a part of a batch norm", "only plain networks can be read")
         elif kind == "Identity" and values and values[0] is not None:
             constants[name] = values[0]
-        elif kind == "Identity" and sources and sources[0] in made_by:
+        elif kind in _PASSING and sources and sources[0] in made_by:
             made_by[name] = made_by[sources[0]]
     return found
+
+
+def _check_channels(values: Array, layer: Stored, name: str) -> None:
+    """Raise `ModelError` for a bias or a part of a norm that is not one number for each channel."""
+    if values.shape != (layer.outputs,):
+        raise ModelError(f"{printable(name)} has {values.size} numbers for {layer.outputs} channels", "fetch it again")
+
+
+def _scales(sources: list[str], values: list[Array | None], made_by: Mapping[str, Stored]) -> bool:
+    """Whether a layer is multiplied by a constant for each channel."""
+    return len(sources) == 2 and any(
+        constant is not None and other in made_by and constant.size == made_by[other].outputs > 1
+        for constant, other in ((values[0], sources[1]), (values[1], sources[0]))
+    )
 
 
 def _fused(options: Mapping[str, Any]) -> list[str]:
@@ -149,11 +187,16 @@ def _layer(name: str, kind: str, values: list[Array | None], fused: list[str]) -
         weight = weight.transpose(3, 2, 0, 1)
     if "FusedBatchNorm" in fused:
         raise ModelError(f"{printable(name)} holds a batch norm that was not folded", "only plain networks can be read")
-    bias = values[2] if "BiasAdd" in fused and len(values) > 2 else None
-    shape = "transposed" if kind == "transposed" else "conv"
-    made = [Stored(name, shape, np.ascontiguousarray(weight, np.float32), bias)]
-    if "Prelu" in fused and len(values) > 3 and values[3] is not None:
-        made.append(Stored(f"{name} slope", "prelu", values[3].reshape(-1)))
+    made = [Stored(name, "transposed" if kind == "transposed" else "conv", np.ascontiguousarray(weight))]
+    # in this order, behind picture and weights
+    for what, held in zip((each for each in fused if each in ("BiasAdd", "Prelu")), values[2:], strict=False):
+        if held is None:
+            raise ModelError(f"{printable(name)} has a computed {what}", "only plain networks can be read")
+        if what == "Prelu":
+            made.append(Stored(f"{name} slope", "prelu", held.reshape(-1)))
+        else:
+            _check_channels(held, made[0], name)
+            made[0].bias = held
     return made
 
 
@@ -162,7 +205,7 @@ def _with_bias(sources: list[str], values: list[Array | None], made_by: Mapping[
     for constant, other in ((values[0], sources[1]), (values[1], sources[0])):
         layer = made_by.get(other)
         if constant is not None and layer is not None and layer.norm is None and constant.size == layer.outputs:
-            bias = constant.reshape(-1).astype(np.float32)
+            bias = constant.reshape(-1)
             layer.bias = bias if layer.bias is None else layer.bias + bias
             return layer
     return None

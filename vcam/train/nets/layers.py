@@ -61,7 +61,7 @@ def dense(x: Tensor) -> Tensor:
 
 def _is_learning(x: Tensor) -> bool:
     """Whether gradients are wanted. What is exported stays made of the fewest operators."""
-    return x.requires_grad and not torch.compiler.is_exporting()
+    return x.requires_grad and not torch.compiler.is_compiling()
 
 
 class SameConv2d(nn.Conv2d):
