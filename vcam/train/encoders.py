@@ -73,7 +73,7 @@ def load_encoder(net: nn.Module, path: Path, kind: Architecture, said: EncoderIn
 
     Its first convolution is changed so that it computes from what this network is given what it did from what it was
     trained with; but for the outermost pixels, beside which zeros are another colour. A mask of the frame before has no
-    weight at first.
+    weight at first, unless the encoder has learnt from one.
 
     Raises `UsageError` if there is no such file, or no encoder for it, `ModelError` if they do not fit.
     """

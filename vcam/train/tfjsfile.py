@@ -58,7 +58,7 @@ def from_tfjs(data: bytes, folder: Path) -> list[Stored]:
         )
     nodes = held["modelTopology"].get("node")
     if not isinstance(nodes, list):
-        raise ModelError("it is a layers model", "tensorflowjs_converter makes a graph model or a .keras file of it")
+        raise ModelError("it is a layers model", "tensorflowjs_converter makes a graph model or an .h5 file of it")
     return _layers(nodes, _weights(held["weightsManifest"], folder))
 
 
@@ -76,7 +76,8 @@ def _weights(manifest: list[Any], folder: Path) -> dict[str, Array]:
         for name in group["paths"]:
             # a file may be named any number of times
             part = _part(folder, name, left)
-            data, left = data + part, left - len(part)
+            data += part
+            left -= len(part)
         for entry in group["weights"]:
             count = math.prod(int(side) for side in entry["shape"])
             total += count
