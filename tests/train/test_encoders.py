@@ -76,12 +76,52 @@ def test_by_default_a_file_says_what_its_encoder_was_given(tmp_path):
     assert given_to(Path("model.json"), kind, "auto").scale[0] == 127.5
 
 
-def test_networks_without_such_an_encoder_say_so(tmp_path, source):
+def test_an_encoder_of_another_kind_is_refused(tmp_path, source):
     torch.save(source.state_dict(), tmp_path / "encoder.pt")
-    for name, error in (("prisma-net", UsageError), ("mobile-unet-v3", ModelError)):
+    for name in ("prisma-net", "mobile-unet-v3"):
         kind = architecture(name)
-        with pytest.raises(error):
+        with pytest.raises(ModelError, match="does not fit"):
             load_encoder(kind.build(norm=True), tmp_path / "encoder.pt", kind)
+
+
+@pytest.mark.parametrize("name", ["prisma-net", "slim-net", "selfie"])
+def test_an_encoder_that_only_its_kind_has_is_taken_out_of_such_a_network(tmp_path, name):
+    kind = architecture(name)
+    # as published: norms folded into the weights, or never there
+    theirs, net = kind.build(norm=False).eval(), kind.build(norm=True)
+    torch.save(theirs.state_dict(), tmp_path / "whole.pt")
+    before = {key: each.clone() for key, each in net.state_dict().items()}
+    side = kind.size[0] // 4
+    made = Recipe(network=name, data="d", size=(side, side), epochs=1, losses={"dice": 1.0},
+                  encoder=str(tmp_path / "whole.pt"))  # fmt: skip
+    samples = Samples([Entry("a", asset("astronaut.png"), asset("astronaut.png"), "train", "", "", "", 0)],
+                      (side, side), augment=False, backdrops=[], prior=False, texture=False, seed=0)  # fmt: skip
+    begin_with(made, net, samples)
+    taken = {key.partition(".")[0] for key, each in net.state_dict().items() if not torch.equal(each, before[key])}
+    assert taken == {
+        "prisma-net": {"stem", "encode", "down", "deep"}, "slim-net": {"stem", "eighth", "sixteenth", "deep"},
+        "selfie": {"stem", "quarter", "eighth", "deep"},
+    }[name]  # fmt: skip
+    picture = torch.from_numpy(samples[0]["picture"].copy()).permute(2, 0, 1)[None] / 255
+    with torch.no_grad():
+        given = Fed(net, kind).given(picture, None)
+        found = _deepest(net.eval(), given)
+        expected = _deepest(theirs, given)
+        assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4)
+        # and where norms go by the batch, which is this picture
+        assert torch.allclose(_deepest(net.train(), given), expected, rtol=0.05, atol=0.01)
+    with pytest.raises(UsageError, match="given the same"):
+        load_encoder(net, tmp_path / "whole.pt", kind, "imagenet")
+
+
+def _deepest(net, given):
+    """What the last of the encoder's layers gives."""
+    seen = []
+    deep = net.deep[-1]
+    hook = deep.register_forward_hook(lambda module, taken, made: seen.append(made))
+    net(given)
+    hook.remove()
+    return seen[0][0] if isinstance(seen[0], tuple) else seen[0]
 
 
 def test_what_an_encoder_was_given_needs_an_encoder():

@@ -17,9 +17,10 @@ from vcam.train.nets.mobilenet_v2 import MobileNetV2
 from vcam.train.nets.registry import ARCHITECTURES, Architecture
 from vcam.train.recipe import EncoderInput
 from vcam.train.runs import read_state
+from vcam.train.schedule import encoder_parts
 from vcam.train.stored import Array, Stored
 from vcam.train.weightfiles import read_weights
-from vcam.train.weights import put
+from vcam.train.weights import load, put
 
 
 class Given(NamedTuple):
@@ -73,13 +74,14 @@ def load_encoder(net: nn.Module, path: Path, kind: Architecture, said: EncoderIn
 
     Its first convolution is changed so that it computes from what this network is given what it did from what it was
     trained with; but for the outermost pixels, beside which zeros are another colour. A mask of the frame before has no
-    weight at first, unless the encoder has learnt from one.
+    weight at first, unless the encoder has learnt from one. An encoder that only networks of this kind have is taken
+    out of such a network.
 
-    Raises `UsageError` if there is no such file, or no encoder for it, `ModelError` if they do not fit.
+    Raises `UsageError` if there is no such file, `ModelError` if they do not fit.
     """
     encoder = getattr(net, "encoder", None)
     if not isinstance(encoder, nn.Module):
-        raise UsageError(f"{kind.name} has no encoder that others train", "give --from for the whole network")
+        return _from_its_kind(net, path, kind, said)
     stored = read_weights(path)
     stem = encoder.stem.conv
     shapes = [(stem.out_channels, channels, *stem.kernel_size) for channels in (3, stem.in_channels)]
@@ -94,6 +96,19 @@ def load_encoder(net: nn.Module, path: Path, kind: Architecture, said: EncoderIn
         if isinstance(encoder, MobileNetV2) and isinstance(encoder.blocks[0].expand, ConvBlock):
             _let_through(stored, place, first, stem.out_channels)
     put(encoder, stored, path, sample=torch.zeros(1, stem.in_channels, 64, 64), whole=False)
+
+
+def _from_its_kind(net: nn.Module, path: Path, kind: Architecture, said: EncoderInput) -> None:
+    """Put the encoder of a whole network of the same kind, in a file, into this one."""
+    if said not in ("auto", "same"):
+        raise UsageError(
+            f"the encoder of {kind.name} is that of another {kind.name}, which was given the same",
+            "leave --encoder-input away",
+        )
+    theirs = copy.deepcopy(net)
+    load(theirs, path)
+    for mine, other in zip(encoder_parts(net), encoder_parts(theirs), strict=True):
+        mine.load_state_dict(other.state_dict())
 
 
 def _given_other(layer: Stored, theirs: Given, mine: Given, channels: int) -> Stored:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -31,24 +31,23 @@ def folded(net: nn.Module) -> nn.Module:
     return twin
 
 
-def calibrate(net: nn.Module, pictures: Tensor) -> None:
+def calibrate(net: nn.Module, pictures: Tensor, parts: Sequence[nn.Module] = ()) -> None:
     """Set the batch norms of a network by pictures (N, C, H, W) so that training starts where it computes the same.
 
     Weights with folded norms leave norms of mean 0 and variance 1, which do nothing in eval. In training they would
     normalise by what the batch really has, and undo what was learnt. Here each is given the mean and variance that the
     pictures have there, and the scale and shift that undo them: in eval the network computes what it did before, and
     on such pictures in training nearly the same. Norms that have a mean already stay as they are. In place; the mode is
-    as before afterwards. 32 pictures are enough.
+    as before afterwards. 32 pictures are enough. parts: of the network, whose norms alone are set; by default all are.
     """
-    idle = [block for block in _blocks(net) if not block.norm.running_mean.any()]
+    norms = [each for part in parts or [net] for each in part.modules() if isinstance(each, nn.BatchNorm2d)]
+    idle = [each for each in norms if not each.running_mean.any()]
     if not idle:
         return
     training = net.training
     hooks = []
 
-    def settle(block: Block) -> None:
-        norm = block.norm
-
+    def settle(norm: nn.BatchNorm2d) -> None:
         def look(_: nn.Module, given: tuple[Tensor, ...]) -> None:
             variance, mean = torch.var_mean(given[0], (0, 2, 3), correction=0)
             before = torch.sqrt(norm.running_var + norm.eps)
@@ -60,8 +59,8 @@ def calibrate(net: nn.Module, pictures: Tensor) -> None:
 
         hooks.append(norm.register_forward_pre_hook(look))
 
-    for block in idle:
-        settle(block)
+    for each in idle:
+        settle(each)
     try:
         with torch.no_grad():
             net.eval()(pictures)

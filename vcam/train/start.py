@@ -16,6 +16,7 @@ from vcam.train.nets.registry import Architecture
 from vcam.train.norms import calibrate
 from vcam.train.recipe import Recipe
 from vcam.train.samples import Samples, loader
+from vcam.train.schedule import encoder_parts
 from vcam.train.teacher import SOFTENED
 from vcam.train.weights import load, slots
 
@@ -43,7 +44,8 @@ def begin_with(recipe: Recipe, net: nn.Module, samples: Samples) -> float:
     fed = Fed(net, recipe.kind)
     # folded into the weights, norms do nothing yet: they get what the pictures have there. Those behind an encoder have
     # learnt nothing that they could keep
-    calibrate(net.encoder if recipe.encoder else net, fed.given(batch["picture"], batch.get("prior")))
+    given = fed.given(batch["picture"], batch.get("prior"))
+    calibrate(net, given, encoder_parts(net) if recipe.encoder else ())
     return tempered(fed, batch) if recipe.start else 1.0
 
 
