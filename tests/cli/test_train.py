@@ -138,6 +138,11 @@ def test_options_become_a_recipe():
         {"start": Path("a.pt"), "small": 0.3},
     )] == [0.5, 0, 0, 0, 0, 0.3]  # fmt: skip
     assert recipe_of(wishes(network="mobile-unet", encoder=Path("a.pt"))).rate == 0.002
+    # what knows something keeps more of it so, and a small one gains nothing
+    assert [recipe_of(wishes(network="mobile-unet", **given)).optimizer for given in (
+        {}, {"start": Path("a.pt")}, {"encoder": Path("a.pt")}, {"start": Path("a.pt"), "optimizer": "muon"},
+        {"network": "selfie"}, {"network": "slim-net"},
+    )] == ["muon", "adamw", "muon", "muon", "adamw", "muon"]  # fmt: skip
 
 
 @needs_training
@@ -150,12 +155,18 @@ def test_a_training_has_the_process_keep_what_it_frees(monkeypatch, tmp_path):
     assert kept == [True]
 
 
-def test_a_step_of_a_small_network_takes_more_pictures():
+def test_a_step_of_a_small_network_takes_more_pictures(monkeypatch):
     batches = {
         name: recipe_of(wishes(network=name)).batch for name in ("selfie", "selfie-landscape", "slim-net", "prisma-net")
     }
     assert batches == {"selfie": 16, "selfie-landscape": 16, "slim-net": 8, "prisma-net": 8}
     assert recipe_of(wishes(network="selfie", batch=4)).batch == 4
+    # of several processes all together
+    batches = []
+    for processes in ("2", "4"):
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
+        batches += [recipe_of(wishes(network=name)).batch for name in ("selfie", "slim-net")]
+    assert batches == [8, 8, 8, 8]
 
 
 def test_half_of_what_a_network_knows_stays_unless_a_teacher_holds_it_or_it_is_let_go():
@@ -223,7 +234,9 @@ def test_a_boundary_head_a_mask_before_and_options_go_together(tmp_path):
     # what was meant for a network that began with nothing
     assert made.small == 0.5
     begun = recipe_of(wishes(config=config, start=Path("a.pt")))
-    assert (begun.small, begun.rate, begun.keep) == (0, 0.0001, 0.5)
+    assert (begun.small, begun.rate, begun.keep, begun.optimizer) == (0, 0.0001, 0.5, "adamw")
+    begun = recipe_of(wishes(config=config, encoder=Path("a.pt")))
+    assert (begun.rate, begun.optimizer) == (0.002, made.optimizer)
     assert recipe_of(wishes(config=config, teacher="x")).losses == {"distillation": 1.0, "boundary": 1.0, "dice": 1.0}
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.train.sets import make_set
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +23,9 @@ def _one_thread() -> Iterator[None]:
     torch.manual_seed(0)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The folder of a set that a tiny network learns in a moment."""
+    return make_set(tmp_path / "data")

@@ -35,5 +35,18 @@ def recipe(data: Path, **changes: Any) -> Recipe:
     options = {"norm": True} if "network" in changes else {"norm": True, "dropout": 0.5}
     return Recipe(**{
         "network": "mobile-unet-v3-half", "options": options, "data": str(data), "size": (SIDE, SIDE),
-        "epochs": 3, "batch": 4, "losses": {"cross-entropy": 1.0}, "workers": 0, "seed": 3, **changes,
+        "epochs": 3, "batch": 4, "losses": {"cross-entropy": 1.0}, "workers": 0, "seed": 3, "optimizer": "muon",
+        **changes,
     })  # fmt: skip
+
+
+def train(folder: Path, made: Recipe, **options: Any) -> Any:
+    """Train into a folder; the outcome."""
+    from vcam.train.session import Session
+
+    return Session(made, folder, **options).run()
+
+
+def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two sets of tensors are equal to the bit."""
+    return one.keys() == other.keys() and all(bool((one[name] == other[name]).all()) for name in one)

@@ -97,13 +97,16 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
     "--batch",
     type=click.IntRange(2),
     metavar="N",
-    help="Pictures a step, of each process.  [default: 16 for selfie, else 8]",
+    help="Pictures a step, of each process.  [default: 8; 16 for selfie in one process]",
 )
 @_option("--rate", type=float, metavar="NUMBER",
          help="Rate of learning.  [default: 0.006; 0.002 with --encoder, 0.0001 with --from]")  # fmt: skip
 @_option("--schedule", type=click.Choice(["cosine", "plateau"]),
          help="cosine: the rate falls to nothing until the end. plateau: it falls where nothing improves any more.  "
          "[default: cosine]")  # fmt: skip
+@_option("--optimizer", type=click.Choice(["muon", "adamw"]),
+         help="How weights follow their gradients. muon: wide networks learn more in the same time.  [default: muon; "
+         "adamw with --from, and for selfie]")  # fmt: skip
 @_option("--loss", "loss", multiple=True, metavar="NAME[=WEIGHT]", shell_complete=_losses,
          help="What is made small; may be repeated. cross-entropy, dice, focal, boundary, consistency, distillation, "
          "temporal.  [default: cross-entropy and dice]")  # fmt: skip

@@ -128,7 +128,8 @@ def recipe_of(wishes: Wishes) -> Recipe:
         if {"start", "encoder"} & given.keys() and not (base.start or base.encoder):
             # what was meant for a network that begins with nothing
             usual = _defaults({**given, "network": base.network})
-            base = msgspec.structs.replace(base, **{name: usual[name] for name in ("small", "rate", "freeze", "keep")})
+            names = ["small", "rate", "freeze", "keep", *(["optimizer"] if "start" in given else [])]
+            base = msgspec.structs.replace(base, **{name: usual[name] for name in names})
         if "encoder" in given:
             # that of the other one
             base = msgspec.structs.replace(base, encoder_input="auto")
@@ -245,13 +246,17 @@ def _defaults(given: dict[str, Any]) -> dict[str, Any]:
     )
 
     kind, plateau = _kind(given["network"]), given.get("schedule") == "plateau"
-    workers, threads = shares(os.cpu_count() or 1, int(os.environ.get("LOCAL_WORLD_SIZE", "1") or 1))
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1") or 1)
+    workers, threads = shares(os.cpu_count() or 1, processes)
     found: dict[str, Any] = {
         "size": kind.size,
         "options": {"norm": True},
         "losses": _LOSSES,
-        "batch": MORE if kind.parameters < SMALL else USUAL,
+        # together 16 a step: with 32 two processes came to 88.3 mIoU of `selfie` in ten minutes, in place of 89.7
+        "batch": max(MORE // max(processes, 1), USUAL) if kind.parameters < SMALL else USUAL,
         "rate": FROM_WEIGHTS if "start" in given else FROM_ENCODER if "encoder" in given else FROM_SCRATCH,
+        # a small network learns no more by Muon
+        "optimizer": "adamw" if "start" in given or kind.parameters < SMALL else "muon",
         "freeze": 1 / 3 if "encoder" in given else 0.0,
         "small": 0.0 if {"start", "encoder", "patience"} & given.keys() or plateau else SMALL_FIRST,
         # a teacher's answers are mixed with its own already

@@ -16,8 +16,9 @@ from vcam.printable import few
 from vcam.train import runs
 from vcam.train.fed import Fed
 from vcam.train.losses import Loss
+from vcam.train.optimizers import Optimizers
 from vcam.train.processes import agreed, gathered, mean_buffers
-from vcam.train.pytorch import chance, is_buffer, is_out_of_memory, optimizer_of, set_chance
+from vcam.train.pytorch import chance, is_buffer, is_out_of_memory, set_chance
 from vcam.train.recipe import Recipe
 from vcam.train.runs import values_of, write_state
 from vcam.train.schedule import Average, Progress, cosine, freeze, warm
@@ -72,7 +73,7 @@ class Training:
         self._counted = self._told = 0
         self.fed = Fed(net, recipe.kind).to(fabric.device)
         net.to(memory_format=torch.channels_last)
-        self.optimizer = self.fabric.setup_optimizers(optimizer_of(net, recipe.rate, fabric.device))
+        self.optimizers = Optimizers(recipe, net, fabric)
         self.average = Average(net, recipe.average)
         self._frozen: bool | None = None
         self.net: Any = None
@@ -92,7 +93,7 @@ class Training:
             "model": self.raw.state_dict(),
             "average": self.average.state,
             "average_steps": self.average.steps,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.optimizers.state(),
             "progress": self.progress.state(),
             "history": self.history,
             "sums": self._sums,
@@ -109,7 +110,7 @@ class Training:
         for name, each in state["average"].items():
             self.average.state[name].copy_(each)
         self.average.steps = int(state["average_steps"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizers.restore(state["optimizer"])
         if self.origin:
             self.origin.restore(state["origin"])
         self.epoch, self.batch, self.steps = (int(state[name]) for name in ("epoch", "batch", "steps"))
@@ -215,6 +216,8 @@ class Training:
             batch = self.stream.next()
             rate = self._set_rate(done)
             losses = self._tried(batch)
+            self.optimizers.step()
+            self.average.update()
             self.steps, self.batch = self.steps + 1, self.batch + 1
             self._count(losses, len(batch["index"]))
             self._tell_broken()
@@ -249,12 +252,11 @@ class Training:
             rate = self.recipe.rate * cosine(done)
         else:
             rate = self.recipe.rate * warm(done) * self.progress.factor
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        self.optimizers.rate = rate
         return rate
 
     def _tried(self, batch: dict[str, Tensor]) -> dict[str, float]:
-        """A step. Where memory does not suffice, the batch is halved, once, and the halves make one step."""
+        """The gradients of a step. Where memory does not suffice, the batch is halved, once."""
         try:
             return self._step(batch)
         except (MemoryError, RuntimeError) as error:
@@ -268,14 +270,14 @@ class Training:
                 ) from error
         # outside, so that what the failed step held is free
         self.micro = 2
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizers.forget()
         gc.collect()
         words = f"not enough memory for {whole} pictures at once: halved to {whole // 2}, two halves a step"
         self.tell("note", {"words": words})
         return self._tried(batch)
 
     def _step(self, batch: dict[str, Tensor]) -> dict[str, float]:
-        """One step; the losses by name, and "" for their sum."""
+        """Its gradients; the losses by name, and "" for their sum."""
         batch = {name: each.to(self.fabric.device, non_blocking=True) for name, each in batch.items()}
         count = len(batch["index"])
         if self.origin and self.recipe.keep:
@@ -283,7 +285,7 @@ class Training:
                 batch["matte"], batch["picture"], batch.get("prior"), self.recipe.keep
             )
         size = -(-count // self.micro)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizers.forget()
         sums: dict[str, float] = {}
         for first in range(0, count, size):
             part = {name: each[first : first + size] for name, each in batch.items()}
@@ -295,11 +297,9 @@ class Training:
             self.fabric.backward(loss * share)
             for name, value in {**parts, "": float(loss.detach())}.items():
                 sums[name] = sums.get(name, 0.0) + value * share
-        norm = self.fabric.clip_gradients(self.fed, self.optimizer, max_norm=CLIP, error_if_nonfinite=False)
-        if not (math.isfinite(float(norm)) and math.isfinite(sums[""])):
+        norm = self.optimizers.clip(self.fed, CLIP)
+        if not (math.isfinite(norm) and math.isfinite(sums[""])):
             raise self._no_number(batch)
-        self.optimizer.step()
-        self.average.update()
         return sums
 
     def _no_number(self, batch: dict[str, Tensor]) -> EngineError:
@@ -357,7 +357,7 @@ class Training:
         row: dict[str, Any] = {
             "epoch": self.epoch + self.batch / self.stream.steps, "steps": self.steps,
             "seconds": round(self.seconds, 1),
-            "rate": self.optimizer.param_groups[0]["lr"],
+            "rate": self.optimizers.rate,
             "loss": self._sums.get("", 0.0) / max(self._counted, 1),
             **{name: value / self._counted for name, value in self._sums.items() if name},
             "val_loss": scores.loss, "val_iou": scores.iou, "val_miou": scores.miou,

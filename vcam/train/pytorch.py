@@ -1,21 +1,9 @@
-"""What a training needs of PyTorch beside its loop: optimizer, state of chance, how it says that memory is wanting."""
+"""What a training needs of PyTorch beside its loop: state of chance, how it says that memory is wanting."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-
-DECAY = 0.01
-"""Of weights, by AdamW. In five minutes of `mobile-unet-v3` ten times as much came to the same, forty times to less."""
-
-
-def optimizer_of(net: nn.Module, rate: float, device: torch.device) -> torch.optim.Optimizer:
-    """AdamW, https://arxiv.org/abs/1711.05101; biases, slopes and norms do not decay."""
-    decaying = [each for each in net.parameters() if each.ndim > 1]
-    others = [each for each in net.parameters() if each.ndim <= 1]
-    groups = [{"params": decaying, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate, fused=device.type in ("cpu", "cuda"))
-
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc", "could not create a memory")
 """What PyTorch, and oneDNN within it, say where memory does not suffice."""

@@ -28,6 +28,9 @@ Precision: TypeAlias = Literal["float32", "bf16"]
 Schedule: TypeAlias = Literal["cosine", "plateau"]
 """cosine: the rate falls to nothing along a cosine. plateau: it is divided by three where nothing improves any more."""
 
+Optimizer: TypeAlias = Literal["adamw", "muon"]
+"""muon: for the weights that mix channels, and AdamW for the others; see `vcam.train.optimizers.Muon`."""
+
 EncoderInput: TypeAlias = Literal["auto", "same", "0..1", "-1..1", "imagenet"]
 """What an encoder was given in its training: what the network is given that takes it, RGB / 255, RGB / 127.5 - 1, or
 RGB less ImageNet's mean by its spread, as torchvision and timm have it. auto: see `vcam.train.encoders.given_to`."""
@@ -55,11 +58,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One training.
 
     data: the folder. size: width and height of what the network is given. epochs or minutes is 0, the other one counts.
-    batch: pictures a step and process. losses: their names and weights. start: weights of a whole network to begin
-    with, encoder: of its encoder alone, encoder_input: what that was given in its training. keep: how much of what the
-    network of `start` said and was stays, 0..1, see `vcam.train.start.AsItBegan`. freeze: share of the training, 0..1,
-    in which the encoder stays as it is.
-    small: share, 0..1, from its beginning, in which pictures are half as wide and high, see `small_size`.
+    batch: pictures a step and process. optimizer: adamw in recipes that do not say, which are older. losses: their
+    names and weights. start: weights of a whole network to begin with, encoder: of its encoder alone, encoder_input:
+    what that was given in its training. keep: how much of what the network of `start` said and was stays, 0..1, see
+    `vcam.train.start.AsItBegan`. freeze: share of the training, 0..1, in which the encoder stays as it is. small:
+    share, 0..1, from its beginning, in which pictures are half as wide and high, see `small_size`.
     average: how much of the mean of weights stays in a step, 0..1. patience: epochs without improvement after which it
     ends, 0 for never. made: versions and figures of what made it, for people.
     """
@@ -73,6 +76,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     batch: int = USUAL
     rate: float = FROM_SCRATCH
     schedule: Schedule = "cosine"
+    optimizer: Optimizer = "adamw"
     freeze: float = 0.0
     small: float = 0.0
     average: float = 0.995
