@@ -179,7 +179,7 @@ def main() -> int:
     parser.add_argument("--cpu", action="store_true", help="the minutes of a quiet machine, counted in CPU seconds")
     parser.add_argument("--only", nargs="+", choices=["speed", "tuned", *ARCHITECTURES])
     parser.add_argument("--processes", type=int, default=1, help="that train each architecture, of one thread each")
-    parser.add_argument("--encoder", type=Path, help="weights to begin with: a MobileNetV2 of width 1.0")
+    parser.add_argument("--encoder", type=Path, help="weights to begin with; without --only those of a MobileNetV2")
     parser.add_argument("--out", type=Path, help="where the runs are kept")
     options = parser.parse_args()
     wanted = options.only or (list(ENCODERS) if options.encoder else ["speed", "tuned", *ARCHITECTURES])

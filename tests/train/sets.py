@@ -49,4 +49,6 @@ def train(folder: Path, made: Recipe, **options: Any) -> Any:
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two sets of tensors are equal to the bit."""
-    return one.keys() == other.keys() and all(bool((one[name] == other[name]).all()) for name in one)
+    import torch
+
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)

@@ -110,8 +110,27 @@ def test_an_encoder_that_only_its_kind_has_is_taken_out_of_such_a_network(tmp_pa
         assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4)
         # and where norms go by the batch, which is this picture
         assert torch.allclose(_deepest(net.train(), given), expected, rtol=0.05, atol=0.01)
-    with pytest.raises(UsageError, match="given the same"):
-        load_encoder(net, tmp_path / "whole.pt", kind, "imagenet")
+
+
+@pytest.mark.parametrize("name", ["prisma-net", "slim-net", "selfie"])
+def test_such_an_encoder_comes_out_of_runs_and_exports_and_fits_a_mask_of_the_frame_before(tmp_path, name):
+    from vcam.train.onnxfile import ready, to_onnx
+
+    kind = architecture(name)
+    theirs = kind.build(norm=True).eval()
+    run, export = tmp_path / "run.pt", tmp_path / "export.onnx"
+    torch.save({"network": name, "model": theirs.state_dict()}, run)
+    # one channel comes out of it, where slim-net has two
+    export.write_bytes(to_onnx(ready(theirs), name).SerializeToString())
+    picture = torch.rand(1, 3, 64, 64)
+    prior = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        expected = _deepest(theirs, picture)
+        for path in (run, export):
+            net = kind.build(norm=True, channels=4).eval()
+            load_encoder(net, path, kind)
+            found = _deepest(net, torch.cat([picture, prior], 1))
+            assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4), path
 
 
 def _deepest(net, given):

@@ -117,13 +117,13 @@ def _option(*words: str, **said: Any) -> Callable[[Any], Any]:
          shell_complete=complete.setting("segment.model"),
          help="Begin with these weights: a .tflite, .onnx, .pt, .h5 or .keras file, a model.json of TensorFlow.js, "
          "another run, or a model's name.")  # fmt: skip
-@_option("--encoder", type=Named(), metavar="FILE", shell_complete=complete.files,
-         help="Begin with weights of the encoder alone, such as those learnt on ImageNet; files as for --from."
-         )  # fmt: skip
+@_option("--encoder", type=Named(), metavar="FILE|RUN|MODEL", shell_complete=complete.files,
+         help="Begin with the encoder of these weights alone, such as were learnt on ImageNet; files as for --from. "
+         "prisma-net, slim-net and selfie take that of a network of their own kind.")  # fmt: skip
 @_option("--encoder-input", type=click.Choice(["auto", "same", "0..1", "-1..1", "imagenet"]),
          help="What that encoder was given in its training: RGB / 255, RGB / 127.5 - 1, as torchvision has it, or the "
-         "same as this network is.  [default: auto: imagenet for .pt and .onnx, else -1..1; runs say so "
-         "themselves]")  # fmt: skip
+         "same as this network is.  [default: auto: the same for one of its own kind, else imagenet for .pt and "
+         ".onnx, -1..1 for others; runs say so themselves]")  # fmt: skip
 @_option("--keep", type=click.FloatRange(0, 1), metavar="SHARE",
          help="With --from: how much of what that network said and was stays, 0 for nothing.  [default: 0.5; 0 with "
          "--teacher]")  # fmt: skip

@@ -74,8 +74,13 @@ def check_extra() -> None:
 
 
 def _rank() -> int:
-    rank = os.environ.get("RANK", "0")
-    return int(rank) if rank.isdigit() else 0
+    return _told("RANK", 0)
+
+
+def _told(variable: str, default: int) -> int:
+    """A number that `torchrun` tells its processes."""
+    value = os.environ.get(variable, "")
+    return int(value) if value.isdecimal() else default
 
 
 def _carry_out(wishes: Wishes) -> int:
@@ -124,7 +129,8 @@ def recipe_of(wishes: Wishes) -> Recipe:
             given = {"minutes": 0.0, "epochs": 0, **given}
         if given.get("network", base.network) != base.network:
             # what was said of another architecture
-            base = msgspec.structs.replace(base, size=_kind(given["network"]).size, options={"norm": True})
+            usual = _defaults({**given, **({"start": base.start} if base.start else {})})
+            base = msgspec.structs.replace(base, **{name: usual[name] for name in ("size", "options", "optimizer")})
         if {"start", "encoder"} & given.keys() and not (base.start or base.encoder):
             # what was meant for a network that begins with nothing
             usual = _defaults({**given, "network": base.network})
@@ -246,14 +252,13 @@ def _defaults(given: dict[str, Any]) -> dict[str, Any]:
     )
 
     kind, plateau = _kind(given["network"]), given.get("schedule") == "plateau"
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1") or 1)
-    workers, threads = shares(os.cpu_count() or 1, processes)
+    workers, threads = shares(os.cpu_count() or 1, _told("LOCAL_WORLD_SIZE", 1))
     found: dict[str, Any] = {
         "size": kind.size,
         "options": {"norm": True},
         "losses": _LOSSES,
         # together 16 a step: with 32 two processes came to 88.3 mIoU of `selfie` in ten minutes, in place of 89.7
-        "batch": max(MORE // max(processes, 1), USUAL) if kind.parameters < SMALL else USUAL,
+        "batch": max(MORE // max(_told("WORLD_SIZE", 1), 1), USUAL) if kind.parameters < SMALL else USUAL,
         "rate": FROM_WEIGHTS if "start" in given else FROM_ENCODER if "encoder" in given else FROM_SCRATCH,
         # a small network learns no more by Muon
         "optimizer": "adamw" if "start" in given or kind.parameters < SMALL else "muon",

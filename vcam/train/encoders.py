@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from vcam.errors import ModelError, UsageError
+from vcam.errors import ModelError
 from vcam.printable import printable
 from vcam.train.nets.layers import ConvBlock
 from vcam.train.nets.mobilenet_v2 import MobileNetV2
@@ -20,7 +20,7 @@ from vcam.train.runs import read_state
 from vcam.train.schedule import encoder_parts
 from vcam.train.stored import Array, Stored
 from vcam.train.weightfiles import read_weights
-from vcam.train.weights import load, put
+from vcam.train.weights import put, slots
 
 
 class Given(NamedTuple):
@@ -80,11 +80,11 @@ def load_encoder(net: nn.Module, path: Path, kind: Architecture, said: EncoderIn
     Raises `UsageError` if there is no such file, `ModelError` if they do not fit.
     """
     encoder = getattr(net, "encoder", None)
-    if not isinstance(encoder, nn.Module):
-        return _from_its_kind(net, path, kind, said)
-    stored = read_weights(path)
-    stem = encoder.stem.conv
-    shapes = [(stem.out_channels, channels, *stem.kernel_size) for channels in (3, stem.in_channels)]
+    # else it is that of a network of the same kind, and a part of what there is to read
+    theirs = isinstance(encoder, nn.Module)
+    sample = torch.zeros(1, net.channels, 64, 64)
+    stored, stem = read_weights(path), slots(net, sample)[0].layer
+    shapes = [(stem.out_channels, channels, *stem.kernel_size) for channels in (3, 4)]
     place = next((at for at, each in enumerate(stored) if each.weight.shape in shapes), None)
     if place is None and said != "auto":
         raise ModelError(
@@ -92,34 +92,24 @@ def load_encoder(net: nn.Module, path: Path, kind: Architecture, said: EncoderIn
             "choose the network that the file was made for",
         )
     if place is not None:
-        first = stored[place] = _given_other(stored[place], given_to(path, kind, said), _of(kind), stem.in_channels)
+        given = given_to(path, kind, said) if theirs or said != "auto" else _of(kind)
+        first = stored[place] = _given_other(stored[place], given, _of(kind), stem.in_channels)
         if isinstance(encoder, MobileNetV2) and isinstance(encoder.blocks[0].expand, ConvBlock):
             _let_through(stored, place, first, stem.out_channels)
-    put(encoder, stored, path, sample=torch.zeros(1, stem.in_channels, 64, 64), whole=False)
-
-
-def _from_its_kind(net: nn.Module, path: Path, kind: Architecture, said: EncoderInput) -> None:
-    """Put the encoder of a whole network of the same kind, in a file, into this one."""
-    if said not in ("auto", "same"):
-        raise UsageError(
-            f"the encoder of {kind.name} is that of another {kind.name}, which was given the same",
-            "leave --encoder-input away",
-        )
-    theirs = copy.deepcopy(net)
-    load(theirs, path)
-    for mine, other in zip(encoder_parts(net), encoder_parts(theirs), strict=True):
-        mine.load_state_dict(other.state_dict())
+    parts = () if theirs else encoder_parts(net)
+    put(encoder if theirs else net, stored, path, sample=sample, whole=False, parts=parts)
 
 
 def _given_other(layer: Stored, theirs: Given, mine: Given, channels: int) -> Stored:
-    """A first convolution for what this network is given. A channel beyond the three keeps its weights, or gets zeros.
+    """A first convolution for what this network is given. A channel beyond the three keeps its weights, or gets zeros;
+    one that this network has not is left out.
 
     theirs = (mine * own scale + own mean - their mean) / their scale, channel by channel.
     """
     made = copy.copy(layer)
     weight: Array = np.zeros((len(layer.weight), channels, *layer.weight.shape[2:]), np.float64)
-    if layer.weight.shape[1] == channels:
-        weight[:] = layer.weight
+    both = min(channels, layer.weight.shape[1])
+    weight[:, :both] = layer.weight[:, :both]
     offset: Array = np.zeros(len(layer.weight)) if layer.bias is None else layer.bias.astype(np.float64)
     for channel, name in enumerate(theirs.order):
         own = mine.order.index(name)

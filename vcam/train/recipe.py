@@ -49,8 +49,9 @@ WIDE = 500_000
 """Parameters from which on bf16 is the faster one on processors that have it."""
 
 SMALL = 200_000
-"""Parameters up to which a step takes `MORE` pictures. From 16 on one thread of PyTorch computes 1x1 convolutions by
-oneDNN, in two thirds of the time where maps are large and channels few: `use_mkldnn` in its Convolution.cpp."""
+"""Parameters up to which a network is small: AdamW teaches it all, and a step takes `MORE` pictures. From 16 on one
+thread of PyTorch computes 1x1 convolutions by oneDNN, in two thirds of the time where maps are large and channels few:
+`use_mkldnn` in its Convolution.cpp."""
 MORE, USUAL = 16, 8
 
 

@@ -31,7 +31,7 @@ def begin_with(recipe: Recipe, net: nn.Module, samples: Samples) -> float:
 
     Returns what its logits were divided by, see `tempered`.
 
-    Raises `UsageError` if there is no such file, or no encoder for it, `ModelError` if they do not fit.
+    Raises `UsageError` if there is no such file, `ModelError` if they do not fit.
     """
     if recipe.encoder:
         load_encoder(net, Path(recipe.encoder), recipe.kind, recipe.encoder_input)

@@ -105,13 +105,21 @@ def load(net: nn.Module, path: Path, *, sample: Tensor | None = None, whole: boo
 
 
 def put(
-    net: nn.Module, stored: Sequence[Stored], path: Path, *, sample: Tensor | None = None, whole: bool = True
+    net: nn.Module, stored: Sequence[Stored], path: Path, *, sample: Tensor | None = None, whole: bool = True,
+    parts: Sequence[nn.Module] = (),
 ) -> Loaded:  # fmt: skip
-    """`load` of what has been read from that path."""
+    """`load` of what has been read from that path. parts: of the network, which alone take weights; by default all do.
+
+    They are what it runs first.
+    """
     if sample is None:
         width, height = net.size
         sample = torch.zeros(1, net.channels, height, width)
-    by, pairs = _paired(slots(net, sample), stored, printable(str(path)), whole=whole)
+    wanted = slots(net, sample)
+    if parts:
+        layers = {each for part in parts for each in part.modules()}
+        wanted = [slot for slot in wanted if slot.layer in layers]
+    by, pairs = _paired(wanted, stored, printable(str(path)), whole=whole)
     fitted = [(slot, *_fitted(slot, each)) for slot, each in pairs]
     with torch.no_grad():
         for values in fitted:
