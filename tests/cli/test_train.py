@@ -295,19 +295,8 @@ def test_a_preview_is_written_over_nothing(data, tmp_path):
 # programs
 
 TINY = (
-    "--network",
-    "mobile-unet-v3-half",
-    "--size",
-    "64x64",
-    "--batch",
-    8,
-    "--workers",
-    1,
-    "--threads",
-    1,
-    "--seed",
-    3,
-)
+    "--network", "mobile-unet-v3-half", "--size", "64x64", "--batch", 8, "--workers", 1, "--threads", 1, "--seed", 3,
+)  # fmt: skip
 
 
 def weights(run: Path):
