@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -9,6 +14,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'vcam[train]'")
 
+from tests.places import ROOT
 from vcam.datasets.store import open_dataset
 from vcam.errors import InputError, VcamError
 from vcam.train import samples as module
@@ -299,3 +305,44 @@ def test_the_texture_enhanced_form_shows_the_same_scene(make):
         one, other = (cv2.GaussianBlur(sample[name].mean(2), (0, 0), 3).ravel() for name in ("picture", "texture"))
         assert np.corrcoef(one, other)[0, 1] > 0.7
     assert differing >= 3
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from vcam.datasets.store import open_dataset
+from vcam.train.samples import Samples, loader
+
+if __name__ == "__main__":
+    entries = open_dataset(Path(sys.argv[1])).entries
+    samples = Samples(entries, (64, 64), augment=False, backdrops=[], prior=False, texture=False, seed=0)
+    batches = iter(loader(samples, 2, 1, shuffle=False))
+    next(batches)
+    import multiprocessing
+    print(multiprocessing.active_children()[0].pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.process
+def test_a_worker_does_not_outlive_a_training_that_is_killed(tmp_path, data):
+    script = tmp_path / "killed.py"
+    script.write_text(_KILLED)
+    done = subprocess.run(
+        [sys.executable, script, data], capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    worker, ends = int(done.stdout), time.monotonic() + 30
+    while _is_there(worker):
+        assert time.monotonic() < ends, "the worker is still there"
+        time.sleep(0.1)
+
+
+def _is_there(process: int) -> bool:
+    """Whether it runs; one that has ended and that nobody has fetched does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
+import threading
 import warnings
 from collections.abc import Iterable
 from typing import Any, Literal, Protocol
@@ -105,3 +107,17 @@ def mean_buffers(fabric: Any, tensors: Iterable[Tensor]) -> None:
             if each.is_floating_point():
                 torch.distributed.all_reduce(each)
                 each.div_(fabric.world_size)
+
+
+def end_with_parent() -> None:
+    """Have this process, a worker of a fork server, end with the one that it works for, also where that is killed.
+
+    PyTorch has a worker look whether the process that has forked it is there. That one stays for as long as it does.
+    """
+
+    def wait() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -32,6 +32,7 @@ from vcam.errors import InputError, UsageError, VcamError
 from vcam.images import read_turned
 from vcam.train.augment import Chance, before, cropped, filmed, shaken, warped
 from vcam.train.backdrops import CutOut, cut_out, made_up, out_of_focus, peopled, room, surroundings
+from vcam.train.processes import end_with_parent
 from vcam.types import U8
 
 SPARE = 1.25
@@ -355,9 +356,10 @@ def _processes() -> BaseContext:
 
 
 def _quiet(_: int) -> None:
-    """A worker: it leaves Ctrl-C to the process that it works for, and OpenMP's threads to the others."""
+    """A worker: it leaves Ctrl-C to the process that it works for, ends with it, and leaves OpenMP's threads alone."""
     import signal
 
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Sampler
 from vcam.errors import VcamError
 from vcam.train.harmony.net import features
 from vcam.train.harmony.samples import Samples
+from vcam.train.processes import end_with_parent
 from vcam.types import U8
 
 Batch = dict[str, Tensor]
@@ -70,7 +71,8 @@ class Stream:
 
 
 def _quiet(_: int) -> None:
-    """A worker: it leaves Ctrl-C to the process that it works for, and the cores to the others."""
+    """A worker: it leaves Ctrl-C to the process that it works for, ends with it, and leaves the cores to the others."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
